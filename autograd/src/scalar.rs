@@ -1,0 +1,182 @@
+//! The two number types, `f32` and `f64`, behind one sealed trait.
+//!
+//! Everything below the tensor is generic over [`Scalar`]: kernels, storage, layout. The trait carries the
+//! constants and the elementary functions that a kernel needs, so that a pointwise op is written once for both types.
+
+use std::fmt::{Debug, Display, LowerExp};
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// A floating point number that tensors can hold: `f32` or `f64`.
+///
+/// The trait is sealed: kernels are compiled, and tested, for exactly these two types.
+pub trait Scalar:
+    sealed::Sealed
+    + Copy
+    + Default
+    + PartialEq
+    + PartialOrd
+    + Debug
+    + Display
+    + LowerExp
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+    + Sum
+{
+    /// The type's name as it is printed: `"f32"` or `"f64"`.
+    const NAME: &'static str;
+    /// 0
+    const ZERO: Self;
+    /// 1
+    const ONE: Self;
+    /// Not a number.
+    const NAN: Self;
+    /// Positive infinity.
+    const INFINITY: Self;
+    /// Negative infinity.
+    const NEG_INFINITY: Self;
+    /// The distance from 1 to the next larger number.
+    const EPSILON: Self;
+    /// The smallest positive number that is not denormal.
+    const MIN_POSITIVE: Self;
+
+    /// The nearest number of this type.
+    fn from_f64(value: f64) -> Self;
+    /// The same number as an `f64`, exactly.
+    fn to_f64(self) -> f64;
+    /// The nearest number of this type; exact up to 2²⁴ for `f32` and 2⁵³ for `f64`.
+    fn from_usize(value: usize) -> Self;
+
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// Square root, correctly rounded.
+    fn sqrt(self) -> Self;
+    /// 1 / x.
+    fn recip(self) -> Self {
+        Self::ONE / self
+    }
+    /// eˣ.
+    fn exp(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// Hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// Sine, of radians.
+    fn sin(self) -> Self;
+    /// Cosine, of radians.
+    fn cos(self) -> Self;
+    /// x to the power of `exponent`.
+    fn powf(self, exponent: Self) -> Self;
+    /// -1, 0 or 1, and NaN for NaN (as PyTorch's `sign`; the standard library's `signum` of 0 is 1).
+    fn sign(self) -> Self {
+        if self > Self::ZERO {
+            Self::ONE
+        } else if self < Self::ZERO {
+            -Self::ONE
+        } else if self == Self::ZERO {
+            Self::ZERO
+        } else {
+            Self::NAN
+        }
+    }
+    /// Whether this is not a number.
+    fn is_nan(self) -> bool;
+    /// Whether this is neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+    /// The larger of two numbers; NaN if either is (the standard library's `max` drops a NaN).
+    #[inline(always)]
+    fn maximum(self, other: Self) -> Self {
+        if self > other || self.is_nan() { self } else { other }
+    }
+    /// The smaller of two numbers; NaN if either is.
+    #[inline(always)]
+    fn minimum(self, other: Self) -> Self {
+        if self < other || self.is_nan() { self } else { other }
+    }
+}
+
+macro_rules! scalar {
+    ($float:ident) => {
+        impl Scalar for $float {
+            const NAME: &'static str = stringify!($float);
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            const NAN: Self = $float::NAN;
+            const INFINITY: Self = $float::INFINITY;
+            const NEG_INFINITY: Self = $float::NEG_INFINITY;
+            const EPSILON: Self = $float::EPSILON;
+            const MIN_POSITIVE: Self = $float::MIN_POSITIVE;
+
+            #[inline(always)]
+            fn from_f64(value: f64) -> Self {
+                value as $float
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+            #[inline(always)]
+            fn from_usize(value: usize) -> Self {
+                value as $float
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $float::abs(self)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $float::sqrt(self)
+            }
+            #[inline(always)]
+            fn exp(self) -> Self {
+                $float::exp(self)
+            }
+            #[inline(always)]
+            fn ln(self) -> Self {
+                $float::ln(self)
+            }
+            #[inline(always)]
+            fn tanh(self) -> Self {
+                $float::tanh(self)
+            }
+            #[inline(always)]
+            fn sin(self) -> Self {
+                $float::sin(self)
+            }
+            #[inline(always)]
+            fn cos(self) -> Self {
+                $float::cos(self)
+            }
+            #[inline(always)]
+            fn powf(self, exponent: Self) -> Self {
+                $float::powf(self, exponent)
+            }
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                $float::is_nan(self)
+            }
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                $float::is_finite(self)
+            }
+        }
+    };
+}
+scalar!(f32);
+scalar!(f64);
