@@ -1,5 +1,9 @@
 //! Floor 1: kernels. They see slices and `ndarray` views, never a tensor.
 
 pub mod gemm;
-pub mod parallel;
+pub(crate) mod map;
+pub(crate) mod parallel;
+pub(crate) mod reduce;
+pub(crate) mod rowwise;
 pub mod simd;
+pub(crate) mod vectorize;

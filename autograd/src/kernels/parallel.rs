@@ -116,12 +116,30 @@ pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
     if tasks <= 1 || num_threads() <= 1 {
         return (0..tasks).for_each(body);
     }
-    let run = || with_recording(true, || (0..tasks).into_par_iter().for_each(&body));
+    fork(|| (0..tasks).into_par_iter().for_each(&body));
+}
+
+/// Runs a parallel iterator in the surrounding pool or the default one, with the grad mode at its default meanwhile.
+fn fork(run: impl FnOnce() + Send) {
+    let run = || with_recording(true, run);
     if rayon::current_thread_index().is_some() {
         run();
     } else {
         pool(num_threads()).install(run);
     }
+}
+
+/// Cuts `out` into chunks of `length` elements and calls `body` with each one and the index of its first element, on the threads at hand.
+pub(crate) fn for_each_chunk<T: Send>(out: &mut [T], length: usize, body: impl Fn(usize, &mut [T]) + Sync) {
+    use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+    use rayon::slice::ParallelSliceMut;
+    if out.len() <= length {
+        return body(0, out);
+    }
+    if num_threads() <= 1 {
+        return out.chunks_mut(length).enumerate().for_each(|(index, chunk)| body(index * length, chunk));
+    }
+    fork(|| out.par_chunks_mut(length).enumerate().for_each(|(index, chunk)| body(index * length, chunk)));
 }
 
 #[cfg(test)]

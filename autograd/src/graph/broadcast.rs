@@ -1,0 +1,182 @@
+//! The operations that the engine itself needs: adding two gradients, summing what was broadcast, and its mirror image, stretching.
+//!
+//! They are operations like any other, so that gradients of gradients flow through them; they live below the rest because the engine calls them.
+
+use crate::error::mistake;
+use crate::float::Float;
+use crate::graph::Backward;
+use crate::kernels::map::{map, map_in_place};
+use crate::kernels::parallel::is_recording;
+use crate::kernels::reduce::reduce;
+use crate::op::Op;
+use crate::shape::{Extents, Shape};
+use crate::tensor::Tensor;
+
+/// y = a + b        dy/da = 1, dy/db = 1 (the engine sums where an operand was broadcast)
+#[derive(Debug)]
+struct Add;
+
+impl<T: Float> Op<T> for Add {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let grad = ctx.grad();
+        ctx.propagate(0, || grad.clone());
+        ctx.propagate(1, || grad);
+    }
+}
+
+/// The shape that both operands are stretched to.
+#[track_caller]
+pub(crate) fn common_shape<T: Float>(name: &str, left: &Tensor<T>, right: &Tensor<T>) -> Shape {
+    let (a, b) = (left.shape(), right.shape());
+    match a.broadcast(b) {
+        Some(shape) => shape,
+        None => {
+            let rank = a.rank().max(b.rank());
+            let extent = |shape: &Shape, dim: usize| (dim + shape.rank()).checked_sub(rank).map_or(1, |own| shape[own]);
+            let clash = (0..rank)
+                .rev()
+                .find(|&dim| extent(a, dim) != extent(b, dim) && extent(a, dim) != 1 && extent(b, dim) != 1)
+                .expect("shapes that do not broadcast differ somewhere");
+            let (from_end, left, right) = (rank - clash, extent(a, clash), extent(b, clash));
+            mistake(
+                name,
+                format_args!("shapes {a} and {b} do not broadcast: dimension -{from_end} is {left} and {right}"),
+            )
+        }
+    }
+}
+
+#[track_caller]
+pub(crate) fn add<T: Float>(left: &Tensor<T>, right: &Tensor<T>) -> Tensor<T> {
+    let shape = common_shape("add", left, right);
+    Tensor::build(shape.clone(), |out| map([left.view(), right.view()], &shape, out, |[a, b]| a + b))
+        .record(&[left, right], |_| Add)
+}
+
+/// The sum of two gradients of one shape; into the first one's buffer if nobody else holds it and the sum is not itself differentiated.
+pub(crate) fn accumulate<T: Float>(mut sum: Tensor<T>, gradient: Tensor<T>) -> Tensor<T> {
+    if !is_recording()
+        && let Some(other) = gradient.as_slice()
+        && let Some(numbers) = sum.as_mut_slice()
+    {
+        map_in_place(numbers, other, |a, b| a + b);
+        return sum;
+    }
+    add(&sum, &gradient)
+}
+
+/// y = the sum of x over the dimensions that `shape` has not, or has with extent 1.        dy/dx = 1, stretched
+#[derive(Debug)]
+struct SumTo {
+    from: Shape,
+}
+
+impl<T: Float> Op<T> for SumTo {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let grad = ctx.grad();
+        ctx.propagate(0, || expand(&grad, &self.from).expect("what was summed can be stretched back"));
+    }
+}
+
+/// Sums what was broadcast from `shape`.
+pub(crate) fn sum_to<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
+    reduce_to(x, shape, T::ZERO, |a, b| a + b).record(&[x], |_| SumTo { from: x.shape().clone() })
+}
+
+/// Combines the elements of `x` along the dimensions that `shape` has not, or has with extent 1. A constant.
+///
+/// Neighbouring dimensions are reduced in one go, the innermost ones first.
+pub(crate) fn reduce_to<T: Float>(
+    x: &Tensor<T>,
+    shape: &Shape,
+    identity: T,
+    combine: impl Fn(T, T) -> T + Copy + Sync,
+) -> Tensor<T> {
+    let missing = x.rank() - shape.rank();
+    let is_reduced = |dim: usize| dim < missing || (shape[dim - missing] == 1 && x.shape()[dim] != 1);
+    let mut current = x.dense();
+    let mut end = x.rank();
+    while end > 0 {
+        if !is_reduced(end - 1) {
+            end -= 1;
+            continue;
+        }
+        let mut start = end;
+        while start > 0 && (is_reduced(start - 1) || x.shape()[start - 1] == 1) {
+            start -= 1;
+        }
+        let extents = current.shape().clone();
+        let middle =
+            [extents[..start].iter().product(), extents[start..end].iter().product(), extents[end..].iter().product()];
+        let mut reduced = extents.clone();
+        (start..end).for_each(|dim| reduced.set(dim, 1));
+        let numbers = current.as_slice().expect("dense");
+        current = Tensor::build(reduced, |out| reduce(numbers, middle, out, identity, combine));
+        end = start;
+    }
+    let layout = current.layout.reshape(shape).expect("only extents of 1 are dropped");
+    current.with_layout(layout)
+}
+
+/// y = x, repeated without a copy.        dy/dx: the sum over the repetitions (taken by the engine)
+#[derive(Debug)]
+struct Expand;
+
+impl<T: Float> Op<T> for Expand {
+    fn name(&self) -> &'static str {
+        "expand"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let grad = ctx.grad();
+        ctx.propagate(0, || grad);
+    }
+}
+
+pub(crate) fn expand<T: Float>(x: &Tensor<T>, shape: &Shape) -> Option<Tensor<T>> {
+    Some(x.with_layout(x.layout.expand(shape)?).record(&[x], |_| Expand))
+}
+
+impl<T: Float> Tensor<T> {
+    /// Stretches dimensions of extent 1, and new leading ones, to `shape` without copying a number; -1 leaves a dimension as it is.
+    ///
+    /// As [`torch.Tensor.expand`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html). The gradient is summed over the repetitions.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let row = Tensor::from_vec(vec![1.0, 2.0], [2]);
+    /// assert_eq!(row.expand([3, -1]).to_vec(), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If an extent is neither 1 nor the wanted one, or -1 stands for a new dimension.
+    #[track_caller]
+    pub fn expand(&self, shape: impl Extents) -> Tensor<T> {
+        let wanted = shape.extents();
+        let missing = wanted.len().checked_sub(self.rank());
+        let resolved: Option<Shape> = missing.and_then(|missing| {
+            wanted
+                .iter()
+                .enumerate()
+                .map(|(dim, &extent)| match (extent, dim.checked_sub(missing)) {
+                    (-1, Some(own)) => Some(self.shape()[own]),
+                    (extent, _) => usize::try_from(extent).ok(),
+                })
+                .collect()
+        });
+        match resolved.and_then(|shape| expand(self, &shape)) {
+            Some(expanded) => expanded,
+            None => {
+                mistake("expand", format_args!("shape {} does not stretch to {:?}", self.shape(), wanted.as_slice()))
+            }
+        }
+    }
+}

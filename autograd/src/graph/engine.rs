@@ -1,0 +1,313 @@
+//! The walk back. Newest first is enough of an order: see [`Id`].
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use super::broadcast::{accumulate, sum_to};
+use super::gradients::Gradients;
+use super::node::{Edge, Id, Node, Unavailable};
+use crate::error::mistake;
+use crate::float::Float;
+use crate::kernels::parallel::with_recording;
+use crate::op::{Saved, Source};
+use crate::tensor::Tensor;
+
+/// Whether gradients will themselves be differentiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// No: the graph is freed on the way, and the gradients are constants.
+    First,
+    /// Yes: the graph is kept, and the gradients' own computation is recorded.
+    Higher,
+}
+
+/// What an operation's rule sees of the walk: the gradient of its output, its saved values, and the way to hand gradients to its inputs.
+pub struct Backward<'a, T: Float> {
+    node: &'a Arc<Node<T>>,
+    grad: Tensor<T>,
+    walk: &'a mut Walk<T>,
+}
+
+/// The state of one walk.
+struct Walk<T: Float> {
+    /// Nodes that have been handed a gradient and not yet been visited, with the sum of what they have been handed.
+    pending: BTreeMap<Id, (Arc<Node<T>>, Tensor<T>)>,
+    finished: Gradients<T>,
+    /// Where gradients are asked for; `None` means at every leaf. Sorted.
+    targets: Option<Vec<Id>>,
+    order: Order,
+}
+
+impl<T: Float> Walk<T> {
+    fn wants(&self, id: Id) -> bool {
+        self.targets.as_ref().is_none_or(|targets| targets.binary_search(&id).is_ok())
+    }
+
+    /// Whether a gradient handed to this edge can reach a target. What is older than every target does not depend on one.
+    fn needs(&self, edge: &Edge<T>) -> bool {
+        match edge {
+            Edge::Constant => false,
+            Edge::Leaf(id) => self.wants(*id),
+            Edge::Node(node) => {
+                self.targets.as_ref().is_none_or(|targets| targets.first().is_some_and(|oldest| node.id >= *oldest))
+            }
+        }
+    }
+
+    fn hand(&mut self, edge: &Edge<T>, grad: Tensor<T>) {
+        match edge {
+            Edge::Constant => {}
+            Edge::Leaf(id) => self.finished.add(*id, grad),
+            Edge::Node(node) => match self.pending.entry(node.id) {
+                Entry::Vacant(entry) => {
+                    entry.insert((Arc::clone(node), grad));
+                }
+                Entry::Occupied(entry) => {
+                    let (node, sum) = entry.remove();
+                    self.pending.insert(node.id, (node, accumulate(sum, grad)));
+                }
+            },
+        }
+    }
+
+    fn run(mut self) -> Result<Gradients<T>, (&'static str, Unavailable)> {
+        while let Some((id, (node, grad))) = self.pending.pop_last() {
+            if self.targets.is_some() && self.wants(id) {
+                self.finished.add(id, grad.clone());
+            }
+            let order = self.order;
+            let ctx = &mut Backward { node: &node, grad, walk: &mut self };
+            match order {
+                Order::First => node.slot.backward_once(ctx),
+                Order::Higher => node.slot.backward_and_keep(ctx),
+            }
+            .map_err(|reason| (node.name, reason))?;
+        } // Here the node is dropped, and its saved values with it.
+        Ok(self.finished)
+    }
+}
+
+impl<T: Float> Backward<'_, T> {
+    /// The gradient of the operation's output.
+    pub fn grad(&self) -> Tensor<T> {
+        self.grad.clone()
+    }
+
+    /// A saved value, with the edge of where it came from put back on if it may be differentiated again.
+    pub fn get(&self, saved: &Saved<T>) -> Tensor<T> {
+        let edge = match (self.walk.order, saved.source) {
+            (Order::First, _) | (_, Source::Aside) => Edge::Constant,
+            (Order::Higher, Source::Input(index)) => self.input(index).edge.clone(),
+            (Order::Higher, Source::Output) => Edge::Node(Arc::clone(self.node)),
+        };
+        Tensor { storage: saved.storage.clone(), layout: saved.layout.clone(), edge }
+    }
+
+    /// Whether input number `input` needs a gradient. [`propagate`](Backward::propagate) asks for itself; this is for a rule that
+    /// makes several gradients at once.
+    pub fn needs(&self, input: usize) -> bool {
+        self.walk.needs(&self.input(input).edge)
+    }
+
+    /// Whether this gradient will itself be differentiated; if not, a rule may compute it in one fused pass.
+    pub fn higher_order(&self) -> bool {
+        self.walk.order == Order::Higher
+    }
+
+    /// Hands input number `input` its gradient. `grad` runs only if that input needs one. A gradient that is larger than the
+    /// input because the input was broadcast is summed here; gradients from several consumers are added.
+    ///
+    /// # Panics
+    /// If the operation has no such input, or the gradient's shape does not broadcast from the input's: mistakes in the operation's rule.
+    pub fn propagate(&mut self, input: usize, grad: impl FnOnce() -> Tensor<T>) {
+        if !self.needs(input) {
+            return;
+        }
+        let node = self.node;
+        let input = &node.inputs[input];
+        let mut grad = grad();
+        if grad.shape() != &input.shape {
+            if input.shape.broadcast(grad.shape()).as_ref() != Some(grad.shape()) {
+                let (got, want) = (grad.shape(), &input.shape);
+                mistake(
+                    node.name,
+                    format_args!("backward made a gradient of shape {got} for an input of shape {want}"),
+                );
+            }
+            grad = sum_to(&grad, &input.shape);
+        }
+        self.walk.hand(&input.edge, grad);
+    }
+
+    fn input(&self, index: usize) -> &super::node::Input<T> {
+        match self.node.inputs.get(index) {
+            Some(input) => input,
+            None => mistake(
+                self.node.name,
+                format_args!("has {} inputs, so none of number {index}", self.node.inputs.len()),
+            ),
+        }
+    }
+}
+
+/// Walks back from `root`, whose gradient is `seed`. The error is a sentence.
+fn walk_back<T: Float>(
+    root: Edge<T>,
+    seed: Tensor<T>,
+    targets: Option<Vec<Id>>,
+    order: Order,
+) -> Result<Gradients<T>, String> {
+    let mut walk = Walk { pending: BTreeMap::new(), finished: Gradients::default(), targets, order };
+    if walk.needs(&root) {
+        walk.hand(&root, seed);
+    }
+    drop(root);
+    with_recording(order == Order::Higher, || walk.run()).map_err(|(name, reason)| match reason {
+        Unavailable::Released => format!(
+            "this graph was walked before and its values are freed (found at {name}): compute the result again, or ask for Order::Higher the first time"
+        ),
+        Unavailable::Busy => format!("another thread is walking this graph at the same time (found at {name})"),
+    })
+}
+
+const UNTRACKED: &str = "this tensor cannot have a gradient: it was not computed from a leaf (requires_grad) or a parameter, or it was detached or computed under no_grad";
+
+impl<T: Float> Tensor<T> {
+    /// The gradients of this number with respect to all leaves and parameters that it was computed from.
+    ///
+    /// Takes the tensor and frees the graph on the way: the values that operations saved are gone afterwards.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let w = Tensor::from_vec(vec![1.0, -2.0], [2]).requires_grad();
+    /// let gradients = (&w * &w).sum().backward();
+    /// assert_eq!(gradients.get(&w).unwrap().to_vec(), [2.0, -4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is more than one element ([`backward_with`](Tensor::backward_with) takes a seed for those), if nothing that was tracked
+    /// led here, or if the graph was walked before.
+    #[track_caller]
+    pub fn backward(self) -> Gradients<T> {
+        if self.numel() != 1 {
+            mistake(
+                "backward",
+                format_args!(
+                    "shape {} is not a single number: use backward_with(seed), or reduce it first",
+                    self.shape()
+                ),
+            );
+        }
+        let seed = Tensor::ones(self.shape());
+        self.backward_from("backward", seed)
+    }
+
+    /// As [`backward`](Tensor::backward), of the sum of this tensor's elements times `seed`'s: the vector-Jacobian product.
+    ///
+    /// # Panics
+    /// If `seed` has another shape, if nothing that was tracked led here, or if the graph was walked before.
+    #[track_caller]
+    pub fn backward_with(self, seed: &Tensor<T>) -> Gradients<T> {
+        check_seed("backward_with", &self, seed);
+        self.backward_from("backward_with", seed.detach())
+    }
+
+    #[track_caller]
+    fn backward_from(self, name: &str, seed: Tensor<T>) -> Gradients<T> {
+        if !self.is_tracked() {
+            mistake(name, UNTRACKED);
+        }
+        // The result's own numbers are not needed for its gradient.
+        let Tensor { edge, storage, .. } = self;
+        drop(storage);
+        match walk_back(edge, seed, None, Order::First) {
+            Ok(gradients) => gradients,
+            Err(sentence) => mistake(name, sentence),
+        }
+    }
+}
+
+#[track_caller]
+fn check_seed<T: Float>(name: &str, of: &Tensor<T>, seed: &Tensor<T>) {
+    if of.shape() != seed.shape() {
+        mistake(name, format_args!("the seed has shape {}, the tensor {}", seed.shape(), of.shape()));
+    }
+}
+
+/// The gradients of the number `of` with respect to each of the given tensors, leaves or not.
+///
+/// With [`Order::Higher`] the gradients are themselves differentiable and the graph stays whole. A tensor that is tracked but that `of` does not
+/// depend on gets zeros.
+///
+/// ```
+/// use autograd::{Order, Tensor, grad};
+/// let x = Tensor::from_vec(vec![3.0], [1]).requires_grad();
+/// let y = (&x * &x * &x).sum();
+/// let slope = grad(&y, &[&x], Order::Higher).remove(0);
+/// assert_eq!(slope.to_vec(), [27.0]);
+/// let curvature = grad(&slope.sum(), &[&x], Order::First).remove(0);
+/// assert_eq!(curvature.to_vec(), [18.0]);
+/// ```
+///
+/// # Panics
+/// If `of` is not a single number or not tracked, if one of the tensors is not tracked, or if the graph was walked before.
+#[track_caller]
+pub fn grad<T: Float>(of: &Tensor<T>, with_respect_to: &[&Tensor<T>], order: Order) -> Vec<Tensor<T>> {
+    if of.numel() != 1 {
+        mistake(
+            "grad",
+            format_args!("shape {} is not a single number: use grad_with and a seed, or reduce it first", of.shape()),
+        );
+    }
+    grad_of("grad", of, with_respect_to, Tensor::ones(of.shape()), order)
+}
+
+/// As [`grad`], of the sum of `of`'s elements times `seed`'s. With [`Order::Higher`] the result can be differentiated with respect to the seed too.
+///
+/// # Panics
+/// As [`grad`], and if `seed` has another shape than `of`.
+#[track_caller]
+pub fn grad_with<T: Float>(
+    of: &Tensor<T>,
+    with_respect_to: &[&Tensor<T>],
+    seed: &Tensor<T>,
+    order: Order,
+) -> Vec<Tensor<T>> {
+    check_seed("grad_with", of, seed);
+    let seed = if order == Order::Higher { seed.clone() } else { seed.detach() };
+    grad_of("grad_with", of, with_respect_to, seed, order)
+}
+
+#[track_caller]
+fn grad_of<T: Float>(
+    name: &str,
+    of: &Tensor<T>,
+    with_respect_to: &[&Tensor<T>],
+    seed: Tensor<T>,
+    order: Order,
+) -> Vec<Tensor<T>> {
+    if !of.is_tracked() {
+        mistake(name, UNTRACKED);
+    }
+    let mut ids = Vec::with_capacity(with_respect_to.len());
+    for (index, tensor) in with_respect_to.iter().enumerate() {
+        match tensor.edge.id() {
+            Some(id) => ids.push(id),
+            None => {
+                mistake(name, format_args!("tensor {index} of those asked for is not tracked, so it has no gradient"))
+            }
+        }
+    }
+    let mut targets = ids.clone();
+    targets.sort_unstable();
+    let found = match walk_back(of.edge.clone(), seed, Some(targets), order) {
+        Ok(found) => found,
+        Err(sentence) => mistake(name, sentence),
+    };
+    let zeros = |tensor: &Tensor<T>| Tensor::zeros(tensor.shape());
+    ids.iter()
+        .zip(with_respect_to)
+        .map(|(&id, tensor)| found.by_id(id).cloned().unwrap_or_else(|| zeros(tensor)))
+        .collect()
+}

@@ -1,0 +1,92 @@
+//! What backward returns: gradients are a value.
+
+use std::collections::BTreeMap;
+
+use super::broadcast::accumulate;
+use super::node::Id;
+use crate::float::Float;
+use crate::param::Param;
+use crate::tensor::Tensor;
+
+/// The gradients of a scalar with respect to every leaf and parameter that it depends on.
+///
+/// There is nothing to zero: each backward returns its own. Accumulating over micro-batches is [`merge`](Gradients::merge).
+///
+/// ```
+/// use autograd::Tensor;
+/// let x = Tensor::from_vec(vec![1.0, 2.0], [2]).requires_grad();
+/// let mut gradients = (&x * 3.0).sum().backward();
+/// gradients.merge((&x * &x).sum().backward());
+/// assert_eq!(gradients.get(&x).unwrap().to_vec(), [5.0, 7.0]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Gradients<T: Float = f32> {
+    of: BTreeMap<Id, Tensor<T>>,
+}
+
+impl<T: Float> Default for Gradients<T> {
+    fn default() -> Self {
+        Gradients { of: BTreeMap::new() }
+    }
+}
+
+impl<T: Float> Gradients<T> {
+    /// The gradient with respect to a leaf; `None` if the result does not depend on it.
+    pub fn get(&self, leaf: &Tensor<T>) -> Option<&Tensor<T>> {
+        self.of.get(&leaf.edge.id()?)
+    }
+
+    /// The gradient with respect to a parameter; `None` if the result does not depend on it.
+    pub fn of(&self, parameter: &Param<T>) -> Option<&Tensor<T>> {
+        self.of.get(&parameter.id())
+    }
+
+    /// Adds the gradients of another backward to these.
+    pub fn merge(&mut self, other: Gradients<T>) {
+        for (id, gradient) in other.of {
+            self.add(id, gradient);
+        }
+    }
+
+    /// Replaces every gradient by what `change` makes of it: to scale them, say, or to clip them.
+    ///
+    /// # Panics
+    /// If `change` returns another shape.
+    #[track_caller]
+    pub fn map(&mut self, mut change: impl FnMut(&Tensor<T>) -> Tensor<T>) {
+        for gradient in self.of.values_mut() {
+            let changed = change(gradient);
+            if changed.shape() != gradient.shape() {
+                let message = format_args!("a gradient of shape {} became {}", gradient.shape(), changed.shape());
+                crate::error::mistake("Gradients::map", message);
+            }
+            *gradient = changed;
+        }
+    }
+
+    /// All the gradients, in the order in which their leaves were made.
+    pub fn iter(&self) -> impl Iterator<Item = &Tensor<T>> {
+        self.of.values()
+    }
+
+    /// How many leaves and parameters have a gradient.
+    pub fn len(&self) -> usize {
+        self.of.len()
+    }
+
+    /// Whether there is no gradient at all.
+    pub fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, id: Id, gradient: Tensor<T>) {
+        match self.of.remove(&id) {
+            None => self.of.insert(id, gradient),
+            Some(sum) => self.of.insert(id, accumulate(sum, gradient)),
+        };
+    }
+
+    pub(crate) fn by_id(&self, id: Id) -> Option<&Tensor<T>> {
+        self.of.get(&id)
+    }
+}

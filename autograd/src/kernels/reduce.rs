@@ -1,0 +1,214 @@
+//! Reductions of a dense array seen as `[outer, count, inner]` over its middle.
+//!
+//! Sums are taken in a fixed tree, so that their error grows with the logarithm of the count and their bits do not depend on the threads.
+
+use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
+use super::vectorize::{Kernel, vectorized};
+use crate::scalar::Scalar;
+
+/// Accumulators of a row: enough to fill the vector registers of any instruction set and to hide the latency of an addition.
+const LANES: usize = 64;
+/// Elements that the lanes take in one go; longer rows are halved first.
+const BLOCK: usize = 4096;
+/// Rows that are added one after another before their sum joins the total.
+const ROWS: usize = 64;
+/// Columns whose accumulators lie on the stack.
+const COLUMNS: usize = 512;
+
+/// Writes `combine` over the `count` middle elements to each of the `outer × inner` places of `out`; `identity` where `count` is 0.
+///
+/// `combine` is associative up to rounding and commutative.
+pub(crate) fn reduce<T: Scalar>(
+    numbers: &[T],
+    [outer, count, inner]: [usize; 3],
+    out: &mut [T],
+    identity: T,
+    combine: impl Fn(T, T) -> T + Copy + Sync,
+) {
+    assert_eq!(numbers.len(), outer * count * inner, "reduce: the input's length");
+    assert_eq!(out.len(), outer * inner, "reduce: the output's length");
+    if inner != 1 {
+        // A chunk holds columns of one outer index, or several outer indices with all of theirs.
+        let chunk = (ELEMENTS_PER_TASK / count.max(1)).clamp(64, COLUMNS.max(64));
+        return for_each_chunk(out, chunk, |start, out| {
+            vectorized(Columns { numbers, count, inner, start, out, identity, combine })
+        });
+    }
+    if outer == 1 && count > ELEMENTS_PER_TASK {
+        let mut partial = vec![identity; count.div_ceil(ELEMENTS_PER_TASK)];
+        for_each_chunk(&mut partial, 1, |index, partial| {
+            let start = index * ELEMENTS_PER_TASK;
+            let numbers = &numbers[start..count.min(start + ELEMENTS_PER_TASK)];
+            vectorized(Rows { count: numbers.len(), numbers, out: partial, identity, combine });
+        });
+        return vectorized(Rows { count: partial.len(), numbers: &partial, out, identity, combine });
+    }
+    let rows = (ELEMENTS_PER_TASK / count.max(1)).max(1);
+    for_each_chunk(out, rows, |start, out| {
+        let numbers = &numbers[start * count..][..out.len() * count];
+        vectorized(Rows { numbers, count, out, identity, combine });
+    });
+}
+
+struct Rows<'a, T, F> {
+    numbers: &'a [T],
+    count: usize,
+    out: &'a mut [T],
+    identity: T,
+    combine: F,
+}
+
+impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Rows<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (index, out) in self.out.iter_mut().enumerate() {
+            *out = row(&self.numbers[index * self.count..][..self.count], self.identity, self.combine);
+        }
+    }
+}
+
+/// Halves a long row until its parts fit the lanes: a tree without recursion, so that it is inlined into the vectorised caller.
+#[inline(always)]
+fn row<T: Scalar>(numbers: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {
+    if numbers.len() <= BLOCK {
+        return block(numbers, identity, combine);
+    }
+    // A binary counter: level l holds the total of 2^l blocks. 52 levels of 4096 elements are more than memory holds.
+    let mut levels = [identity; 52];
+    let mut filled = 0_u64;
+    for part in numbers.chunks(BLOCK) {
+        let mut total = block(part, identity, combine);
+        let mut level = 0;
+        while filled & (1 << level) != 0 {
+            total = combine(levels[level], total);
+            filled &= !(1 << level);
+            level += 1;
+        }
+        levels[level] = total;
+        filled |= 1 << level;
+    }
+    let mut total = identity;
+    for (level, &part) in levels.iter().enumerate() {
+        if filled & (1 << level) != 0 {
+            total = combine(part, total);
+        }
+    }
+    total
+}
+
+#[inline(always)]
+fn block<T: Scalar>(numbers: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {
+    let (chunks, rest) = numbers.as_chunks::<LANES>();
+    if chunks.is_empty() {
+        return rest.iter().fold(identity, |total, &number| combine(total, number));
+    }
+    let mut lanes = [identity; LANES];
+    for chunk in chunks {
+        for (lane, &number) in lanes.iter_mut().zip(chunk) {
+            *lane = combine(*lane, number);
+        }
+    }
+    for (lane, &number) in lanes.iter_mut().zip(rest) {
+        *lane = combine(*lane, number);
+    }
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            lanes[lane] = combine(lanes[lane], lanes[lane + width]);
+        }
+    }
+    lanes[0]
+}
+
+struct Columns<'a, T, F> {
+    numbers: &'a [T],
+    count: usize,
+    inner: usize,
+    start: usize,
+    out: &'a mut [T],
+    identity: T,
+    combine: F,
+}
+
+impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Columns<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Columns { numbers, count, inner, start, out, identity, combine } = self;
+        let mut position = 0;
+        while position < out.len() {
+            let (outer, column) = ((start + position) / inner, (start + position) % inner);
+            let width = (inner - column).min(out.len() - position).min(COLUMNS);
+            let total = &mut out[position..][..width];
+            total.fill(identity);
+            let mut part = [identity; COLUMNS];
+            let part = &mut part[..width];
+            for first in (0..count).step_by(ROWS) {
+                part.fill(identity);
+                for row in first..count.min(first + ROWS) {
+                    let row = &numbers[(outer * count + row) * inner + column..][..width];
+                    for (part, &number) in part.iter_mut().zip(row) {
+                        *part = combine(*part, number);
+                    }
+                }
+                for (total, &part) in total.iter_mut().zip(part.iter()) {
+                    *total = combine(*total, part);
+                }
+            }
+            position += width;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parallel::with_threads;
+    use super::*;
+
+    #[test]
+    fn every_middle_is_reduced() {
+        for extents in [
+            [1, 0, 1],
+            [2, 0, 3],
+            [1, 1, 1],
+            [3, 5, 1],
+            [3, 5, 7],
+            [1, 70, 600],
+            [5, 4100, 1],
+            [1, 100_000, 1],
+            [2, 9000, 3],
+        ] {
+            let [outer, count, inner] = extents;
+            let numbers: Vec<f64> = (0..outer * count * inner).map(|i| (i % 17) as f64).collect();
+            let (mut sums, mut largest) = (vec![f64::NAN; outer * inner], vec![f64::NAN; outer * inner]);
+            reduce(&numbers, extents, &mut sums, 0.0, |a, b| a + b);
+            reduce(&numbers, extents, &mut largest, f64::NEG_INFINITY, Scalar::maximum);
+            for place in 0..outer * inner {
+                let middle = || (0..count).map(|i| numbers[(place / inner * count + i) * inner + place % inner]);
+                assert_eq!(sums[place], middle().sum::<f64>(), "{extents:?} at {place}");
+                assert_eq!(largest[place], middle().fold(f64::NEG_INFINITY, f64::max), "{extents:?} at {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_sum_is_accurate_and_the_same_on_any_number_of_threads() {
+        let numbers = vec![0.1_f32; 3_000_000];
+        let sum = |threads| {
+            with_threads(threads, || {
+                let mut out = [f32::NAN];
+                reduce(&numbers, [1, numbers.len(), 1], &mut out, 0.0, |a, b| a + b);
+                out[0]
+            })
+        };
+        let exact = f64::from(0.1_f32) * numbers.len() as f64;
+        // No number takes part in more additions than this: down a lane, across the lanes, up the tree of blocks, and of parts.
+        let depth = (BLOCK / LANES + LANES.ilog2() as usize + 3 + 7) as f64;
+        assert!((f64::from(sum(1)) - exact).abs() < exact * depth * f64::from(f32::EPSILON) / 2.0);
+        assert!([2, 3, 8].into_iter().all(|threads| sum(threads).to_bits() == sum(1).to_bits()));
+    }
+}

@@ -1,0 +1,289 @@
+//! How to walk a buffer: extents, strides and an offset. Views are arithmetic on these and move no number.
+
+use smallvec::SmallVec;
+
+use crate::shape::Shape;
+
+/// Steps in elements from one index of a dimension to the next; negative after a flip, 0 in an expanded dimension.
+pub(crate) type Strides = SmallVec<[isize; 4]>;
+
+/// How the elements of a tensor lie in its storage: element `[i, j, ...]` is at `offset + i·strides[0] + j·strides[1] + ...`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) shape: Shape,
+    pub(crate) strides: Strides,
+    pub(crate) offset: usize,
+}
+
+/// The strides of a dense row-major buffer.
+pub(crate) fn row_major(shape: &[usize]) -> Strides {
+    let mut strides = Strides::from_elem(1, shape.len());
+    for dim in (0..shape.len().saturating_sub(1)).rev() {
+        strides[dim] = strides[dim + 1] * shape[dim + 1].max(1) as isize;
+    }
+    strides
+}
+
+impl Layout {
+    /// Dense and row-major, from the start of the storage.
+    #[inline]
+    pub(crate) fn contiguous(shape: Shape) -> Self {
+        let strides = row_major(&shape);
+        Layout { shape, strides, offset: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn numel(&self) -> usize {
+        self.shape.numel()
+    }
+
+    /// Whether the elements lie dense and in row-major order (from `offset` on). Strides of dimensions with one element do not matter.
+    #[inline]
+    pub(crate) fn is_contiguous(&self) -> bool {
+        let mut expected = 1;
+        for (&extent, &stride) in self.shape.iter().zip(&self.strides).rev() {
+            if extent == 0 {
+                return true;
+            }
+            if extent != 1 {
+                if stride != expected {
+                    return false;
+                }
+                expected *= extent as isize;
+            }
+        }
+        true
+    }
+
+    pub(crate) fn permute(&self, order: &[usize]) -> Self {
+        Layout {
+            shape: order.iter().map(|&dim| self.shape[dim]).collect(),
+            strides: order.iter().map(|&dim| self.strides[dim]).collect(),
+            offset: self.offset,
+        }
+    }
+
+    /// Stretches dimensions of extent 1 (and missing leading ones) to `shape` with stride 0; `None` where an extent is neither 1 nor the wanted one.
+    pub(crate) fn expand(&self, shape: &Shape) -> Option<Self> {
+        let missing = shape.rank().checked_sub(self.shape.rank())?;
+        let mut strides = Strides::from_elem(0, shape.rank());
+        for dim in 0..self.shape.rank() {
+            let (have, want) = (self.shape[dim], shape[missing + dim]);
+            if have == want {
+                strides[missing + dim] = self.strides[dim];
+            } else if have != 1 {
+                return None;
+            }
+        }
+        Some(Layout { shape: shape.clone(), strides, offset: self.offset })
+    }
+
+    /// Every `step`-th of the elements from `start` on along `dim`, `length` of them.
+    pub(crate) fn slice(&self, dim: usize, start: usize, length: usize, step: usize) -> Self {
+        let mut layout = self.clone();
+        layout.shape.set(dim, length);
+        layout.strides[dim] = self.strides[dim] * step as isize;
+        if length > 0 {
+            layout.offset = self.offset.wrapping_add_signed(self.strides[dim] * start as isize);
+        }
+        layout
+    }
+
+    pub(crate) fn flip(&self, dim: usize) -> Self {
+        let mut layout = self.clone();
+        if let Some(last) = self.shape[dim].checked_sub(1) {
+            layout.offset = self.offset.wrapping_add_signed(self.strides[dim] * last as isize);
+            layout.strides[dim] = -self.strides[dim];
+        }
+        layout
+    }
+
+    pub(crate) fn unsqueeze(&self, dim: usize) -> Self {
+        let mut layout = self.clone();
+        layout.shape.insert(dim, 1);
+        layout.strides.insert(dim, 1);
+        layout
+    }
+
+    pub(crate) fn remove(&self, dim: usize) -> Self {
+        let mut layout = self.clone();
+        layout.shape.remove(dim);
+        layout.strides.remove(dim);
+        layout
+    }
+
+    /// The same elements in the same order under another shape, if strides can say it; `None` means that they must be copied.
+    ///
+    /// The old dimensions are taken in runs that one stride can walk; each new dimension must lie inside one run.
+    pub(crate) fn reshape(&self, shape: &Shape) -> Option<Self> {
+        if self.is_contiguous() {
+            let mut layout = Layout::contiguous(shape.clone());
+            layout.offset = self.offset;
+            return Some(layout);
+        }
+        let mut strides = row_major(shape);
+        let mut new = shape.rank();
+        let mut dim = self.shape.rank();
+        // From the innermost: a run of old dimensions is consumed by new ones of the same product.
+        while dim > 0 {
+            dim -= 1;
+            if self.shape[dim] == 1 {
+                continue;
+            }
+            let innermost = self.strides[dim];
+            let mut run = self.shape[dim];
+            while dim > 0 && (self.shape[dim - 1] == 1 || self.strides[dim - 1] == innermost * run as isize) {
+                dim -= 1;
+                run *= self.shape[dim];
+            }
+            let mut filled = 1;
+            while filled < run {
+                new = new.checked_sub(1)?;
+                strides[new] = innermost * filled as isize;
+                filled *= shape[new];
+            }
+            if filled != run {
+                return None;
+            }
+        }
+        Some(Layout { shape: shape.clone(), strides, offset: self.offset })
+    }
+}
+
+/// A walk over several operands of one shape at once, in row-major order, with as few dimensions as their strides allow.
+///
+/// Neighbouring dimensions that every operand crosses with one stride are merged, so that dense operands of any rank become one long row.
+#[derive(Debug)]
+pub(crate) struct Walk<const OPERANDS: usize> {
+    extents: SmallVec<[usize; 4]>,
+    strides: SmallVec<[[isize; OPERANDS]; 4]>,
+    offsets: [isize; OPERANDS],
+}
+
+impl<const OPERANDS: usize> Walk<OPERANDS> {
+    /// Operands are stretched to `shape`; they must be broadcastable to it.
+    pub(crate) fn new(shape: &[usize], operands: [&Layout; OPERANDS]) -> Self {
+        let mut extents: SmallVec<[usize; 4]> = SmallVec::new();
+        let mut strides: SmallVec<[[isize; OPERANDS]; 4]> = SmallVec::new();
+        for (dim, &extent) in shape.iter().enumerate() {
+            if extent == 1 {
+                continue;
+            }
+            let step = operands.map(|layout| match (dim + layout.shape.rank()).checked_sub(shape.len()) {
+                Some(own) if layout.shape[own] != 1 => layout.strides[own],
+                _ => 0,
+            });
+            match strides.last_mut() {
+                Some(outer) if (0..OPERANDS).all(|i| outer[i] == step[i] * extent as isize) => {
+                    *outer = step;
+                    *extents.last_mut().expect("as many extents as strides") *= extent;
+                }
+                _ => {
+                    extents.push(extent);
+                    strides.push(step);
+                }
+            }
+        }
+        if extents.is_empty() {
+            extents.push(1);
+            strides.push([1; OPERANDS]);
+        }
+        Walk { extents, strides, offsets: operands.map(|layout| layout.offset as isize) }
+    }
+
+    /// The operands' strides along a row.
+    #[inline]
+    pub(crate) fn row_strides(&self) -> [isize; OPERANDS] {
+        *self.strides.last().expect("a walk has a dimension")
+    }
+
+    /// Calls `row(first, offsets, length)` for each stretch of a row between the elements `start` and `end` of the walk:
+    /// `first` counts from `start`, `offsets` tell where each operand's stretch begins.
+    #[inline(always)]
+    pub(crate) fn rows(&self, start: usize, end: usize, mut row: impl FnMut(usize, [isize; OPERANDS], usize)) {
+        let width = *self.extents.last().expect("a walk has a dimension");
+        let mut position = start;
+        while position < end {
+            let (mut outer, column) = (position / width, position % width);
+            let mut offsets = self.offsets;
+            let steps = self.row_strides();
+            for i in 0..OPERANDS {
+                offsets[i] += steps[i] * column as isize;
+            }
+            for dim in (0..self.extents.len() - 1).rev() {
+                let index = (outer % self.extents[dim]) as isize;
+                outer /= self.extents[dim];
+                for i in 0..OPERANDS {
+                    offsets[i] += self.strides[dim][i] * index;
+                }
+            }
+            let length = (width - column).min(end - position);
+            row(position - start, offsets, length);
+            position += length;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elements(layout: &Layout) -> Vec<isize> {
+        let mut seen = Vec::new();
+        let walk = Walk::new(&layout.shape, [layout]);
+        let [step] = walk.row_strides();
+        walk.rows(0, layout.numel(), |_, [offset], length| {
+            seen.extend((0..length as isize).map(|i| offset + i * step));
+        });
+        seen
+    }
+
+    #[test]
+    fn views_move_strides_only() {
+        let base = Layout::contiguous(Shape::from([2, 3]));
+        assert_eq!(elements(&base), [0, 1, 2, 3, 4, 5]);
+        let transposed = base.permute(&[1, 0]);
+        assert_eq!(elements(&transposed), [0, 3, 1, 4, 2, 5]);
+        assert!(!transposed.is_contiguous());
+        assert_eq!(elements(&base.flip(1)), [2, 1, 0, 5, 4, 3]);
+        assert_eq!(elements(&base.slice(1, 0, 2, 2)), [0, 2, 3, 5]);
+        assert_eq!(elements(&base.slice(0, 1, 1, 1).expand(&Shape::from([2, 3])).unwrap()), [3, 4, 5, 3, 4, 5]);
+    }
+
+    #[test]
+    fn reshape_is_a_view_where_strides_can_say_it() {
+        let base = Layout::contiguous(Shape::from([2, 3, 4]));
+        let middle = base.permute(&[1, 2, 0]); // [3, 4, 2] with strides 4, 1, 12
+        let merged = middle.reshape(&Shape::from([12, 2])).expect("3 and 4 are one run");
+        assert_eq!(elements(&merged), elements(&middle));
+        assert_eq!(middle.reshape(&Shape::from([3, 8])), None);
+        let split = middle.reshape(&Shape::from([3, 2, 2, 1, 2])).expect("4 is split");
+        assert_eq!(elements(&split), elements(&middle));
+    }
+
+    #[test]
+    fn dense_operands_become_one_row() {
+        let dense = Layout::contiguous(Shape::from([4, 5, 6]));
+        let walk = Walk::new(&[4, 5, 6], [&dense, &dense]);
+        assert_eq!(walk.extents.as_slice(), [120]);
+        let bias = Layout::contiguous(Shape::from([6]));
+        let walk = Walk::new(&[4, 5, 6], [&dense, &bias]);
+        assert_eq!(walk.extents.as_slice(), [20, 6]);
+        assert_eq!(walk.row_strides(), [1, 1]);
+    }
+
+    #[test]
+    fn a_walk_can_start_and_end_anywhere() {
+        let layout = Layout::contiguous(Shape::from([5, 7])).permute(&[1, 0]);
+        let all = elements(&layout);
+        let walk = Walk::new(&layout.shape, [&layout]);
+        let [step] = walk.row_strides();
+        for start in 0..35 {
+            for end in start..=35 {
+                let mut part = Vec::new();
+                walk.rows(start, end, |_, [offset], n| part.extend((0..n as isize).map(|i| offset + i * step)));
+                assert_eq!(part, all[start..end]);
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The one door into the graph: an operation is a value that knows its name and its backward rule.
+
+use std::fmt::{self, Debug};
+
+use crate::float::Float;
+use crate::graph::Backward;
+use crate::layout::Layout;
+use crate::storage::Storage;
+use crate::tensor::Tensor;
+
+/// A differentiable operation, as the graph keeps it: what was saved in forward, and how to go back.
+///
+/// Built-in operations and a user's own are the same kind of thing. Compute the output, then [`record`](Tensor::record) it with its inputs:
+///
+/// ```
+/// use autograd::{Backward, Op, Saved, Tensor};
+///
+/// /// y = x³        dy/dx = 3 x²
+/// #[derive(Debug)]
+/// struct Cube { x: Saved<f32> }
+///
+/// impl Op<f32> for Cube {
+///     fn name(&self) -> &'static str { "cube" }
+///     fn backward(&self, ctx: &mut Backward<'_, f32>) {
+///         let (grad, x) = (ctx.grad(), ctx.get(&self.x));
+///         ctx.propagate(0, || grad * &x * &x * 3.0);
+///     }
+/// }
+///
+/// fn cube(x: &Tensor) -> Tensor {
+///     let values = x.to_vec().into_iter().map(|x| x * x * x).collect();
+///     Tensor::from_vec(values, x.shape()).record(&[x], |_| Cube { x: Saved::input(0, x) })
+/// }
+///
+/// let x = Tensor::from_vec(vec![2.0, -1.0], [2]).requires_grad();
+/// let gradients = cube(&x).sum().backward();
+/// assert_eq!(gradients.get(&x).unwrap().to_vec(), [12.0, 3.0]);
+/// ```
+pub trait Op<T: Float>: Debug + Send + Sync + 'static {
+    /// The operation's name, for messages and drawings of the graph.
+    fn name(&self) -> &'static str;
+
+    /// Hands each input its gradient through [`Backward::propagate`], computed in tensor operations, so that it can be differentiated again.
+    fn backward(&self, ctx: &mut Backward<'_, T>);
+}
+
+/// A tensor that forward keeps for backward: its numbers without its edge.
+///
+/// It remembers *where* the numbers came from, and [`Backward::get`] puts the edge back on from the node. So an operation never holds
+/// on to the graph itself, and no cycle can arise.
+#[derive(Clone)]
+pub struct Saved<T: Float> {
+    pub(crate) storage: Storage<T>,
+    pub(crate) layout: Layout,
+    pub(crate) source: Source,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Input(usize),
+    Output,
+    Aside,
+}
+
+impl<T: Float> Saved<T> {
+    /// Keeps input number `index` of the recorded operation.
+    pub fn input(index: usize, tensor: &Tensor<T>) -> Self {
+        Saved::new(tensor, Source::Input(index))
+    }
+
+    /// Keeps the recorded operation's output.
+    pub fn output(tensor: &Tensor<T>) -> Self {
+        Saved::new(tensor, Source::Output)
+    }
+
+    /// Keeps a by-product of forward that is constant for differentiation: a mask, say.
+    pub fn aside(tensor: &Tensor<T>) -> Self {
+        Saved::new(tensor, Source::Aside)
+    }
+
+    fn new(tensor: &Tensor<T>, source: Source) -> Self {
+        Saved { storage: tensor.storage.clone(), layout: tensor.layout.clone(), source }
+    }
+}
+
+impl<T: Float> Debug for Saved<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}{}", self.source, self.layout.shape)
+    }
+}

@@ -1,0 +1,253 @@
+//! Sums, differences, products and quotients of tensors, broadcasting; and with single numbers.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use crate::float::Float;
+use crate::graph::{Backward, broadcast};
+use crate::kernels::map::map;
+use crate::op::{Op, Saved};
+use crate::tensor::Tensor;
+
+/// y = a - b        dy/da = 1, dy/db = -1
+#[derive(Debug)]
+struct Subtract;
+
+impl<T: Float> Op<T> for Subtract {
+    fn name(&self) -> &'static str {
+        "sub"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let grad = ctx.grad();
+        ctx.propagate(0, || grad.clone());
+        ctx.propagate(1, || -grad);
+    }
+}
+
+/// y = a b        dy/da = b, dy/db = a
+#[derive(Debug)]
+struct Multiply<T: Float> {
+    a: Saved<T>,
+    b: Saved<T>,
+}
+
+impl<T: Float> Op<T> for Multiply<T> {
+    fn name(&self) -> &'static str {
+        "mul"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let (grad, a, b) = (ctx.grad(), ctx.get(&self.a), ctx.get(&self.b));
+        ctx.propagate(0, || &grad * &b);
+        ctx.propagate(1, || &grad * &a);
+    }
+}
+
+/// y = a / b        dy/da = 1 / b, dy/db = -a / b² = -y / b
+#[derive(Debug)]
+struct Divide<T: Float> {
+    b: Saved<T>,
+    y: Saved<T>,
+}
+
+impl<T: Float> Op<T> for Divide<T> {
+    fn name(&self) -> &'static str {
+        "div"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let (grad, b, y) = (ctx.grad(), ctx.get(&self.b), ctx.get(&self.y));
+        ctx.propagate(0, || &grad / &b);
+        ctx.propagate(1, || -(&grad * &y / &b));
+    }
+}
+
+/// y = scale · x + shift        dy/dx = scale
+#[derive(Debug)]
+struct Affine<T: Float> {
+    name: &'static str,
+    scale: T,
+}
+
+impl<T: Float> Op<T> for Affine<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let grad = ctx.grad();
+        ctx.propagate(0, || if self.scale == T::ONE { grad } else { grad * self.scale });
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// The elementwise combination of two tensors, broadcast to a common shape. Without an edge: the caller records it.
+    #[inline]
+    #[track_caller]
+    fn combine(&self, name: &str, other: &Tensor<T>, formula: impl Fn(T, T) -> T + Copy + Sync) -> Tensor<T> {
+        let shape = broadcast::common_shape(name, self, other);
+        Tensor::build(shape.clone(), |out| map([self.view(), other.view()], &shape, out, |[a, b]| formula(a, b)))
+    }
+
+    #[track_caller]
+    fn subtract(&self, other: &Tensor<T>) -> Tensor<T> {
+        self.combine("sub", other, |a, b| a - b).record(&[self, other], |_| Subtract)
+    }
+
+    #[track_caller]
+    fn multiply(&self, other: &Tensor<T>) -> Tensor<T> {
+        self.combine("mul", other, |a, b| a * b)
+            .record(&[self, other], |_| Multiply { a: Saved::input(0, self), b: Saved::input(1, other) })
+    }
+
+    #[track_caller]
+    fn divide(&self, other: &Tensor<T>) -> Tensor<T> {
+        self.combine("div", other, |a, b| a / b)
+            .record(&[self, other], |y| Divide { b: Saved::input(1, other), y: Saved::output(y) })
+    }
+
+    fn affine(&self, name: &'static str, scale: T, formula: impl Fn(T) -> T + Copy + Sync) -> Tensor<T> {
+        let shape = self.shape();
+        Tensor::build(shape.clone(), |out| map([self.view()], shape, out, |[x]| formula(x)))
+            .record(&[self], |_| Affine { name, scale })
+    }
+}
+
+/// The operator for values and references on either side, and for a single number on the right.
+macro_rules! operator {
+    ($Operator:ident::$method:ident, $function:path, |$x:ident, $number:ident| $with_number:expr) => {
+        impl<T: Float> $Operator<&Tensor<T>> for &Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: &Tensor<T>) -> Tensor<T> {
+                $function(self, other)
+            }
+        }
+        impl<T: Float> $Operator<Tensor<T>> for &Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: Tensor<T>) -> Tensor<T> {
+                $function(self, &other)
+            }
+        }
+        impl<T: Float> $Operator<&Tensor<T>> for Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: &Tensor<T>) -> Tensor<T> {
+                $function(&self, other)
+            }
+        }
+        impl<T: Float> $Operator<Tensor<T>> for Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: Tensor<T>) -> Tensor<T> {
+                $function(&self, &other)
+            }
+        }
+        impl<T: Float> $Operator<T> for &Tensor<T> {
+            type Output = Tensor<T>;
+            fn $method(self, $number: T) -> Tensor<T> {
+                let $x = self;
+                $with_number
+            }
+        }
+        impl<T: Float> $Operator<T> for Tensor<T> {
+            type Output = Tensor<T>;
+            fn $method(self, number: T) -> Tensor<T> {
+                (&self).$method(number)
+            }
+        }
+    };
+}
+
+operator!(Add::add, broadcast::add, |x, number| x.affine("add", T::ONE, |x| x + number));
+operator!(Sub::sub, Tensor::subtract, |x, number| x.affine("sub", T::ONE, |x| x - number));
+operator!(Mul::mul, Tensor::multiply, |x, number| x.affine("mul", number, |x| x * number));
+operator!(Div::div, Tensor::divide, |x, number| x.affine("div", number.recip(), |x| x / number));
+
+/// The operators with a single number on the left; Rust allows them only for concrete number types.
+macro_rules! number_on_the_left {
+    ($($float:ty),*) => {$(
+        impl Add<&Tensor<$float>> for $float {
+            type Output = Tensor<$float>;
+            fn add(self, x: &Tensor<$float>) -> Tensor<$float> {
+                x.affine("add", 1.0, |x| self + x)
+            }
+        }
+        impl Sub<&Tensor<$float>> for $float {
+            type Output = Tensor<$float>;
+            fn sub(self, x: &Tensor<$float>) -> Tensor<$float> {
+                x.affine("sub", -1.0, |x| self - x)
+            }
+        }
+        impl Mul<&Tensor<$float>> for $float {
+            type Output = Tensor<$float>;
+            fn mul(self, x: &Tensor<$float>) -> Tensor<$float> {
+                x.affine("mul", self, |x| self * x)
+            }
+        }
+        impl Div<&Tensor<$float>> for $float {
+            type Output = Tensor<$float>;
+            fn div(self, x: &Tensor<$float>) -> Tensor<$float> {
+                &Tensor::scalar(self) / x
+            }
+        }
+        number_on_the_left!(@value $float, Add::add, Sub::sub, Mul::mul, Div::div);
+    )*};
+    (@value $float:ty, $($Operator:ident::$method:ident),*) => {$(
+        impl $Operator<Tensor<$float>> for $float {
+            type Output = Tensor<$float>;
+            fn $method(self, x: Tensor<$float>) -> Tensor<$float> {
+                self.$method(&x)
+            }
+        }
+    )*};
+}
+number_on_the_left!(f32, f64);
+
+impl<T: Float> Neg for &Tensor<T> {
+    type Output = Tensor<T>;
+    fn neg(self) -> Tensor<T> {
+        self.affine("neg", -T::ONE, |x| -x)
+    }
+}
+
+impl<T: Float> Neg for Tensor<T> {
+    type Output = Tensor<T>;
+    fn neg(self) -> Tensor<T> {
+        -&self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    gradients!(add: |a, b| a + b, [3, 4], [3, 4]);
+    gradients!(add_broadcast: |a, b| a + b, [3, 1], [2, 1, 4]);
+    gradients!(sub: |a, b| a - b, [3, 4], [4]);
+    gradients!(mul: |a, b| a * b, [3, 4], [3, 4]);
+    gradients!(mul_broadcast: |a, b| a * b, [3, 1], [1, 4]);
+    gradients!(mul_self: |a| a * a, [3, 4]);
+    gradients!(div: |a, b| a / (b * b + 0.5), [3, 4], [3, 4]);
+    gradients!(div_broadcast: |a, b| a / (b * b + 0.5), [4], [3, 1]);
+    gradients!(neg: |a| -a, [3, 4]);
+    gradients!(numbers: |a| 2.0 - (a * 3.0 + 1.0 - 0.5) / 4.0 + 0.25 * a, [3, 4]);
+    gradients!(number_over: |a| 1.5 / (a * a + 0.5), [3, 4]);
+
+    #[test]
+    fn values_and_references_give_the_same() {
+        let (a, b) = (Tensor::<f32>::arange(1.0, 5.0, 1.0), Tensor::from_vec(vec![2.0, 4.0, 6.0, 8.0], [4]));
+        let expected = [0.5, 0.5, 0.5, 0.5];
+        assert_eq!((&a / &b).to_vec(), expected);
+        assert_eq!((a.clone() / &b).to_vec(), expected);
+        assert_eq!((&a / b.clone()).to_vec(), expected);
+        assert_eq!((a / b).to_vec(), expected);
+    }
+
+    #[test]
+    #[should_panic(expected = "mul: shapes [3, 4] and [2, 4] do not broadcast: dimension -2 is 3 and 2")]
+    fn shapes_that_do_not_broadcast_are_named() {
+        let _ = Tensor::<f32>::ones([3, 4]) * Tensor::ones([2, 4]);
+    }
+}

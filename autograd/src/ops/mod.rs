@@ -1,0 +1,8 @@
+//! Floor 3: the operations. Each is one place: formula, forward, backward, test.
+
+#[macro_use]
+pub(crate) mod pointwise;
+pub(crate) mod arithmetic;
+pub(crate) mod gather;
+pub(crate) mod reduce;
+pub(crate) mod views;

@@ -1,0 +1,296 @@
+//! Sums, means, largest and smallest elements: over everything, or over given dimensions.
+
+use crate::error::{dimension, mistake};
+use crate::float::Float;
+use crate::graph::Backward;
+use crate::graph::broadcast::{reduce_to, sum_to};
+use crate::indices::Indices;
+use crate::kernels::map::map;
+use crate::kernels::rowwise;
+use crate::op::{Op, Saved};
+use crate::ops::gather::gathered;
+use crate::ops::views::{distinct, reshaped};
+use crate::shape::{Dims, Shape};
+use crate::tensor::Tensor;
+
+/// The shape with the given dimensions made 1, and without them.
+fn reduced_shapes(shape: &Shape, dims: &[usize]) -> (Shape, Shape) {
+    let mut kept = shape.clone();
+    dims.iter().for_each(|&dim| kept.set(dim, 1));
+    let dropped = (0..shape.rank()).filter(|dim| !dims.contains(dim)).map(|dim| shape[dim]).collect();
+    (kept, dropped)
+}
+
+/// y = the largest (or smallest) of x along some dimensions        dy/dx = 1 / (number of ties) at each place that attains it, else 0
+#[derive(Debug)]
+struct Extreme<T: Float> {
+    name: &'static str,
+    x: Saved<T>,
+    y: Saved<T>,
+}
+
+impl<T: Float> Op<T> for Extreme<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let (grad, x, y) = (ctx.grad(), ctx.get(&self.x), ctx.get(&self.y));
+        ctx.propagate(0, || {
+            let (shape, kept) = (x.shape(), y.shape());
+            // Constant wherever the gradient is differentiable: 1 where x is the extreme (a NaN is, if there is one).
+            let attained: Tensor<T> = Tensor::build(shape.clone(), |out| {
+                let equal = |[x, y]: [T; 2]| if x == y || (x.is_nan() && y.is_nan()) { T::ONE } else { T::ZERO };
+                map([x.view(), y.view()], shape, out, equal);
+            });
+            let ties = sum_to(&attained, kept);
+            attained * (grad / ties)
+        });
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// The sum of all elements: shape `[]`.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(Tensor::arange(0.0, 5.0, 1.0).sum().item(), 10.0);
+    /// ```
+    pub fn sum(&self) -> Tensor<T> {
+        sum_to(self, &Shape::default())
+    }
+
+    /// The sums along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`.
+    ///
+    /// No dimensions at all mean all of them, as in PyTorch.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::arange(0.0, 6.0, 1.0).reshape([2, 3]);
+    /// assert_eq!(x.sum_dim(0, false).to_vec(), [3.0, 5.0, 7.0]);
+    /// assert_eq!(*x.sum_dim([0, 1], true).shape(), [1, 1]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension, or one is named twice.
+    #[track_caller]
+    pub fn sum_dim(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
+        let (kept, dropped) = self.reduced("sum_dim", &dims);
+        let sum = sum_to(self, &kept);
+        if keepdim { sum } else { reshaped(&sum, &dropped) }
+    }
+
+    /// The mean of all elements: shape `[]`. NaN of none.
+    pub fn mean(&self) -> Tensor<T> {
+        self.sum() / T::from_usize(self.numel())
+    }
+
+    /// The means along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. NaN along an extent of 0.
+    ///
+    /// # Panics
+    /// If there is no such dimension, or one is named twice.
+    #[track_caller]
+    pub fn mean_dim(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
+        let (kept, _) = self.reduced("mean_dim", &dims);
+        let count: usize =
+            self.shape().iter().zip(kept.iter()).filter(|(_, kept)| **kept == 1).map(|(extent, _)| extent).product();
+        self.sum_dim(dims, keepdim) / T::from_usize(count)
+    }
+
+    /// The largest element: shape `[]`. NaN if there is one. Ties share the gradient evenly.
+    ///
+    /// # Panics
+    /// If there are no elements.
+    #[track_caller]
+    pub fn max(&self) -> Tensor<T> {
+        self.extreme("max", &Shape::default(), T::NEG_INFINITY, T::maximum)
+    }
+
+    /// The smallest element: shape `[]`. NaN if there is one. Ties share the gradient evenly.
+    ///
+    /// # Panics
+    /// If there are no elements.
+    #[track_caller]
+    pub fn min(&self) -> Tensor<T> {
+        self.extreme("min", &Shape::default(), T::INFINITY, T::minimum)
+    }
+
+    /// The largest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties share the gradient evenly.
+    ///
+    /// As [`torch.amax`](https://docs.pytorch.org/docs/stable/generated/torch.amax.html).
+    ///
+    /// # Panics
+    /// If there is no such dimension, one is named twice, or one has extent 0.
+    #[track_caller]
+    pub fn amax(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
+        let (kept, dropped) = self.reduced("amax", &dims);
+        let largest = self.extreme("amax", &kept, T::NEG_INFINITY, T::maximum);
+        if keepdim { largest } else { reshaped(&largest, &dropped) }
+    }
+
+    /// The smallest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties share the gradient evenly.
+    ///
+    /// # Panics
+    /// If there is no such dimension, one is named twice, or one has extent 0.
+    #[track_caller]
+    pub fn amin(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
+        let (kept, dropped) = self.reduced("amin", &dims);
+        let smallest = self.extreme("amin", &kept, T::INFINITY, T::minimum);
+        if keepdim { smallest } else { reshaped(&smallest, &dropped) }
+    }
+
+    /// The largest elements along one dimension and where they are; of ties the first is taken and gets the gradient. A NaN counts as largest.
+    ///
+    /// As [`torch.max`](https://docs.pytorch.org/docs/stable/generated/torch.max.html) with a dimension.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 5.0, 5.0, 2.0, 0.0, 1.0], [2, 3]);
+    /// let (largest, places) = x.max_dim(1, false);
+    /// assert_eq!(largest.to_vec(), [5.0, 2.0]);
+    /// assert_eq!(places.as_slice(), [1, 0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension, or it has extent 0.
+    #[track_caller]
+    pub fn max_dim(&self, dim: isize, keepdim: bool) -> (Tensor<T>, Indices) {
+        let index = self.find("max_dim", dim, |candidate, best| candidate > best);
+        self.pick("max_dim", dim, index, keepdim)
+    }
+
+    /// The smallest elements along one dimension and where they are; of ties the first is taken and gets the gradient. A NaN counts as smallest.
+    ///
+    /// # Panics
+    /// If there is no such dimension, or it has extent 0.
+    #[track_caller]
+    pub fn min_dim(&self, dim: isize, keepdim: bool) -> (Tensor<T>, Indices) {
+        let index = self.find("min_dim", dim, |candidate, best| candidate < best);
+        self.pick("min_dim", dim, index, keepdim)
+    }
+
+    /// The index of the largest element along `dim`, the first of ties; a NaN counts as largest. Integers: no gradient flows through them.
+    ///
+    /// # Panics
+    /// If there is no such dimension, or it has extent 0.
+    #[track_caller]
+    pub fn argmax(&self, dim: isize, keepdim: bool) -> Indices {
+        let index = self.find("argmax", dim, |candidate, best| candidate > best);
+        if keepdim { index } else { self.dropped(index, dim) }
+    }
+
+    /// The index of the smallest element along `dim`, the first of ties; a NaN counts as smallest. Integers: no gradient flows through them.
+    ///
+    /// # Panics
+    /// If there is no such dimension, or it has extent 0.
+    #[track_caller]
+    pub fn argmin(&self, dim: isize, keepdim: bool) -> Indices {
+        let index = self.find("argmin", dim, |candidate, best| candidate < best);
+        if keepdim { index } else { self.dropped(index, dim) }
+    }
+
+    #[track_caller]
+    fn reduced(&self, op: &str, dims: &impl Dims) -> (Shape, Shape) {
+        let mut dims = distinct(op, dims, self.rank());
+        if dims.is_empty() {
+            dims = (0..self.rank()).collect();
+        }
+        reduced_shapes(self.shape(), &dims)
+    }
+
+    #[track_caller]
+    fn extreme(
+        &self,
+        name: &'static str,
+        shape: &Shape,
+        identity: T,
+        combine: impl Fn(T, T) -> T + Copy + Sync,
+    ) -> Tensor<T> {
+        if self.numel() == 0 && shape.numel() > 0 {
+            mistake(name, format_args!("shape {} has no elements to choose from", self.shape()));
+        }
+        reduce_to(self, shape, identity, combine).record(&[self], |y| Extreme {
+            name,
+            x: Saved::input(0, self),
+            y: Saved::output(y),
+        })
+    }
+
+    /// Where the best element along `dim` is, with that dimension kept as 1.
+    #[track_caller]
+    fn find(&self, op: &str, dim: isize, better: impl Fn(T, T) -> bool + Copy + Sync) -> Indices {
+        let dim = dimension(op, dim, self.rank());
+        let dense = self.dense();
+        let numbers = dense.as_slice().expect("dense");
+        let (middle, shape) = if self.rank() == 0 {
+            ([1, 1, 1], Shape::default())
+        } else {
+            let (kept, _) = reduced_shapes(self.shape(), &[dim]);
+            (rowwise::around(self.shape(), dim), kept)
+        };
+        if middle[1] == 0 && shape.numel() > 0 {
+            mistake(op, format_args!("dimension {dim} of shape {} has no elements to choose from", self.shape()));
+        }
+        Indices::new(rowwise::find(numbers, middle, better), shape)
+    }
+
+    #[track_caller]
+    fn dropped(&self, index: Indices, dim: isize) -> Indices {
+        match self.rank() {
+            0 => index,
+            rank => index.reshape(reduced_shapes(self.shape(), &[dimension("argmax", dim, rank)]).1),
+        }
+    }
+
+    #[track_caller]
+    fn pick(&self, name: &'static str, dim: isize, index: Indices, keepdim: bool) -> (Tensor<T>, Indices) {
+        if self.rank() == 0 {
+            return (self.clone(), index);
+        }
+        let axis = dimension(name, dim, self.rank());
+        let picked = gathered(self, axis, &index);
+        if keepdim {
+            return (picked, index);
+        }
+        let index = self.dropped(index, dim);
+        (reshaped(&picked, index.shape()), index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    gradients!(sum: |x| (x * x).sum(), [3, 4]);
+    gradients!(sum_dim: |x| (x * x).sum_dim(0, false), [3, 4]);
+    gradients!(sum_dims: |x| (x * x).sum_dim([0, 2], true), [2, 3, 4]);
+    gradients!(mean: |x| (x * x).mean(), [3, 4]; fixed);
+    gradients!(mean_dim: |x| (x * x).mean_dim([-1, 0], false), [2, 3, 4]; fixed);
+    gradients!(max: |x| (x * x * x).max(), [3, 4]; fixed);
+    gradients!(min: |x| (x * x * x).min(), [3, 4]; fixed);
+    gradients!(amax: |x| (x * x * x).amax([0, 2], false), [2, 3, 4]; fixed);
+    gradients!(amin: |x| (x * x * x).amin(1, true), [2, 3, 4]; fixed);
+    gradients!(max_dim: |x| (x * x * x).max_dim(1, false).0, [3, 4]; fixed);
+    gradients!(min_dim: |x| (x * x * x).min_dim(-2, true).0, [2, 3, 4]; fixed);
+
+    #[test]
+    fn nothing_sums_to_zero_and_has_no_mean() {
+        let empty = Tensor::<f32>::zeros([0, 3]);
+        assert_eq!(empty.sum_dim(0, false).to_vec(), [0.0; 3]);
+        assert!(empty.mean_dim(0, false).to_vec().iter().all(|x| x.is_nan()));
+        assert_eq!(empty.sum_dim(1, false).numel(), 0);
+        assert_eq!(empty.amax(1, false).numel(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "argmax: dimension 0 of shape [0, 3] has no elements to choose from")]
+    fn there_is_no_largest_of_nothing() {
+        Tensor::<f32>::zeros([0, 3]).argmax(0, false);
+    }
+
+    #[test]
+    #[should_panic(expected = "sum_dim: dimension 2 is out of range for 2 dimensions")]
+    fn a_dimension_must_be_there() {
+        Tensor::<f32>::zeros([1, 3]).sum_dim(2, false);
+    }
+}

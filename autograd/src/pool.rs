@@ -1,0 +1,295 @@
+//! Recycled buffers. A training step makes the same buffers over and over; asking the system for them costs page faults that take
+//! longer than the arithmetic. So a buffer that is dropped is kept, by size, and handed out again.
+//!
+//! - **Blocks** are aligned to a cache line and sized in classes: multiples of 64 bytes up to 1 KiB, then four classes a doubling.
+//! - **Small blocks** lie in a list of the thread, reached without a lock; **large ones**, and what overflows a thread's list, in one
+//!   shared list behind a mutex. A tensor may be dropped on another thread than the one that made it.
+//! - Both lists are **bounded**; beyond the bound a block goes back to the system. [`release_memory`] gives all idle blocks back,
+//!   and `AUTOGRAD_POOL=0` switches the pool off (to hunt for leaks, say).
+//! - Blocks hold **stale numbers**, never uninitialised memory: they start zeroed and only numbers are written to them. That makes it
+//!   sound to hand them out as `&mut [f32]`. Every kernel writes all of its output; debug builds fill a recycled block with NaN to show one that does not.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Bytes of a cache line: the alignment of every block and the unit of the small classes.
+const LINE: usize = 64;
+/// Classes of whole lines, up to 1 KiB.
+const SMALL_CLASSES: usize = 16;
+/// Four classes a doubling from 1 KiB up to 2⁴⁷ bytes, more than a process can address.
+const CLASSES: usize = SMALL_CLASSES + 4 * 37;
+/// Blocks of up to 16 KiB (the class that holds them) may wait in a thread's own list.
+const THREAD_CLASSES: usize = SMALL_CLASSES + 4 * 4;
+/// What a thread's own list holds at most: enough for the tensors of one step, too little to matter if the thread sleeps.
+const THREAD_BYTES: usize = 4 << 20;
+/// What the shared list holds at most.
+const SHARED_BYTES: usize = 1 << 30;
+
+/// A piece of memory of a size class; returns to the pool when it is dropped.
+pub(crate) struct Block {
+    start: NonNull<u8>,
+    class: u8,
+}
+
+// SAFETY: a block owns its memory exclusively, like a `Box<[u8]>`.
+unsafe impl Send for Block {}
+// SAFETY: a shared block hands out nothing but its address.
+unsafe impl Sync for Block {}
+
+fn class_of(bytes: usize) -> usize {
+    let lines = bytes.div_ceil(LINE).max(1);
+    if lines <= SMALL_CLASSES {
+        return lines - 1;
+    }
+    // Above 1 KiB: the power of two below, and which quarter of the way to the next one.
+    let last = bytes - 1;
+    let power = last.ilog2() as usize;
+    let quarter = (last >> (power - 2)) & 3;
+    SMALL_CLASSES + (power - 10) * 4 + quarter
+}
+
+fn bytes_of(class: usize) -> usize {
+    if class < SMALL_CLASSES {
+        return (class + 1) * LINE;
+    }
+    let (power, quarter) = ((class - SMALL_CLASSES) / 4 + 10, (class - SMALL_CLASSES) % 4);
+    (1 << power) + ((quarter + 1) << (power - 2))
+}
+
+impl Block {
+    /// A block of at least `bytes` bytes, all of them initialised.
+    ///
+    /// # Panics
+    /// If the size is beyond what a process can address.
+    pub(crate) fn take(bytes: usize) -> Block {
+        assert!(bytes <= bytes_of(CLASSES - 1), "a buffer of {bytes} bytes is more than a process can address");
+        let class = class_of(bytes);
+        if let Some(block) = recycled(class) {
+            if cfg!(debug_assertions) {
+                // SAFETY: the block is ours alone and `bytes_of(class)` long; all-ones is a NaN in f32 and in f64.
+                unsafe { block.start.write_bytes(0xff, bytes_of(class)) };
+            }
+            return block;
+        }
+        MISSES.fetch_add(1, Ordering::Relaxed);
+        let layout = memory_layout(class);
+        // SAFETY: the size is not zero.
+        let start = unsafe { alloc_zeroed(layout) };
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        Block { start, class: class as u8 }
+    }
+
+    #[inline]
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+}
+
+fn memory_layout(class: usize) -> Layout {
+    Layout::from_size_align(bytes_of(class), LINE).expect("a class is no larger than a process can address")
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        recycle(Block { start: self.start, class: self.class });
+    }
+}
+
+/// Gives a block's memory back to the system.
+fn free(block: Block) {
+    // SAFETY: the block came from `alloc_zeroed` with this very layout, and is forgotten right after.
+    unsafe { dealloc(block.start.as_ptr(), memory_layout(usize::from(block.class))) };
+    std::mem::forget(block);
+}
+
+/// Idle blocks by class, with the bytes that they hold.
+struct Shelf {
+    classes: Vec<Vec<Block>>,
+    bytes: usize,
+}
+
+impl Shelf {
+    const fn new() -> Self {
+        Shelf { classes: Vec::new(), bytes: 0 }
+    }
+
+    #[inline]
+    fn take(&mut self, class: usize) -> Option<Block> {
+        let block = self.classes.get_mut(class)?.pop()?;
+        self.bytes -= bytes_of(class);
+        Some(block)
+    }
+
+    /// Keeps the block unless that would pass the bound.
+    #[inline]
+    fn keep(&mut self, block: Block, bound: usize) -> Result<(), Block> {
+        let class = usize::from(block.class);
+        let bytes = bytes_of(class);
+        if self.bytes + bytes > bound {
+            return Err(block);
+        }
+        if self.classes.is_empty() {
+            self.classes.resize_with(CLASSES, Vec::new);
+        }
+        self.bytes += bytes;
+        self.classes[class].push(block);
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.classes.drain(..).flatten().for_each(free);
+        self.bytes = 0;
+    }
+}
+
+/// A thread's own shelf; its blocks move to the shared one when the thread ends.
+struct ThreadShelf(Shelf);
+
+impl Drop for ThreadShelf {
+    fn drop(&mut self) {
+        self.0.classes.drain(..).flatten().for_each(share);
+    }
+}
+
+thread_local! {
+    static OWN: RefCell<ThreadShelf> = const { RefCell::new(ThreadShelf(Shelf::new())) };
+}
+static SHARED: Mutex<Shelf> = Mutex::new(Shelf::new());
+static MISSES: AtomicU64 = AtomicU64::new(0);
+static COPIES: AtomicU64 = AtomicU64::new(0);
+static SHARED_IDLE: AtomicUsize = AtomicUsize::new(0);
+
+fn is_on() -> bool {
+    static ON: OnceLock<bool> = OnceLock::new();
+    *ON.get_or_init(|| std::env::var_os("AUTOGRAD_POOL").is_none_or(|value| value != "0"))
+}
+
+fn recycled(class: usize) -> Option<Block> {
+    if class < THREAD_CLASSES {
+        // A thread that is ending has lost its shelf; it takes from the shared one.
+        let own = OWN.try_with(|own| own.borrow_mut().0.take(class));
+        if let Ok(Some(block)) = own {
+            return Some(block);
+        }
+    }
+    // A look without the lock: most misses happen while nothing is idle.
+    if SHARED_IDLE.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let block = shared.take(class);
+    SHARED_IDLE.store(shared.bytes, Ordering::Relaxed);
+    block
+}
+
+fn recycle(block: Block) {
+    if !is_on() {
+        return free(block);
+    }
+    let mut block = Some(block);
+    if block.as_ref().is_some_and(|block| usize::from(block.class) < THREAD_CLASSES) {
+        // A thread that is ending has lost its shelf; then the block stays where it is.
+        let _ = OWN.try_with(|own| {
+            let offered = block.take().expect("offered once");
+            block = own.borrow_mut().0.keep(offered, THREAD_BYTES).err();
+        });
+    }
+    if let Some(block) = block {
+        share(block);
+    }
+}
+
+fn share(block: Block) {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = shared.keep(block, SHARED_BYTES);
+    SHARED_IDLE.store(shared.bytes, Ordering::Relaxed);
+    drop(shared);
+    if let Err(block) = kept {
+        free(block);
+    }
+}
+
+/// What the engine's memory has done since the program started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryStatistics {
+    /// Buffers that had to be asked of the system because the pool had none of their size. Flat from the third training step on.
+    pub pool_misses: u64,
+    /// Whole buffers copied because somebody wanted to change one that was shared. Flat in a training loop.
+    pub copies_on_write: u64,
+    /// Bytes that wait in the shared list and in this thread's own to be used again.
+    pub idle_bytes: usize,
+}
+
+/// The counters of the buffer pool and of copy-on-write.
+///
+/// ```
+/// let before = autograd::memory_statistics();
+/// let zeros = autograd::Tensor::<f32>::zeros([1000, 1000]);
+/// drop(zeros);
+/// assert!(autograd::memory_statistics().pool_misses >= before.pool_misses);
+/// ```
+pub fn memory_statistics() -> MemoryStatistics {
+    let own = OWN.try_with(|own| own.borrow().0.bytes).unwrap_or(0);
+    MemoryStatistics {
+        pool_misses: MISSES.load(Ordering::Relaxed),
+        copies_on_write: COPIES.load(Ordering::Relaxed),
+        idle_bytes: own + SHARED_IDLE.load(Ordering::Relaxed),
+    }
+}
+
+/// Gives the idle buffers back to the system: those of the shared list and of this thread. (Another thread keeps at most 4 MiB.)
+pub fn release_memory() {
+    let _ = OWN.try_with(|own| own.borrow_mut().0.clear());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.clear();
+    SHARED_IDLE.store(0, Ordering::Relaxed);
+}
+
+pub(crate) fn count_copy_on_write() {
+    COPIES.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_holds_its_sizes_and_wastes_at_most_a_quarter() {
+        for bytes in (1..5000).chain([1 << 20, (1 << 20) + 1, 3 << 30, (1 << 40) - 1]) {
+            let class = class_of(bytes);
+            assert!(bytes_of(class) >= bytes, "{bytes} in class {class}");
+            assert!(class == 0 || bytes_of(class - 1) < bytes, "{bytes} fits the class before {class}");
+            assert!(bytes_of(class) <= (bytes + bytes / 4).max(bytes + LINE - 1), "{bytes}: {}", bytes_of(class));
+        }
+        assert!(CLASSES <= usize::from(u8::MAX));
+    }
+
+    #[test]
+    fn a_dropped_block_is_handed_out_again() {
+        let sizes = [100, 20_000, 1 << 20];
+        for bytes in sizes {
+            let first = Block::take(bytes);
+            let address = first.start();
+            assert_eq!(address.as_ptr() as usize % LINE, 0);
+            drop(first);
+            if bytes == 100 {
+                assert_eq!(Block::take(bytes).start(), address);
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_may_be_dropped_on_another_thread() {
+        let blocks: Vec<Block> = (1..200).map(|i| Block::take(i * 50)).collect();
+        std::thread::spawn(move || drop(blocks)).join().unwrap();
+        let again: Vec<Block> = (1..200).map(|i| Block::take(i * 50)).collect();
+        for (i, block) in again.iter().enumerate() {
+            for other in &again[..i] {
+                assert_ne!(block.start(), other.start(), "one block was handed out twice");
+            }
+        }
+    }
+}

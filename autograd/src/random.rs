@@ -1,0 +1,194 @@
+//! Random numbers by counter: the i-th number of a stream is a function of the seed and of i alone.
+//!
+//! So any part of a stream can be computed by any thread, and the bits never depend on how the work was split. The function is
+//! SplitMix64 (Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, OOPSLA 2014), whose state is a counter by construction.
+
+use crate::scalar::Scalar;
+
+/// A stream of random numbers with a position.
+///
+/// ```
+/// use autograd::Random;
+/// let mut random = Random::new(7);
+/// let die = random.below(6);
+/// assert!(die < 6);
+/// assert_eq!(Random::new(7).below(6), die, "the same seed, the same numbers");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Random {
+    key: u64,
+    position: u64,
+}
+
+/// 2⁶⁴ divided by the golden ratio, made odd: successive counters land far apart.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The finaliser of SplitMix64: every input bit flips every output bit about half of the time.
+#[inline(always)]
+fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+impl Random {
+    /// The stream of a seed, from its beginning.
+    pub fn new(seed: u64) -> Self {
+        Random { key: mix(seed.wrapping_add(GOLDEN)), position: 0 }
+    }
+
+    /// How many numbers were drawn; with the seed, the whole state.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Goes on from `position`, as if that many numbers had been drawn.
+    pub fn seek(&mut self, position: u64) {
+        self.position = position;
+    }
+
+    /// Another stream, a function of this one's seed and of `index`: for a layer, an epoch, a worker.
+    pub fn stream(&self, index: u64) -> Random {
+        Random { key: mix(self.key ^ mix(index.wrapping_add(1).wrapping_mul(GOLDEN))), position: 0 }
+    }
+
+    #[inline(always)]
+    fn at(&self, position: u64) -> u64 {
+        mix(self.key.wrapping_add(position.wrapping_mul(GOLDEN)))
+    }
+
+    /// The next 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        let bits = self.at(self.position);
+        self.position += 1;
+        bits
+    }
+
+    /// The next number in [0, 1), with all the bits that an `f64` holds.
+    pub fn uniform(&mut self) -> f64 {
+        unit(self.bits())
+    }
+
+    /// A whole number in 0..bound, each equally likely (Lemire, *Fast random integer generation in an interval*, 2019).
+    ///
+    /// # Panics
+    /// If `bound` is 0.
+    #[track_caller]
+    pub fn below(&mut self, bound: u64) -> u64 {
+        assert!(bound > 0, "below: there is no number below 0");
+        loop {
+            let product = u128::from(self.bits()) * u128::from(bound);
+            // The low half tells whether the draw fell into the part that would favour some results.
+            if product as u64 >= bound.wrapping_neg() % bound {
+                return (product >> 64) as u64;
+            }
+        }
+    }
+
+    /// Puts `items` into random order (Fisher and Yates).
+    pub fn shuffle<I>(&mut self, items: &mut [I]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last as u64 + 1) as usize);
+        }
+    }
+
+    /// Fills `out` with numbers in [low, high).
+    pub(crate) fn fill_uniform<T: Scalar>(&mut self, out: &mut [T], low: f64, high: f64) {
+        for number in out {
+            let value = T::from_f64(low + (high - low) * unit(self.bits()));
+            // Rounding to a shorter type may reach the excluded end.
+            *number = if value.to_f64() < high { value } else { T::from_f64(low) };
+        }
+    }
+
+    /// Fills `out` with normal numbers of mean 0 and deviation 1 (Box and Muller, 1958: two from two).
+    pub(crate) fn fill_normal<T: Scalar>(&mut self, out: &mut [T]) {
+        for pair in out.chunks_mut(2) {
+            let radius = (-2.0 * (1.0 - unit(self.bits())).ln()).sqrt();
+            let (sine, cosine) = (std::f64::consts::TAU * unit(self.bits())).sin_cos();
+            pair[0] = T::from_f64(radius * cosine);
+            if let Some(second) = pair.get_mut(1) {
+                *second = T::from_f64(radius * sine);
+            }
+        }
+    }
+}
+
+/// 53 random bits as a number in [0, 1).
+fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// What `rand` and `randn` take: a seed, or a [`Random`] to go on drawing from.
+pub trait Seed {
+    /// Lends the stream to `draw` and keeps its new position, where there is something to keep it.
+    fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R;
+}
+
+impl Seed for u64 {
+    fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R {
+        draw(&mut Random::new(self))
+    }
+}
+
+impl Seed for &mut Random {
+    fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R {
+        draw(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_can_be_entered_anywhere() {
+        let mut whole = Random::new(3);
+        let drawn: Vec<u64> = (0..100).map(|_| whole.bits()).collect();
+        let mut late = Random::new(3);
+        late.seek(60);
+        assert_eq!((60..100).map(|_| late.bits()).collect::<Vec<_>>(), drawn[60..]);
+        assert_ne!(Random::new(3).stream(0).bits(), drawn[0]);
+        assert_ne!(Random::new(4).bits(), drawn[0]);
+    }
+
+    #[test]
+    fn moments_are_those_of_the_distributions() {
+        let mut random = Random::new(0);
+        let (mut uniform, mut normal) = (vec![0.0_f64; 200_000], vec![0.0_f64; 200_001]);
+        random.fill_uniform(&mut uniform, -1.0, 3.0);
+        random.fill_normal(&mut normal);
+        let moments = |numbers: &[f64]| {
+            let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
+            (mean, numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / numbers.len() as f64)
+        };
+        let (mean, variance) = moments(&uniform);
+        assert!((mean - 1.0).abs() < 0.02 && (variance - 16.0 / 12.0).abs() < 0.02, "{mean} {variance}");
+        assert!(uniform.iter().all(|x| (-1.0..3.0).contains(x)));
+        let (mean, variance) = moments(&normal);
+        assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
+    }
+
+    #[test]
+    fn an_f32_never_reaches_the_excluded_end() {
+        let mut numbers = vec![0.0_f32; 1 << 20];
+        Random::new(1).fill_uniform(&mut numbers, 0.0, 1.0);
+        assert!(numbers.iter().all(|x| (0.0..1.0).contains(x)));
+    }
+
+    #[test]
+    fn a_shuffle_is_a_permutation_and_every_place_is_reached() {
+        let mut random = Random::new(5);
+        let mut seen = [[false; 5]; 5];
+        for _ in 0..500 {
+            let mut items = [0, 1, 2, 3, 4];
+            random.shuffle(&mut items);
+            for (place, &item) in items.iter().enumerate() {
+                seen[place][item] = true;
+            }
+            items.sort_unstable();
+            assert_eq!(items, [0, 1, 2, 3, 4]);
+        }
+        assert!(seen.iter().flatten().all(|&reached| reached));
+    }
+}

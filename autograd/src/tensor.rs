@@ -1,0 +1,173 @@
+//! A tensor is three things: where the numbers are, how to walk them, and where they came from.
+
+mod create;
+mod display;
+mod interchange;
+
+use crate::error::mistake;
+use crate::float::Float;
+use crate::graph::{Edge, Id, Node};
+use crate::kernels::map::{View, map};
+use crate::kernels::parallel::is_recording;
+use crate::layout::Layout;
+use crate::op::Op;
+use crate::shape::Shape;
+use crate::storage::Storage;
+
+/// A multi-dimensional array of numbers that knows how it was computed.
+///
+/// Tensors are immutable values: cloning one copies no number, operations make new ones, and views (transposes, slices, expansions) share
+/// the storage. They may be sent to and shared between threads.
+///
+/// ```
+/// use autograd::Tensor;
+/// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]).requires_grad();
+/// let loss = (&x * &x).sum();
+/// assert_eq!(loss.item(), 14.0);
+/// let gradients = loss.backward();
+/// assert_eq!(gradients.get(&x).unwrap().to_vec(), [2.0, 4.0, 6.0]);
+/// ```
+#[derive(Clone)]
+pub struct Tensor<T: Float = f32> {
+    pub(crate) storage: Storage<T>,
+    pub(crate) layout: Layout,
+    pub(crate) edge: Edge<T>,
+}
+
+impl<T: Float> Tensor<T> {
+    /// A dense constant of the given shape, whose every number `fill` writes.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn build(shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
+        let storage = Storage::build(shape.numel(), fill);
+        Tensor { storage, layout: Layout::contiguous(shape), edge: Edge::Constant }
+    }
+
+    /// The same numbers walked in another way, without an edge.
+    #[inline]
+    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
+        Tensor { storage: self.storage.clone(), layout, edge: Edge::Constant }
+    }
+
+    /// The extents, outermost first.
+    #[inline]
+    pub fn shape(&self) -> &Shape {
+        &self.layout.shape
+    }
+
+    /// The extent of one dimension; negative ones count from the end.
+    ///
+    /// # Panics
+    /// If there is no such dimension.
+    #[track_caller]
+    pub fn size(&self, dim: isize) -> usize {
+        let rank = self.rank();
+        if rank == 0 {
+            mistake("size", format_args!("a single number has no dimension {dim}"));
+        }
+        self.shape()[crate::error::dimension("size", dim, rank)]
+    }
+
+    /// The number of dimensions.
+    #[inline]
+    pub fn rank(&self) -> usize {
+        self.layout.shape.rank()
+    }
+
+    /// The number of elements.
+    #[inline]
+    pub fn numel(&self) -> usize {
+        self.layout.numel()
+    }
+
+    /// Whether the numbers lie dense and in row-major order.
+    #[inline]
+    pub fn is_contiguous(&self) -> bool {
+        self.layout.is_contiguous()
+    }
+
+    /// The steps, in elements, from one index of each dimension to the next.
+    pub fn strides(&self) -> &[isize] {
+        &self.layout.strides
+    }
+
+    /// The one number of a tensor with one element.
+    ///
+    /// # Panics
+    /// If there are more elements, or none.
+    #[track_caller]
+    pub fn item(&self) -> T {
+        if self.numel() != 1 {
+            mistake("item", format_args!("shape {} has {} elements, not one", self.shape(), self.numel()));
+        }
+        self.storage.as_slice()[self.layout.offset]
+    }
+
+    /// The numbers, if they lie dense and in row-major order.
+    #[inline]
+    pub(crate) fn as_slice(&self) -> Option<&[T]> {
+        self.is_contiguous().then(|| match self.numel() {
+            0 => &[],
+            count => &self.storage.as_slice()[self.layout.offset..][..count],
+        })
+    }
+
+    /// The numbers for writing, if they lie dense and nobody else holds them.
+    pub(crate) fn as_mut_slice(&mut self) -> Option<&mut [T]> {
+        let (offset, count) = (self.layout.offset, self.numel());
+        if !self.is_contiguous() {
+            return None;
+        }
+        self.storage.get_mut().map(|numbers| if count == 0 { &mut [] } else { &mut numbers[offset..][..count] })
+    }
+
+    #[inline]
+    pub(crate) fn view(&self) -> View<'_, T> {
+        View { numbers: self.storage.as_slice(), layout: &self.layout }
+    }
+
+    /// The same numbers, dense and in row-major order, without an edge; copied only if they are not.
+    pub(crate) fn dense(&self) -> Tensor<T> {
+        if self.is_contiguous() {
+            return self.with_layout(self.layout.clone());
+        }
+        Tensor::build(self.shape().clone(), |out| map([self.view()], self.shape(), out, |[x]| x))
+    }
+
+    /// Makes a leaf: a tensor that gradients are asked for. A tensor that is tracked already is returned as it is.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![3.0], [1]).requires_grad();
+    /// assert!(x.is_tracked());
+    /// ```
+    pub fn requires_grad(mut self) -> Tensor<T> {
+        if let Edge::Constant = self.edge {
+            self.edge = Edge::Leaf(Id::next());
+        }
+        self
+    }
+
+    /// Whether a gradient can flow through this tensor: it is a leaf, or was computed from one while recording.
+    #[inline]
+    pub fn is_tracked(&self) -> bool {
+        !matches!(self.edge, Edge::Constant)
+    }
+
+    /// The same numbers as a constant: no gradient flows back through the result.
+    pub fn detach(&self) -> Tensor<T> {
+        self.with_layout(self.layout.clone())
+    }
+
+    /// Makes `self` the output of an operation on `inputs`: the one door into the graph.
+    ///
+    /// `op` is called with the output, to save what backward needs, only if recording is on and an input is tracked; else the tensor is returned as it is.
+    /// The gradient that backward propagates for input `i` must have its shape or broadcast from it; see [`Op`] for an example.
+    pub fn record<O: Op<T>>(mut self, inputs: &[&Tensor<T>], op: impl FnOnce(&Tensor<T>) -> O) -> Tensor<T> {
+        if is_recording() && inputs.iter().any(|input| input.is_tracked()) {
+            let op = op(&self);
+            self.edge = Edge::Node(Node::new(inputs, op));
+        }
+        self
+    }
+}

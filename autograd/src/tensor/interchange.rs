@@ -1,0 +1,133 @@
+//! In and out: `ndarray` arrays and plain vectors.
+
+use ndarray::{Array, ArrayD, ArrayView2, ArrayViewD, Axis, Dimension, IxDyn, ShapeBuilder};
+
+use crate::float::Float;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+impl<T: Float> Tensor<T> {
+    /// The numbers in row-major order.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(Tensor::arange(0.0, 4.0, 1.0).reshape([2, 2]).t().to_vec(), [0.0, 2.0, 1.0, 3.0]);
+    /// ```
+    pub fn to_vec(&self) -> Vec<T> {
+        let dense = self.dense();
+        dense.as_slice().expect("dense").to_vec()
+    }
+
+    /// The numbers as an array of their own.
+    pub fn to_array(&self) -> ArrayD<T> {
+        self.as_array().to_owned()
+    }
+
+    /// The numbers where they are, as a view of `ndarray`: no copy, whatever the strides.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!(x.t().as_array()[[0, 1]], 3.0);
+    /// ```
+    pub fn as_array(&self) -> ArrayViewD<'_, T> {
+        let (base, strides) = self.from_lowest_address();
+        let shape = IxDyn(self.shape()).strides(IxDyn(&strides));
+        let mut array = ArrayViewD::from_shape(shape, base).expect("a tensor's layout lies inside its storage");
+        for (dim, &stride) in self.strides().iter().enumerate() {
+            if stride < 0 {
+                array.invert_axis(Axis(dim));
+            }
+        }
+        array
+    }
+
+    /// The numbers of a matrix, as [`as_array`](Tensor::as_array) gives them, for the kernels.
+    pub(crate) fn as_matrix(&self) -> ArrayView2<'_, T> {
+        let (base, strides) = self.from_lowest_address();
+        let shape = (self.shape()[0], self.shape()[1]).strides((strides[0], strides[1]));
+        let mut array = ArrayView2::from_shape(shape, base).expect("a tensor's layout lies inside its storage");
+        for (dim, &stride) in self.strides().iter().enumerate() {
+            if stride < 0 {
+                array.invert_axis(Axis(dim));
+            }
+        }
+        array
+    }
+
+    /// The storage from the lowest address that the tensor reaches, and the strides without their signs: `ndarray` makes views only forwards.
+    fn from_lowest_address(&self) -> (&[T], smallvec::SmallVec<[usize; 4]>) {
+        if self.numel() == 0 {
+            return (&[], smallvec::SmallVec::from_elem(0, self.rank()));
+        }
+        let back: isize = self
+            .shape()
+            .iter()
+            .zip(self.strides())
+            .filter(|&(_, &stride)| stride < 0)
+            .map(|(&extent, &stride)| stride * (extent as isize - 1))
+            .sum();
+        let lowest = self.layout.offset.wrapping_add_signed(back);
+        (&self.storage.as_slice()[lowest..], self.strides().iter().map(|stride| stride.unsigned_abs()).collect())
+    }
+}
+
+/// Copies the array's numbers, in row-major order.
+///
+/// ```
+/// use autograd::{Tensor, ndarray::array};
+/// let x = Tensor::from(array![[1.0, 2.0], [3.0, 4.0]]);
+/// assert_eq!(*x.shape(), [2, 2]);
+/// ```
+impl<T: Float, D: Dimension> From<Array<T, D>> for Tensor<T> {
+    fn from(array: Array<T, D>) -> Self {
+        let shape = Shape::from(array.shape());
+        match array.as_slice() {
+            Some(numbers) => Tensor::from_slice(numbers, shape),
+            None => Tensor::build(shape, |out| {
+                for (number, &value) in out.iter_mut().zip(array.iter()) {
+                    *number = value;
+                }
+            }),
+        }
+    }
+}
+
+/// A single number.
+impl<T: Float> From<T> for Tensor<T> {
+    fn from(value: T) -> Self {
+        Tensor::scalar(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+    use ndarray::Array2;
+
+    #[test]
+    fn a_view_of_any_strides_shows_the_same_numbers() {
+        let x: Tensor<f64> = Tensor::arange(0.0, 24.0, 1.0).reshape([2, 3, 4]);
+        let views = [
+            x.clone(),
+            x.permute([2, 0, 1]),
+            x.flip([0, 2]),
+            x.slice(2, 1, 4, 2),
+            x.narrow(0, 1, 1).expand([5, 3, 4]),
+            x.narrow(1, 0, 0),
+            x.flip(1_isize).transpose(0, 2).narrow(1, 1, 1),
+        ];
+        for view in views {
+            let array = view.as_array();
+            assert_eq!(array.shape(), &view.shape()[..]);
+            assert_eq!(array.iter().copied().collect::<Vec<_>>(), view.to_vec());
+            assert_eq!(Tensor::from(view.to_array()).to_vec(), view.to_vec());
+        }
+    }
+
+    #[test]
+    fn arrays_in_column_order_arrive_in_row_order() {
+        let columns = Array2::from_shape_fn((2, 3), |(i, j)| (10 * i + j) as f32).reversed_axes();
+        assert_eq!(Tensor::from(columns).to_vec(), [0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);
+    }
+}
