@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::mistake;
-use crate::shape::Shape;
+use crate::shape::{Integer, Shape};
 
 /// A multi-dimensional array of `i64`: class labels, the index of `gather` and `index_select`, the result of `argmax`.
 ///
@@ -64,41 +64,21 @@ impl Indices {
     }
 }
 
-impl From<Vec<i64>> for Indices {
-    fn from(numbers: Vec<i64>) -> Self {
-        let shape = Shape::from([numbers.len()]);
-        Indices::new(numbers, shape)
+impl<I: Integer> From<Vec<I>> for Indices {
+    fn from(numbers: Vec<I>) -> Self {
+        numbers.into_iter().collect()
     }
 }
 
-impl From<&[i64]> for Indices {
-    fn from(numbers: &[i64]) -> Self {
-        Indices::new(numbers, [numbers.len()])
-    }
-}
-
-impl From<&[usize]> for Indices {
-    fn from(numbers: &[usize]) -> Self {
+impl<I: Integer> From<&[I]> for Indices {
+    fn from(numbers: &[I]) -> Self {
         numbers.iter().copied().collect()
     }
 }
 
-impl From<Vec<usize>> for Indices {
-    fn from(numbers: Vec<usize>) -> Self {
+impl<I: Integer, const COUNT: usize> From<[I; COUNT]> for Indices {
+    fn from(numbers: [I; COUNT]) -> Self {
         numbers.into_iter().collect()
-    }
-}
-
-impl<const COUNT: usize> From<[usize; COUNT]> for Indices {
-    fn from(numbers: [usize; COUNT]) -> Self {
-        numbers.into_iter().collect()
-    }
-}
-
-/// Labels as data sets hold them.
-impl From<&[u8]> for Indices {
-    fn from(numbers: &[u8]) -> Self {
-        Indices::from(numbers.iter().map(|&number| i64::from(number)).collect::<Vec<_>>())
     }
 }
 
@@ -108,9 +88,11 @@ impl From<&Indices> for Indices {
     }
 }
 
-impl FromIterator<usize> for Indices {
-    fn from_iter<I: IntoIterator<Item = usize>>(numbers: I) -> Self {
-        let number = |index: usize| i64::try_from(index).expect("an index is below 2^63");
-        Indices::from(numbers.into_iter().map(number).collect::<Vec<_>>())
+/// One dimension.
+impl<I: Integer> FromIterator<I> for Indices {
+    fn from_iter<N: IntoIterator<Item = I>>(numbers: N) -> Self {
+        let numbers: Arc<[i64]> = numbers.into_iter().map(|number| number.to_isize() as i64).collect();
+        let shape = Shape::from([numbers.len()]);
+        Indices { shape, numbers }
     }
 }

@@ -29,5 +29,5 @@ pub use param::{Param, ParamKind};
 pub use pool::{MemoryStatistics, memory_statistics, release_memory};
 pub use random::{Random, Seed};
 pub use scalar::Scalar;
-pub use shape::{Dims, Extent, Extents, Shape};
+pub use shape::{Dims, Extents, Integer, Shape};
 pub use tensor::Tensor;

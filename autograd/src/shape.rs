@@ -157,15 +157,15 @@ pub trait Extents {
     fn extents(&self) -> SmallVec<[isize; 4]>;
 }
 
-/// An integer type that an extent may be written in.
-pub trait Extent: Copy {
+/// An integer type that extents and indices may be written in.
+pub trait Integer: Copy {
     /// The same number.
     fn to_isize(self) -> isize;
 }
 
-macro_rules! extent {
+macro_rules! integer {
     ($($integer:ty),*) => {$(
-        impl Extent for $integer {
+        impl Integer for $integer {
             #[inline]
             fn to_isize(self) -> isize {
                 self as isize
@@ -173,21 +173,21 @@ macro_rules! extent {
         }
     )*};
 }
-extent!(usize, isize, i32, i64);
+integer!(u8, u32, usize, i32, i64, isize);
 
-impl<I: Extent, const RANK: usize> Extents for [I; RANK] {
+impl<I: Integer, const RANK: usize> Extents for [I; RANK] {
     fn extents(&self) -> SmallVec<[isize; 4]> {
         self.iter().map(|extent| extent.to_isize()).collect()
     }
 }
 
-impl<I: Extent> Extents for [I] {
+impl<I: Integer> Extents for [I] {
     fn extents(&self) -> SmallVec<[isize; 4]> {
         self.iter().map(|extent| extent.to_isize()).collect()
     }
 }
 
-impl<I: Extent> Extents for Vec<I> {
+impl<I: Integer> Extents for Vec<I> {
     fn extents(&self) -> SmallVec<[isize; 4]> {
         self.as_slice().extents()
     }
