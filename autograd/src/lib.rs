@@ -25,6 +25,7 @@ pub use kernels::gemm::{Epilogue, gemm};
 pub use kernels::parallel::{num_threads, set_num_threads, with_threads};
 pub use ndarray;
 pub use op::{Op, Saved};
+pub use ops::cross_entropy::{CrossEntropy, Reduction, accuracy};
 pub use param::{Param, ParamKind};
 pub use pool::{MemoryStatistics, memory_statistics, release_memory};
 pub use random::{Random, Seed};

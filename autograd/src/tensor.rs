@@ -2,7 +2,7 @@
 
 mod create;
 mod display;
-mod interchange;
+pub(crate) mod interchange;
 
 use crate::error::mistake;
 use crate::float::Float;

@@ -71,7 +71,7 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Rows<'_, T, F> {
 
 /// Halves a long row until its parts fit the lanes: a tree without recursion, so that it is inlined into the vectorised caller.
 #[inline(always)]
-fn row<T: Scalar>(numbers: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {
+pub(crate) fn row<T: Scalar>(numbers: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {
     if numbers.len() <= BLOCK {
         return block(numbers, identity, combine);
     }

@@ -42,19 +42,6 @@ impl<T: Float> Tensor<T> {
         array
     }
 
-    /// The numbers of a matrix, as [`as_array`](Tensor::as_array) gives them, for the kernels.
-    pub(crate) fn as_matrix(&self) -> ArrayView2<'_, T> {
-        let (base, strides) = self.from_lowest_address();
-        let shape = (self.shape()[0], self.shape()[1]).strides((strides[0], strides[1]));
-        let mut array = ArrayView2::from_shape(shape, base).expect("a tensor's layout lies inside its storage");
-        for (dim, &stride) in self.strides().iter().enumerate() {
-            if stride < 0 {
-                array.invert_axis(Axis(dim));
-            }
-        }
-        array
-    }
-
     /// The storage from the lowest address that the tensor reaches, and the strides without their signs: `ndarray` makes views only forwards.
     fn from_lowest_address(&self) -> (&[T], smallvec::SmallVec<[usize; 4]>) {
         if self.numel() == 0 {
@@ -70,6 +57,31 @@ impl<T: Float> Tensor<T> {
         let lowest = self.layout.offset.wrapping_add_signed(back);
         (&self.storage.as_slice()[lowest..], self.strides().iter().map(|stride| stride.unsigned_abs()).collect())
     }
+}
+
+/// A matrix inside of a storage: `extents` rows and columns at `strides`, of any sign, from `offset` on.
+pub(crate) fn matrix<T>(
+    numbers: &[T],
+    mut offset: isize,
+    extents: [usize; 2],
+    strides: [isize; 2],
+) -> ArrayView2<'_, T> {
+    if extents.contains(&0) {
+        return ArrayView2::from_shape(extents, &[]).expect("no elements");
+    }
+    for axis in 0..2 {
+        offset += (strides[axis] * (extents[axis] as isize - 1)).min(0);
+    }
+    let forwards = strides.map(isize::unsigned_abs);
+    let shape = (extents[0], extents[1]).strides((forwards[0], forwards[1]));
+    let mut view =
+        ArrayView2::from_shape(shape, &numbers[offset as usize..]).expect("a tensor's layout lies inside its storage");
+    for axis in 0..2 {
+        if strides[axis] < 0 {
+            view.invert_axis(Axis(axis));
+        }
+    }
+    view
 }
 
 /// Copies the array's numbers, in row-major order.

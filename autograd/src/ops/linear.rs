@@ -1,0 +1,155 @@
+//! A fully connected layer as one operation: product, bias and rectifier in a single pass over the output.
+
+use ndarray::ArrayViewMut2;
+
+use crate::error::mistake;
+use crate::float::Float;
+use crate::graph::Backward;
+use crate::kernels::gemm::{Epilogue, gemm};
+use crate::op::{Op, Saved};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use crate::tensor::interchange::matrix;
+
+/// Y = X Wᵀ + b, or max(X Wᵀ + b, 0)
+///
+/// With G = dY, zero where the rectifier was shut:        dX = G W, dW = Gᵀ X, db = the sum of G's rows
+#[derive(Debug)]
+struct Linear<T: Float> {
+    x: Saved<T>,
+    weight: Saved<T>,
+    has_bias: bool,
+    rectified: Option<Saved<T>>,
+}
+
+impl<T: Float> Op<T> for Linear<T> {
+    fn name(&self) -> &'static str {
+        if self.rectified.is_some() { "linear_relu" } else { "linear" }
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let mut grad = ctx.grad();
+        if let Some(y) = &self.rectified {
+            grad = grad.gate(&ctx.get(y));
+        }
+        let (x, weight) = (ctx.get(&self.x), ctx.get(&self.weight));
+        ctx.propagate(0, || grad.matmul(&weight));
+        ctx.propagate(1, || grad.t().matmul(&x));
+        if self.has_bias {
+            ctx.propagate(2, || grad.sum_dim(0, false));
+        }
+    }
+}
+
+#[track_caller]
+fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&Tensor<T>>, relu: bool) -> Tensor<T> {
+    let (own, other) = (x.shape(), weight.shape());
+    if own.rank() == 0 || other.rank() != 2 || own[own.rank() - 1] != other[1] {
+        mistake(op, format_args!("the input has shape {own}, the weight {other}: wanted [..., in] and [out, in]"));
+    }
+    let outputs = other[0];
+    if let Some(bias) = bias.filter(|bias| bias.shape()[..] != [outputs]) {
+        mistake(op, format_args!("the bias has shape {}, the weight {other}: wanted [{outputs}]", bias.shape()));
+    }
+    if own.rank() != 2 {
+        let leading: Shape = own[..own.rank() - 1].iter().copied().chain([outputs]).collect();
+        let rows = Shape::from([own[..own.rank() - 1].iter().product(), other[1]]);
+        return linear(op, &x.reshape(rows), weight, bias, relu).reshape(leading);
+    }
+    let dense_bias = bias.map(Tensor::dense);
+    let zeros = (relu && bias.is_none()).then(|| vec![T::ZERO; outputs]);
+    let epilogue = match (dense_bias.as_ref().and_then(Tensor::as_slice).or(zeros.as_deref()), relu) {
+        (None, _) => Epilogue::Store,
+        (Some(bias), false) => Epilogue::Bias(bias),
+        (Some(bias), true) => Epilogue::BiasRelu(bias),
+    };
+    let view =
+        |tensor: &Tensor<T>| (tensor.layout.offset as isize, [tensor.layout.strides[0], tensor.layout.strides[1]]);
+    let ((at_x, strides_of_x), (at_weight, strides_of_weight)) = (view(x), view(weight));
+    let (rows, inputs) = (own[0], own[1]);
+    let y = Tensor::build(Shape::from([rows, outputs]), |out| {
+        let left = matrix(x.storage.as_slice(), at_x, [rows, inputs], strides_of_x);
+        let right = matrix(weight.storage.as_slice(), at_weight, [outputs, inputs], strides_of_weight);
+        let out = ArrayViewMut2::from_shape((rows, outputs), out).expect("as long as the product");
+        gemm(left, right.reversed_axes(), out, epilogue);
+    });
+    let operation = |y: &Tensor<T>| Linear {
+        x: Saved::input(0, x),
+        weight: Saved::input(1, weight),
+        has_bias: bias.is_some(),
+        rectified: relu.then(|| Saved::output(y)),
+    };
+    match bias {
+        Some(bias) => y.record(&[x, weight, bias], operation),
+        None => y.record(&[x, weight], operation),
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// `x Wᵀ + b` for rows `[..., in]`, a weight `[out, in]` and a bias `[out]`: shape `[..., out]`.
+    ///
+    /// As [`torch.nn.functional.linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html).
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 2.0], [1, 2]);
+    /// let weight = Tensor::from_vec(vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0], [3, 2]);
+    /// let bias = Tensor::from_vec(vec![0.0, 0.0, -5.0], [3]);
+    /// assert_eq!(x.linear(&weight, Some(&bias)).to_vec(), [1.0, 2.0, -2.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn linear(&self, weight: &Tensor<T>, bias: Option<&Tensor<T>>) -> Tensor<T> {
+        linear("linear", self, weight, bias, false)
+    }
+
+    /// `max(x Wᵀ + b, 0)`: [`linear`](Tensor::linear) and [`relu`](Tensor::relu) in one pass, with the same numbers. A NaN is passed on.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn linear_relu(&self, weight: &Tensor<T>, bias: Option<&Tensor<T>>) -> Tensor<T> {
+        linear("linear_relu", self, weight, bias, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    gradients!(linear: |x, w, b| x.linear(w, Some(b)), [3, 4], [5, 4], [5]);
+    gradients!(without_bias: |x, w| x.linear(w, None), [3, 4], [5, 4]);
+    gradients!(of_a_vector: |x, w, b| x.linear(w, Some(b)), [4], [5, 4], [5]);
+    gradients!(of_a_stack: |x, w, b| x.linear(w, Some(b)), [2, 3, 4], [5, 4], [5]);
+    gradients!(linear_relu: |x, w, b| x.linear_relu(w, Some(b)), [3, 4], [5, 4], [5]);
+    gradients!(linear_relu_without_bias: |x, w| x.linear_relu(w, None), [3, 4], [5, 4]);
+
+    #[test]
+    fn the_rectifier_inside_gives_the_numbers_of_the_one_outside() {
+        let x = Tensor::<f32>::randn([7, 30], 0).requires_grad();
+        let weight = Tensor::<f32>::randn([9, 30], 1).requires_grad();
+        let bias = Tensor::<f32>::randn([9], 2).requires_grad();
+        let (inside, outside) = (x.linear_relu(&weight, Some(&bias)), x.linear(&weight, Some(&bias)).relu());
+        assert_eq!(inside.to_vec(), outside.to_vec());
+        let seed = Tensor::randn([7, 9], 3);
+        let (inside, outside) = (inside.backward_with(&seed), outside.backward_with(&seed));
+        for leaf in [&x, &weight, &bias] {
+            assert_eq!(inside.get(leaf).unwrap().to_vec(), outside.get(leaf).unwrap().to_vec());
+        }
+    }
+
+    #[test]
+    fn nan_goes_through_the_rectifier_inside() {
+        let x = Tensor::from_vec(vec![f32::NAN, 1.0], [2, 1]);
+        let y = x.linear_relu(&Tensor::from_vec(vec![-1.0], [1, 1]), None).to_vec();
+        assert!(y[0].is_nan() && y[1] == 0.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "linear: the input has shape [3, 4], the weight [4, 5]: wanted [..., in] and [out, in]")]
+    fn the_weight_is_out_by_in() {
+        Tensor::<f32>::zeros([3, 4]).linear(&Tensor::zeros([4, 5]), None);
+    }
+}

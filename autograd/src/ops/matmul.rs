@@ -1,0 +1,171 @@
+//! The matrix product, of vectors, matrices and stacks of matrices.
+
+use ndarray::ArrayViewMut2;
+
+use crate::error::mistake;
+use crate::float::Float;
+use crate::graph::Backward;
+use crate::kernels::gemm::{Epilogue, gemm};
+use crate::kernels::parallel::for_each_chunk;
+use crate::layout::{Layout, Walk};
+use crate::op::{Op, Saved};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use crate::tensor::interchange::matrix;
+
+/// Y = A B        dA = dY Bᵀ, dB = Aᵀ dY, for each matrix of a stack (the engine sums where one was broadcast)
+#[derive(Debug)]
+struct MatrixProduct<T: Float> {
+    a: Saved<T>,
+    b: Saved<T>,
+}
+
+impl<T: Float> Op<T> for MatrixProduct<T> {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let (grad, a, b) = (ctx.grad(), ctx.get(&self.a), ctx.get(&self.b));
+        ctx.propagate(0, || product(&grad, &b.transpose(-1, -2)));
+        ctx.propagate(1, || product(&a.transpose(-1, -2), &grad));
+    }
+}
+
+/// Multiply-adds of a task in a stack of small matrices: some 10 µs of work.
+const PRODUCTS_PER_TASK: usize = 1 << 20;
+
+/// The product of tensors with two dimensions at least, whose shapes are known to fit.
+fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
+    let (stack_of_a, [m, k], strides_of_a) = split(&a.layout);
+    let (stack_of_b, [_, n], strides_of_b) = split(&b.layout);
+    let stack = stack_of_a.shape.broadcast(&stack_of_b.shape).expect("checked by the caller");
+    let shape = stack.iter().copied().chain([m, n]).collect();
+    let (numbers_of_a, numbers_of_b) = (a.storage.as_slice(), b.storage.as_slice());
+    let multiply = |out: &mut [T], [at_a, at_b]: [isize; 2]| {
+        let left = matrix(numbers_of_a, at_a, [m, k], strides_of_a);
+        let right = matrix(numbers_of_b, at_b, [k, n], strides_of_b);
+        let out = ArrayViewMut2::from_shape((m, n), out).expect("as long as the product");
+        gemm(left, right, out, Epilogue::Store);
+    };
+    Tensor::build(shape, |out| {
+        if stack.is_empty() {
+            return multiply(out, [a.layout.offset as isize, b.layout.offset as isize]);
+        }
+        if out.is_empty() {
+            return;
+        }
+        let walk = Walk::new(&stack, [&stack_of_a, &stack_of_b]);
+        let [step_a, step_b] = walk.row_strides();
+        let group = (PRODUCTS_PER_TASK / (m * n * k.max(1))).max(1);
+        for_each_chunk(out, group * m * n, |start, out| {
+            let first = start / (m * n);
+            walk.rows(first, first + out.len() / (m * n), |place, [at_a, at_b], length| {
+                let products = out[place * m * n..][..length * m * n].chunks_exact_mut(m * n);
+                for (index, out) in (0..).zip(products) {
+                    multiply(out, [at_a + index * step_a, at_b + index * step_b]);
+                }
+            });
+        });
+    })
+    .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
+}
+
+/// A layout as a stack of matrices: how the stack is walked, and one matrix's extents and strides.
+fn split(layout: &Layout) -> (Layout, [usize; 2], [isize; 2]) {
+    let outer = layout.shape.rank() - 2;
+    let stack = Layout {
+        shape: Shape::from(&layout.shape[..outer]),
+        strides: layout.strides[..outer].into(),
+        offset: layout.offset,
+    };
+    let last_two = [outer, outer + 1];
+    (stack, last_two.map(|dim| layout.shape[dim]), last_two.map(|dim| layout.strides[dim]))
+}
+
+impl<T: Float> Tensor<T> {
+    /// The matrix product.
+    ///
+    /// Vectors: their dot product. Matrices `[m, k]` and `[k, n]`: `[m, n]`. A vector on one side is a row (left) or a column (right) whose
+    /// extent 1 is dropped from the result. With more dimensions: stacks of matrices, broadcast against each other.
+    /// As [`torch.matmul`](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html).
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let a = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// let x = Tensor::from_vec(vec![1.0, -1.0], [2]);
+    /// assert_eq!(a.matmul(&x).to_vec(), [-1.0, -1.0]);
+    /// assert_eq!(*Tensor::<f32>::ones([5, 1, 2, 3]).matmul(&Tensor::ones([4, 3, 6])).shape(), [5, 4, 2, 6]);
+    /// ```
+    ///
+    /// # Panics
+    /// If an operand is a single number, the inner extents differ, or the stacks do not broadcast.
+    #[track_caller]
+    pub fn matmul(&self, other: &Tensor<T>) -> Tensor<T> {
+        let (a, b) = (self.shape(), other.shape());
+        if a.rank() == 0 || b.rank() == 0 {
+            mistake("matmul", format_args!("shapes {a} and {b}: a single number is multiplied with *"));
+        }
+        let (inner, outer) = (a[a.rank() - 1], b[b.rank().saturating_sub(2)]);
+        if inner != outer {
+            let dim = if b.rank() == 1 { -1 } else { -2 };
+            mistake(
+                "matmul",
+                format_args!(
+                    "shapes {a} and {b}: dimension -1 of the left is {inner}, dimension {dim} of the right {outer}"
+                ),
+            );
+        }
+        match (a.rank(), b.rank()) {
+            (1, 1) => product(&self.unsqueeze(0), &other.unsqueeze(1)).reshape(()),
+            (1, _) => self.unsqueeze(0).matmul(other).squeeze(-2),
+            (_, 1) => self.matmul(&other.unsqueeze(1)).squeeze(-1),
+            (2, 2) => product(self, other),
+            // One matrix for a whole stack: a single product of all the rows.
+            (_, 2) if self.numel() > 0 => {
+                let shape: Shape = a[..a.rank() - 1].iter().copied().chain([b[1]]).collect();
+                product(&self.flatten(0, -2), other).reshape(shape)
+            }
+            _ => {
+                let stacks = [&a[..a.rank() - 2], &b[..b.rank() - 2]].map(Shape::from);
+                if stacks[0].broadcast(&stacks[1]).is_none() {
+                    let [left, right] = stacks;
+                    mistake(
+                        "matmul",
+                        format_args!("shapes {a} and {b}: the stacks {left} and {right} do not broadcast"),
+                    );
+                }
+                product(self, other)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    gradients!(dot: |a, b| a.matmul(b), [4], [4]);
+    gradients!(vector_matrix: |a, b| a.matmul(b), [4], [4, 5]);
+    gradients!(matrix_vector: |a, b| a.matmul(b), [3, 4], [4]);
+    gradients!(matrices: |a, b| a.matmul(b), [3, 4], [4, 5]);
+    gradients!(stack_and_matrix: |a, b| a.matmul(b), [2, 3, 4], [4, 5]);
+    gradients!(matrix_and_stack: |a, b| a.matmul(b), [3, 4], [2, 4, 5]);
+    gradients!(stacks: |a, b| a.matmul(b), [2, 1, 3, 4], [6, 4, 5]; fixed);
+    gradients!(vector_and_stack: |a, b| a.matmul(b), [4], [2, 4, 5]);
+    gradients!(with_itself: |a| a.matmul(&a.t()), [3, 4]);
+
+    #[test]
+    #[should_panic(
+        expected = "matmul: shapes [3, 4] and [3, 4]: dimension -1 of the left is 4, dimension -2 of the right 3"
+    )]
+    fn inner_extents_must_agree() {
+        let a = Tensor::<f32>::ones([3, 4]);
+        a.matmul(&a);
+    }
+
+    #[test]
+    fn an_empty_inner_extent_sums_to_zero() {
+        assert_eq!(Tensor::<f32>::ones([2, 0]).matmul(&Tensor::ones([0, 3])).to_vec(), [0.0; 6]);
+    }
+}
