@@ -1,3 +1,97 @@
-//! Vectors: which instruction set ([`isa`]) and, for kernels written over it, the vocabulary of a vector.
+//! Vectors: which instruction set ([`isa`]) and the vocabulary that kernels are written in ([`Vector`]).
+//!
+//! A kernel is written once, generic over [`Vector`], and compiled once for each instruction set inside a function that carries
+//! `#[target_feature]`. The files of the instruction sets hold words (load, store, multiply-add, transpose), never algorithms.
 
 pub mod isa;
+
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+pub(crate) use portable::Array;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::{F32x8, F64x4};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::{F32x16, F64x8};
+
+use crate::scalar::Scalar;
+
+/// A register of numbers, and what it can do.
+///
+/// # Safety
+/// All methods share one condition: the instruction set of the vector must be available where they run, and they must be inlined
+/// into a function that enables it (they are `#[inline(always)]`, so a kernel that is itself inlined keeps the promise). The methods that
+/// take a pointer ask in addition that the numbers they touch may be read or written; no alignment is asked for.
+pub(crate) trait Vector: Copy {
+    /// What a lane holds.
+    type Element: Scalar;
+    /// Which lanes a masked operation touches.
+    type Mask: Copy;
+    /// How many numbers there are in a register.
+    const LANES: usize;
+    /// Whether a masked load costs no more than a plain one, so that it may stand in an inner loop.
+    const MASKS_ARE_FREE: bool;
+
+    /// The same number in each lane.
+    unsafe fn splat(value: Self::Element) -> Self;
+    /// `LANES` numbers from `source` on.
+    unsafe fn load(source: *const Self::Element) -> Self;
+    /// Writes `LANES` numbers from `target` on.
+    unsafe fn store(self, target: *mut Self::Element);
+
+    /// A mask of the first `count` lanes, `count` ≤ `LANES`.
+    unsafe fn mask(count: usize) -> Self::Mask;
+    /// The lanes of the mask from memory, zero in the others, whose memory isn't touched.
+    unsafe fn load_masked(source: *const Self::Element, mask: Self::Mask) -> Self;
+    /// Writes the lanes of the mask; the memory of the others isn't touched.
+    unsafe fn store_masked(self, target: *mut Self::Element, mask: Self::Mask);
+
+    /// Lane by lane, `self + other`.
+    unsafe fn add(self, other: Self) -> Self;
+    /// Lane by lane, `self · factor + addend`, rounded once where the instruction set can, twice where it can't.
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// Lane by lane, the larger of `self` and zero; NaN stays NaN.
+    unsafe fn relu(self) -> Self;
+    /// The sum of the lanes, in an order that is fixed for the instruction set.
+    unsafe fn sum(self) -> Self::Element;
+
+    /// Transposes a block of at most `LANES` × `LANES` numbers.
+    ///
+    /// Row r of the source starts at `source + r · source_row` and has `columns` numbers side by side; `rows` of them are there.
+    /// Row c of the target, c < `columns`, starts at `target + c · target_row` and is written in full: `LANES` numbers, of which those from `rows` on are
+    /// zero. The rows of the target are written in rising order, so that they may overlap if each is to be cut by the next.
+    #[inline(always)]
+    unsafe fn transpose(
+        source: *const Self::Element,
+        source_row: isize,
+        (rows, columns): (usize, usize),
+        target: *mut Self::Element,
+        target_row: usize,
+    ) {
+        for column in 0..columns {
+            for row in 0..Self::LANES {
+                // SAFETY: the caller vouches for `rows` × `columns` of the source and for `columns` full rows of the target.
+                unsafe {
+                    let value = if row < rows {
+                        *source.offset(row as isize * source_row + column as isize)
+                    } else {
+                        Self::Element::ZERO
+                    };
+                    *target.add(column * target_row + row) = value;
+                }
+            }
+        }
+    }
+
+    /// Asks for the cache line of `address` ahead of a write. Any address will do.
+    #[inline(always)]
+    unsafe fn prefetch(_address: *const Self::Element) {}
+}
+
+#[cfg(test)]
+mod tests;

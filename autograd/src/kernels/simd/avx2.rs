@@ -1,0 +1,152 @@
+//! The words of AVX2 with FMA: 256-bit registers.
+
+use std::arch::x86_64::*;
+
+use super::Vector;
+
+/// Eight `f32`.
+#[derive(Clone, Copy)]
+pub(crate) struct F32x8(__m256);
+
+/// Four `f64`.
+#[derive(Clone, Copy)]
+pub(crate) struct F64x4(__m256d);
+
+impl Vector for F32x8 {
+    type Element = f32;
+    type Mask = __m256i;
+    const LANES: usize = 8;
+    const MASKS_ARE_FREE: bool = false;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: AVX2 is there by the contract of the trait.
+        Self(unsafe { _mm256_set1_ps(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(source: *const f32) -> Self {
+        // SAFETY: AVX2 is there, and eight numbers may be read, by the contract of the trait.
+        Self(unsafe { _mm256_loadu_ps(source) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, target: *mut f32) {
+        // SAFETY: AVX2 is there, and eight numbers may be written, by the contract of the trait.
+        unsafe { _mm256_storeu_ps(target, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn mask(count: usize) -> __m256i {
+        // A window into ones followed by zeros: it starts so far before the zeros as there are lanes to touch.
+        const WINDOW: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+        // SAFETY: AVX2 is there by the contract of the trait, and `count` ≤ 8 keeps the window inside the table.
+        unsafe { _mm256_loadu_si256(WINDOW.as_ptr().add(8 - count).cast()) }
+    }
+    #[inline(always)]
+    unsafe fn load_masked(source: *const f32, mask: __m256i) -> Self {
+        // SAFETY: AVX2 is there, and the numbers under the mask may be read; the others aren't touched.
+        Self(unsafe { _mm256_maskload_ps(source, mask) })
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, target: *mut f32, mask: __m256i) {
+        // SAFETY: AVX2 is there, and the numbers under the mask may be written; the others aren't touched.
+        unsafe { _mm256_maskstore_ps(target, mask, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: AVX2 is there by the contract of the trait.
+        Self(unsafe { _mm256_add_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        // SAFETY: AVX2 and FMA are there by the contract of the trait.
+        Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        // The instruction returns its second operand if either is NaN.
+        // SAFETY: AVX2 is there by the contract of the trait.
+        Self(unsafe { _mm256_max_ps(_mm256_setzero_ps(), self.0) })
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: AVX2 is there by the contract of the trait.
+        unsafe {
+            let halves = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let pairs = _mm_add_ps(halves, _mm_movehl_ps(halves, halves));
+            _mm_cvtss_f32(_mm_add_ss(pairs, _mm_movehdup_ps(pairs)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn prefetch(address: *const f32) {
+        // SAFETY: a prefetch never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+}
+
+impl Vector for F64x4 {
+    type Element = f64;
+    type Mask = __m256i;
+    const LANES: usize = 4;
+    const MASKS_ARE_FREE: bool = false;
+
+    #[inline(always)]
+    unsafe fn splat(value: f64) -> Self {
+        // SAFETY: AVX2 is there by the contract of the trait.
+        Self(unsafe { _mm256_set1_pd(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(source: *const f64) -> Self {
+        // SAFETY: AVX2 is there, and four numbers may be read, by the contract of the trait.
+        Self(unsafe { _mm256_loadu_pd(source) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, target: *mut f64) {
+        // SAFETY: AVX2 is there, and four numbers may be written, by the contract of the trait.
+        unsafe { _mm256_storeu_pd(target, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn mask(count: usize) -> __m256i {
+        // A window into ones followed by zeros: it starts so far before the zeros as there are lanes to touch.
+        const WINDOW: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+        // SAFETY: AVX2 is there by the contract of the trait, and `count` ≤ 4 keeps the window inside the table.
+        unsafe { _mm256_loadu_si256(WINDOW.as_ptr().add(4 - count).cast()) }
+    }
+    #[inline(always)]
+    unsafe fn load_masked(source: *const f64, mask: __m256i) -> Self {
+        // SAFETY: AVX2 is there, and the numbers under the mask may be read; the others aren't touched.
+        Self(unsafe { _mm256_maskload_pd(source, mask) })
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, target: *mut f64, mask: __m256i) {
+        // SAFETY: AVX2 is there, and the numbers under the mask may be written; the others aren't touched.
+        unsafe { _mm256_maskstore_pd(target, mask, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: AVX2 is there by the contract of the trait.
+        Self(unsafe { _mm256_add_pd(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        // SAFETY: AVX2 and FMA are there by the contract of the trait.
+        Self(unsafe { _mm256_fmadd_pd(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        // The instruction returns its second operand if either is NaN.
+        // SAFETY: AVX2 is there by the contract of the trait.
+        Self(unsafe { _mm256_max_pd(_mm256_setzero_pd(), self.0) })
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f64 {
+        // SAFETY: AVX2 is there by the contract of the trait.
+        unsafe {
+            let halves = _mm_add_pd(_mm256_castpd256_pd128(self.0), _mm256_extractf128_pd::<1>(self.0));
+            _mm_cvtsd_f64(_mm_add_sd(halves, _mm_unpackhi_pd(halves, halves)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn prefetch(address: *const f64) {
+        // SAFETY: a prefetch never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+}

@@ -1,0 +1,69 @@
+//! Vectors of plain arrays, for every machine. Written so that LLVM turns them into the registers that the target always has:
+//! SSE2 on x86-64, NEON on AArch64.
+
+use super::Vector;
+use crate::scalar::Scalar;
+
+/// `N` numbers that the compiler keeps in a register.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub(crate) struct Array<T, const N: usize>([T; N]);
+
+impl<T: Scalar, const N: usize> Vector for Array<T, N> {
+    type Element = T;
+    type Mask = usize;
+    const LANES: usize = N;
+    const MASKS_ARE_FREE: bool = false;
+
+    #[inline(always)]
+    unsafe fn splat(value: T) -> Self {
+        Self([value; N])
+    }
+    #[inline(always)]
+    unsafe fn load(source: *const T) -> Self {
+        // SAFETY: the caller vouches for `N` readable numbers; the read asks for no alignment.
+        Self(unsafe { source.cast::<[T; N]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, target: *mut T) {
+        // SAFETY: the caller vouches for `N` writable numbers; the write asks for no alignment.
+        unsafe { target.cast::<[T; N]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn mask(count: usize) -> usize {
+        count
+    }
+    #[inline(always)]
+    unsafe fn load_masked(source: *const T, mask: usize) -> Self {
+        let mut lanes = [T::ZERO; N];
+        for (lane, value) in lanes.iter_mut().enumerate().take(mask) {
+            // SAFETY: the caller vouches for the first `mask` numbers.
+            *value = unsafe { *source.add(lane) };
+        }
+        Self(lanes)
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, target: *mut T, mask: usize) {
+        for (lane, value) in self.0.into_iter().enumerate().take(mask) {
+            // SAFETY: the caller vouches for the first `mask` numbers.
+            unsafe { *target.add(lane) = value }
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        // Two roundings: a fused multiply-add that the target lacks would be a call into a library, a hundred times slower.
+        Self(std::array::from_fn(|lane| self.0[lane] * factor.0[lane] + addend.0[lane]))
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        Self(self.0.map(|value| if value < T::ZERO { T::ZERO } else { value }))
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> T {
+        self.0.into_iter().fold(T::ZERO, |sum, value| sum + value)
+    }
+}

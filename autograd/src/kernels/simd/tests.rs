@@ -1,0 +1,107 @@
+//! Every word of every vector that this machine has, against plain loops.
+
+use super::isa::Isa;
+use super::{Array, Vector};
+use crate::scalar::Scalar;
+
+/// # Safety
+/// The instruction set of `V` must be available.
+#[inline(always)]
+unsafe fn check<V: Vector>() {
+    let lanes = V::LANES;
+    let numbers = |from: f64| -> Vec<V::Element> {
+        (0..lanes * lanes).map(|i| V::Element::from_f64(from + i as f64 * 0.5)).collect()
+    };
+    let (x, y) = (numbers(-3.0), numbers(7.0));
+    let mut out = vec![V::Element::NAN; lanes * (lanes + 1)];
+    // SAFETY: the instruction set is there by this function's contract; all buffers hold at least `lanes` numbers.
+    unsafe {
+        V::load(x.as_ptr()).mul_add(V::load(y.as_ptr()), V::splat(V::Element::ONE)).store(out.as_mut_ptr());
+        for i in 0..lanes {
+            assert_eq!(out[i], x[i] * y[i] + V::Element::ONE, "these products are exact, fused or not");
+        }
+        V::load(x.as_ptr()).add(V::load(y.as_ptr())).store(out.as_mut_ptr());
+        (0..lanes).for_each(|i| assert_eq!(out[i], x[i] + y[i]));
+        V::load(x.as_ptr()).relu().store(out.as_mut_ptr());
+        (0..lanes).for_each(|i| assert_eq!(out[i], x[i].maximum(V::Element::ZERO)));
+        V::splat(V::Element::NAN).relu().store(out.as_mut_ptr());
+        (0..lanes).for_each(|i| assert!(out[i].is_nan()));
+        assert_eq!(V::load(x.as_ptr()).sum(), x[..lanes].iter().copied().sum());
+
+        for count in 0..=lanes {
+            // Only `count` numbers are there: under a checker of memory, one read too many shows.
+            let short = x[..count].to_vec();
+            V::load_masked(short.as_ptr(), V::mask(count)).store(out.as_mut_ptr());
+            for i in 0..lanes {
+                assert_eq!(out[i], if i < count { x[i] } else { V::Element::ZERO });
+            }
+            let mut target = vec![V::Element::NAN; lanes];
+            V::load(x.as_ptr()).store_masked(target.as_mut_ptr(), V::mask(count));
+            for i in 0..lanes {
+                assert!(if i < count { target[i] == x[i] } else { target[i].is_nan() });
+            }
+        }
+
+        for rows in 0..=lanes {
+            for columns in 0..=lanes {
+                // Rows that are one number longer than the block, the last one cut where the block ends.
+                let source: Vec<_> = (0..(rows * (lanes + 1)).saturating_sub(lanes + 1 - columns))
+                    .map(|i| V::Element::from_usize(i + 1))
+                    .collect();
+                out.fill(V::Element::NAN);
+                V::transpose(source.as_ptr(), lanes as isize + 1, (rows, columns), out.as_mut_ptr(), lanes);
+                for column in 0..columns {
+                    for row in 0..lanes {
+                        let expected = if row < rows { source[row * (lanes + 1) + column] } else { V::Element::ZERO };
+                        assert_eq!(out[column * lanes + row], expected, "{rows} × {columns}");
+                    }
+                }
+                assert!(out[columns * lanes..].iter().all(|value| value.is_nan()), "{rows} × {columns}");
+            }
+        }
+        V::prefetch(std::ptr::null());
+    }
+}
+
+#[test]
+fn portable() {
+    // SAFETY: plain arrays need no instruction set.
+    unsafe {
+        check::<Array<f32, 4>>();
+        check::<Array<f64, 2>>();
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn avx2() {
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn all() {
+        // SAFETY: the caller has asked the machine.
+        unsafe {
+            check::<super::F32x8>();
+            check::<super::F64x4>();
+        }
+    }
+    if Isa::available().contains(&Isa::Avx2) {
+        // SAFETY: just asked.
+        unsafe { all() }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn avx512() {
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn all() {
+        // SAFETY: the caller has asked the machine.
+        unsafe {
+            check::<super::F32x16>();
+            check::<super::F64x8>();
+        }
+    }
+    if Isa::available().contains(&Isa::Avx512) {
+        // SAFETY: just asked.
+        unsafe { all() }
+    }
+}
