@@ -1,0 +1,27 @@
+//! Where a tensor came from: the graph, the walk back, and gradients of gradients.
+//!
+//! `cargo run --release -p autograd --example 02_gradients`
+
+use autograd::{Order, Tensor, grad, no_grad};
+
+fn main() {
+    let x: Tensor<f64> = Tensor::linspace(-2.0, 2.0, 5).requires_grad();
+
+    // Every operation on a tracked tensor leaves a node behind; backward walks them, newest first.
+    let y = (&x * &x * &x - &x * 2.0).sum();
+    println!("y = {y}");
+    let gradients = y.backward();
+    let slope = gradients.get(&x).expect("y depends on x");
+    println!("dy/dx = {slope}");
+    assert_eq!(slope.to_vec(), [10.0, 1.0, -2.0, 1.0, 10.0]);
+
+    // With Order::Higher the walk back is itself recorded, so it can be walked back.
+    let y = (&x * &x * &x).sum();
+    let slope = grad(&y, &[&x], Order::Higher).remove(0);
+    let curvature = grad(&slope.sum(), &[&x], Order::First).remove(0);
+    println!("d²(x³)/dx² = {curvature}");
+    assert_eq!(curvature.to_vec(), [-12.0, -6.0, 0.0, 6.0, 12.0]);
+
+    // Under no_grad nothing is recorded.
+    assert!(!no_grad(|| &x * 2.0).is_tracked());
+}
