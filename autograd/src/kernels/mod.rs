@@ -6,4 +6,5 @@ pub(crate) mod parallel;
 pub(crate) mod reduce;
 pub(crate) mod rowwise;
 pub mod simd;
+pub mod update;
 pub(crate) mod vectorize;

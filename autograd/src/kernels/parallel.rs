@@ -119,6 +119,15 @@ pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
     fork(|| (0..tasks).into_par_iter().for_each(&body));
 }
 
+/// Calls `body` with each of the items, on the threads at hand.
+pub(crate) fn for_each_item<I: Send>(items: Vec<I>, body: impl Fn(I) + Sync + Send) {
+    use rayon::iter::{IntoParallelIterator, ParallelIterator};
+    if items.len() <= 1 || num_threads() <= 1 {
+        return items.into_iter().for_each(body);
+    }
+    fork(|| items.into_par_iter().for_each(body));
+}
+
 /// Runs a parallel iterator in the surrounding pool or the default one, with the grad mode at its default meanwhile.
 fn fork(run: impl FnOnce() + Send) {
     let run = || with_recording(true, run);
