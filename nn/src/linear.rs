@@ -1,0 +1,103 @@
+//! A fully connected layer.
+
+use autograd::{Float, Param, Random, Seed, Tensor};
+
+use crate::init;
+use crate::module::{Mode, Module};
+
+/// y = x Wᵀ + b for inputs `[..., in]`: outputs `[..., out]`.
+///
+/// The weight is `[out, in]`, the bias `[out]`; both start uniform in ±1/√in. Layout, names and start are those of
+/// [`torch.nn.Linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html).
+///
+/// ```
+/// use autograd::Tensor;
+/// use nn::{Linear, Mode, Module};
+/// let layer: Linear = Linear::new(784, 256, 0);
+/// let y = layer.forward(&Tensor::zeros([64, 784]), Mode::Eval);
+/// assert_eq!(*y.shape(), [64, 256]);
+/// assert_eq!(layer.parameter_count(), 784 * 256 + 256);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Linear<T: Float = f32> {
+    /// The weight, `[out, in]`.
+    pub weight: Param<T>,
+    /// The bias, `[out]`.
+    pub bias: Option<Param<T>>,
+}
+
+impl<T: Float> Linear<T> {
+    /// A layer with a bias, initialised from a seed or a [`Random`].
+    pub fn new(inputs: usize, outputs: usize, seed: impl Seed) -> Self {
+        seed.draw(|random| {
+            let weight = Linear::weight(inputs, outputs, random);
+            let bound = init::reciprocal_root(inputs);
+            let bias = Tensor::uniform([outputs], T::from_f64(-bound), T::from_f64(bound), random);
+            Linear { weight, bias: Some(Param::new(bias)) }
+        })
+    }
+
+    /// A layer without a bias.
+    pub fn without_bias(inputs: usize, outputs: usize, seed: impl Seed) -> Self {
+        seed.draw(|random| Linear { weight: Linear::weight(inputs, outputs, random), bias: None })
+    }
+
+    fn weight(inputs: usize, outputs: usize, random: &mut Random) -> Param<T> {
+        // A negative slope of √5 makes the bound 1/√in: PyTorch's default.
+        Param::new(init::kaiming_uniform([outputs, inputs], 5.0_f64.sqrt(), random))
+    }
+}
+
+impl<T: Float> Module<T> for Linear<T> {
+    /// # Panics
+    /// If the input's last extent is not the layer's.
+    #[track_caller]
+    fn forward(&self, x: &Tensor<T>, _mode: Mode) -> Tensor<T> {
+        let bias = self.bias.as_ref().map(Param::tensor);
+        x.linear(&self.weight.tensor(), bias.as_ref())
+    }
+
+    fn visit<'a>(&'a self, f: &mut dyn FnMut(&str, &'a Param<T>)) {
+        f("weight", &self.weight);
+        if let Some(bias) = &self.bias {
+            f("bias", bias);
+        }
+    }
+
+    #[track_caller]
+    fn forward_relu(&self, x: &Tensor<T>, _mode: Mode) -> Tensor<T> {
+        let bias = self.bias.as_ref().map(Param::tensor);
+        x.linear_relu(&self.weight.tensor(), bias.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_starts_as_pytorch_starts_it() {
+        let layer: Linear = Linear::new(100, 400, 0);
+        for numbers in [layer.weight.tensor(), layer.bias.as_ref().unwrap().tensor()] {
+            assert!(numbers.abs().max().item() <= 0.1);
+            assert!(numbers.abs().max().item() > 0.099);
+            assert!(numbers.mean().item().abs() < 0.01);
+        }
+        assert_eq!(*layer.weight.tensor().shape(), [400, 100]);
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_layer_and_one_stream_makes_different_ones() {
+        let weight = |layer: &Linear| layer.weight.tensor().to_vec();
+        assert_eq!(weight(&Linear::new(3, 4, 7)), weight(&Linear::new(3, 4, 7)));
+        let mut random = Random::new(7);
+        assert_ne!(weight(&Linear::new(3, 4, &mut random)), weight(&Linear::new(3, 4, &mut random)));
+    }
+
+    #[test]
+    fn without_a_bias_there_is_none() {
+        let layer: Linear = Linear::without_bias(3, 2, 0);
+        assert_eq!(layer.named_parameters().len(), 1);
+        assert_eq!(layer.forward(&Tensor::zeros([3]), Mode::Eval).to_vec(), [0.0; 2]);
+    }
+}
