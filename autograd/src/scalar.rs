@@ -60,6 +60,8 @@ pub trait Scalar:
     fn from_f64(value: f64) -> Self;
     /// The same number as an `f64`, exactly.
     fn to_f64(self) -> f64;
+    /// The same number, exactly.
+    fn from_u8(value: u8) -> Self;
     /// The nearest number of this type; exact up to 2²⁴ for `f32` and 2⁵³ for `f64`.
     fn from_usize(value: usize) -> Self;
 
@@ -130,6 +132,10 @@ macro_rules! scalar {
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
+            }
+            #[inline(always)]
+            fn from_u8(value: u8) -> Self {
+                $float::from(value)
             }
             #[inline(always)]
             fn from_usize(value: usize) -> Self {

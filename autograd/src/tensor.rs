@@ -35,10 +35,17 @@ pub struct Tensor<T: Float = f32> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// A dense constant of the given shape, whose every number `fill` writes.
+    /// A constant of the given shape whose numbers, in row-major order, `fill` writes: every one, since it finds stale ones of a recycled buffer.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let squares = Tensor::build([4], |out| out.iter_mut().zip(0_u8..).for_each(|(number, i)| *number = f32::from(i * i)));
+    /// assert_eq!(squares.to_vec(), [0.0, 1.0, 4.0, 9.0]);
+    /// ```
     #[inline]
     #[track_caller]
-    pub(crate) fn build(shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
+    pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
+        let shape = shape.into();
         let storage = Storage::build(shape.numel(), fill);
         Tensor { storage, layout: Layout::contiguous(shape), edge: Edge::Constant }
     }

@@ -1,5 +1,6 @@
 //! Floor 1: kernels. They see slices and `ndarray` views, never a tensor.
 
+pub mod bytes;
 pub mod gemm;
 pub(crate) mod map;
 pub(crate) mod parallel;

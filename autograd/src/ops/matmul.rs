@@ -40,7 +40,7 @@ fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let (stack_of_a, [m, k], strides_of_a) = split(&a.layout);
     let (stack_of_b, [_, n], strides_of_b) = split(&b.layout);
     let stack = stack_of_a.shape.broadcast(&stack_of_b.shape).expect("checked by the caller");
-    let shape = stack.iter().copied().chain([m, n]).collect();
+    let shape: Shape = stack.iter().copied().chain([m, n]).collect();
     let (numbers_of_a, numbers_of_b) = (a.storage.as_slice(), b.storage.as_slice());
     let multiply = |out: &mut [T], [at_a, at_b]: [isize; 2]| {
         let left = matrix(numbers_of_a, at_a, [m, k], strides_of_a);

@@ -1,0 +1,16 @@
+//! The network: 784 → 256 → 128 → 10 for the digits, and as wide at its ends as another data set wants.
+
+use autograd::Random;
+use nn::{Linear, ReLU, Sequential};
+
+use crate::dataset::Dataset;
+
+/// `Linear(pixels, 256) → ReLU → Linear(256, 128) → ReLU → Linear(128, classes)`, its layers named `fc1`, `fc2` and `fc3`.
+pub fn perceptron(data: &Dataset, random: &mut Random) -> Sequential {
+    Sequential::new()
+        .named("fc1", Linear::new(data.train.width(), 256, &mut *random))
+        .named("relu1", ReLU)
+        .named("fc2", Linear::new(256, 128, &mut *random))
+        .named("relu2", ReLU)
+        .named("fc3", Linear::new(128, data.classes, &mut *random))
+}
