@@ -130,21 +130,27 @@ pub(super) unsafe fn run<T: Scalar>(own: &Own<T>, plan: &Plan, product: &Product
             unsafe { dots(own, product, parts.start(part)..parts.start(part + 1)) }
         });
     }
-    // So few rows that one tile of the greatest width holds them all.
-    let narrow = product.rows <= own.heights[MOST_VECTORS - 1] && plan.path != Path::Packed;
+    let is_whole = product.columns == plan.panel_columns && product.depth == plan.depth && product.rows == plan.rows;
+    let is_in_place = plan.path == Path::InPlace && (own.masks_are_free || product.columns.is_multiple_of(own.lanes));
+    if is_whole && is_in_place && plan.panels == usize::MAX {
+        // Small: one task that packs nothing. Its tiles take less time than what follows would.
+        let panels = panels(own, plan, product, product.columns);
+        let block = Block { own, plan, product, first_column: 0, first_step: 0, is_first: true, is_last: true };
+        let columns = Columns {
+            in_place: product.b,
+            packed: std::ptr::null_mut(),
+            packed_from: usize::MAX,
+            depth: product.depth,
+            panels,
+            columns: product.columns,
+        };
+        // SAFETY: passed on.
+        return unsafe { block.task(&columns, (0, product.rows), (0, panels.count), None) };
+    }
     let mut first_column = 0;
     while first_column < product.columns {
         let columns = plan.panel_columns.min(product.columns - first_column);
-        let vectors = columns.div_ceil(own.lanes);
-        let panels = if narrow {
-            Parts::of_at_most(vectors, MOST_VECTORS)
-        } else if plan.path == Path::Packed || own.heights[own.vectors] == 0 {
-            // Packed row tiles have one height for all panels: no panel may be wider than the main width.
-            Parts::of_at_most(vectors, own.vectors)
-        } else {
-            // An odd vector widens its panel: three vectors keep the machine busier than one.
-            Parts::new(vectors, vectors / own.vectors)
-        };
+        let panels = panels(own, plan, product, columns);
         let mut first_step = 0;
         loop {
             let depth = plan.depth.min(product.depth - first_step);
@@ -165,6 +171,22 @@ pub(super) unsafe fn run<T: Scalar>(own: &Own<T>, plan: &Plan, product: &Product
             }
         }
         first_column += columns;
+    }
+}
+
+/// Cuts columns into panels.
+#[inline]
+fn panels<T>(own: &Own<T>, plan: &Plan, product: &Product<T>, columns: usize) -> Parts {
+    let vectors = columns.div_ceil(own.lanes);
+    if plan.path == Path::Packed {
+        // Packed row tiles have one height for all panels: no panel may be wider than the main width.
+        Parts::of_at_most(vectors, own.vectors)
+    } else if product.rows <= own.heights[MOST_VECTORS - 1] {
+        // So few rows that one tile of the greatest width holds them all.
+        Parts::of_at_most(vectors, MOST_VECTORS)
+    } else {
+        // An odd vector widens its panel: three vectors keep the machine busier than one.
+        Parts::new(vectors, vectors / own.vectors)
     }
 }
 

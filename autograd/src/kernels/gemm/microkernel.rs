@@ -61,10 +61,12 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
         let sums = [[V::splat(V::Element::ZERO); VECTORS]; ROWS];
         // Two calls, without a loop or a branch around them: with either, the sums leave their registers at every step.
         let sums = steps::<V, ROWS, VECTORS>(sums, &mut at, tile, mask, tile.depth - late);
-        for row in 0..ROWS {
-            let line = tile.c.wrapping_offset(row as isize * tile.c_row);
-            V::prefetch(line);
-            V::prefetch(line.wrapping_add((VECTORS - 1) * V::LANES + tile.last - 1));
+        if tile.depth > PREFETCH_STEPS {
+            for row in 0..ROWS {
+                let line = tile.c.wrapping_offset(row as isize * tile.c_row);
+                V::prefetch(line);
+                V::prefetch(line.wrapping_add((VECTORS - 1) * V::LANES + tile.last - 1));
+            }
         }
         steps::<V, ROWS, VECTORS>(sums, &mut at, tile, mask, late)
     };

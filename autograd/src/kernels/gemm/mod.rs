@@ -104,10 +104,16 @@ pub(crate) unsafe fn gemm_on<T: Kernels>(row: &Row<T>, route: Option<Route>, pro
         Engine::Foreign(foreign) => unsafe { foreign(product) },
         Engine::Own(own) => {
             let route = route.filter(|route| route.fits(product)).unwrap_or_else(|| route::route(own, product));
-            let product = if route.turned { product.transposed() } else { *product };
-            let plan = blocking::plan(own, &product, route.path);
+            let turned;
+            let product = if route.turned {
+                turned = product.transposed();
+                &turned
+            } else {
+                product
+            };
+            let plan = blocking::plan(own, product, route.path);
             // SAFETY: passed on.
-            unsafe { loops::run(own, &plan, &product) }
+            unsafe { loops::run(own, &plan, product) }
         }
     }
 }

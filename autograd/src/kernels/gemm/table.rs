@@ -14,7 +14,7 @@ use crate::scalar::Scalar;
 /// The widest tile, in vectors.
 pub(super) const MOST_VECTORS: usize = 4;
 /// The highest tile, in rows.
-pub(super) const MOST_ROWS: usize = 14;
+pub(super) const MOST_ROWS: usize = 16;
 /// The most numbers in a tile, of any row of the table.
 pub(super) const MOST_NUMBERS: usize = 512;
 
@@ -239,7 +239,7 @@ macro_rules! sixteen_registers {
 macro_rules! thirty_two_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         row!($isa, $module, $vector, main 2,
-            [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
+            [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
             [2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
             [3: 1 2 3 4 5 6 7 8 9]
             [4: 1 2 3 4 5 6]
