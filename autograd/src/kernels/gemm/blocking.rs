@@ -1,8 +1,9 @@
-//! Which way a product goes, and into which blocks it is cut. Both follow from the whole product and the caches, never from the number of threads.
+//! Into which blocks a product is cut. It follows from the whole product and the caches, never from the number of threads.
 
 use std::sync::OnceLock;
 
 use super::product::Product;
+use super::route::Path;
 use super::table::Own;
 
 /// The sizes of the caches in bytes: the first two levels of one core, and the third.
@@ -40,106 +41,97 @@ fn told(level: usize) -> Option<usize> {
     })
 }
 
-/// What is copied before it is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Path {
-    /// Neither operand: small and medium products.
-    InPlace,
-    /// B: it is read in vectors, and its vectors are not adjacent numbers.
-    PackedColumns,
-    /// Both: large products.
-    Packed,
-}
-
-impl Path {
-    /// All of them.
-    #[cfg(test)]
-    pub(super) const ALL: [Path; 3] = [Path::InPlace, Path::PackedColumns, Path::Packed];
-
-    /// Whether the product, as it stands, can be computed this way.
-    pub(super) fn fits<T>(self, product: &Product<T>) -> bool {
-        self != Path::InPlace || product.b.column == 1 || product.columns == 1
-    }
-}
-
 /// How a product is computed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub(super) path: Path,
     /// The block of depth that is gone through before C is touched again.
     pub(super) depth: usize,
-    /// The rows of a task, and the columns of a task.
+    /// The rows of a task.
     pub(super) rows: usize,
+    /// The panels of a task; for [`Path::Dots`], its columns.
+    pub(super) panels: usize,
     pub(super) columns: usize,
     /// The columns of B that are packed at a time.
     pub(super) panel_columns: usize,
+    /// Whether A is packed once for all tasks, because its few rows are met by many columns, rather than by each task for its own rows.
+    pub(super) shares_a: bool,
+    /// Whether packing pays a fork.
+    pub(super) forks_to_pack: bool,
 }
 
 /// Multiply-adds below which a product stays on one thread: a fork costs 2 µs when the other thread is awake, in which a core forms
 /// 100,000 to 200,000 products; below four times that the fork eats what it wins.
 const WORTH_A_FORK: usize = 1 << 19;
-/// Multiply-adds of a task at least.
-const TASK: usize = 1 << 18;
-/// Tasks at most that one block is cut into.
-const MOST_TASKS: usize = 32;
-
-/// Whether a stride (in bytes) puts all rows of a matrix into a few sets of the cache.
-fn collides(stride: isize, size: usize) -> bool {
-    let bytes = stride.unsigned_abs() * size;
-    bytes >= 4096 && bytes.is_multiple_of(4096)
-}
-
-/// Chooses the path of a product.
-pub(super) fn path<T>(product: &Product<T>) -> Path {
-    let size = size_of::<T>();
-    let whole = product.depth * product.columns * size;
-    let far = product.rows > 28 && whole > caches().second * 5 / 2;
-    if far || collides(product.a.row, size) && product.rows > 14 && product.columns > 64 {
-        Path::Packed
-    } else if !Path::InPlace.fits(product) || collides(product.b.row, size) && product.rows > 28 {
-        Path::PackedColumns
-    } else {
-        Path::InPlace
-    }
-}
+/// Multiply-adds of a task, at most twice as many: enough that handing tasks out costs nothing, few enough that the threads end together.
+const TASK: usize = 1 << 20;
+/// Numbers to pack from which packing pays a fork: about ten microseconds' worth.
+const PACKED_ALONE: usize = 1 << 16;
 
 /// Cuts a product into blocks.
+#[inline]
 pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path) -> Plan {
+    let &Product { rows, columns, depth, .. } = product;
+    let mut plan = Plan {
+        path,
+        depth,
+        rows,
+        panels: usize::MAX,
+        columns,
+        panel_columns: columns,
+        shares_a: false,
+        forks_to_pack: false,
+    };
+    let work = rows.saturating_mul(columns).saturating_mul(depth);
+    if work >= WORTH_A_FORK || depth * size_of::<T>() > DEPTH {
+        plan_large(own, product, work, &mut plan);
+    }
+    plan
+}
+
+/// Bytes of a row of A, or of a column of B, in a block of depth.
+const DEPTH: usize = 2048;
+
+/// The same for a product that may be too large for the caches, or worth a second thread.
+#[inline(never)]
+fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Plan) {
     let size = size_of::<T>();
     let caches = caches();
     let height = own.heights[own.vectors - 1];
-    let lanes = own.lanes;
+    let width = own.lanes * own.vectors;
     // The depth of a block: a panel of B, `depth` steps of a tile's width, is read once for each row tile, and C once for each block. The
     // panel may be larger than the first-level cache: a step's two vectors then come from the second level while the step's products are formed,
     // and that costs less than to touch C more often.
-    let depth = match path {
-        Path::InPlace => product.depth,
-        Path::PackedColumns | Path::Packed => even(product.depth, 2048 / size, 1),
-    };
-    // The rows of a block: its part of A stays in half of the second level, while the panels of B pass through the other half.
-    let rows = even(product.rows, (caches.second / 2 / (depth.max(1) * size)).max(height), 1);
-    // The columns that are packed at a time: their block stays in half of the third level.
-    let panel_columns = even(product.columns, (caches.third / 2 / (depth.max(1) * size)).max(lanes * 4), lanes);
-    let work = product.rows * product.columns.min(panel_columns) * depth;
-    let mut plan = Plan { path, depth, rows, columns: panel_columns, panel_columns };
-    if path != Path::Packed {
-        plan.rows = product.rows;
+    if matches!(plan.path, Path::PackedColumns | Path::Packed) {
+        plan.depth = even(product.depth, DEPTH / size, 1);
     }
-    if product.rows * product.columns * product.depth >= WORTH_A_FORK {
-        let wanted = (work / TASK).clamp(2, MOST_TASKS);
-        while product.rows.div_ceil(plan.rows) * panel_columns.div_ceil(plan.columns) < wanted {
-            // Halve the longer side of a task; a packed block of A is read along all columns, so there only rows are cut.
-            let by_rows = plan.rows >= 2 * height || plan.rows >= plan.columns;
-            if plan.rows > 1 && (by_rows && plan.rows >= plan.columns || path == Path::Packed) && plan.rows > height {
+    if plan.path == Path::Packed {
+        // The rows of a block: its part of A stays in half of the second level, while the panels of B pass through the other half.
+        plan.rows = even(product.rows, (caches.second / 2 / (plan.depth * size)).max(height), 1);
+        plan.shares_a = product.rows <= 2 * plan.rows;
+    }
+    // The columns that are packed at a time: their block stays in half of the third level.
+    plan.panel_columns = even(product.columns, (caches.third / 2 / (plan.depth.max(1) * size)).max(width), own.lanes);
+    plan.columns = plan.panel_columns;
+    plan.forks_to_pack = plan.panel_columns * plan.depth >= PACKED_ALONE && work >= 4 * WORTH_A_FORK;
+    if work >= WORTH_A_FORK {
+        let only_rows = plan.path == Path::Packed && !plan.shares_a;
+        let only_columns = plan.path == Path::Dots;
+        let total = product.rows * plan.panel_columns * plan.depth;
+        let count = |plan: &Plan| product.rows.div_ceil(plan.rows) * plan.panel_columns.div_ceil(plan.columns);
+        while count(plan) < 2 || total > 2 * TASK * count(plan) {
+            let (rows, columns) = (plan.rows > height && !only_columns, plan.columns > width && !only_rows);
+            // Halve the longer side of a task, measured in tiles; the bits don't depend on it.
+            if rows && (!columns || plan.rows * width >= plan.columns * height) {
                 plan.rows = plan.rows.div_ceil(2);
-            } else if path != Path::Packed && plan.columns > 2 * lanes {
-                plan.columns = (plan.columns / 2).next_multiple_of(lanes);
+            } else if columns {
+                plan.columns = (plan.columns / 2).next_multiple_of(own.lanes);
             } else {
                 break;
             }
         }
     }
-    plan
+    plan.panels = (plan.columns / width).max(1);
 }
 
 /// Cuts `length` into equal parts of at most `most`, and returns a part's length, a multiple of `unit`.

@@ -10,12 +10,14 @@
 //! ```
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
-use super::blocking::{Path, Plan};
+use super::blocking::Plan;
 use super::epilogue::Finish;
-use super::microkernel::Tile;
-use super::pack::{Buffer, Side, Strip};
+use super::microkernel::{MOST_DOT_ROWS, Tile, TileFn};
+use super::pack::{Buffer, SLACK, Side, Strip};
 use super::product::{Operand, Product, Target};
+use super::route::Path;
 use super::table::{MOST_NUMBERS, MOST_VECTORS, Own};
 use crate::kernels::parallel::for_each_task;
 use crate::scalar::Scalar;
@@ -23,20 +25,35 @@ use crate::scalar::Scalar;
 /// A length cut into `count` parts that differ by at most one.
 #[derive(Clone, Copy, Debug)]
 struct Parts {
-    length: usize,
     count: usize,
+    /// The length of the shorter parts, and how many longer ones stand before them.
+    short: usize,
+    longer: usize,
 }
 
 impl Parts {
     #[inline(always)]
-    fn new(length: usize, most: usize) -> Self {
-        Self { length, count: length.div_ceil(most.max(1)).max(1) }
+    fn new(length: usize, count: usize) -> Self {
+        // A division takes as long as a small tile's step: most parts are whole lengths, and lengths fit 32 bits.
+        if count <= 1 {
+            return Self { count: 1, short: length, longer: 0 };
+        }
+        if let (Ok(length), Ok(count)) = (u32::try_from(length), u32::try_from(count)) {
+            return Self { count: count as usize, short: (length / count) as usize, longer: (length % count) as usize };
+        }
+        Self { count, short: length / count, longer: length % count }
+    }
+
+    /// Parts of at most `most`.
+    #[inline(always)]
+    fn of_at_most(length: usize, most: usize) -> Self {
+        Self::new(length, if length <= most { 1 } else { length.div_ceil(most) })
     }
 
     /// Where part `index` begins, which is where the one before it ends.
     #[inline(always)]
     fn start(&self, index: usize) -> usize {
-        index * self.length / self.count
+        index * self.short + index.min(self.longer)
     }
 }
 
@@ -44,7 +61,7 @@ impl Parts {
 #[derive(Clone, Copy)]
 struct Columns<T> {
     in_place: Operand<T>,
-    packed: *const T,
+    packed: *mut T,
     /// Columns are counted from the block's first one.
     packed_from: usize,
     depth: usize,
@@ -58,19 +75,41 @@ impl<T> Columns<T> {
     #[inline(always)]
     fn panel(&self, column: usize, width: usize) -> (*const T, isize) {
         if column >= self.packed_from {
-            (self.packed.wrapping_add((column - self.packed_from) * self.depth), width as isize)
+            (self.packed.cast_const().wrapping_add((column - self.packed_from) * self.depth), width as isize)
         } else {
             (self.in_place.at(0, column), self.in_place.row)
         }
     }
+
+    /// Packs a panel, unless it is read in place.
+    ///
+    /// # Safety
+    /// The instruction set of `own` is available; the block lies in a valid B; nobody else packs this panel.
+    unsafe fn pack(&self, own: &Own<T>, panel: usize) {
+        let (start, end) = (self.panels.start(panel) * own.lanes, self.panels.start(panel + 1) * own.lanes);
+        if start < self.packed_from {
+            return;
+        }
+        let strip = Strip {
+            source: self.in_place.at(0, start),
+            across: self.in_place.column,
+            along: self.in_place.row,
+            count: end.min(self.columns) - start,
+            depth: self.depth,
+            target: self.packed.wrapping_add((start - self.packed_from) * self.depth),
+            width: end - start,
+        };
+        // SAFETY: the strip lies in B; its target is this panel's own part of the buffer, full vectors wide.
+        unsafe { (own.pack)(&strip) }
+    }
 }
 
-// SAFETY: the block is only read while it is shared.
-unsafe impl<T: Sync> Sync for Columns<T> {}
+// SAFETY: while the block is shared, either its panels are packed, each by one task, or it is only read.
+unsafe impl<T: Send + Sync> Sync for Columns<T> {}
 
-/// Where the tasks pack their parts of B; each writes its own.
+/// Where the tasks pack their parts of A; each writes its own.
 struct Shared<T>(*mut T);
-// SAFETY: every task writes panels of its own.
+// SAFETY: every task writes a block of its own.
 unsafe impl<T: Send> Sync for Shared<T> {}
 impl<T> Shared<T> {
     fn get(&self) -> *mut T {
@@ -78,29 +117,40 @@ impl<T> Shared<T> {
     }
 }
 
-/// Numbers to copy below which packing stays on one thread: about the time of a fork.
-const PACKED_ALONE: usize = 1 << 15;
-
 /// Runs a product along a plan.
 ///
 /// # Safety
 /// The instruction set of `own` is available; the three matrices of the product are valid and C is not shared; none of the dimensions but the depth is zero;
 /// and the path fits the product.
 pub(super) unsafe fn run<T: Scalar>(own: &Own<T>, plan: &Plan, product: &Product<T>) {
-    let narrow = product.rows <= own.heights[MOST_VECTORS - 1] && plan.path != Path::Packed;
+    if plan.path == Path::Dots {
+        let parts = Parts::of_at_most(product.columns, plan.columns);
+        return for_each_task(parts.count, |part| {
+            // SAFETY: passed on; every task has columns of its own.
+            unsafe { dots(own, product, parts.start(part)..parts.start(part + 1)) }
+        });
+    }
+    let is_whole = product.columns == plan.panel_columns && product.depth == plan.depth && product.rows == plan.rows;
+    let is_in_place = plan.path == Path::InPlace && (own.masks_are_free || product.columns.is_multiple_of(own.lanes));
+    if is_whole && is_in_place && plan.panels == usize::MAX {
+        // Small: one task that packs nothing. Its tiles take less time than what follows would.
+        let panels = panels(own, plan, product, product.columns);
+        let block = Block { own, plan, product, first_column: 0, first_step: 0, is_first: true, is_last: true };
+        let columns = Columns {
+            in_place: product.b,
+            packed: std::ptr::null_mut(),
+            packed_from: usize::MAX,
+            depth: product.depth,
+            panels,
+            columns: product.columns,
+        };
+        // SAFETY: passed on.
+        return unsafe { block.task(&columns, (0, product.rows), (0, panels.count), None) };
+    }
     let mut first_column = 0;
     while first_column < product.columns {
         let columns = plan.panel_columns.min(product.columns - first_column);
-        let vectors = columns.div_ceil(own.lanes);
-        let panels = if narrow {
-            Parts::new(vectors, MOST_VECTORS)
-        } else if plan.path == Path::Packed || own.heights[own.vectors] == 0 {
-            // Packed row tiles have one height for all panels: no panel may be wider than the main width.
-            Parts::new(vectors, own.vectors)
-        } else {
-            // An odd vector widens its panel: three vectors keep the machine busier than one.
-            Parts { length: vectors, count: (vectors / own.vectors).max(1) }
-        };
+        let panels = panels(own, plan, product, columns);
         let mut first_step = 0;
         loop {
             let depth = plan.depth.min(product.depth - first_step);
@@ -108,7 +158,6 @@ pub(super) unsafe fn run<T: Scalar>(own: &Own<T>, plan: &Plan, product: &Product
                 own,
                 plan,
                 product,
-                narrow,
                 first_column,
                 first_step,
                 is_first: first_step == 0,
@@ -125,13 +174,27 @@ pub(super) unsafe fn run<T: Scalar>(own: &Own<T>, plan: &Plan, product: &Product
     }
 }
 
+/// Cuts columns into panels.
+#[inline]
+fn panels<T>(own: &Own<T>, plan: &Plan, product: &Product<T>, columns: usize) -> Parts {
+    let vectors = columns.div_ceil(own.lanes);
+    if plan.path == Path::Packed {
+        // Packed row tiles have one height for all panels: no panel may be wider than the main width.
+        Parts::of_at_most(vectors, own.vectors)
+    } else if product.rows <= own.heights[MOST_VECTORS - 1] {
+        // So few rows that one tile of the greatest width holds them all.
+        Parts::of_at_most(vectors, MOST_VECTORS)
+    } else {
+        // An odd vector widens its panel: three vectors keep the machine busier than one.
+        Parts::new(vectors, vectors / own.vectors)
+    }
+}
+
 /// A block of B with all that it meets.
 struct Block<'a, T: 'static> {
     own: &'a Own<T>,
     plan: &'a Plan,
     product: &'a Product<T>,
-    /// Whether C has so few rows that one tile of the greatest width holds them all.
-    narrow: bool,
     first_column: usize,
     first_step: usize,
     is_first: bool,
@@ -139,106 +202,116 @@ struct Block<'a, T: 'static> {
 }
 
 impl<T: Scalar> Block<'_, T> {
-    /// Packs the block of B if the plan says so, and runs its tasks.
+    /// Packs what the plan says, and runs the tasks.
     ///
     /// # Safety
     /// That of [`run`].
     unsafe fn run(&self, columns: usize, depth: usize, panels: Parts) {
-        let lanes = self.own.lanes;
-        let b = &self.product.b;
-        let in_place = Operand { data: b.at(self.first_step, self.first_column), ..*b };
+        let Self { own, plan, product, .. } = *self;
+        let lanes = own.lanes;
+        let in_place = Operand { data: product.b.at(self.first_step, self.first_column), ..product.b };
         // In place, a last vector that isn't full must be packed where a masked load would slow down the inner loop.
-        let packed_from = if self.plan.path != Path::InPlace {
+        let packed_from = if plan.path != Path::InPlace {
             0
-        } else if self.own.masks_are_free || columns.is_multiple_of(lanes) {
+        } else if own.masks_are_free || columns.is_multiple_of(lanes) {
             usize::MAX
         } else {
             panels.start(panels.count - 1) * lanes
         };
-        let mut buffer = if packed_from < columns {
-            Buffer::take::<T>(Side::B, (columns.next_multiple_of(lanes) - packed_from) * depth)
-        } else {
-            Buffer::none(Side::B)
+        let down = Parts::of_at_most(product.rows, plan.rows);
+        let mut of_b = match columns.next_multiple_of(lanes).checked_sub(packed_from) {
+            Some(packed) => Buffer::take::<T>(Side::B, packed * depth),
+            None => Buffer::none(Side::B),
         };
-        if packed_from < columns {
-            let target = Shared(buffer.start::<T>());
-            let pack = |panel: usize| {
-                let (start, end) = (panels.start(panel) * lanes, panels.start(panel + 1) * lanes);
-                if start < packed_from {
-                    return;
+        let shared = if plan.shares_a { product.rows + SLACK * down.count } else { 0 };
+        let mut of_a =
+            if shared > 0 { Buffer::take::<T>(Side::SharedA, shared * depth) } else { Buffer::none(Side::A) };
+        let block = Columns { in_place, packed: of_b.start(), packed_from, depth, panels, columns };
+        let shared_a = Shared(of_a.start::<T>());
+        // A shared block of rows begins a little behind the one before it, which may scribble there while this one is packed.
+        let shared_at = |i: usize| shared_a.get().wrapping_add((down.start(i) + i * SLACK) * depth.max(1));
+        let packs_b = if packed_from < columns { panels.count } else { 0 };
+        if packs_b > 0 || plan.shares_a {
+            let pack = |task: usize| {
+                // SAFETY: passed on; each panel and each block of rows has its own part of a buffer.
+                unsafe {
+                    if task < packs_b {
+                        block.pack(own, task);
+                    } else {
+                        let i = task - packs_b;
+                        self.pack_rows((down.start(i), down.start(i + 1)), depth, shared_at(i));
+                    }
                 }
-                let strip = Strip {
-                    source: in_place.at(0, start),
-                    across: b.column,
-                    along: b.row,
-                    count: end.min(columns) - start,
-                    depth,
-                    target: target.get().wrapping_add((start - packed_from) * depth),
-                    width: end - start,
-                };
-                // SAFETY: the strip lies in B; its target is this panel's own part of the buffer, full vectors wide.
-                unsafe { (self.own.pack)(&strip) }
             };
-            if columns * depth > PACKED_ALONE {
-                for_each_task(panels.count, pack)
-            } else {
-                (0..panels.count).for_each(pack)
-            }
+            let tasks = packs_b + if plan.shares_a { down.count } else { 0 };
+            if plan.forks_to_pack { for_each_task(tasks, pack) } else { (0..tasks).for_each(pack) }
         }
-        let block = Columns { in_place, packed: buffer.start(), packed_from, depth, panels, columns };
-        let across = Parts::new(panels.count, (self.plan.columns / (self.own.vectors * lanes)).max(1));
-        let down = Parts::new(self.product.rows, self.plan.rows);
+        let across = Parts::of_at_most(panels.count, plan.panels);
         for_each_task(across.count * down.count, |task| {
-            let (i, j) = (task % down.count, task / down.count);
+            let (i, j) = if down.count == 1 { (0, task) } else { (task % down.count, task / down.count) };
             let rows = (down.start(i), down.start(i + 1));
-            // SAFETY: passed on; each task has its own part of C.
-            unsafe { self.task(&block, rows, (across.start(j), across.start(j + 1))) }
+            let panels = (across.start(j), across.start(j + 1));
+            // SAFETY: passed on; each task has its own part of C, and a buffer of its own or a block of the shared one.
+            unsafe {
+                if plan.path != Path::Packed {
+                    self.task(&block, rows, panels, None);
+                } else if plan.shares_a {
+                    self.task(&block, rows, panels, Some(shared_at(i)));
+                } else {
+                    let mut buffer = Buffer::take::<T>(Side::A, (rows.1 - rows.0) * depth);
+                    self.pack_rows(rows, depth, buffer.start());
+                    self.task(&block, rows, panels, Some(buffer.start()));
+                }
+            }
         });
     }
 
-    /// Computes a block of C: some rows, some panels.
+    /// Packs a block of rows of A, tile after tile.
+    ///
+    /// # Safety
+    /// That of [`run`]; the target has room for the block and the slack, and nobody else writes there.
+    unsafe fn pack_rows(&self, rows: (usize, usize), depth: usize, target: *mut T) {
+        let a = self.product.a;
+        let tiles = Parts::of_at_most(rows.1 - rows.0, self.own.heights[self.own.vectors - 1]);
+        for tile in 0..tiles.count {
+            let (start, end) = (tiles.start(tile), tiles.start(tile + 1));
+            let strip = Strip {
+                source: a.at(rows.0 + start, self.first_step),
+                across: a.row,
+                along: a.column,
+                count: end - start,
+                depth,
+                target: target.wrapping_add(start * depth),
+                width: end - start,
+            };
+            // SAFETY: the strip lies in A, its target in the block's; the last tile has the slack behind it.
+            unsafe { (self.own.pack)(&strip) }
+        }
+    }
+
+    /// Computes a block of C: some rows, some panels; the rows of A are packed, or read in place.
     ///
     /// # Safety
     /// That of [`run`]; nobody else works on this block.
-    unsafe fn task(&self, block: &Columns<T>, rows: (usize, usize), panels: (usize, usize)) {
+    unsafe fn task(&self, block: &Columns<T>, rows: (usize, usize), panels: (usize, usize), packed: Option<*mut T>) {
         let Self { own, product, .. } = *self;
         let count = rows.1 - rows.0;
-        let a = Operand { data: product.a.at(rows.0, self.first_step), ..product.a };
-        let packs = self.plan.path == Path::Packed;
-        let mut buffer = if packs { Buffer::take::<T>(Side::A, count * block.depth) } else { Buffer::none(Side::A) };
-        let packed = buffer.start::<T>();
-        if packs {
-            let tiles = Parts::new(count, own.heights[own.vectors - 1]);
-            for tile in 0..tiles.count {
-                let (start, end) = (tiles.start(tile), tiles.start(tile + 1));
-                let strip = Strip {
-                    source: a.at(start, 0),
-                    across: a.row,
-                    along: a.column,
-                    count: end - start,
-                    depth: block.depth,
-                    target: packed.wrapping_add(start * block.depth),
-                    width: end - start,
-                };
-                // SAFETY: the strip lies in A, its target in this task's buffer, which has the slack that the last tile may need.
-                unsafe { (own.pack)(&strip) }
-            }
-        }
+        let finish = Some(product.finish).filter(|finish| self.is_last && finish.is_needed());
+        let accumulate = product.accumulate || !self.is_first;
         for panel in panels.0..panels.1 {
             let (start, end) = (block.panels.start(panel), block.panels.start(panel + 1));
             let vectors = end - start;
             let column = start * own.lanes;
             let columns = (vectors * own.lanes).min(block.columns - column);
             let (b, b_step) = block.panel(column, vectors * own.lanes);
-            let height = if packs { own.heights[own.vectors - 1] } else { own.heights[vectors - 1] };
-            debug_assert!(!self.narrow || count <= height);
-            let tiles = Parts::new(count, height);
+            let height = if packed.is_some() { own.heights[own.vectors - 1] } else { own.heights[vectors - 1] };
+            let tiles = Parts::of_at_most(count, height);
             for tile in 0..tiles.count {
                 let (top, bottom) = (tiles.start(tile), tiles.start(tile + 1));
-                let (a, a_row, a_step) = if packs {
-                    (packed.cast_const().wrapping_add(top * block.depth), 1, (bottom - top) as isize)
-                } else {
-                    (a.at(top, 0), a.row, a.column)
+                let row = rows.0 + top;
+                let (a, a_row, a_step) = match packed {
+                    Some(packed) => (packed.cast_const().wrapping_add(top * block.depth), 1, (bottom - top) as isize),
+                    None => (product.a.at(row, self.first_step), product.a.row, product.a.column),
                 };
                 let work = Tile {
                     a,
@@ -250,80 +323,110 @@ impl<T: Scalar> Block<'_, T> {
                     c_row: 0,
                     depth: block.depth,
                     last: columns - (vectors - 1) * own.lanes,
-                    accumulate: product.accumulate || !self.is_first,
+                    accumulate,
                 };
+                let shape = (bottom - top, columns);
+                let kernel = own.tiles[vectors - 1][shape.0 - 1].expect("the heights say which tiles there are");
+                let column = self.first_column + column;
+                let c = Target { data: product.c.at(row, column), ..product.c };
+                let finish = finish.map(|finish| finish.at(row, column));
                 // SAFETY: the tile lies in this task's block; its part of A and of B is packed, or in place and valid.
-                unsafe {
-                    self.tile(work, (rows.0 + top, self.first_column + column), (bottom - top, columns), vectors);
-                }
+                unsafe { run_tile(own, kernel, work, c, shape, finish) }
             }
         }
     }
+}
 
-    /// Runs the micro-kernel on a tile of C: in place if the columns of C are adjacent, else in a scratch tile that is then scattered.
-    ///
-    /// # Safety
-    /// `work` describes valid parts of A and B, `corner` and `shape` a part of C that nobody else works on.
-    #[inline(always)]
-    unsafe fn tile(&self, mut work: Tile<T>, corner: (usize, usize), shape: (usize, usize), vectors: usize) {
-        let kernel = self.own.tiles[vectors - 1][shape.0 - 1].expect("the heights say which tiles there are");
-        let finish = self.product.finish;
-        let finish = (self.is_last && finish.is_needed()).then(|| finish.at(corner.0, corner.1));
-        let c = Target { data: self.product.c.at(corner.0, corner.1), ..self.product.c };
-        if c.column == 1 {
-            work.c = c.data;
-            work.c_row = c.row;
-            // SAFETY: the tile of C is valid, and its columns are adjacent.
-            unsafe {
-                kernel(&work);
-                if let Some(finish) = finish {
-                    (self.own.finish)(&finish, c.data, c.row, shape);
-                }
-            }
-        } else {
-            // SAFETY: passed on.
-            unsafe { self.scattered(work, c, shape, vectors, finish) }
+/// Computes some columns of C by scalar products.
+///
+/// # Safety
+/// That of [`run`]; nobody else works on these columns.
+unsafe fn dots<T: Scalar>(own: &Own<T>, product: &Product<T>, columns: Range<usize>) {
+    let groups = Parts::of_at_most(product.rows, MOST_DOT_ROWS);
+    let most = groups.start(1);
+    let width = own.dot_columns[most - 1];
+    let finish = Some(product.finish).filter(Finish::is_needed);
+    for column in columns.clone().step_by(width) {
+        let last = width.min(columns.end - column);
+        for group in 0..groups.count {
+            let (row, end) = (groups.start(group), groups.start(group + 1));
+            let work = Tile {
+                a: product.a.at(row, 0),
+                a_row: product.a.row,
+                a_step: 1,
+                b: product.b.at(0, column),
+                b_step: product.b.column,
+                c: std::ptr::null_mut(),
+                c_row: 0,
+                depth: product.depth,
+                last,
+                accumulate: product.accumulate,
+            };
+            let c = Target { data: product.c.at(row, column), ..product.c };
+            let finish = finish.map(|finish| finish.at(row, column));
+            // SAFETY: rows of A, columns of B and a tile of C inside the product; the kernel of fewer rows takes at least as many columns.
+            unsafe { run_tile(own, own.dots[end - row - 1], work, c, (end - row, last), finish) }
         }
     }
+}
 
-    /// The same through a scratch tile, for a C of any strides.
-    ///
-    /// # Safety
-    /// That of [`Self::tile`].
-    #[inline(never)]
-    unsafe fn scattered(
-        &self,
-        mut work: Tile<T>,
-        c: Target<T>,
-        shape: (usize, usize),
-        vectors: usize,
-        finish: Option<Finish<T>>,
-    ) {
-        let kernel = self.own.tiles[vectors - 1][shape.0 - 1].expect("the heights say which tiles there are");
-        let mut scratch = Scratch::<T>([MaybeUninit::uninit(); MOST_NUMBERS]);
-        let start = scratch.0.as_mut_ptr().cast::<T>();
-        let width = vectors * self.own.lanes;
-        work.c = start;
-        work.c_row = width as isize;
-        // SAFETY: the scratch tile has room for the greatest tile; what is read from it was written before; C's tile is valid.
+/// Runs a kernel on a tile of C: in place if the columns of C are adjacent, else in a scratch tile that is then scattered.
+///
+/// # Safety
+/// `work` describes valid parts of A and B that fit the kernel, `c` and `shape` a part of C that nobody else works on.
+#[inline(always)]
+unsafe fn run_tile<T: Scalar>(
+    own: &Own<T>,
+    kernel: TileFn<T>,
+    mut work: Tile<T>,
+    c: Target<T>,
+    shape: (usize, usize),
+    finish: Option<Finish<T>>,
+) {
+    if c.column == 1 {
+        work.c = c.data;
+        work.c_row = c.row;
+        // SAFETY: the tile of C is valid, and its columns are adjacent.
         unsafe {
-            if work.accumulate {
-                for row in 0..shape.0 {
-                    for column in 0..shape.1 {
-                        *start.add(row * width + column) = *c.at(row, column);
-                    }
-                }
-            }
             kernel(&work);
             if let Some(finish) = finish {
-                (self.own.finish)(&finish, start, width as isize, shape);
-            }
-            for row in 0..shape.0 {
-                for column in 0..shape.1 {
-                    *c.at(row, column) = *start.add(row * width + column);
-                }
+                (own.finish)(&finish, c.data, c.row, shape);
             }
         }
+    } else {
+        // SAFETY: passed on.
+        unsafe { run_scattered(own, kernel, work, c, shape, finish) }
+    }
+}
+
+/// The same through a scratch tile, for a C of any strides.
+///
+/// # Safety
+/// That of [`run_tile`].
+#[inline(never)]
+unsafe fn run_scattered<T: Scalar>(
+    own: &Own<T>,
+    kernel: TileFn<T>,
+    mut work: Tile<T>,
+    c: Target<T>,
+    shape: (usize, usize),
+    finish: Option<Finish<T>>,
+) {
+    let mut scratch = Scratch::<T>([MaybeUninit::uninit(); MOST_NUMBERS]);
+    let start = scratch.0.as_mut_ptr().cast::<T>();
+    let width = shape.1.next_multiple_of(own.lanes);
+    work.c = start;
+    work.c_row = width as isize;
+    // SAFETY: the scratch tile has room for the greatest tile; what is read from it was written before; C's tile is valid.
+    unsafe {
+        if work.accumulate {
+            (own.gather)(start, width, c, shape);
+        }
+        kernel(&work);
+        if let Some(finish) = finish {
+            (own.finish)(&finish, start, width as isize, shape);
+        }
+        (own.scatter)(start, width, c, shape);
     }
 }
 

@@ -61,10 +61,12 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
         let sums = [[V::splat(V::Element::ZERO); VECTORS]; ROWS];
         // Two calls, without a loop or a branch around them: with either, the sums leave their registers at every step.
         let sums = steps::<V, ROWS, VECTORS>(sums, &mut at, tile, mask, tile.depth - late);
-        for row in 0..ROWS {
-            let line = tile.c.wrapping_offset(row as isize * tile.c_row);
-            V::prefetch(line);
-            V::prefetch(line.wrapping_add((VECTORS - 1) * V::LANES + tile.last - 1));
+        if tile.depth > PREFETCH_STEPS {
+            for row in 0..ROWS {
+                let line = tile.c.wrapping_offset(row as isize * tile.c_row);
+                V::prefetch(line);
+                V::prefetch(line.wrapping_add((VECTORS - 1) * V::LANES + tile.last - 1));
+            }
         }
         steps::<V, ROWS, VECTORS>(sums, &mut at, tile, mask, late)
     };
@@ -133,4 +135,68 @@ unsafe fn steps<V: Vector, const ROWS: usize, const VECTORS: usize>(
     }
     *at = (a, b);
     sums
+}
+
+/// The most rows of a tile of scalar products.
+pub(super) const MOST_DOT_ROWS: usize = 4;
+
+/// Computes a tile of C as scalar products of rows of A with columns of B, both of which lie along the depth: no number has to be moved to its place, and
+/// vectors run along the depth. It is the kernel for matrix times vector, where every number of the matrix is used once.
+///
+/// The tile is read differently here: `a_step` is 1; `b_step` is how far it is from a column of B to the next; `last` is how many of the
+/// `COLUMNS` there are.
+///
+/// # Safety
+/// - The instruction set of `V` is available and enabled in the caller.
+/// - There are `depth` numbers to read at `a + i · a_row` for i < `ROWS`, and at `b + j · b_step` for j < `last`; `last` is at least 1.
+/// - There are `last` numbers to write at each `c + i · c_row`; if `accumulate`, they hold numbers.
+#[inline(always)]
+pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(tile: &Tile<V::Element>) {
+    let whole = tile.depth / V::LANES * V::LANES;
+    // SAFETY: whole vectors end inside the rows and columns, the last one is masked to what is left of them; columns that aren't there read the last
+    // one again, and aren't written.
+    unsafe {
+        let mut columns = [tile.b; COLUMNS];
+        for (index, column) in columns.iter_mut().enumerate() {
+            *column = tile.b.offset(index.min(tile.last - 1) as isize * tile.b_step);
+        }
+        let mut sums = [[V::splat(V::Element::ZERO); COLUMNS]; ROWS];
+        let mut step = 0;
+        while step < whole {
+            let mut of_a = [V::splat(V::Element::ZERO); ROWS];
+            for (row, of_a) in of_a.iter_mut().enumerate() {
+                *of_a = V::load(tile.a.offset(row as isize * tile.a_row).add(step));
+            }
+            for column in 0..COLUMNS {
+                let of_b = V::load(columns[column].add(step));
+                for row in 0..ROWS {
+                    sums[row][column] = of_a[row].mul_add(of_b, sums[row][column]);
+                }
+            }
+            step += V::LANES;
+        }
+        if whole < tile.depth {
+            let mask = V::mask(tile.depth - whole);
+            let mut of_a = [V::splat(V::Element::ZERO); ROWS];
+            for (row, of_a) in of_a.iter_mut().enumerate() {
+                *of_a = V::load_masked(tile.a.offset(row as isize * tile.a_row).add(whole), mask);
+            }
+            for column in 0..COLUMNS {
+                let of_b = V::load_masked(columns[column].add(whole), mask);
+                for row in 0..ROWS {
+                    sums[row][column] = of_a[row].mul_add(of_b, sums[row][column]);
+                }
+            }
+        }
+        for (row, sums) in sums.into_iter().enumerate() {
+            let line = tile.c.offset(row as isize * tile.c_row);
+            for (column, sum) in sums.into_iter().enumerate() {
+                if column < tile.last {
+                    let target = line.add(column);
+                    let sum = sum.sum();
+                    *target = if tile.accumulate { *target + sum } else { sum };
+                }
+            }
+        }
+    }
 }

@@ -8,6 +8,8 @@ mod loops;
 mod microkernel;
 mod pack;
 mod product;
+mod route;
+mod scatter;
 mod table;
 
 #[cfg(test)]
@@ -17,9 +19,10 @@ mod tests;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-pub(crate) use blocking::Path;
 pub use epilogue::Epilogue;
 pub(crate) use product::{Operand, Product, Target};
+#[allow(unused_imports)] // Path: tests force one.
+pub(crate) use route::{Path, Route};
 use table::Engine;
 pub use table::{Kernels, Row};
 
@@ -85,14 +88,14 @@ pub fn gemm<T: Kernels>(
 #[inline]
 pub(crate) unsafe fn run<T: Kernels>(product: &Product<T>) {
     // SAFETY: passed on; the selected row runs on this machine.
-    unsafe { run_on(table::selected::<T>(), None, product) }
+    unsafe { gemm_on(table::selected::<T>(), None, product) }
 }
 
-/// The same on a given row of the table, and along a given path.
+/// The same on a given row of the table, and along a given route, if the product can go it.
 ///
 /// # Safety
 /// That of [`run`]; the row runs on this machine.
-unsafe fn run_on<T: Kernels>(row: &Row<T>, path: Option<Path>, product: &Product<T>) {
+pub(crate) unsafe fn gemm_on<T: Kernels>(row: &Row<T>, route: Option<Route>, product: &Product<T>) {
     if product.rows == 0 || product.columns == 0 {
         return;
     }
@@ -100,13 +103,17 @@ unsafe fn run_on<T: Kernels>(row: &Row<T>, path: Option<Path>, product: &Product
         // SAFETY: passed on.
         Engine::Foreign(foreign) => unsafe { foreign(product) },
         Engine::Own(own) => {
-            // Vectors run along the adjacent numbers of C. If those are its columns' (as seen down a row), the whole product is turned.
-            let turned = product.c.column != 1 && product.c.row == 1;
-            let product = if turned { product.transposed() } else { *product };
-            let path = path.filter(|path| path.fits(&product)).unwrap_or_else(|| blocking::path(&product));
-            let plan = blocking::plan(own, &product, path);
+            let route = route.filter(|route| route.fits(product)).unwrap_or_else(|| route::route(own, product));
+            let turned;
+            let product = if route.turned {
+                turned = product.transposed();
+                &turned
+            } else {
+                product
+            };
+            let plan = blocking::plan(own, product, route.path);
             // SAFETY: passed on.
-            unsafe { loops::run(own, &plan, &product) }
+            unsafe { loops::run(own, &plan, product) }
         }
     }
 }

@@ -98,17 +98,20 @@ pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>) {
 #[repr(C, align(64))]
 struct Line([MaybeUninit<u8>; 64]);
 
-/// Which of a thread's two buffers is meant.
+/// Which of a thread's buffers is meant.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Side {
     /// The block of A that this thread is working on.
     A,
     /// The block of B that all threads read.
     B,
+    /// The block of A that all threads read, if A has few rows.
+    SharedA,
 }
 
 thread_local! {
-    static BUFFERS: [Cell<Vec<Line>>; 2] = const { [Cell::new(Vec::new()), Cell::new(Vec::new())] };
+    static BUFFERS: [Cell<Vec<Line>>; 3] =
+        const { [Cell::new(Vec::new()), Cell::new(Vec::new()), Cell::new(Vec::new())] };
 }
 
 /// Room for a packed block. It comes from the thread and goes back to it, so that a product in a training loop allocates nothing.

@@ -3,9 +3,10 @@
 //! To add an instruction set is to write its words (a file in `kernels/simd`), its wrappers (one line of `wrappers!` here) and its row.
 
 use super::epilogue::{self, FinishFn};
-use super::microkernel::{self, TileFn};
+use super::microkernel::{self, MOST_DOT_ROWS, TileFn};
 use super::pack::{self, PackFn};
-use super::product::Product;
+use super::product::{Product, Target};
+use super::scatter::{self, MoveFn};
 use crate::kernels::simd::isa::{self, Isa};
 use crate::kernels::simd::{Array, Vector};
 use crate::scalar::Scalar;
@@ -13,7 +14,7 @@ use crate::scalar::Scalar;
 /// The widest tile, in vectors.
 pub(super) const MOST_VECTORS: usize = 4;
 /// The highest tile, in rows.
-pub(super) const MOST_ROWS: usize = 14;
+pub(super) const MOST_ROWS: usize = 16;
 /// The most numbers in a tile, of any row of the table.
 pub(super) const MOST_NUMBERS: usize = 512;
 
@@ -60,7 +61,12 @@ pub(super) struct Own<T: 'static> {
     pub(super) heights: [usize; MOST_VECTORS],
     /// `tiles[vectors - 1][rows - 1]`.
     pub(super) tiles: [[Option<TileFn<T>>; MOST_ROWS]; MOST_VECTORS],
+    /// Scalar products: `dots[rows - 1]`, and how many columns each takes.
+    pub(super) dots: [TileFn<T>; MOST_DOT_ROWS],
+    pub(super) dot_columns: [usize; MOST_DOT_ROWS],
     pub(super) finish: FinishFn<T>,
+    pub(super) gather: MoveFn<T>,
+    pub(super) scatter: MoveFn<T>,
     pub(super) pack: PackFn<T>,
     /// Whether the micro-kernel reads the last vector of B in place even if it is not full.
     pub(super) masks_are_free: bool,
@@ -110,6 +116,42 @@ macro_rules! wrappers {
             }
 
             /// # Safety
+            /// That of [`microkernel::dots`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(
+                tile: &microkernel::Tile<V::Element>,
+            ) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { microkernel::dots::<V, ROWS, COLUMNS>(tile) }
+            }
+
+            /// # Safety
+            /// That of [`scatter::gather`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn gather<V: Vector>(
+                scratch: *mut V::Element,
+                width: usize,
+                c: Target<V::Element>,
+                shape: (usize, usize),
+            ) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { scatter::gather::<V>(scratch, width, c, shape) }
+            }
+
+            /// # Safety
+            /// That of [`scatter::scatter`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn scatter<V: Vector>(
+                scratch: *mut V::Element,
+                width: usize,
+                c: Target<V::Element>,
+                shape: (usize, usize),
+            ) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { scatter::scatter::<V>(scratch, width, c, shape) }
+            }
+
+            /// # Safety
             /// That of [`epilogue::finish`].
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn finish<V: Vector>(
@@ -139,9 +181,10 @@ wrappers!(avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
 
-/// A row of the table: its instruction set, its vector, the main width, and for each width its heights, one instance of the micro-kernel each.
+/// A row of the table: its instruction set, its vector, the main width; for each width its heights, one instance of the micro-kernel each; and how many
+/// scalar products one, two, three and four rows form at a time.
 macro_rules! row {
-    ($isa:ident, $module:ident, $vector:ty, main $main:literal, $([$vectors:literal: $($height:literal)*])*) => {{
+    ($isa:ident, $module:ident, $vector:ty, main $main:literal, $([$vectors:literal: $($height:literal)*])* dots $($dot_columns:literal)*) => {{
         const OWN: Own<<$vector as Vector>::Element> = {
             let mut heights = [0; MOST_VECTORS];
             let mut tiles = [[None; MOST_ROWS]; MOST_VECTORS];
@@ -156,13 +199,28 @@ macro_rules! row {
                 vectors: $main,
                 heights,
                 tiles,
+                dots: dots!($module, $vector, $($dot_columns)*),
+                dot_columns: [$($dot_columns),*],
                 finish: $module::finish::<$vector>,
+                gather: $module::gather::<$vector>,
+                scatter: $module::scatter::<$vector>,
                 pack: $module::pack::<$vector>,
                 masks_are_free: <$vector as Vector>::MASKS_ARE_FREE,
             }
         };
         Row { name: stringify!($module), isa: Isa::$isa, engine: Engine::Own(OWN) }
     }};
+}
+
+macro_rules! dots {
+    ($module:ident, $vector:ty, $one:literal $two:literal $three:literal $four:literal) => {
+        [
+            $module::dots::<$vector, 1, $one>,
+            $module::dots::<$vector, 2, $two>,
+            $module::dots::<$vector, 3, $three>,
+            $module::dots::<$vector, 4, $four>,
+        ]
+    };
 }
 
 /// Tiles for sixteen registers: sums, the vectors of B, and one for A.
@@ -172,7 +230,8 @@ macro_rules! sixteen_registers {
             [1: 1 2 3 4 5 6 7 8 9 10 11 12]
             [2: 1 2 3 4 5 6]
             [3: 1 2 3 4]
-            [4: 1 2])
+            [4: 1 2]
+            dots 8 5 4 3)
     };
 }
 
@@ -180,10 +239,11 @@ macro_rules! sixteen_registers {
 macro_rules! thirty_two_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         row!($isa, $module, $vector, main 2,
-            [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
+            [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
             [2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
             [3: 1 2 3 4 5 6 7 8 9]
-            [4: 1 2 3 4 5 6])
+            [4: 1 2 3 4 5 6]
+            dots 8 8 8 6)
     };
 }
 

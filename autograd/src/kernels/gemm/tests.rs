@@ -80,7 +80,7 @@ impl<T: Scalar> Guarded<T> {
 
 fn gemm_on<T: Kernels>(
     row: &Row<T>,
-    path: Option<Path>,
+    route: Option<Route>,
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
     mut c: ArrayViewMut2<'_, T>,
@@ -92,12 +92,12 @@ fn gemm_on<T: Kernels>(
     let target = Target { row: c.strides()[0], column: c.strides()[1], data: c.as_mut_ptr() };
     let product = Product::new((a.nrows(), b.ncols(), a.ncols()), operand(&a), operand(&b), target, epilogue);
     // SAFETY: valid views of fitting shapes; the row is one of the available ones.
-    unsafe { run_on(row, path, &product) }
+    unsafe { super::gemm_on(row, route, &product) }
 }
 
 fn check<T: Kernels>(
     row: &Row<T>,
-    path: Option<Path>,
+    route: Option<Route>,
     (m, n, k): (usize, usize, usize),
     layouts: (Layout, Layout, Layout),
     epilogue: usize,
@@ -111,28 +111,30 @@ fn check<T: Kernels>(
     let mut c = Guarded::<T>::new((m, n), layouts.2, || if adds { random.number() } else { T::NAN });
     let before = c.view().to_owned();
     let canaries = c.canaries();
-    gemm_on(row, path, a.view(), b.view(), c.view_mut(), epilogue);
-    assert_eq!(c.canaries(), canaries, "{} {path:?} {m}×{n}×{k} {layouts:?}: wrote outside C", row.name());
+    gemm_on(row, route, a.view(), b.view(), c.view_mut(), epilogue);
+    assert_eq!(c.canaries(), canaries, "{} {route:?} {m}×{n}×{k} {layouts:?}: wrote outside C", row.name());
     let expected = reference::product(a.view(), b.view(), before.view(), epilogue);
     for ((index, &found), &wanted) in c.view().indexed_iter().zip(&expected.value) {
         let bound = (k + 2) as f64 * T::EPSILON.to_f64() * expected.magnitude[index];
         assert!(
             (found.to_f64() - wanted).abs() <= bound,
-            "{} {path:?} {m}×{n}×{k} {layouts:?} {epilogue:?} at {index:?}: {found} for {wanted}",
+            "{} {route:?} {m}×{n}×{k} {layouts:?} {epilogue:?} at {index:?}: {found} for {wanted}",
             row.name()
         );
     }
 }
 
-fn paths() -> impl Iterator<Item = Option<Path>> {
-    std::iter::once(None).chain(Path::ALL.map(Some))
+/// Every route, and the choice of one.
+fn routes() -> impl Iterator<Item = Option<Route>> {
+    let all = Path::ALL.into_iter().flat_map(|path| [false, true].map(|turned| Some(Route { path, turned })));
+    std::iter::once(None).chain(all)
 }
 
 fn small<T: Kernels>() {
     let random = &mut Random(1);
     let end = if cfg!(debug_assertions) { 2 } else { 8 };
     for row in table::available::<T>() {
-        for path in paths() {
+        for route in routes() {
             for m in 0..=end {
                 for n in 0..=end {
                     for k in 0..=end {
@@ -140,7 +142,7 @@ fn small<T: Kernels>() {
                             for b in LAYOUTS {
                                 for epilogue in 0..4 {
                                     let c = LAYOUTS[random.below(3)];
-                                    check(row, path, (m, n, k), (a, b, c), epilogue, random);
+                                    check(row, route, (m, n, k), (a, b, c), epilogue, random);
                                 }
                             }
                         }
@@ -168,8 +170,8 @@ fn drawn<T: Kernels>(cases: usize) {
             let end = if case % 8 == 0 { 300 } else { 60 };
             let shape = (random.below(end), random.below(end), random.below(end));
             let layouts = (LAYOUTS[random.below(3)], LAYOUTS[random.below(3)], LAYOUTS[random.below(3)]);
-            let path = if case % 4 == 0 { None } else { Some(Path::ALL[case % 4 - 1]) };
-            check(row, path, shape, layouts, random.below(4), random);
+            let route = routes().nth(case % (2 * Path::ALL.len() + 1)).unwrap();
+            check(row, route, shape, layouts, random.below(4), random);
         }
     }
 }
@@ -193,15 +195,15 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
             let a = Guarded::<f32>::new((m, k), Layout::Rows, || random.number());
             for layout in LAYOUTS {
                 let b = Guarded::<f32>::new((k, n), layout, || random.number());
-                for path in paths() {
+                for route in routes() {
                     let results = [1, 2, 3, 4, 8].map(|threads| {
                         let mut c = Array2::zeros((m, n));
                         crate::kernels::parallel::with_threads(threads, || {
-                            gemm_on(row, path, a.view(), b.view(), c.view_mut(), Epilogue::Store);
+                            gemm_on(row, route, a.view(), b.view(), c.view_mut(), Epilogue::Store);
                         });
                         c.mapv(f32::to_bits)
                     });
-                    assert!(results.iter().all(|bits| *bits == results[0]), "{} {path:?} {m}×{n}×{k}", row.name());
+                    assert!(results.iter().all(|bits| *bits == results[0]), "{} {route:?} {m}×{n}×{k}", row.name());
                 }
             }
         }
@@ -232,10 +234,10 @@ fn a_stride_of_zero_repeats_a_row_or_a_column() {
     let b = ArrayView2::from_shape((3, 1), &row).unwrap();
     let b = b.broadcast((3, 40)).unwrap();
     for row in table::available::<f64>() {
-        for path in paths() {
+        for route in routes() {
             let mut c = Array2::zeros((50, 40));
-            gemm_on(row, path, a, b, c.view_mut(), Epilogue::Store);
-            assert!(c.iter().all(|value| *value == 14.0), "{} {path:?}", row.name());
+            gemm_on(row, route, a, b, c.view_mut(), Epilogue::Store);
+            assert!(c.iter().all(|value| *value == 14.0), "{} {route:?}", row.name());
         }
     }
 }

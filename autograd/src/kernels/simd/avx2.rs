@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::Vector;
+use crate::scalar::Scalar;
 
 /// Eight `f32`.
 #[derive(Clone, Copy)]
@@ -76,6 +77,22 @@ impl Vector for F32x8 {
         }
     }
     #[inline(always)]
+    unsafe fn transpose(
+        source: *const f32,
+        source_row: isize,
+        shape: (usize, usize),
+        target: *mut f32,
+        target_row: usize,
+    ) {
+        // SAFETY: AVX2 is there, and the block is valid, by the contract of the trait.
+        unsafe {
+            if shape.1 < 8 {
+                return by_way_of_a_whole::<Self, 64>(source, source_row, shape, target, target_row);
+            }
+            Self::transpose_whole(source, source_row, shape.0, target, target_row);
+        }
+    }
+    #[inline(always)]
     unsafe fn prefetch(address: *const f32) {
         // SAFETY: a prefetch never faults, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
@@ -145,8 +162,111 @@ impl Vector for F64x4 {
         }
     }
     #[inline(always)]
+    unsafe fn transpose(
+        source: *const f64,
+        source_row: isize,
+        shape: (usize, usize),
+        target: *mut f64,
+        target_row: usize,
+    ) {
+        // SAFETY: AVX2 is there, and the block is valid, by the contract of the trait.
+        unsafe {
+            if shape.1 < 4 {
+                return by_way_of_a_whole::<Self, 16>(source, source_row, shape, target, target_row);
+            }
+            Self::transpose_whole(source, source_row, shape.0, target, target_row);
+        }
+    }
+    #[inline(always)]
     unsafe fn prefetch(address: *const f64) {
         // SAFETY: a prefetch never faults, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+}
+
+/// Transposes a block of `LANES` columns, whose rows from `rows` on repeat the last one.
+trait Whole: Vector {
+    /// # Safety
+    /// That of [`Vector::transpose`].
+    unsafe fn transpose_whole(
+        source: *const Self::Element,
+        source_row: isize,
+        rows: usize,
+        target: *mut Self::Element,
+        target_row: usize,
+    );
+}
+
+impl Whole for F32x8 {
+    // Halves of the rows are loaded into the halves of the registers where they will stay, so that no shuffle has to cross them:
+    // sixteen shuffles for a block instead of twenty-four.
+    #[inline(always)]
+    unsafe fn transpose_whole(source: *const f32, source_row: isize, rows: usize, target: *mut f32, target_row: usize) {
+        let row = |index: usize| source.wrapping_offset(index.min(rows - 1) as isize * source_row);
+        for half in [0, 4] {
+            // SAFETY: AVX2 is there; `row` stays among the rows of the source, four numbers from `half` on are in each; the target has
+            // eight full rows.
+            unsafe {
+                let pair = |index: usize| {
+                    let low = _mm256_castps128_ps256(_mm_loadu_ps(row(index).add(half)));
+                    _mm256_insertf128_ps::<1>(low, _mm_loadu_ps(row(index + 4).add(half)))
+                };
+                let (a, b, c, d) = (pair(0), pair(1), pair(2), pair(3));
+                let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+                let (ab_high, cd_high) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+                _mm256_storeu_ps(target.add(half * target_row), _mm256_shuffle_ps::<0x44>(ab, cd));
+                _mm256_storeu_ps(target.add((half + 1) * target_row), _mm256_shuffle_ps::<0xEE>(ab, cd));
+                _mm256_storeu_ps(target.add((half + 2) * target_row), _mm256_shuffle_ps::<0x44>(ab_high, cd_high));
+                _mm256_storeu_ps(target.add((half + 3) * target_row), _mm256_shuffle_ps::<0xEE>(ab_high, cd_high));
+            }
+        }
+    }
+}
+
+impl Whole for F64x4 {
+    #[inline(always)]
+    unsafe fn transpose_whole(source: *const f64, source_row: isize, rows: usize, target: *mut f64, target_row: usize) {
+        let row = |index: usize| source.wrapping_offset(index.min(rows - 1) as isize * source_row);
+        for half in [0, 2] {
+            // SAFETY: AVX2 is there; `row` stays among the rows of the source, two numbers from `half` on are in each; the target has
+            // four full rows.
+            unsafe {
+                let pair = |index: usize| {
+                    let low = _mm256_castpd128_pd256(_mm_loadu_pd(row(index).add(half)));
+                    _mm256_insertf128_pd::<1>(low, _mm_loadu_pd(row(index + 2).add(half)))
+                };
+                let (a, b) = (pair(0), pair(1));
+                _mm256_storeu_pd(target.add(half * target_row), _mm256_unpacklo_pd(a, b));
+                _mm256_storeu_pd(target.add((half + 1) * target_row), _mm256_unpackhi_pd(a, b));
+            }
+        }
+    }
+}
+
+/// Transposes a block of fewer columns than lanes by way of a whole one. `AREA` is `LANES` squared.
+///
+/// # Safety
+/// That of [`Vector::transpose`].
+#[inline(always)]
+unsafe fn by_way_of_a_whole<V: Whole, const AREA: usize>(
+    source: *const V::Element,
+    source_row: isize,
+    (rows, columns): (usize, usize),
+    target: *mut V::Element,
+    target_row: usize,
+) {
+    const { assert!(AREA == V::LANES * V::LANES) };
+    let (mut before, mut after) = ([V::Element::ZERO; AREA], [V::Element::ZERO; AREA]);
+    // SAFETY: the copies stay inside the block of the source, the rows of the target, and the two arrays.
+    unsafe {
+        let mask = V::mask(columns);
+        for row in 0..rows.min(V::LANES) {
+            let line = V::load_masked(source.offset(row as isize * source_row), mask);
+            line.store(before.as_mut_ptr().add(row * V::LANES));
+        }
+        V::transpose_whole(before.as_ptr(), V::LANES as isize, rows, after.as_mut_ptr(), V::LANES);
+        for column in 0..columns {
+            V::load(after.as_ptr().add(column * V::LANES)).store(target.add(column * target_row));
+        }
     }
 }

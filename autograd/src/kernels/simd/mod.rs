@@ -62,9 +62,9 @@ pub(crate) trait Vector: Copy {
 
     /// Transposes a block of at most `LANES` × `LANES` numbers.
     ///
-    /// Row r of the source starts at `source + r · source_row` and has `columns` numbers side by side; `rows` of them are there.
-    /// Row c of the target, c < `columns`, starts at `target + c · target_row` and is written in full: `LANES` numbers, of which those from `rows` on are
-    /// zero. The rows of the target are written in rising order, so that they may overlap if each is to be cut by the next.
+    /// Row r of the source starts at `source + r · source_row` and has `columns` numbers side by side; there are `rows` of them, at least one.
+    /// Row c of the target, c < `columns`, starts at `target + c · target_row` and is written in full: `LANES` numbers, those from `rows` on being
+    /// numbers of the source again. The rows of the target may overlap: then each is cut by the next one.
     #[inline(always)]
     unsafe fn transpose(
         source: *const Self::Element,
@@ -77,12 +77,8 @@ pub(crate) trait Vector: Copy {
             for row in 0..Self::LANES {
                 // SAFETY: the caller vouches for `rows` × `columns` of the source and for `columns` full rows of the target.
                 unsafe {
-                    let value = if row < rows {
-                        *source.offset(row as isize * source_row + column as isize)
-                    } else {
-                        Self::Element::ZERO
-                    };
-                    *target.add(column * target_row + row) = value;
+                    let from = source.offset(row.min(rows - 1) as isize * source_row + column as isize);
+                    *target.add(column * target_row + row) = *from;
                 }
             }
         }

@@ -1,0 +1,89 @@
+//! Between a tile and a C whose columns are not adjacent: the product is computed into a scratch tile, which is then written where it belongs.
+//!
+//! The common case is a C whose *rows* are adjacent as the kernels see it, because the product was turned to spare a slow packing: then the
+//! tile is transposed in registers, a few vectors for each sixteen rows of multiply-adds.
+
+use std::mem::MaybeUninit;
+
+use super::product::Target;
+use super::table::{MOST_NUMBERS, MOST_VECTORS};
+use crate::kernels::simd::Vector;
+
+/// The type of [`gather`] and [`scatter`], as the table of kernels holds them: the scratch tile, how far apart its rows are, C's tile, its shape.
+pub(super) type MoveFn<T> = unsafe fn(*mut T, usize, Target<T>, (usize, usize));
+
+/// Copies a tile of C into the scratch tile.
+///
+/// # Safety
+/// The instruction set of `V` is available and enabled in the caller; C's tile may be read; the scratch tile has `rows` rows of `width`, a
+/// multiple of the lanes that is at least `columns`.
+#[inline(always)]
+pub(super) unsafe fn gather<V: Vector>(
+    scratch: *mut V::Element,
+    width: usize,
+    c: Target<V::Element>,
+    (rows, columns): (usize, usize),
+) {
+    if c.row == 1 && width.is_multiple_of(V::LANES) {
+        for column in (0..columns).step_by(V::LANES) {
+            for row in (0..rows).step_by(V::LANES) {
+                let shape = (V::LANES.min(columns - column), V::LANES.min(rows - row));
+                // SAFETY: the block lies in C's tile, and in the scratch tile up to its width.
+                unsafe { V::transpose(c.at(row, column), c.column, shape, scratch.add(row * width + column), width) }
+            }
+        }
+    } else {
+        for row in 0..rows {
+            for column in 0..columns {
+                // SAFETY: an element of both tiles.
+                unsafe { *scratch.add(row * width + column) = *c.at(row, column) }
+            }
+        }
+    }
+}
+
+/// Copies the scratch tile into a tile of C.
+///
+/// # Safety
+/// That of [`gather`], with C's tile to be written and the scratch tile to be read.
+#[inline(always)]
+pub(super) unsafe fn scatter<V: Vector>(
+    scratch: *mut V::Element,
+    width: usize,
+    c: Target<V::Element>,
+    (rows, columns): (usize, usize),
+) {
+    const { assert!(MOST_VECTORS * V::LANES * V::LANES <= 2 * MOST_NUMBERS) };
+    if c.row == 1 && width.is_multiple_of(V::LANES) {
+        for row in (0..rows).step_by(V::LANES) {
+            let height = V::LANES.min(rows - row);
+            let mut turned = [MaybeUninit::<V::Element>::uninit(); 2 * MOST_NUMBERS];
+            let turned = turned.as_mut_ptr().cast::<V::Element>();
+            // SAFETY: the blocks lie in the scratch tile; its columns, a vector of `LANES` rows each, have room in `turned`; what
+            // is written to C is masked to the tile's rows.
+            unsafe {
+                for column in (0..columns).step_by(V::LANES) {
+                    let shape = (height, V::LANES.min(columns - column));
+                    let from = scratch.add(row * width + column);
+                    V::transpose(from, width as isize, shape, turned.add(column * V::LANES), V::LANES);
+                }
+                let mask = V::mask(height);
+                for column in 0..columns {
+                    let line = V::load(turned.add(column * V::LANES));
+                    if height == V::LANES {
+                        line.store(c.at(row, column));
+                    } else {
+                        line.store_masked(c.at(row, column), mask);
+                    }
+                }
+            }
+        }
+    } else {
+        for row in 0..rows {
+            for column in 0..columns {
+                // SAFETY: an element of both tiles.
+                unsafe { *c.at(row, column) = *scratch.add(row * width + column) }
+            }
+        }
+    }
+}
