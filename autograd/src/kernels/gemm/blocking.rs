@@ -90,7 +90,7 @@ pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path) -> Plan {
 }
 
 /// Bytes of a row of A, or of a column of B, in a block of depth.
-const DEPTH: usize = 2048;
+const DEPTH: usize = 4096;
 
 /// The same for a product that may be too large for the caches, or worth a second thread.
 #[inline(never)]

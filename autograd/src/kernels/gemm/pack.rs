@@ -67,16 +67,10 @@ pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>) {
                 }
             }
         } else if along == 1 {
-            let mut step = 0;
-            while step < depth {
-                let columns = V::LANES.min(depth - step);
-                // From the right: only the rightmost block can reach over the end of a step, and the others then mend the next one.
-                for lane in (0..width).step_by(V::LANES).rev() {
-                    let rows = V::LANES.min(count.saturating_sub(lane));
-                    let from = source.wrapping_offset(lane as isize * across).wrapping_add(step);
-                    V::transpose(from, across, (rows, columns), target.add(step * width + lane), width);
-                }
-                step += V::LANES;
+            // From the right: only the rightmost band can reach over the end of a step, and the others then mend the next one.
+            for lane in (0..width).step_by(V::LANES).rev() {
+                let rows = V::LANES.min(count - lane);
+                V::transpose(source.offset(lane as isize * across), across, (rows, depth), target.add(lane), width);
             }
         } else {
             for step in 0..depth {

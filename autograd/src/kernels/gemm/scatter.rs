@@ -26,11 +26,9 @@ pub(super) unsafe fn gather<V: Vector>(
 ) {
     if c.row == 1 && width.is_multiple_of(V::LANES) {
         for column in (0..columns).step_by(V::LANES) {
-            for row in (0..rows).step_by(V::LANES) {
-                let shape = (V::LANES.min(columns - column), V::LANES.min(rows - row));
-                // SAFETY: the block lies in C's tile, and in the scratch tile up to its width.
-                unsafe { V::transpose(c.at(row, column), c.column, shape, scratch.add(row * width + column), width) }
-            }
+            let shape = (V::LANES.min(columns - column), rows);
+            // SAFETY: the band lies in C's tile, and in the scratch tile up to its width.
+            unsafe { V::transpose(c.at(0, column), c.column, shape, scratch.add(column), width) }
         }
     } else {
         for row in 0..rows {
@@ -59,14 +57,11 @@ pub(super) unsafe fn scatter<V: Vector>(
             let height = V::LANES.min(rows - row);
             let mut turned = [MaybeUninit::<V::Element>::uninit(); 2 * MOST_NUMBERS];
             let turned = turned.as_mut_ptr().cast::<V::Element>();
-            // SAFETY: the blocks lie in the scratch tile; its columns, a vector of `LANES` rows each, have room in `turned`; what
-            // is written to C is masked to the tile's rows.
+            // SAFETY: the blocks lie in the scratch tile; its columns, a vector of `LANES` rows each, have room in `turned`; what is
+            // written to C is masked to the tile's rows.
             unsafe {
-                for column in (0..columns).step_by(V::LANES) {
-                    let shape = (height, V::LANES.min(columns - column));
-                    let from = scratch.add(row * width + column);
-                    V::transpose(from, width as isize, shape, turned.add(column * V::LANES), V::LANES);
-                }
+                let band = scratch.add(row * width);
+                V::transpose(band, width as isize, (height, columns), turned, V::LANES);
                 let mask = V::mask(height);
                 for column in 0..columns {
                     let line = V::load(turned.add(column * V::LANES));

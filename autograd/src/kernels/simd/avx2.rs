@@ -84,13 +84,8 @@ impl Vector for F32x8 {
         target: *mut f32,
         target_row: usize,
     ) {
-        // SAFETY: AVX2 is there, and the block is valid, by the contract of the trait.
-        unsafe {
-            if shape.1 < 8 {
-                return by_way_of_a_whole::<Self, 64>(source, source_row, shape, target, target_row);
-            }
-            Self::transpose_whole(source, source_row, shape.0, target, target_row);
-        }
+        // SAFETY: passed on.
+        unsafe { transpose_band::<Self, 64>(source, source_row, shape, target, target_row) }
     }
     #[inline(always)]
     unsafe fn prefetch(address: *const f32) {
@@ -169,13 +164,8 @@ impl Vector for F64x4 {
         target: *mut f64,
         target_row: usize,
     ) {
-        // SAFETY: AVX2 is there, and the block is valid, by the contract of the trait.
-        unsafe {
-            if shape.1 < 4 {
-                return by_way_of_a_whole::<Self, 16>(source, source_row, shape, target, target_row);
-            }
-            Self::transpose_whole(source, source_row, shape.0, target, target_row);
-        }
+        // SAFETY: passed on.
+        unsafe { transpose_band::<Self, 16>(source, source_row, shape, target, target_row) }
     }
     #[inline(always)]
     unsafe fn prefetch(address: *const f64) {
@@ -184,32 +174,30 @@ impl Vector for F64x4 {
     }
 }
 
-/// Transposes a block of `LANES` columns, whose rows from `rows` on repeat the last one.
-trait Whole: Vector {
+/// A block of `LANES` × `LANES` numbers, transposed in registers.
+trait Block: Vector {
+    /// Row r of the block starts at `rows[r] + column`; row c of the target at `target + c · target_row`.
+    ///
     /// # Safety
-    /// That of [`Vector::transpose`].
-    unsafe fn transpose_whole(
-        source: *const Self::Element,
-        source_row: isize,
-        rows: usize,
+    /// The contract of [`Vector`]; there are `LANES` rows, with `LANES` numbers from `column` on to read; `LANES` full rows of the target may be written.
+    unsafe fn transpose_block(
+        rows: &[*const Self::Element],
+        column: usize,
         target: *mut Self::Element,
         target_row: usize,
     );
 }
 
-impl Whole for F32x8 {
-    // Halves of the rows are loaded into the halves of the registers where they will stay, so that no shuffle has to cross them:
-    // sixteen shuffles for a block instead of twenty-four.
+// In both: halves of the rows are loaded into the halves of the registers where they will stay, so that no shuffle has to cross them.
+impl Block for F32x8 {
     #[inline(always)]
-    unsafe fn transpose_whole(source: *const f32, source_row: isize, rows: usize, target: *mut f32, target_row: usize) {
-        let row = |index: usize| source.wrapping_offset(index.min(rows - 1) as isize * source_row);
+    unsafe fn transpose_block(rows: &[*const f32], column: usize, target: *mut f32, target_row: usize) {
         for half in [0, 4] {
-            // SAFETY: AVX2 is there; `row` stays among the rows of the source, four numbers from `half` on are in each; the target has
-            // eight full rows.
+            // SAFETY: AVX2 is there; four numbers from `column + half` on are in each row; the target has eight full rows.
             unsafe {
                 let pair = |index: usize| {
-                    let low = _mm256_castps128_ps256(_mm_loadu_ps(row(index).add(half)));
-                    _mm256_insertf128_ps::<1>(low, _mm_loadu_ps(row(index + 4).add(half)))
+                    let low = _mm256_castps128_ps256(_mm_loadu_ps(rows[index].add(column + half)));
+                    _mm256_insertf128_ps::<1>(low, _mm_loadu_ps(rows[index + 4].add(column + half)))
                 };
                 let (a, b, c, d) = (pair(0), pair(1), pair(2), pair(3));
                 let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
@@ -223,17 +211,15 @@ impl Whole for F32x8 {
     }
 }
 
-impl Whole for F64x4 {
+impl Block for F64x4 {
     #[inline(always)]
-    unsafe fn transpose_whole(source: *const f64, source_row: isize, rows: usize, target: *mut f64, target_row: usize) {
-        let row = |index: usize| source.wrapping_offset(index.min(rows - 1) as isize * source_row);
+    unsafe fn transpose_block(rows: &[*const f64], column: usize, target: *mut f64, target_row: usize) {
         for half in [0, 2] {
-            // SAFETY: AVX2 is there; `row` stays among the rows of the source, two numbers from `half` on are in each; the target has
-            // four full rows.
+            // SAFETY: AVX2 is there; two numbers from `column + half` on are in each row; the target has four full rows.
             unsafe {
                 let pair = |index: usize| {
-                    let low = _mm256_castpd128_pd256(_mm_loadu_pd(row(index).add(half)));
-                    _mm256_insertf128_pd::<1>(low, _mm_loadu_pd(row(index + 2).add(half)))
+                    let low = _mm256_castpd128_pd256(_mm_loadu_pd(rows[index].add(column + half)));
+                    _mm256_insertf128_pd::<1>(low, _mm_loadu_pd(rows[index + 2].add(column + half)))
                 };
                 let (a, b) = (pair(0), pair(1));
                 _mm256_storeu_pd(target.add(half * target_row), _mm256_unpacklo_pd(a, b));
@@ -243,30 +229,42 @@ impl Whole for F64x4 {
     }
 }
 
-/// Transposes a block of fewer columns than lanes by way of a whole one. `AREA` is `LANES` squared.
+/// Transposes a band, block after block; what is left of the columns goes through a copy. `AREA` is `LANES` squared.
 ///
 /// # Safety
 /// That of [`Vector::transpose`].
 #[inline(always)]
-unsafe fn by_way_of_a_whole<V: Whole, const AREA: usize>(
+unsafe fn transpose_band<V: Block, const AREA: usize>(
     source: *const V::Element,
     source_row: isize,
     (rows, columns): (usize, usize),
     target: *mut V::Element,
     target_row: usize,
 ) {
-    const { assert!(AREA == V::LANES * V::LANES) };
-    let (mut before, mut after) = ([V::Element::ZERO; AREA], [V::Element::ZERO; AREA]);
-    // SAFETY: the copies stay inside the block of the source, the rows of the target, and the two arrays.
-    unsafe {
-        let mask = V::mask(columns);
-        for row in 0..rows.min(V::LANES) {
-            let line = V::load_masked(source.offset(row as isize * source_row), mask);
-            line.store(before.as_mut_ptr().add(row * V::LANES));
-        }
-        V::transpose_whole(before.as_ptr(), V::LANES as isize, rows, after.as_mut_ptr(), V::LANES);
-        for column in 0..columns {
-            V::load(after.as_ptr().add(column * V::LANES)).store(target.add(column * target_row));
+    const { assert!(AREA == V::LANES * V::LANES && V::LANES <= 8) };
+    // Rows that aren't there repeat the last one.
+    let lines: [_; 8] = std::array::from_fn(|row| source.wrapping_offset(row.min(rows - 1) as isize * source_row));
+    let whole = columns / V::LANES * V::LANES;
+    let mut column = 0;
+    while column < whole {
+        // SAFETY: each of the lines has `LANES` numbers from `column` on; the rows of the target are the caller's.
+        unsafe { V::transpose_block(&lines, column, target.add(column * target_row), target_row) };
+        column += V::LANES;
+    }
+    if whole < columns {
+        let (mut before, mut after) = ([V::Element::ZERO; AREA], [V::Element::ZERO; AREA]);
+        // SAFETY: the copies stay inside the rest of the band, the rows of the target, and the two arrays.
+        unsafe {
+            let mask = V::mask(columns - whole);
+            let copied: [_; 8] = std::array::from_fn(|row| before.as_ptr().wrapping_add(row * V::LANES));
+            for (row, line) in lines.into_iter().enumerate().take(V::LANES) {
+                V::load_masked(line.add(whole), mask).store(before.as_mut_ptr().add(row * V::LANES));
+            }
+            V::transpose_block(&copied, 0, after.as_mut_ptr(), V::LANES);
+            for column in whole..columns {
+                let line = V::load(after.as_ptr().add((column - whole) * V::LANES));
+                line.store(target.add(column * target_row));
+            }
         }
     }
 }

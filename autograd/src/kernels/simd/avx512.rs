@@ -77,7 +77,7 @@ impl Vector for F32x16 {
         target_row: usize,
     ) {
         // SAFETY: AVX2 comes with AVX-512; the block is valid by the contract of the trait.
-        unsafe { in_quarters::<F32x8>(source, source_row, shape, target, target_row) }
+        unsafe { in_halves::<F32x8>(source, source_row, shape, target, target_row) }
     }
     #[inline(always)]
     unsafe fn prefetch(address: *const f32) {
@@ -151,7 +151,7 @@ impl Vector for F64x8 {
         target_row: usize,
     ) {
         // SAFETY: AVX2 comes with AVX-512; the block is valid by the contract of the trait.
-        unsafe { in_quarters::<F64x4>(source, source_row, shape, target, target_row) }
+        unsafe { in_halves::<F64x4>(source, source_row, shape, target, target_row) }
     }
     #[inline(always)]
     unsafe fn prefetch(address: *const f64) {
@@ -160,36 +160,29 @@ impl Vector for F64x8 {
     }
 }
 
-/// Transposes a block of twice `Half::LANES` in four quarters: a shuffle of half a register costs half a cycle where a whole one costs a cycle, and
-/// more of the work is done by the loads.
+/// Transposes a band of twice `Half::LANES` rows in two halves: a shuffle of half a register costs half a cycle where one of a whole register costs a
+/// cycle, and more of the work is done by the loads.
 ///
 /// # Safety
 /// That of [`Vector::transpose`] for a vector twice as long as `Half`.
 #[inline(always)]
-unsafe fn in_quarters<Half: Vector>(
+unsafe fn in_halves<Half: Vector>(
     source: *const Half::Element,
     source_row: isize,
     (rows, columns): (usize, usize),
     target: *mut Half::Element,
     target_row: usize,
 ) {
-    let lanes = Half::LANES;
-    let mut column = 0;
-    while column < columns {
-        let width = lanes.min(columns - column);
-        // SAFETY: each quarter lies inside the block; a right one without rows of its own repeats the left one's. The right
-        // quarter is written first: where rows of the target overlap, it reaches into the next row, which the left one then mends.
-        unsafe {
-            let from = source.wrapping_add(column);
-            let to = target.add(column * target_row);
-            if rows > lanes {
-                let right = from.wrapping_offset(lanes as isize * source_row);
-                Half::transpose(right, source_row, (rows - lanes, width), to.add(lanes), target_row);
-            } else {
-                Half::transpose(from, source_row, (rows, width), to.add(lanes), target_row);
-            }
-            Half::transpose(from, source_row, (rows.min(lanes), width), to, target_row);
+    let half = Half::LANES;
+    // SAFETY: each half lies inside the band; a right one without rows of its own repeats the left one's, unless the next row of the target
+    // would cut it off. The right one is written first: where rows of the target overlap, it reaches into the next row, which the left one then mends.
+    unsafe {
+        if rows > half {
+            let right = source.wrapping_offset(half as isize * source_row);
+            Half::transpose(right, source_row, (rows - half, columns), target.add(half), target_row);
+        } else if target_row > half {
+            Half::transpose(source, source_row, (rows, columns), target.add(half), target_row);
         }
-        column += lanes;
+        Half::transpose(source, source_row, (rows.min(half), columns), target, target_row);
     }
 }

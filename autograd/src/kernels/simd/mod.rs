@@ -60,7 +60,7 @@ pub(crate) trait Vector: Copy {
     /// The sum of the lanes, in an order that is fixed for the instruction set.
     unsafe fn sum(self) -> Self::Element;
 
-    /// Transposes a block of at most `LANES` × `LANES` numbers.
+    /// Transposes a band of at most `LANES` rows.
     ///
     /// Row r of the source starts at `source + r · source_row` and has `columns` numbers side by side; there are `rows` of them, at least one.
     /// Row c of the target, c < `columns`, starts at `target + c · target_row` and is written in full: `LANES` numbers, those from `rows` on being
