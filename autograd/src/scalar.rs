@@ -85,16 +85,15 @@ pub trait Scalar:
     fn cos(self) -> Self;
     /// x to the power of `exponent`.
     fn powf(self, exponent: Self) -> Self;
-    /// -1, 0 or 1, and NaN for NaN (as PyTorch's `sign`; the standard library's `signum` of 0 is 1).
+    /// -1, 0 or 1, and 0 for NaN: as PyTorch's `sign` (the standard library's `signum` of 0 is 1).
+    #[inline(always)]
     fn sign(self) -> Self {
         if self > Self::ZERO {
             Self::ONE
         } else if self < Self::ZERO {
             -Self::ONE
-        } else if self == Self::ZERO {
-            Self::ZERO
         } else {
-            Self::NAN
+            Self::ZERO
         }
     }
     /// Whether this is not a number.

@@ -58,7 +58,7 @@ impl<T: Float> Op<T> for Divide<T> {
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let (grad, b, y) = (ctx.grad(), ctx.get(&self.b), ctx.get(&self.y));
         ctx.propagate(0, || &grad / &b);
-        ctx.propagate(1, || -(&grad * &y / &b));
+        ctx.propagate(1, || -(&grad * (&y / &b)));
     }
 }
 

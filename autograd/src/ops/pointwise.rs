@@ -105,7 +105,7 @@ impl<T: Float> Tensor<T> {
         self.pointwise("abs", |x| x.abs(), Keep::Input, derivative!(|g, x| g * x.sign()))
     }
 
-    /// -1, 0 or 1; NaN for NaN.        dy/dx = 0
+    /// -1, 0 or 1; 0 for NaN, as in PyTorch.        dy/dx = 0
     pub fn sign(&self) -> Tensor<T> {
         self.pointwise("sign", |x| x.sign(), Keep::Output, flat())
     }
@@ -127,7 +127,12 @@ impl<T: Float> Tensor<T> {
 
     /// Logistic function.    y = 1 / (1 + e⁻ˣ)        dy/dx = y (1 - y)
     pub fn sigmoid(&self) -> Tensor<T> {
-        self.pointwise("sigmoid", |x| (T::ONE + (-x).exp()).recip(), Keep::Output, derivative!(|g, y| g * (y - y * y)))
+        self.pointwise(
+            "sigmoid",
+            |x| (T::ONE + (-x).exp()).recip(),
+            Keep::Output,
+            derivative!(|g, y| g * ((-y + T::ONE) * y)),
+        )
     }
 
     /// Rectifier.    y = max(x, 0), and NaN for NaN        dy/dx = 0 where y ≤ 0, else 1

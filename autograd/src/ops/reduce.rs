@@ -22,9 +22,12 @@ fn reduced_shapes(shape: &Shape, dims: &[usize]) -> (Shape, Shape) {
 }
 
 /// y = the largest (or smallest) of x along some dimensions        dy/dx = 1 / (number of ties) at each place that attains it, else 0
+///
+/// Where y is NaN, PyTorch's `max` gives the gradient to the NaNs, but its `amax` finds no element equal to y and divides zero by zero.
 #[derive(Debug)]
 struct Extreme<T: Float> {
     name: &'static str,
+    nan_is_attained: bool,
     x: Saved<T>,
     y: Saved<T>,
 }
@@ -38,13 +41,14 @@ impl<T: Float> Op<T> for Extreme<T> {
         let (grad, x, y) = (ctx.grad(), ctx.get(&self.x), ctx.get(&self.y));
         ctx.propagate(0, || {
             let (shape, kept) = (x.shape(), y.shape());
-            // Constant wherever the gradient is differentiable: 1 where x is the extreme (a NaN is, if there is one).
-            let attained: Tensor<T> = Tensor::build(shape.clone(), |out| {
-                let equal = |[x, y]: [T; 2]| if x == y || (x.is_nan() && y.is_nan()) { T::ONE } else { T::ZERO };
-                map([x.view(), y.view()], shape, out, equal);
+            let nan_too = self.nan_is_attained;
+            // Constant wherever the gradient is differentiable.
+            let attained: Tensor<T> = Tensor::build(shape, |out| {
+                let attains = |[x, y]: [T; 2]| x == y || (nan_too && x.is_nan() && y.is_nan());
+                map([x.view(), y.view()], shape, out, |pair| if attains(pair) { T::ONE } else { T::ZERO });
             });
             let ties = sum_to(&attained, kept);
-            attained * (grad / ties)
+            attained * grad / ties
         });
     }
 }
@@ -209,8 +213,10 @@ impl<T: Float> Tensor<T> {
         if self.numel() == 0 && shape.numel() > 0 {
             mistake(name, format_args!("shape {} has no elements to choose from", self.shape()));
         }
+        let nan_is_attained = ["max", "min"].contains(&name);
         reduce_to(self, shape, identity, combine).record(&[self], |y| Extreme {
             name,
+            nan_is_attained,
             x: Saved::input(0, self),
             y: Saved::output(y),
         })

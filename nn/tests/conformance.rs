@@ -1,0 +1,260 @@
+//! Every case that PyTorch computed, against Gradus.
+//!
+//! The cases lie in `tests/golden`, or in the folder that `GOLDEN_DIR` names (absolute, or relative to this crate). Each runs in f32 and in f64.
+//! The last lines on stdout are one for each failure and
+//! `conformance: P passed, F failed, S not supported, of N`.
+
+// The root of a test looks for its modules beside itself; these are in a folder of their own.
+#[path = "conformance/cases.rs"]
+mod cases;
+#[path = "conformance/compare.rs"]
+mod compare;
+#[path = "conformance/kinds.rs"]
+mod kinds;
+#[path = "conformance/operations.rs"]
+mod operations;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use cases::{Golden, Row};
+use kinds::Outcome;
+
+/// Operations of the committed cases that Gradus does not have yet. A case whose operation is neither here nor known fails.
+const NOT_SUPPORTED: &[&str] = &[
+    "adadelta",
+    "adagrad",
+    "adamax",
+    "adaptive_avg_pool2d",
+    "addmm",
+    "atan",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool2d_exclude_pad",
+    "batch_norm_eval",
+    "batch_norm_train",
+    "bce",
+    "bce_extreme",
+    "bce_pos_weight",
+    "bce_with_logits",
+    "bce_with_logits_extreme",
+    "cat",
+    "ceil",
+    "chunk",
+    "clamp",
+    "clamp_at_bound",
+    "clamp_extreme",
+    "clip_grad_norm",
+    "clip_grad_value",
+    "constant_lr",
+    "conv1d",
+    "conv2d",
+    "conv2d_views",
+    "conv_transpose2d",
+    "cosine_annealing_lr",
+    "cosine_warm_restarts",
+    "cross_entropy_soft",
+    "cumprod",
+    "cumsum",
+    "diagonal",
+    "dropout_eval",
+    "einsum",
+    "elu",
+    "embedding",
+    "embedding_padding",
+    "eq",
+    "erf",
+    "expm1",
+    "exponential_lr",
+    "floor",
+    "ge",
+    "gelu_none",
+    "gelu_none_extreme",
+    "gelu_tanh",
+    "gelu_tanh_extreme",
+    "group_norm",
+    "gru",
+    "gru_cell",
+    "gt",
+    "hardsigmoid",
+    "hardtanh",
+    "hinge",
+    "huber_loss",
+    "index_add",
+    "instance_norm",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "layer_norm_of_equal",
+    "layer_norm_plain",
+    "le",
+    "leaky_relu",
+    "leaky_relu_at_zero",
+    "linear_lr",
+    "log1p",
+    "log2",
+    "logsumexp",
+    "logsumexp_extreme",
+    "lstm",
+    "lstm_cell",
+    "lt",
+    "masked_fill",
+    "masked_softmax",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool2d_dilated",
+    "max_pool2d_ties",
+    "maximum",
+    "maximum_extreme",
+    "maximum_ties",
+    "minimum",
+    "minimum_extreme",
+    "minimum_ties",
+    "mish",
+    "mse_loss",
+    "multi_head_attention",
+    "multi_step_lr",
+    "nadam",
+    "ne",
+    "nll_loss",
+    "norm",
+    "norm_of_zero",
+    "one_cycle_lr",
+    "outer",
+    "pad",
+    "pad_reflect",
+    "pad_replicate",
+    "polynomial_lr",
+    "pow",
+    "pow_extreme",
+    "prod",
+    "prod_empty",
+    "prod_zeros",
+    "reduce_on_plateau",
+    "relu6",
+    "repeat",
+    "repeat_interleave",
+    "rms_norm",
+    "rmsprop",
+    "rnn_tanh_cell",
+    "roll",
+    "round",
+    "scalar_pow",
+    "scatter_add",
+    "sdpa",
+    "sdpa_mask",
+    "second_conv2d",
+    "second_gelu",
+    "second_layer_norm",
+    "second_logsumexp",
+    "second_norm",
+    "second_silu",
+    "second_softplus",
+    "silu",
+    "silu_extreme",
+    "smooth_l1_loss",
+    "softplus",
+    "softplus_extreme",
+    "softsign",
+    "sort",
+    "split",
+    "stack",
+    "std",
+    "std_of_equal",
+    "step_lr",
+    "tan",
+    "topk",
+    "train_cnn",
+    "train_gpt",
+    "tril",
+    "triu",
+    "unbind",
+    "upsample_nearest",
+    "var",
+    "var_of_one",
+    "where",
+];
+
+fn main() -> ExitCode {
+    // A test runner may ask what there is, or for a part by name.
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        println!("conformance: test");
+        return ExitCode::SUCCESS;
+    }
+    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    if !filters.is_empty() && !filters.iter().any(|filter| "conformance".contains(filter.as_str())) {
+        println!("test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 1 filtered out");
+        return ExitCode::SUCCESS;
+    }
+
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (folder, is_committed) = match std::env::var_os("GOLDEN_DIR") {
+        Some(folder) => (home.join(PathBuf::from(folder)), false),
+        None => (home.join("tests/golden"), true),
+    };
+    let golden = match Golden::open(&folder) {
+        Ok(golden) => golden,
+        Err(message) => {
+            println!("conformance: {message}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("running the cases in {}", folder.display());
+    let tally = run(&golden, is_committed);
+    let (passed, failed) = (tally.passed, tally.failures.len());
+    for (op, count) in &tally.unknown {
+        println!("not supported: {op} ({count})");
+    }
+    for failure in &tally.failures {
+        println!("FAILED {failure}");
+    }
+    let of = golden.rows.len();
+    println!("conformance: {passed} passed, {failed} failed, {} not supported, of {of}", of - passed - failed);
+    let word = if failed == 0 { "ok" } else { "FAILED" };
+    println!("test result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    failures: Vec<String>,
+    /// Operations of another set that nobody has heard of.
+    unknown: BTreeMap<String, usize>,
+}
+
+fn run(golden: &Golden, is_committed: bool) -> Tally {
+    let mut tally = Tally::default();
+    // A panic is a failure of its case; its message is told there.
+    std::panic::set_hook(Box::new(|_| {}));
+    for row in &golden.rows {
+        let on_the_list = NOT_SUPPORTED.contains(&row.op.as_str());
+        match run_case(golden, row) {
+            Outcome::Passed if on_the_list => {
+                tally.failures.push(format!("{}: works, but is listed as not supported", row.name))
+            }
+            Outcome::Passed => tally.passed += 1,
+            Outcome::Failed(reason) => tally.failures.push(format!("{}: {reason}", row.name)),
+            Outcome::Unknown if on_the_list => {}
+            Outcome::Unknown if is_committed => {
+                tally.failures.push(format!(
+                    "{}: the operation {} is neither known nor listed as not supported",
+                    row.name, row.op
+                ));
+            }
+            Outcome::Unknown => *tally.unknown.entry(row.op.clone()).or_default() += 1,
+        }
+    }
+    drop(std::panic::take_hook());
+    tally
+}
+
+fn run_case(golden: &Golden, row: &Row) -> Outcome {
+    catch_unwind(AssertUnwindSafe(|| kinds::run(golden, row))).unwrap_or_else(|payload| {
+        let message = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
+        Outcome::Failed(format!("panicked: {}", message.unwrap_or("without a message")))
+    })
+}

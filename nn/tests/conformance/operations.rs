@@ -1,0 +1,224 @@
+//! From the name of an operation in the manifest to the operation. To support one more is to add a line.
+
+use autograd::{CrossEntropy, Float, Indices, Reduction, Tensor};
+
+use crate::cases::Case;
+
+/// A result of an operation.
+pub enum Output<T: Float> {
+    Tensor(Tensor<T>),
+    Indices(Indices),
+}
+
+impl<T: Float> From<Tensor<T>> for Output<T> {
+    fn from(tensor: Tensor<T>) -> Self {
+        Output::Tensor(tensor)
+    }
+}
+
+impl<T: Float> From<Indices> for Output<T> {
+    fn from(indices: Indices) -> Self {
+        Output::Indices(indices)
+    }
+}
+
+/// Endings that tell what is special about a case's numbers, not about its operation.
+const VARIANTS: [&str; 8] = ["_views", "_extreme", "_ties", "_at_zero", "_self", "_empty", "_many", "_scale"];
+
+/// The outputs of the case's operation; `None` if it is not known.
+pub fn apply<T: Float>(case: &Case<'_, T>) -> Option<Vec<Output<T>>> {
+    let op = case.row.op.as_str();
+    if let found @ Some(_) = several(case, op).or_else(|| single(case, op).map(|output| vec![output])) {
+        return found;
+    }
+    let base = VARIANTS.iter().find_map(|variant| op.strip_suffix(variant))?;
+    several(case, base).or_else(|| single(case, base).map(|output| vec![output]))
+}
+
+fn several<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Vec<Output<T>>> {
+    let pair = |(values, places): (Tensor<T>, Indices)| vec![values.into(), places.into()];
+    Some(match op {
+        "max_dim" => pair(c.a().max_dim(c.integer("dim")?, c.flag("keepdim"))),
+        "min_dim" => pair(c.a().min_dim(c.integer("dim")?, c.flag("keepdim"))),
+        _ => return None,
+    })
+}
+
+fn single<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Output<T>> {
+    Some(match op {
+        "argmax" => place(c, Tensor::argmax).into(),
+        "argmin" => place(c, Tensor::argmin).into(),
+        _ => pointwise(c, op)
+            .or_else(|| reduction(c, op))
+            .or_else(|| shape(c, op))
+            .or_else(|| layer(c, op))
+            .or_else(|| graph(c, op))?
+            .into(),
+    })
+}
+
+/// Along a dimension, or without one over all elements.
+fn place<T: Float>(c: &Case<'_, T>, find: fn(&Tensor<T>, isize, bool) -> Indices) -> Indices {
+    match c.integer("dim") {
+        Some(dim) => find(&c.a(), dim, c.flag("keepdim")),
+        None => find(&c.a().reshape([-1]), 0, false).reshape(()),
+    }
+}
+
+fn pointwise<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
+    Some(match op {
+        "neg" => -c.a(),
+        "exp" | "second_exp" => c.a().exp(),
+        "log" | "second_log" => c.a().ln(),
+        "sqrt" | "second_sqrt" => c.a().sqrt(),
+        "abs" => c.a().abs(),
+        "sign" => c.a().sign(),
+        "sin" | "second_sin" => c.a().sin(),
+        "cos" => c.a().cos(),
+        "tanh" | "second_tanh" => c.a().tanh(),
+        "sigmoid" | "second_sigmoid" => c.a().sigmoid(),
+        "relu" => c.a().relu(),
+        "square" => c.a().powf(T::from_f64(2.0)),
+        "reciprocal" => c.a().powf(-T::ONE),
+        "rsqrt" => c.a().powf(T::from_f64(-0.5)),
+        "pow_scalar" => c.a().powf(c.scalar("exponent")),
+        "add_scalar" => c.a() + c.scalar("scalar"),
+        "sub_scalar" => c.a() - c.scalar("scalar"),
+        "mul_scalar" => c.a() * c.scalar("scalar"),
+        "div_scalar" => c.a() / c.scalar("scalar"),
+        "rsub_scalar" => Tensor::scalar(c.scalar("scalar")) - c.a(),
+        "rdiv_scalar" => Tensor::scalar(c.scalar("scalar")) / c.a(),
+        "add" => c.a() + c.b(),
+        "sub" => c.a() - c.b(),
+        "mul" | "second_mul" => c.a() * c.b(),
+        "div" | "second_div" => c.a() / c.b(),
+        _ => return None,
+    })
+}
+
+fn reduction<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
+    let dims = c.integers("dim");
+    let keepdim = c.flag("keepdim");
+    Some(match (op, dims) {
+        ("sum", None) => c.a().sum(),
+        ("sum", Some(dims)) => c.a().sum_dim(dims, keepdim),
+        ("mean", None) => c.a().mean(),
+        ("mean", Some(dims)) => c.a().mean_dim(dims, keepdim),
+        ("max_all", _) | ("amax", None) => c.a().max(),
+        ("min_all", _) | ("amin", None) => c.a().min(),
+        ("amax", Some(dims)) => c.a().amax(dims, keepdim),
+        ("amin", Some(dims)) => c.a().amin(dims, keepdim),
+        ("softmax" | "softmax_inf", Some(dims)) => c.a().softmax(dims[0]),
+        ("log_softmax", Some(dims)) => c.a().log_softmax(dims[0]),
+        ("second_softmax", _) => c.a().softmax(-1),
+        ("second_log_softmax", _) => c.a().log_softmax(-1),
+        _ => return None,
+    })
+}
+
+fn shape<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
+    let size = |name: &str| c.integer(name).map(|number| number as usize);
+    Some(match op {
+        "reshape" => c.a().reshape(c.integers("shape")?),
+        "permute" => c.a().permute(c.integers("dims")?),
+        "transpose" => c.a().transpose(c.integer("dim0")?, c.integer("dim1")?),
+        "expand" => c.a().expand(c.integers("shape")?),
+        "flip" => c.a().flip(c.integers("dims")?),
+        "slice" => c.a().slice(c.integer("dim")?, size("start")?, size("stop")?, size("step")?),
+        "narrow" => c.a().narrow(c.integer("dim")?, size("start")?, size("length")?),
+        "select" => c.a().select(c.integer("dim")?, c.integer("index")?),
+        "flatten" => c.a().flatten(c.integer("start_dim").unwrap_or(0), c.integer("end_dim").unwrap_or(-1)),
+        "squeeze" => match c.integer("dim") {
+            Some(dim) => c.a().squeeze(dim),
+            None => c.a().squeeze_all(),
+        },
+        "unsqueeze" => c.a().unsqueeze(c.integer("dim")?),
+        "gather" => c.a().gather(c.integer("dim")?, &c.index("index")),
+        "index_select" => c.a().index_select(c.integer("dim")?, c.index("index")),
+        "view_chain" => {
+            let turned = c.a().transpose(0, 1);
+            let part = turned.slice(0, 1, turned.size(0), 1).slice(1, 0, turned.size(1), 2);
+            part.unsqueeze(0).expand([3, -1, -1]).permute([2, 0, 1])
+        }
+        _ => return None,
+    })
+}
+
+fn layer<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
+    Some(match op {
+        "matmul_self" => c.a().matmul(&c.a().transpose(-1, -2)),
+        "matmul" | "matmul_nan" => c.a().matmul(&c.b()),
+        "linear" => c.input("input").linear(&c.input("weight"), c.find("bias").as_ref()),
+        "cross_entropy"
+        | "cross_entropy_smooth"
+        | "cross_entropy_ignore"
+        | "cross_entropy_ignore_all"
+        | "cross_entropy_weight" => {
+            let reduction = match c.attribute("reduction").as_str() {
+                None | Some("mean") => Reduction::Mean,
+                Some("sum") => Reduction::Sum,
+                Some("none") => Reduction::None,
+                Some(other) => panic!("a reduction by {other}"),
+            };
+            let options = CrossEntropy {
+                reduction,
+                weight: c.find("weight"),
+                ignore_index: c.integer("ignore_index").map_or(-100, |label| label as i64),
+                label_smoothing: c.number("label_smoothing").unwrap_or(0.0),
+            };
+            c.input("input").cross_entropy_with(&c.index("target"), &options)
+        }
+        _ => return None,
+    })
+}
+
+/// Small programs, as the manifest's notes spell them.
+fn graph<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
+    let number = T::from_f64;
+    Some(match op {
+        "diamond" => c.a() * c.a() + c.a(),
+        "reuse" => {
+            let b = c.a().tanh();
+            &b * b.sum() + b.exp() * c.a()
+        }
+        "detach" => c.a() * (c.a() * number(2.0)).detach() + c.a(),
+        "two_views" => c.a().select(0, 0) * c.a().select(0, -1) + c.a().sum_dim(0, false),
+        "fan_out" => {
+            let copies = (1..=8).map(|k| c.a() * number(f64::from(k)));
+            copies.reduce(|sum, copy| sum + copy)? * c.a()
+        }
+        "standardise" => {
+            let centred = c.a() - c.a().mean_dim(-1, true);
+            let variance = (&centred * &centred).mean_dim(-1, true);
+            centred / (variance + number(1e-5)).sqrt()
+        }
+        "softmax_by_hand" => {
+            let e = (c.a() - c.a().amax(-1, true)).exp();
+            &e / e.sum_dim(-1, true)
+        }
+        "polynomial" => ((c.a() + T::ONE) * c.a() - number(3.0)) * c.a() / (c.a() * c.a() + T::ONE),
+        "deep_chain" => (0..c.integer("n")?).fold(c.a(), |a, _| a * number(1.0001) + number(0.001)),
+        "wide_tree" => {
+            let mut layer: Vec<Tensor<T>> = (0..c.integer("n")?).map(|k| (c.a() + number(k as f64)).sin()).collect();
+            while layer.len() > 1 {
+                layer = layer.chunks(2).map(|pair| &pair[0] * number(0.5) + &pair[1] * number(0.5)).collect();
+            }
+            layer.remove(0)
+        }
+        "mlp_loss" => {
+            let hidden = c.input("x").linear_relu(&c.input("w1"), c.find("b1").as_ref());
+            hidden.linear(&c.input("w2"), c.find("b2").as_ref()).cross_entropy(&c.index("y"))
+        }
+        "second_cube" => c.a() * c.a() * c.a(),
+        "second_mean_square" => (c.a() * c.a()).mean(),
+        "second_relu_square" => c.a().relu() * c.a().relu(),
+        "second_sum_dim" => c.a() * c.a().sum_dim(0, false),
+        "second_broadcast" => {
+            let first = c.a().select(0, 0);
+            c.a() * c.a().sum_dim(1, true) / (&first * &first + T::ONE)
+        }
+        "second_matmul_tanh" => c.a().matmul(&c.b().t()).tanh(),
+        "gradient_penalty" => c.input("x").matmul(&c.input("w1").t()).tanh().matmul(&c.input("w2").t()),
+        _ => return None,
+    })
+}
