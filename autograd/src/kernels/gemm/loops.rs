@@ -64,6 +64,9 @@ struct Columns<T> {
     packed: *mut T,
     /// Columns are counted from the block's first one.
     packed_from: usize,
+    /// Whether each panel is packed when its turn comes, into a buffer of the thread, because only one task meets it: it is then still in the
+    /// first-level cache, and the buffer stays there.
+    late: bool,
     depth: usize,
     /// The panels, in vectors.
     panels: Parts,
@@ -86,20 +89,29 @@ impl<T> Columns<T> {
     /// # Safety
     /// The instruction set of `own` is available; the block lies in a valid B; nobody else packs this panel.
     unsafe fn pack(&self, own: &Own<T>, panel: usize) {
-        let (start, end) = (self.panels.start(panel) * own.lanes, self.panels.start(panel + 1) * own.lanes);
-        if start < self.packed_from {
-            return;
+        let start = self.panels.start(panel) * own.lanes;
+        if start >= self.packed_from {
+            // SAFETY: passed on; the target is this panel's own part of the buffer.
+            unsafe { self.pack_to(own, panel, self.packed.wrapping_add((start - self.packed_from) * self.depth)) }
         }
+    }
+
+    /// Packs a panel.
+    ///
+    /// # Safety
+    /// The instruction set of `own` is available; the block lies in a valid B; the target has room for the panel, and is nobody else's.
+    unsafe fn pack_to(&self, own: &Own<T>, panel: usize, target: *mut T) {
+        let (start, end) = (self.panels.start(panel) * own.lanes, self.panels.start(panel + 1) * own.lanes);
         let strip = Strip {
             source: self.in_place.at(0, start),
             across: self.in_place.column,
             along: self.in_place.row,
             count: end.min(self.columns) - start,
             depth: self.depth,
-            target: self.packed.wrapping_add((start - self.packed_from) * self.depth),
+            target,
             width: end - start,
         };
-        // SAFETY: the strip lies in B; its target is this panel's own part of the buffer, full vectors wide.
+        // SAFETY: the strip lies in B; the target is full vectors wide.
         unsafe { (own.pack)(&strip) }
     }
 }
@@ -140,6 +152,7 @@ pub(super) unsafe fn run<T: Scalar>(own: &Own<T>, plan: &Plan, product: &Product
             in_place: product.b,
             packed: std::ptr::null_mut(),
             packed_from: usize::MAX,
+            late: false,
             depth: product.depth,
             panels,
             columns: product.columns,
@@ -219,18 +232,19 @@ impl<T: Scalar> Block<'_, T> {
             panels.start(panels.count - 1) * lanes
         };
         let down = Parts::of_at_most(product.rows, plan.rows);
+        let late = down.count == 1 && packed_from == 0;
         let mut of_b = match columns.next_multiple_of(lanes).checked_sub(packed_from) {
-            Some(packed) => Buffer::take::<T>(Side::B, packed * depth),
-            None => Buffer::none(Side::B),
+            Some(packed) if !late => Buffer::take::<T>(Side::B, packed * depth),
+            _ => Buffer::none(Side::B),
         };
         let shared = if plan.shares_a { product.rows + SLACK * down.count } else { 0 };
         let mut of_a =
             if shared > 0 { Buffer::take::<T>(Side::SharedA, shared * depth) } else { Buffer::none(Side::A) };
-        let block = Columns { in_place, packed: of_b.start(), packed_from, depth, panels, columns };
+        let block = Columns { in_place, packed: of_b.start(), packed_from, late, depth, panels, columns };
         let shared_a = Shared(of_a.start::<T>());
         // A shared block of rows begins a little behind the one before it, which may scribble there while this one is packed.
         let shared_at = |i: usize| shared_a.get().wrapping_add((down.start(i) + i * SLACK) * depth.max(1));
-        let packs_b = if packed_from < columns { panels.count } else { 0 };
+        let packs_b = if packed_from < columns && !late { panels.count } else { 0 };
         if packs_b > 0 || plan.shares_a {
             let pack = |task: usize| {
                 // SAFETY: passed on; each panel and each block of rows has its own part of a buffer.
@@ -298,12 +312,23 @@ impl<T: Scalar> Block<'_, T> {
         let count = rows.1 - rows.0;
         let finish = Some(product.finish).filter(|finish| self.is_last && finish.is_needed());
         let accumulate = product.accumulate || !self.is_first;
+        let mut of_b = if block.late {
+            Buffer::take::<T>(Side::B, (block.panels.short + 1) * own.lanes * block.depth)
+        } else {
+            Buffer::none(Side::B)
+        };
         for panel in panels.0..panels.1 {
             let (start, end) = (block.panels.start(panel), block.panels.start(panel + 1));
             let vectors = end - start;
             let column = start * own.lanes;
             let columns = (vectors * own.lanes).min(block.columns - column);
-            let (b, b_step) = block.panel(column, vectors * own.lanes);
+            let (b, b_step) = if block.late {
+                // SAFETY: the buffer has room for the widest panel, and is this task's.
+                unsafe { block.pack_to(own, panel, of_b.start()) };
+                (of_b.start::<T>().cast_const(), (vectors * own.lanes) as isize)
+            } else {
+                block.panel(column, vectors * own.lanes)
+            };
             let height = if packed.is_some() { own.heights[own.vectors - 1] } else { own.heights[vectors - 1] };
             let tiles = Parts::of_at_most(count, height);
             for tile in 0..tiles.count {

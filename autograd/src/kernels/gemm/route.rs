@@ -93,15 +93,22 @@ pub(super) fn route<T: Scalar>(own: &Own<T>, product: &Product<T>) -> Route {
     }
 }
 
+/// Rows of C up to which B is read in place although its rows collide: packing it would cost more than the row tiles that follow save.
+const FEW_ROWS: usize = 64;
+
 /// Chooses the path of a product whose vectors run along the columns of C.
 #[inline]
-fn path<T>(product: &Product<T>) -> Path {
+fn path<T: Scalar>(product: &Product<T>) -> Path {
+    let Product { rows, columns, depth, a, b, .. } = *product;
     let size = size_of::<T>();
-    let whole = product.depth * product.columns * size;
-    let far = product.rows > 28 && whole > caches().second * 5 / 2;
-    if far || collides(product.a.row, size) && product.rows > 14 && product.columns > 64 {
+    // B in place is read again for each row tile: from the second-level cache, or a little more, that is as good as packed.
+    let is_far = rows > 28 && depth * columns * size > caches().second * 5 / 2;
+    // A in place is read again for each panel. Rows that lie along the depth are as many streams, which the hardware foresees; a step across
+    // many rows is a page each.
+    let packs_a = rows > 14 && columns > 64 && (collides(a.row, size) || is_far && a.column != 1);
+    if packs_a {
         Path::Packed
-    } else if product.b.column != 1 && product.columns > 1 || collides(product.b.row, size) && product.rows > 28 {
+    } else if is_far || b.column != 1 && columns > 1 || collides(b.row, size) && rows > FEW_ROWS {
         Path::PackedColumns
     } else {
         Path::InPlace
