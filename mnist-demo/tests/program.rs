@@ -1,0 +1,104 @@
+//! The program as a person uses it: its lines, its exit codes, its files, and the same bits every time.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use common::{assert_refused, demo, text, write_small_set};
+
+#[test]
+fn lines_have_their_form_and_the_last_is_the_accuracy() {
+    let folder = tempfile::tempdir().unwrap();
+    write_small_set(folder.path());
+    let data = folder.path().to_str().unwrap();
+    let weights = folder.path().join("weights.safetensors");
+    let weights = weights.to_str().unwrap();
+    let output = demo(&["train", "--data", data, "--epochs", "12", "--batch-size", "16", "--save", weights]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(output.stderr.is_empty(), "no bar where there is no terminal: {}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(lines.len(), 13);
+    for (index, line) in lines[..12].iter().enumerate() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert!(line.starts_with(&format!("epoch {:>2}/12  loss ", index + 1)), "{line}");
+        assert_eq!(words.len(), 11, "{line}");
+        assert_eq!((words[4], words[5], words[8], words[10]), ("test", "accuracy", "s", "images/s"), "{line}");
+        assert!(words[6].ends_with('%') && words[9].parse::<u64>().is_ok(), "{line}");
+    }
+    assert_eq!(lines[12], "Test Accuracy: 100.00%");
+    let evaluated = demo(&["eval", "--weights", weights, "--data", data]);
+    assert_eq!(text(&evaluated.stdout), "Test Accuracy: 100.00%\n");
+}
+
+#[test]
+fn the_same_seed_writes_the_same_bytes_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    write_small_set(folder.path());
+    let run = |seed: &str, threads: &str| {
+        let path = folder.path().join(format!("{seed}-{threads}.safetensors"));
+        let data = folder.path().to_str().unwrap();
+        let save = path.to_str().unwrap();
+        let output = demo(&["--data", data, "--epochs", "2", "--seed", seed, "--threads", threads, "--save", save]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        fs::read(path).unwrap()
+    };
+    let first = run("3", "1");
+    assert!(run("3", "1") == first, "two runs differ");
+    assert!(run("3", "2") == first, "one thread and two differ");
+    assert!(run("4", "1") != first, "two seeds agree");
+}
+
+#[test]
+fn the_real_digits_give_the_same_bytes_on_one_thread_and_on_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |threads: &str| {
+        let path = folder.path().join(format!("{threads}.safetensors"));
+        let output = demo(&["--epochs", "1", "--threads", threads, "--save", path.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        fs::read(path).unwrap()
+    };
+    assert!(run("1") == run("2"), "one thread and two differ");
+}
+
+#[test]
+fn wrong_usage_exits_with_two() {
+    assert_refused(&demo(&["--epochs", "0"]), 2, "wanted a whole number from 1 on");
+    assert_refused(&demo(&["--batch-size", "-1"]), 2, "--batch-size");
+    assert_refused(&demo(&["--lr", "nan"]), 2, "wanted a number above 0");
+    assert_refused(&demo(&["train", "--threads", "2000"]), 2, "2000 is not in 0..=1024");
+    assert_refused(&demo(&["eval"]), 2, "--weights <FILE>");
+    assert_refused(&demo(&["fly"]), 2, "fly");
+    let program = env!("CARGO_BIN_EXE_mnist-demo");
+    let output = Command::new(program).env("AUTOGRAD_ISA", "mmx").output().unwrap();
+    assert_refused(&output, 2, "AUTOGRAD_ISA is \"mmx\"; this machine has: portable");
+    assert_eq!(text(&output.stderr).lines().count(), 1);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_told_before_the_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere/weights");
+    assert_refused(&demo(&["--save", nowhere.to_str().unwrap()]), 1, "nowhere/weights: cannot be written");
+    assert_refused(&demo(&["--save", folder.path().to_str().unwrap()]), 1, "it is a folder");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    write_small_set(folder.path());
+    let mut program = Command::new(env!("CARGO_BIN_EXE_mnist-demo"))
+        .args(["--epochs", "200", "--data", folder.path().to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("epoch "), "{line}");
+    // The reader is dropped here; the program ends without a word.
+    let output = program.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+}
