@@ -207,14 +207,14 @@ impl<const OPERANDS: usize> Walk<OPERANDS> {
             let (mut outer, column) = (position / width, position % width);
             let mut offsets = self.offsets;
             let steps = self.row_strides();
-            for i in 0..OPERANDS {
-                offsets[i] += steps[i] * column as isize;
+            for (offset, step) in offsets.iter_mut().zip(steps) {
+                *offset += step * column as isize;
             }
             for dim in (0..self.extents.len() - 1).rev() {
                 let index = (outer % self.extents[dim]) as isize;
                 outer /= self.extents[dim];
-                for i in 0..OPERANDS {
-                    offsets[i] += self.strides[dim][i] * index;
+                for (offset, stride) in offsets.iter_mut().zip(self.strides[dim]) {
+                    *offset += stride * index;
                 }
             }
             let length = (width - column).min(end - position);

@@ -236,7 +236,8 @@ mod tests {
     fn a_state_that_does_not_fit_changes_nothing() {
         let weight: Param = Param::new(Tensor::ones([2]));
         let mut adam = Adam::new([weight], 0.1);
-        let refused: [(usize, &[(&str, &[f32])]); 4] = [
+        type Slots = &'static [(&'static str, &'static [f32])];
+        let refused: [(usize, Slots); 4] = [
             (1, &[("exp_avg", &[0.0; 2]), ("exp_avg_sq", &[0.0; 2])]),
             (0, &[("exp_avg", &[0.0; 2])]),
             (0, &[("exp_avg", &[0.0; 3]), ("exp_avg_sq", &[0.0; 2])]),

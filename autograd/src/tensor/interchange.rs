@@ -31,7 +31,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(x.t().as_array()[[0, 1]], 3.0);
     /// ```
     pub fn as_array(&self) -> ArrayViewD<'_, T> {
-        let (base, strides) = self.from_lowest_address();
+        let (base, strides) = self.lowest_address();
         let shape = IxDyn(self.shape()).strides(IxDyn(&strides));
         let mut array = ArrayViewD::from_shape(shape, base).expect("a tensor's layout lies inside its storage");
         for (dim, &stride) in self.strides().iter().enumerate() {
@@ -43,7 +43,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The storage from the lowest address that the tensor reaches, and the strides without their signs: `ndarray` makes views only forwards.
-    fn from_lowest_address(&self) -> (&[T], smallvec::SmallVec<[usize; 4]>) {
+    fn lowest_address(&self) -> (&[T], smallvec::SmallVec<[usize; 4]>) {
         if self.numel() == 0 {
             return (&[], smallvec::SmallVec::from_elem(0, self.rank()));
         }
@@ -69,15 +69,15 @@ pub(crate) fn matrix<T>(
     if extents.contains(&0) {
         return ArrayView2::from_shape(extents, &[]).expect("no elements");
     }
-    for axis in 0..2 {
-        offset += (strides[axis] * (extents[axis] as isize - 1)).min(0);
+    for (stride, extent) in strides.into_iter().zip(extents) {
+        offset += (stride * (extent as isize - 1)).min(0);
     }
     let forwards = strides.map(isize::unsigned_abs);
     let shape = (extents[0], extents[1]).strides((forwards[0], forwards[1]));
     let mut view =
         ArrayView2::from_shape(shape, &numbers[offset as usize..]).expect("a tensor's layout lies inside its storage");
-    for axis in 0..2 {
-        if strides[axis] < 0 {
+    for (axis, stride) in strides.into_iter().enumerate() {
+        if stride < 0 {
             view.invert_axis(Axis(axis));
         }
     }

@@ -5,9 +5,12 @@
 
 use std::mem::MaybeUninit;
 
+use super::epilogue::Finish;
+use super::microkernel::{Tile, TileFn};
 use super::product::Target;
-use super::table::{MOST_NUMBERS, MOST_VECTORS};
+use super::table::{MOST_NUMBERS, MOST_VECTORS, Own};
 use crate::kernels::simd::Vector;
+use crate::scalar::Scalar;
 
 /// The type of [`gather`] and [`scatter`], as the table of kernels holds them: the scratch tile, how far apart its rows are, C's tile, its shape.
 pub(super) type MoveFn<T> = unsafe fn(*mut T, usize, Target<T>, (usize, usize));
@@ -82,3 +85,67 @@ pub(super) unsafe fn scatter<V: Vector>(
         }
     }
 }
+
+/// Runs a kernel on a tile of C: in place if the columns of C are adjacent, else in a scratch tile that is then scattered.
+///
+/// # Safety
+/// `work` describes valid parts of A and B that fit the kernel, `c` and `shape` a part of C that nobody else works on.
+#[inline(always)]
+pub(super) unsafe fn run_tile<T: Scalar>(
+    own: &Own<T>,
+    kernel: TileFn<T>,
+    mut work: Tile<T>,
+    c: Target<T>,
+    shape: (usize, usize),
+    finish: Option<Finish<T>>,
+) {
+    if c.column == 1 {
+        work.c = c.data;
+        work.c_row = c.row;
+        // SAFETY: the tile of C is valid, and its columns are adjacent.
+        unsafe {
+            kernel(&work);
+            if let Some(finish) = finish {
+                (own.finish)(&finish, c.data, c.row, shape);
+            }
+        }
+    } else {
+        // SAFETY: passed on.
+        unsafe { run_scattered(own, kernel, work, c, shape, finish) }
+    }
+}
+
+/// The same through a scratch tile, for a C of any strides.
+///
+/// # Safety
+/// That of [`run_tile`].
+#[inline(never)]
+unsafe fn run_scattered<T: Scalar>(
+    own: &Own<T>,
+    kernel: TileFn<T>,
+    mut work: Tile<T>,
+    c: Target<T>,
+    shape: (usize, usize),
+    finish: Option<Finish<T>>,
+) {
+    let mut scratch = Scratch::<T>([MaybeUninit::uninit(); MOST_NUMBERS]);
+    let start = scratch.0.as_mut_ptr().cast::<T>();
+    let width = shape.1.next_multiple_of(own.lanes);
+    work.c = start;
+    work.c_row = width as isize;
+    // SAFETY: the scratch tile has room for the greatest tile; what is read from it was written before; C's tile is valid.
+    unsafe {
+        if work.accumulate {
+            (own.gather)(start, width, c, shape);
+        }
+        kernel(&work);
+        if let Some(finish) = finish {
+            (own.finish)(&finish, start, width as isize, shape);
+        }
+        (own.scatter)(start, width, c, shape);
+    }
+}
+
+/// A tile outside C.
+#[repr(C, align(64))]
+struct Scratch<T>([MaybeUninit<T>; MOST_NUMBERS]);
