@@ -37,16 +37,16 @@ enum Command {
 #[derive(Debug, Args)]
 struct Train {
     /// Passes over the training images
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = positive, allow_negative_numbers = true)]
     epochs: usize,
     /// Images in a step
-    #[arg(long, value_name = "B", default_value_t = 64, value_parser = positive)]
+    #[arg(long, value_name = "B", default_value_t = 64, value_parser = positive, allow_negative_numbers = true)]
     batch_size: usize,
     /// Learning rate of the optimizer, Adam
-    #[arg(long, value_name = "F", default_value_t = 0.001, value_parser = learning_rate)]
+    #[arg(long, value_name = "F", default_value_t = 0.001, value_parser = learning_rate, allow_negative_numbers = true)]
     lr: f64,
     /// Where the first weights and the order of the images come from: the same seed gives the same weights
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     #[command(flatten)]
     common: Common,
@@ -67,7 +67,7 @@ struct Eval {
 #[derive(Debug, Args)]
 struct Common {
     /// Threads to compute on; 0 means as many as the machine has. Their number does not change the results
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024), allow_negative_numbers = true)]
     threads: u16,
     /// Folder with another data set of the same form (train-images-idx3-ubyte[.gz] and so on), Fashion-MNIST for one
     #[arg(long, value_name = "DIR")]

@@ -67,7 +67,7 @@ fn claims_take_no_memory() {
     // A file of a few bytes that claims gigabytes, or more than there is: the answer comes at once.
     refused(IMAGES, "", &idx(&[1 << 20, 1 << 10, 1], &[1, 2, 3]), "only 3 bytes, expected 1073741824 bytes");
     refused(IMAGES, "", &idx(&[u32::MAX, u32::MAX, u32::MAX], &[0; 9]), "as many elements as memory can address");
-    refused(IMAGES, "", &idx(&[u32::MAX, u32::MAX, 1], &[0; 9]), "only 9 bytes");
+    refused(IMAGES, "", &idx(&[u32::MAX, 1 << 30, 1], &[0; 9]), "only 9 bytes");
     refused(LABELS, ".gz", &gzip(&idx(&[u32::MAX], &[])), "only 0 bytes, expected 4294967295 bytes");
 }
 

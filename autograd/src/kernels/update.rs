@@ -14,10 +14,10 @@ use crate::scalar::Scalar;
 /// let (mut weights, mut velocities) = ([1.0_f32, 2.0], [0.0, 1.0]);
 /// update(&mut weights, &[10.0, 10.0], [&mut velocities], |weight, gradient, [velocity]| {
 ///     *velocity = 0.5 * *velocity + gradient;
-///     weight - 0.1 * *velocity
+///     weight - 0.5 * *velocity
 /// });
 /// assert_eq!(velocities, [10.0, 10.5]);
-/// assert_eq!(weights, [0.0, 0.95]);
+/// assert_eq!(weights, [-4.0, -3.25]);
 /// ```
 ///
 /// # Panics
