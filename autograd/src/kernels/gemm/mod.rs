@@ -1,6 +1,6 @@
 //! The matrix product.
 //!
-//! Read [`loops`] for the blocks, `microkernel` for the arithmetic, `blocking` for the sizes, `table` for the instruction sets.
+//! Read `loops` for the blocks, `microkernel` for the arithmetic, `blocking` for the sizes, `table` for the instruction sets.
 
 mod blocking;
 mod epilogue;

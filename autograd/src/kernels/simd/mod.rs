@@ -1,6 +1,6 @@
-//! Vectors: which instruction set ([`isa`]) and the vocabulary that kernels are written in ([`Vector`]).
+//! Vectors: which instruction set ([`isa`]) and the vocabulary that kernels are written in (`Vector`).
 //!
-//! A kernel is written once, generic over [`Vector`], and compiled once for each instruction set inside a function that carries
+//! A kernel is written once, generic over `Vector`, and compiled once for each instruction set inside a function that carries
 //! `#[target_feature]`. The files of the instruction sets hold words (load, store, multiply-add, transpose), never algorithms.
 
 pub mod isa;
