@@ -2,11 +2,14 @@
 //!
 //! - [`idx`] reads files of the IDX format, plain or compressed, and believes nothing that they claim;
 //! - [`dataset`] is a whole data set, embedded or from a folder, whose images stay bytes in memory;
-//! - [`model`] is the network, [`train`] the loop, [`cli`] the command line.
+//! - [`model`] is the network, [`train`] the loop and the seam for those who watch it, [`console`] what a person sees;
+//! - [`cli`] is the command line, [`commands`] has a file for each command, [`failure`] says what went wrong.
 
 pub mod cli;
+pub mod commands;
+pub mod console;
 pub mod dataset;
+pub mod failure;
 pub mod idx;
 pub mod model;
-pub mod report;
 pub mod train;

@@ -1,5 +1,6 @@
 //! The training loop of the classic program, and the evaluation.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use autograd::{Random, no_grad};
@@ -36,12 +37,41 @@ pub struct Epoch {
     pub images: usize,
 }
 
-/// Who watches a run.
-pub trait Observer {
-    /// After each step: images seen in this epoch, and the step's loss.
-    fn step(&mut self, epoch: usize, images: usize, loss: f64);
-    /// After each epoch; `false` ends the run.
-    fn epoch(&mut self, epoch: &Epoch) -> bool;
+/// A step that was just taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The epoch that it belongs to, from 1.
+    pub epoch: usize,
+    /// Training images seen in this epoch, with this step's.
+    pub images: usize,
+    /// The mean of its images' losses.
+    pub loss: f64,
+}
+
+/// Who watches a run, or ends it. Watching a step counts into the epoch's time, so it is to be quick.
+pub trait Observer: Send {
+    /// After each step.
+    fn step(&mut self, step: &Step) {
+        let _ = step;
+    }
+
+    /// After each epoch; `Break` ends the run.
+    fn epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+        let _ = epoch;
+        ControlFlow::Continue(())
+    }
+}
+
+/// Several watch together; each sees every epoch, and any of them ends the run.
+impl Observer for Vec<&mut dyn Observer> {
+    fn step(&mut self, step: &Step) {
+        self.iter_mut().for_each(|observer| observer.step(step));
+    }
+
+    fn epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+        let ends = self.iter_mut().filter_map(|observer| observer.epoch(epoch).is_break().then_some(())).count();
+        if ends > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
 }
 
 /// The streams of random numbers that a run draws from its seed.
@@ -64,12 +94,12 @@ pub fn train(model: &impl Module, data: &Dataset, settings: &Settings, observer:
             adam.step(&loss.backward());
             sum += value * chosen.len() as f64;
             seen += chosen.len();
-            observer.step(number, seen, value);
+            observer.step(&Step { epoch: number, images: seen, loss: value });
         }
         let duration = start.elapsed();
         let test_accuracy = accuracy(model, &data.test);
         let epoch = Epoch { number, loss: sum / seen as f64, test_accuracy, duration, images: seen };
-        if !observer.epoch(&epoch) {
+        if observer.epoch(&epoch).is_break() {
             return;
         }
     }

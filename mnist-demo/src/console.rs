@@ -1,10 +1,11 @@
 //! What a person sees: a progress bar on stderr, and lines on stdout.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::train::{Epoch, Observer};
+use crate::train::{Epoch, Observer, Step};
 
 /// The line of an epoch.
 pub fn epoch_line(epoch: &Epoch, epochs: usize) -> String {
@@ -58,7 +59,8 @@ impl Console {
 }
 
 impl Observer for Console {
-    fn step(&mut self, epoch: usize, images: usize, loss: f64) {
+    fn step(&mut self, step: &Step) {
+        let Step { epoch, images, loss } = *step;
         if self.bar.is_hidden() {
             return;
         }
@@ -70,13 +72,13 @@ impl Observer for Console {
         self.bar.set_message(format!("loss {loss:.4}"));
     }
 
-    fn epoch(&mut self, epoch: &Epoch) -> bool {
+    fn epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
         self.last = Some(epoch.clone());
         if self.outcome.is_ok() {
             let line = epoch_line(epoch, self.epochs);
             self.outcome = self.bar.suspend(|| print_line(&line));
         }
-        self.outcome.is_ok() || self.goes_on_unread
+        if self.outcome.is_ok() || self.goes_on_unread { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 

@@ -1,0 +1,42 @@
+//! The commands, a file for each: its arguments, and `run`. Here is what they share.
+
+pub mod eval;
+pub mod train;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::console::{accuracy_line, print_line};
+use crate::dataset::Dataset;
+use crate::failure::Failure;
+use crate::idx::DataError;
+
+/// What every command that computes on a data set takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Threads to compute on; 0 means as many as the machine has. Their number does not change the results
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
+    pub threads: u16,
+    /// Folder with another data set of the same form (train-images-idx3-ubyte[.gz] and so on), Fashion-MNIST for one
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+impl Common {
+    /// Reads the data set.
+    ///
+    /// # Errors
+    /// If it is not whole and right.
+    pub fn read(&self) -> Result<Dataset, DataError> {
+        self.data.as_deref().map_or_else(Dataset::embedded, Dataset::from_folder)
+    }
+}
+
+/// Prints the last line of a command that knows a test accuracy; that nobody reads it is no failure.
+fn print_last(accuracy: f64) -> Result<(), Failure> {
+    match print_line(&accuracy_line(accuracy)) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,41 @@
+//! Why a command failed, as one line for the person who called it, and as an exit code.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use nn::checkpoint::CheckpointError;
+
+use crate::idx::DataError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The data set could not be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Weights could not be loaded or saved.
+    #[error(transparent)]
+    Weights(#[from] CheckpointError),
+    /// A place named for results cannot be written.
+    #[error("{path}: cannot be written: {source}")]
+    Target {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Stdout could not be written to.
+    #[error("the output could not be written: {0}")]
+    Output(#[from] io::Error),
+    /// The arguments do not go together, or not with this machine.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Failure {
+    /// 2 for wrong usage, 1 for the rest.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(if matches!(self, Failure::Usage(_)) { 2 } else { 1 })
+    }
+}
