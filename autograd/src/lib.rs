@@ -19,7 +19,7 @@ mod storage;
 mod tensor;
 
 pub use float::Float;
-pub use graph::{Backward, Gradients, Order, grad, grad_with, no_grad};
+pub use graph::{Backward, Gradients, Graph, Order, draw, grad, grad_with, no_grad};
 pub use indices::Indices;
 pub use kernels::gemm::{Epilogue, gemm};
 pub use kernels::parallel::{num_threads, set_num_threads, with_threads};

@@ -152,7 +152,7 @@ impl<T: Float> Backward<'_, T> {
 }
 
 /// Walks back from `root`, whose gradient is `seed`. The error is a sentence.
-fn walk_back<T: Float>(
+pub(super) fn walk_back<T: Float>(
     root: Edge<T>,
     seed: Tensor<T>,
     targets: Option<Vec<Id>>,
