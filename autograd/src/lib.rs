@@ -17,6 +17,7 @@ mod scalar;
 mod shape;
 mod storage;
 mod tensor;
+pub mod trace;
 
 pub use float::Float;
 pub use graph::{Backward, Gradients, Graph, Order, draw, grad, grad_with, no_grad};

@@ -13,6 +13,7 @@ use crate::layout::Layout;
 use crate::op::Op;
 use crate::shape::Shape;
 use crate::storage::Storage;
+use crate::trace;
 
 /// A multi-dimensional array of numbers that knows how it was computed.
 ///
@@ -46,7 +47,11 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
         let shape = shape.into();
+        let start = trace::start();
         let storage = Storage::build(shape.numel(), fill);
+        if let Some(start) = start {
+            trace::built(start, &shape, storage.as_slice().as_ptr().cast());
+        }
         Tensor { storage, layout: Layout::contiguous(shape), edge: Edge::Constant }
     }
 
@@ -169,11 +174,19 @@ impl<T: Float> Tensor<T> {
     /// Makes `self` the output of an operation on `inputs`: the one door into the graph.
     ///
     /// `op` is called with the output, to save what backward needs, only if recording is on and an input is tracked; else the tensor is returned as it is.
+    /// (It is called, for the operation's name, while somebody [traces](crate::trace), too.)
     /// The gradient that backward propagates for input `i` must have its shape or broadcast from it; see [`Op`] for an example.
     pub fn record<O: Op<T>>(mut self, inputs: &[&Tensor<T>], op: impl FnOnce(&Tensor<T>) -> O) -> Tensor<T> {
-        if is_recording() && inputs.iter().any(|input| input.is_tracked()) {
+        let recorded = is_recording() && inputs.iter().any(|input| input.is_tracked());
+        if recorded || trace::is_on() {
             let op = op(&self);
-            self.edge = Edge::Node(Node::new(inputs, op));
+            if trace::is_on() {
+                let shapes = inputs.iter().map(|input| input.shape().clone()).collect();
+                trace::operation(op.name(), shapes, self.shape(), self.storage.as_slice().as_ptr().cast());
+            }
+            if recorded {
+                self.edge = Edge::Node(Node::new(inputs, op));
+            }
         }
         self
     }

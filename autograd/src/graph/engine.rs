@@ -12,6 +12,7 @@ use crate::float::Float;
 use crate::kernels::parallel::with_recording;
 use crate::op::{Saved, Source};
 use crate::tensor::Tensor;
+use crate::trace::{self, Phase};
 
 /// Whether gradients will themselves be differentiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,9 @@ impl<T: Float> Walk<T> {
             if self.targets.is_some() && self.wants(id) {
                 self.finished.add(id, grad.clone());
             }
+            let _span = trace::span(Phase::Backward, node.name, || {
+                (node.inputs.iter().map(|input| input.shape.clone()).collect(), grad.shape().clone())
+            });
             let order = self.order;
             let ctx = &mut Backward { node: &node, grad, walk: &mut self };
             match order {

@@ -3,6 +3,7 @@
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
+use crate::trace;
 
 /// Writes the chosen rows of `source`, rows of `width` bytes, to `out`, each byte divided by `divisor`.
 ///
@@ -25,6 +26,7 @@ pub fn gather_rows<T: Scalar>(source: &[u8], width: usize, rows: &[usize], divis
     if width == 0 {
         return;
     }
+    trace::label("gather_rows");
     let rows_per_task = (ELEMENTS_PER_TASK / width).max(1);
     for_each_chunk(out, rows_per_task * width, |start, out| {
         vectorized(GatherRows { source, width, rows: &rows[start / width..], divisor, out });

@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::trace;
+
 thread_local! {
     static RECORDING: Cell<bool> = const { Cell::new(true) };
 }
@@ -90,7 +92,11 @@ pub fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) ->
     }
     let threads = if threads == 0 { machine_threads() } else { threads };
     let recording = is_recording();
-    pool(threads).install(|| with_recording(recording, body))
+    pool(threads).install(|| {
+        let result = with_recording(recording, body);
+        trace::flush();
+        result
+    })
 }
 
 fn pool(threads: usize) -> Arc<ThreadPool> {

@@ -3,6 +3,8 @@
 use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
+use crate::shape::Shape;
+use crate::trace::{self, Phase};
 
 /// Calls `rule(weight, gradient, state)` for each element and stores the weight that it returns; the rule changes its state in place.
 ///
@@ -32,6 +34,7 @@ pub fn update<T: Scalar, const SLOTS: usize>(
     let length = weights.len();
     let same = gradient.len() == length && state.iter().all(|slot| slot.len() == length);
     assert!(same, "update: {length} weights, {} gradients and a state of other lengths", gradient.len());
+    let _span = trace::span(Phase::Update, "update", || (Vec::new(), Shape::from(length)));
     if length <= ELEMENTS_PER_TASK {
         return vectorized(Update { weights, gradient, state, rule: &rule });
     }

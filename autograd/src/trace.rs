@@ -1,0 +1,358 @@
+//! What ran, with which shapes, and for how long.
+//!
+//! `AUTOGRAD_TRACE=1` prints a line for each operation to the standard error stream; [`record`] collects the same as values. Nothing is
+//! written into the operations for it: an output's numbers are made by [`Tensor::build`](crate::Tensor::build), every operation passes through
+//! [`Tensor::record`](crate::Tensor::record), and backward rules run in the engine's loop. While nobody looks, each of these places reads one
+//! static and goes on.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::shape::Shape;
+
+/// What an operation ran for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// A result.
+    Forward,
+    /// A gradient: the rule of an operation, and the operations that the rule uses.
+    Backward,
+    /// An optimizer's pass over one parameter.
+    Update,
+}
+
+/// Something that ran.
+///
+/// Its `Display` is the line that `AUTOGRAD_TRACE=1` prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The operation's name; `"build"` for numbers that were written without one, such as a constant's, and `"gather_rows"` for a batch of bytes.
+    pub name: &'static str,
+    /// What it ran for.
+    pub phase: Phase,
+    /// The shapes of the operation's inputs.
+    pub inputs: Vec<Shape>,
+    /// The shape of its output; in backward, of the gradient that the rule starts from.
+    pub output: Shape,
+    /// When it began, counted from the first thing that was traced.
+    pub start: Duration,
+    /// How long it took. A view, which moves no number, takes zero.
+    pub duration: Duration,
+    /// The thread it ran on, by a number of its own. (The kernels fork inside: their helpers are not seen.)
+    pub thread: usize,
+    /// In how many other events it lies. Those of depth 0 follow each other on their thread, so their durations may be added.
+    pub depth: usize,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            Phase::Forward => "forward",
+            Phase::Backward => "backward",
+            Phase::Update => "update",
+        };
+        let (name, indent) = (self.name, 2 * self.depth);
+        write!(f, "{phase:<8} {:indent$}{name:<16} {:>9.1} µs ", "", self.duration.as_nanos() as f64 / 1e3)?;
+        for input in &self.inputs {
+            write!(f, " {input}")?;
+        }
+        write!(f, " -> {}", self.output)
+    }
+}
+
+/// Runs `body` and returns with its result what ran meanwhile, on this thread and all others, in the order in which it ended.
+///
+/// Recordings may lie inside each other and side by side. Each event costs about a microsecond while one is going on.
+///
+/// ```
+/// use autograd::{Tensor, trace};
+/// let x: Tensor = Tensor::ones([2, 3]).requires_grad();
+/// let (_, events) = trace::record(|| x.tanh().sum().backward());
+/// let ran: Vec<_> = events.iter().filter(|event| event.depth == 0).map(|event| (event.phase, event.name)).collect();
+/// use trace::Phase::{Backward, Forward};
+/// assert_eq!(ran[..2], [(Forward, "tanh"), (Forward, "sum")]);
+/// assert_eq!(ran[ran.len() - 2..], [(Backward, "sum"), (Backward, "tanh")]);
+/// assert_eq!(events[0].output, [2, 3]);
+/// ```
+pub fn record<R>(body: impl FnOnce() -> R) -> (R, Vec<Event>) {
+    flush();
+    let recording = Recording::start();
+    let result = body();
+    flush();
+    (result, recording.finish())
+}
+
+/// Who looks: the environment, and the recordings that are going on.
+struct Watchers {
+    prints: bool,
+    recordings: Vec<(u64, Vec<Event>)>,
+}
+
+const UNKNOWN: u8 = 0;
+const OFF: u8 = 1;
+const ON: u8 = 2;
+/// Whether anybody looks.
+static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+fn watchers() -> MutexGuard<'static, Watchers> {
+    static WATCHERS: OnceLock<Mutex<Watchers>> = OnceLock::new();
+    let start = || {
+        let prints = std::env::var_os("AUTOGRAD_TRACE").is_some_and(|value| !value.is_empty() && value != "0");
+        Mutex::new(Watchers { prints, recordings: Vec::new() })
+    };
+    WATCHERS.get_or_init(start).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Watchers {
+    fn settle(&self) -> bool {
+        let on = self.prints || !self.recordings.is_empty();
+        STATE.store(if on { ON } else { OFF }, Ordering::Relaxed);
+        on
+    }
+}
+
+#[inline]
+pub(crate) fn is_on() -> bool {
+    match STATE.load(Ordering::Relaxed) {
+        OFF => false,
+        ON => true,
+        _ => first_look(),
+    }
+}
+
+#[cold]
+fn first_look() -> bool {
+    watchers().settle()
+}
+
+/// One [`record`]; leaves the watchers when it is dropped, also by a panic.
+struct Recording(u64);
+
+impl Recording {
+    fn start() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let own = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut watchers = watchers();
+        watchers.recordings.push((own, Vec::new()));
+        watchers.settle();
+        Recording(own)
+    }
+
+    fn finish(self) -> Vec<Event> {
+        watchers()
+            .recordings
+            .iter_mut()
+            .find(|(id, _)| *id == self.0)
+            .map(|(_, events)| std::mem::take(events))
+            .unwrap_or_default()
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        let mut watchers = watchers();
+        watchers.recordings.retain(|(id, _)| *id != self.0);
+        watchers.settle();
+    }
+}
+
+fn emit(event: Event) {
+    let mut watchers = watchers();
+    if watchers.prints {
+        eprintln!("{event}");
+    }
+    for (_, events) in &mut watchers.recordings {
+        events.push(event.clone());
+    }
+}
+
+/// Numbers that were just made; if an operation records them as its output, they are its event, else an event of their own.
+struct Made {
+    address: usize,
+    name: &'static str,
+    shape: Shape,
+    start: Instant,
+    duration: Duration,
+}
+
+thread_local! {
+    static MADE: RefCell<Option<Made>> = const { RefCell::new(None) };
+    static LABEL: Cell<&'static str> = const { Cell::new("build") };
+    static PHASE: Cell<Phase> = const { Cell::new(Phase::Forward) };
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The time, if anybody looks.
+#[inline]
+pub(crate) fn start() -> Option<Instant> {
+    is_on().then(Instant::now)
+}
+
+/// The numbers at `address` were made since `start`.
+#[cold]
+pub(crate) fn built(start: Instant, shape: &Shape, address: *const u8) {
+    let duration = start.elapsed();
+    flush();
+    let name = LABEL.replace("build");
+    MADE.set(Some(Made { address: address as usize, name, shape: shape.clone(), start, duration }));
+}
+
+/// Names what is being built, if no operation will.
+#[inline]
+pub(crate) fn label(name: &'static str) {
+    if is_on() {
+        LABEL.set(name);
+    }
+}
+
+/// An operation has its output, whose numbers are at `address`.
+#[cold]
+pub(crate) fn operation(name: &'static str, inputs: Vec<Shape>, output: &Shape, address: *const u8) {
+    let (start, duration) = match MADE.take() {
+        Some(made) if made.address == address as usize => (made.start, made.duration),
+        other => {
+            MADE.set(other);
+            flush();
+            (Instant::now(), Duration::ZERO)
+        }
+    };
+    emit(event(name, PHASE.get(), inputs, output.clone(), start, duration));
+}
+
+/// Reports what was made last on this thread, now that no operation will record it any more.
+pub(crate) fn flush() {
+    if let Some(made) = MADE.take() {
+        emit(event(made.name, PHASE.get(), Vec::new(), made.shape, made.start, made.duration));
+    }
+}
+
+fn event(
+    name: &'static str,
+    phase: Phase,
+    inputs: Vec<Shape>,
+    output: Shape,
+    start: Instant,
+    duration: Duration,
+) -> Event {
+    static ZERO: OnceLock<Instant> = OnceLock::new();
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+    }
+    let start = start.saturating_duration_since(*ZERO.get_or_init(|| start));
+    Event { name, phase, inputs, output, start, duration, thread: THREAD.with(|&thread| thread), depth: DEPTH.get() }
+}
+
+/// Something that other events may lie in; it ends when it is dropped.
+pub(crate) struct Span {
+    name: &'static str,
+    phase: Phase,
+    outer: Phase,
+    inputs: Vec<Shape>,
+    output: Shape,
+    start: Instant,
+}
+
+/// Begins a span, if anybody looks. `shapes` are those of the inputs and of the output.
+#[inline]
+pub(crate) fn span(phase: Phase, name: &'static str, shapes: impl FnOnce() -> (Vec<Shape>, Shape)) -> Option<Span> {
+    is_on().then(|| Span::begin(phase, name, shapes()))
+}
+
+impl Span {
+    #[cold]
+    fn begin(phase: Phase, name: &'static str, (inputs, output): (Vec<Shape>, Shape)) -> Self {
+        flush();
+        DEPTH.set(DEPTH.get() + 1);
+        Span { name, phase, outer: PHASE.replace(phase), inputs, output, start: Instant::now() }
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        let duration = self.start.elapsed();
+        flush();
+        PHASE.set(self.outer);
+        DEPTH.set(DEPTH.get() - 1);
+        let (inputs, output) = (std::mem::take(&mut self.inputs), std::mem::take(&mut self.output));
+        emit(event(self.name, self.phase, inputs, output, self.start, duration));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::bytes::gather_rows;
+    use crate::kernels::update::update;
+    use crate::{Tensor, no_grad, with_threads};
+
+    /// Other tests run at the same time: only what this thread's own shapes show counts.
+    fn of_size(events: Vec<Event>, extent: usize) -> Vec<Event> {
+        let mentions = |event: &Event| event.inputs.iter().chain([&event.output]).any(|shape| shape.contains(&extent));
+        events.into_iter().filter(mentions).collect()
+    }
+
+    fn names(events: &[Event]) -> Vec<(Phase, &'static str, usize)> {
+        events.iter().map(|event| (event.phase, event.name, event.depth)).collect()
+    }
+
+    #[test]
+    fn a_step_is_told_in_order_with_shapes_and_times() {
+        use Phase::{Backward, Forward, Update};
+        let weight = Tensor::ones([5, 977]).requires_grad();
+        let (_, events) = record(|| {
+            with_threads(2, || {
+                let x = Tensor::build([3, 977], |out| gather_rows(&[255; 977], 977, &[0, 0, 0], 255.0, out));
+                let gradients = x.linear_relu(&weight, None).sum().backward();
+                let gradient = gradients.get(&weight).unwrap().to_vec();
+                update(&mut [0.0_f32; 977], &gradient[..977], [], |weight, gradient, []| weight - gradient);
+            });
+        });
+        let events = of_size(events, 977);
+        let outer: Vec<_> = names(&events).into_iter().filter(|&(_, _, depth)| depth == 0).collect();
+        let forward = [(Forward, "gather_rows", 0), (Forward, "linear_relu", 0)];
+        assert_eq!(outer, [&forward[..], &[(Backward, "linear_relu", 0), (Update, "update", 0)]].concat());
+        let product = events.iter().find(|event| event.phase == Forward && event.name == "linear_relu").unwrap();
+        assert_eq!(
+            (product.inputs.as_slice(), &product.output),
+            (&[[3, 977].into(), [5, 977].into()][..], &[3, 5].into())
+        );
+        assert!(product.duration > Duration::ZERO);
+        let rule = events.iter().find(|event| event.phase == Backward && event.depth == 0).unwrap();
+        for inner in events.iter().filter(|event| event.depth == 1) {
+            assert_eq!(inner.phase, Backward);
+            assert!(rule.start <= inner.start && inner.start + inner.duration <= rule.start + rule.duration);
+        }
+    }
+
+    #[test]
+    fn what_is_not_recorded_in_the_graph_is_traced_too() {
+        let x = Tensor::<f32>::ones([1, 983]);
+        let (_, events) = record(|| no_grad(|| x.t().exp()));
+        assert_eq!(names(&of_size(events, 983)), [(Phase::Forward, "permute", 0), (Phase::Forward, "exp", 0)]);
+    }
+
+    #[test]
+    fn recordings_may_lie_inside_each_other_and_end_by_a_panic() {
+        let x = Tensor::<f32>::ones([991]);
+        let ((_, inner), outer) = record(|| {
+            drop(x.exp());
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| record(|| panic!("inside"))));
+            assert!(caught.is_err());
+            record(|| x.tanh())
+        });
+        assert_eq!(names(&of_size(inner, 991)), [(Phase::Forward, "tanh", 0)]);
+        assert_eq!(names(&of_size(outer, 991)), [(Phase::Forward, "exp", 0), (Phase::Forward, "tanh", 0)]);
+    }
+
+    #[test]
+    fn a_line_says_it_all() {
+        let (start, duration) = (Duration::ZERO, Duration::from_nanos(12_340));
+        let (inputs, output) = (vec![Shape::from([2, 3])], Shape::from([2]));
+        let event = Event { name: "sum", phase: Phase::Forward, inputs, output, start, duration, thread: 0, depth: 0 };
+        assert_eq!(event.to_string(), "forward  sum                   12.3 µs  [2, 3] -> [2]");
+    }
+}
