@@ -1,1 +1,13 @@
-//! Benchmarks.
+//! Benchmarks of the Gradus engine: what its programs share.
+//!
+//! - [`peak`]: what this machine can do at best, measured;
+//! - [`measure`]: contestants take turns, and a difference inside the noise is a tie;
+//! - [`table`], [`chart`], [`json`]: what comes out;
+//! - [`commands`]: one file for each command of the program.
+
+pub mod chart;
+pub mod commands;
+pub mod json;
+pub mod measure;
+pub mod peak;
+pub mod table;
