@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use autograd::kernels::simd::isa;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{eval, train};
+use crate::commands::{eval, graph, train};
 use crate::failure::Failure;
 
 /// Trains a small neural network to read handwritten digits, and tells how well it does.
@@ -26,6 +26,8 @@ enum Command {
     Train(train::Arguments),
     /// Print the test accuracy of saved weights
     Eval(eval::Arguments),
+    /// Draw the graph that a training step of the network records
+    Graph(graph::Arguments),
 }
 
 /// Runs the program on the process's arguments. The exit code is 0, 1 for a failure, 2 for wrong usage.
@@ -35,6 +37,7 @@ pub fn run() -> ExitCode {
         (Err(error), _) => Err(Failure::Usage(error.to_string())),
         (Ok(_), Command::Train(arguments)) => train::run(&arguments),
         (Ok(_), Command::Eval(arguments)) => eval::run(&arguments),
+        (Ok(_), Command::Graph(arguments)) => graph::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

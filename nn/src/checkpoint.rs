@@ -120,8 +120,11 @@ pub fn save<T: Float>(model: &(impl Module<T> + ?Sized), path: impl AsRef<Path>)
     write_whole(path, &bytes).map_err(|source| CheckpointError::File { path: path.to_owned(), source })
 }
 
-/// Writes a file so that there is never a part of it at `path`.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file so that there is never a part of it at `path`: beside its place, flushed to the disk, and moved there.
+///
+/// # Errors
+/// If the file cannot be written. What was at `path` is still there then.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -1,6 +1,7 @@
 //! The commands, a file for each: its arguments, and `run`. Here is what they share.
 
 pub mod eval;
+pub mod graph;
 pub mod train;
 
 use std::path::PathBuf;
@@ -33,9 +34,14 @@ impl Common {
     }
 }
 
-/// Prints the last line of a command that knows a test accuracy; that nobody reads it is no failure.
+/// Prints the last line of a command that knows a test accuracy.
 fn print_last(accuracy: f64) -> Result<(), Failure> {
-    match print_line(&accuracy_line(accuracy)) {
+    print(&accuracy_line(accuracy))
+}
+
+/// Prints the last lines of a command; that nobody reads them is no failure.
+fn print(lines: &str) -> Result<(), Failure> {
+    match print_line(lines) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }

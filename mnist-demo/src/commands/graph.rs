@@ -1,0 +1,61 @@
+//! `graph`: the recorded graph of one training step of the network, as a drawing.
+
+use std::path::{Path, PathBuf};
+
+use autograd::{Graph, Random, draw, with_threads};
+use clap::Args;
+use nn::checkpoint::write_whole;
+use nn::{CrossEntropyLoss, Mode, Module};
+
+use super::{Common, print};
+use crate::dataset::Dataset;
+use crate::failure::Failure;
+use crate::model::perceptron;
+
+/// The arguments of `graph`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Write the drawing to this file, as an SVG picture
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write the drawing to this file, in the language of Graphviz; without either option it goes to stdout
+    #[arg(long, value_name = "FILE")]
+    dot: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The images of the step that is drawn.
+const IMAGES: usize = 64;
+
+/// Draws the graph that the forward pass of a training step records, and that its backward walks.
+///
+/// # Errors
+/// If the data set cannot be read, or the drawing cannot be written.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let data = arguments.common.read()?;
+    let graph = with_threads(arguments.common.threads.into(), || drawn(&data));
+    let write = |path: &Path, drawing: String| {
+        write_whole(path, drawing.as_bytes()).map_err(|source| Failure::Target { path: path.to_owned(), source })
+    };
+    if let Some(path) = &arguments.svg {
+        write(path, graph.to_svg())?;
+    }
+    if let Some(path) = &arguments.dot {
+        write(path, graph.to_dot())?;
+    }
+    if arguments.svg.is_none() && arguments.dot.is_none() {
+        return print(graph.to_dot().trim_end());
+    }
+    Ok(())
+}
+
+fn drawn(data: &Dataset) -> Graph {
+    let model = perceptron(data, &mut Random::new(0));
+    let chosen: Vec<usize> = (0..data.train.len().min(IMAGES)).collect();
+    let (images, labels) = data.train.batch(&chosen);
+    let scores = model.forward(&images, Mode::Train);
+    let loss = CrossEntropyLoss::new().forward(&scores, &labels);
+    let graph = draw(&loss).named("images", &images).named("scores", &scores).named("loss", &loss);
+    model.named_parameters().iter().fold(graph, |graph, (name, param)| graph.named(name, &param.tensor()))
+}
