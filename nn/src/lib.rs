@@ -33,7 +33,11 @@ pub use loss::CrossEntropyLoss;
 pub use module::{Mode, Module};
 pub use sequential::Sequential;
 
-/// The README's programs, run as tests.
+/// The programs in the README and in the parts of the book that need more than the engine, run as tests: all three libraries are in reach here.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod programs {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../autograd/docs/adding.md")]
+    struct Adding;
+}
