@@ -68,6 +68,7 @@
 
 #[macro_use]
 pub mod check;
+mod elementary;
 mod error;
 mod float;
 mod graph;

@@ -7,17 +7,13 @@ use std::fmt::{Debug, Display, LowerExp};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
-}
+use crate::elementary::{self, Tables};
 
 /// A floating point number that tensors can hold: `f32` or `f64`.
 ///
 /// The trait is sealed: kernels are compiled, and tested, for exactly these two types.
 pub trait Scalar:
-    sealed::Sealed
+    Tables
     + Copy
     + Default
     + PartialEq
@@ -55,6 +51,10 @@ pub trait Scalar:
     const EPSILON: Self;
     /// The smallest positive number that is not denormal.
     const MIN_POSITIVE: Self;
+    /// log₂ e
+    const LOG2_E: Self;
+    /// √2
+    const SQRT_2: Self;
 
     /// The nearest number of this type.
     fn from_f64(value: f64) -> Self;
@@ -73,12 +73,46 @@ pub trait Scalar:
     fn recip(self) -> Self {
         Self::ONE / self
     }
-    /// eˣ.
-    fn exp(self) -> Self;
-    /// Natural logarithm.
-    fn ln(self) -> Self;
-    /// Hyperbolic tangent.
-    fn tanh(self) -> Self;
+    /// eˣ, within 2 ulp (units in the last place).
+    #[inline(always)]
+    fn exp(self) -> Self {
+        elementary::exp(self)
+    }
+    /// eˣ - 1, within 4 ulp also where x is small.
+    #[inline(always)]
+    fn exp_m1(self) -> Self {
+        elementary::exp_m1(self)
+    }
+    /// Natural logarithm, within 2 ulp.
+    #[inline(always)]
+    fn ln(self) -> Self {
+        elementary::ln(self)
+    }
+    /// ln(1 + x), within 4 ulp also where x is small.
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        elementary::ln_1p(self)
+    }
+    /// Hyperbolic tangent, within 4 ulp.
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        elementary::tanh(self)
+    }
+    /// Logistic function 1 / (1 + e⁻ˣ), within 4 ulp.
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        elementary::sigmoid(self)
+    }
+    /// Error function 2/√π ∫₀ˣ exp(-t²) dt, within 4 ulp.
+    #[inline(always)]
+    fn erf(self) -> Self {
+        elementary::erf(self)
+    }
+    /// x Φ(x), with Φ the distribution function of the standard normal, within 4 ulp.
+    #[inline(always)]
+    fn gelu(self) -> Self {
+        elementary::gelu(self)
+    }
     /// Sine, of radians.
     fn sin(self) -> Self;
     /// Cosine, of radians.
@@ -123,6 +157,8 @@ macro_rules! scalar {
             const NEG_INFINITY: Self = $float::NEG_INFINITY;
             const EPSILON: Self = $float::EPSILON;
             const MIN_POSITIVE: Self = $float::MIN_POSITIVE;
+            const LOG2_E: Self = std::$float::consts::LOG2_E;
+            const SQRT_2: Self = std::$float::consts::SQRT_2;
 
             #[inline(always)]
             fn from_f64(value: f64) -> Self {
@@ -147,18 +183,6 @@ macro_rules! scalar {
             #[inline(always)]
             fn sqrt(self) -> Self {
                 $float::sqrt(self)
-            }
-            #[inline(always)]
-            fn exp(self) -> Self {
-                $float::exp(self)
-            }
-            #[inline(always)]
-            fn ln(self) -> Self {
-                $float::ln(self)
-            }
-            #[inline(always)]
-            fn tanh(self) -> Self {
-                $float::tanh(self)
             }
             #[inline(always)]
             fn sin(self) -> Self {

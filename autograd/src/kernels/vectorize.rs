@@ -46,3 +46,59 @@ fn avx512<K: Kernel>(kernel: K) -> K::Output {
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scalar::Scalar;
+
+    struct Each<'a, T, F> {
+        numbers: &'a [T],
+        out: &'a mut [T],
+        f: F,
+    }
+
+    impl<T: Scalar, F: Fn(T) -> T> Kernel for Each<'_, T, F> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run(self) {
+            for (out, &number) in self.out.iter_mut().zip(self.numbers) {
+                *out = (self.f)(number);
+            }
+        }
+    }
+
+    fn same_on_every_row<T: Scalar>(name: &str, numbers: &[T], f: impl Fn(T) -> T + Copy) {
+        for &isa in Isa::available() {
+            let mut out = vec![T::ZERO; numbers.len()];
+            vectorized_for(isa, Each { numbers, out: &mut out, f });
+            for (&number, &got) in numbers.iter().zip(&out) {
+                let wanted = f(number);
+                assert!(
+                    got == wanted || (got.is_nan() && wanted.is_nan()),
+                    "{name}({number:e}) is {got:e} on {}, {wanted:e} as plain code",
+                    isa.name()
+                );
+            }
+        }
+    }
+
+    /// The bounds that the functions are tested for as plain code thus hold on every row.
+    #[test]
+    fn elementary_functions_have_the_same_bits_on_every_row() {
+        let singles: Vec<f32> = (0..u32::MAX).step_by(100_003).map(f32::from_bits).collect();
+        let doubles: Vec<f64> = (0..40_000_u64).map(|n| f64::from_bits(n * (u64::MAX / 40_000))).collect();
+        let near: Vec<f64> = (-20_000..20_000).map(|n| f64::from(n) / 500.0).collect();
+        macro_rules! same {
+            ($($function:ident)+) => {
+                $(
+                    same_on_every_row(stringify!($function), &singles, Scalar::$function);
+                    same_on_every_row(stringify!($function), &doubles, Scalar::$function);
+                    same_on_every_row(stringify!($function), &near, Scalar::$function);
+                )+
+            };
+        }
+        same!(exp exp_m1 ln ln_1p tanh sigmoid erf gelu);
+    }
+}

@@ -2,6 +2,7 @@
 
 #[macro_use]
 pub(crate) mod pointwise;
+pub(crate) mod activation;
 pub(crate) mod arithmetic;
 pub(crate) mod cross_entropy;
 pub(crate) mod gather;

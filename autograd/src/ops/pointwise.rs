@@ -22,7 +22,10 @@ pub(crate) enum Keep {
 /// Turns `|g, x| expression` into the pair of closures that [`Tensor::pointwise`] takes: the same expression over numbers and over tensors.
 macro_rules! derivative {
     (|$grad:ident, $kept:ident| $expression:expr) => {
-        (|$grad: T, $kept: T| -> T { $expression }, |$grad: &Tensor<T>, $kept: &Tensor<T>| -> Tensor<T> { $expression })
+        (
+            move |$grad: T, $kept: T| -> T { $expression },
+            move |$grad: &Tensor<T>, $kept: &Tensor<T>| -> Tensor<T> { $expression },
+        )
     };
 }
 
@@ -90,9 +93,33 @@ impl<T: Float> Tensor<T> {
         self.pointwise("exp", |x| x.exp(), Keep::Output, derivative!(|g, y| g * y))
     }
 
+    /// Exponential less 1, with all digits also where x is small.    y = eˣ - 1        dy/dx = y + 1
+    ///
+    /// As [`torch.expm1`](https://docs.pytorch.org/docs/stable/generated/torch.expm1.html).
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![1e-20, 100.0], [2]).exp_m1().to_vec(), [1e-20, f32::INFINITY]);
+    /// ```
+    pub fn exp_m1(&self) -> Tensor<T> {
+        self.pointwise("exp_m1", |x| x.exp_m1(), Keep::Output, derivative!(|g, y| g * (y + T::ONE)))
+    }
+
     /// Natural logarithm.    y = ln x        dy/dx = 1 / x
     pub fn ln(&self) -> Tensor<T> {
         self.pointwise("ln", |x| x.ln(), Keep::Input, derivative!(|g, x| g / x))
+    }
+
+    /// Natural logarithm of 1 + x, with all digits also where x is small.    y = ln(1 + x)        dy/dx = 1 / (1 + x)
+    ///
+    /// As [`torch.log1p`](https://docs.pytorch.org/docs/stable/generated/torch.log1p.html).
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![1e-20, -1.0], [2]).ln_1p().to_vec(), [1e-20, f32::NEG_INFINITY]);
+    /// ```
+    pub fn ln_1p(&self) -> Tensor<T> {
+        self.pointwise("ln_1p", |x| x.ln_1p(), Keep::Input, derivative!(|g, x| g / (x + T::ONE)))
     }
 
     /// Square root.    y = √x        dy/dx = 1 / (2 y)
@@ -125,31 +152,17 @@ impl<T: Float> Tensor<T> {
         self.pointwise("tanh", |x| x.tanh(), Keep::Output, derivative!(|g, y| g * (-(y * y) + T::ONE)))
     }
 
-    /// Logistic function.    y = 1 / (1 + e⁻ˣ)        dy/dx = y (1 - y)
-    pub fn sigmoid(&self) -> Tensor<T> {
-        self.pointwise(
-            "sigmoid",
-            |x| (T::ONE + (-x).exp()).recip(),
-            Keep::Output,
-            derivative!(|g, y| g * ((-y + T::ONE) * y)),
-        )
-    }
-
-    /// Rectifier.    y = max(x, 0), and NaN for NaN        dy/dx = 0 where y ≤ 0, else 1
+    /// Error function.    y = 2/√π ∫₀ˣ exp(-t²) dt        dy/dx = 2/√π exp(-x²)
     ///
     /// ```
     /// use autograd::Tensor;
-    /// assert_eq!(Tensor::from_vec(vec![-1.0, 0.0, 2.0], [3]).relu().to_vec(), [0.0, 0.0, 2.0]);
+    /// let y = Tensor::from_vec(vec![0.0, 0.5, f32::INFINITY], [3]).erf();
+    /// assert_eq!(y.to_vec(), [0.0, 0.5204999, 1.0]);
     /// ```
-    pub fn relu(&self) -> Tensor<T> {
-        self.pointwise("relu", |x| x.maximum(T::ZERO), Keep::Output, derivative!(|g, y| g.gate(y)))
-    }
-
-    /// 0 where `y` is 0 or less, x elsewhere: the gradient of [`relu`](Tensor::relu) and of whatever ends with it.
-    pub(crate) fn gate(&self, y: &Tensor<T>) -> Tensor<T> {
-        let shape = self.shape();
-        Tensor::build(shape.clone(), |out| map([self.view(), y.view()], shape, out, |[x, y]| x.gate(y)))
-            .record(&[self], |_| Gate { y: Saved::aside(y) })
+    pub fn erf(&self) -> Tensor<T> {
+        let slope_at_0 = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI);
+        let derivative = derivative!(|g, x| g * ((-(x * x)).exp() * slope_at_0));
+        self.pointwise("erf", |x| x.erf(), Keep::Input, derivative)
     }
 
     /// x to the power of a number.    y = xᵖ        dy/dx = p xᵖ⁻¹ (0 everywhere for p = 0)
@@ -162,16 +175,11 @@ impl<T: Float> Tensor<T> {
         if exponent == T::ZERO {
             return self.pointwise("powf", |_| T::ONE, Keep::Output, flat());
         }
-        let power = move |x: T| x.power(exponent);
-        self.pointwise(
-            "powf",
-            power,
-            Keep::Input,
-            (
-                move |g: T, x: T| g * (x.power(exponent - T::ONE) * exponent),
-                move |g: &Tensor<T>, x: &Tensor<T>| g * (x.powf(exponent - T::ONE) * exponent),
-            ),
-        )
+        let derivative = (
+            move |g: T, x: T| g * (x.power(exponent - T::ONE) * exponent),
+            move |g: &Tensor<T>, x: &Tensor<T>| g * (x.powf(exponent - T::ONE) * exponent),
+        );
+        self.pointwise("powf", move |x| x.power(exponent), Keep::Input, derivative)
     }
 }
 
@@ -181,14 +189,8 @@ fn flat<T: Float>() -> (fn(T, T) -> T, fn(&Tensor<T>, &Tensor<T>) -> Tensor<T>) 
     (|_, _| T::ZERO, |grad, _| Tensor::zeros(grad.shape()))
 }
 
-/// Scalar counterparts of tensor operations that a derivative uses.
-trait Pointed: Scalar {
-    #[inline(always)]
-    fn gate(self, y: Self) -> Self {
-        // Asked this way round, a NaN lets the gradient pass, as in PyTorch.
-        if y <= Self::ZERO { Self::ZERO } else { self }
-    }
-
+/// The scalar counterpart of [`Tensor::powf`].
+trait Power: Scalar {
     /// `powf` with the common exponents as what they are: cheaper, and exact.
     #[inline(always)]
     fn power(self, exponent: Self) -> Self {
@@ -210,29 +212,10 @@ trait Pointed: Scalar {
     }
 }
 
-impl<S: Scalar> Pointed for S {}
-
-/// y = 0 where the gate is shut, x elsewhere        dy/dx likewise
-#[derive(Debug)]
-struct Gate<T: Float> {
-    y: Saved<T>,
-}
-
-impl<T: Float> Op<T> for Gate<T> {
-    fn name(&self) -> &'static str {
-        "gate"
-    }
-
-    fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let (grad, y) = (ctx.grad(), ctx.get(&self.y));
-        ctx.propagate(0, || grad.gate(&y));
-    }
-}
+impl<S: Scalar> Power for S {}
 
 #[cfg(test)]
 mod tests {
-    use crate::Tensor;
-
     gradients!(exp: |x| x.exp(), [3, 4]);
     gradients!(ln: |x| (x * x + 0.5).ln(), [3, 4]);
     gradients!(sqrt: |x| (x * x + 0.5).sqrt(), [3, 4]);
@@ -240,22 +223,12 @@ mod tests {
     gradients!(sign: |x| x.sign() * x, [3, 4]);
     gradients!(sin: |x| x.sin(), [3, 4]);
     gradients!(cos: |x| x.cos(), [3, 4]);
+    gradients!(exp_m1: |x| x.exp_m1(), [3, 4]);
+    gradients!(ln_1p: |x| (x * x).ln_1p(), [3, 4]);
+    gradients!(erf: |x| x.erf(), [3, 4]);
     gradients!(tanh: |x| x.tanh(), [3, 4]);
-    gradients!(sigmoid: |x| x.sigmoid(), [3, 4]);
-    gradients!(relu: |x| x.relu(), [3, 4]);
-    gradients!(relu_of_a_curve: |x| (x * x * x).relu(), [3, 4]);
     gradients!(square: |x| x.powf(2.0), [3, 4]);
     gradients!(cube: |x| x.powf(3.0), [3, 4]);
     gradients!(power: |x| (x * x + 0.5).powf(-1.7), [3, 4]);
     gradients!(power_of_zero: |x| x.powf(0.0) * x, [3, 4]);
-
-    #[test]
-    fn nan_goes_through_relu_and_so_does_its_gradient() {
-        let x = Tensor::from_vec(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0], [4]).requires_grad();
-        let y = x.relu();
-        assert!(y.to_vec()[0].is_nan());
-        assert_eq!(y.to_vec()[1..], [f32::INFINITY, 0.0, 0.0]);
-        let gradients = y.backward_with(&Tensor::ones([4]));
-        assert_eq!(gradients.get(&x).unwrap().to_vec(), [1.0, 1.0, 0.0, 0.0]);
-    }
 }

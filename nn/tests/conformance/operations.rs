@@ -78,6 +78,16 @@ fn pointwise<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         "tanh" | "second_tanh" => c.a().tanh(),
         "sigmoid" | "second_sigmoid" => c.a().sigmoid(),
         "relu" => c.a().relu(),
+        "expm1" => c.a().exp_m1(),
+        "log1p" => c.a().ln_1p(),
+        "erf" => c.a().erf(),
+        "silu" | "second_silu" => c.a().silu(),
+        "gelu_none" | "second_gelu" => c.a().gelu(),
+        "gelu_tanh" => c.a().gelu_tanh(),
+        "softplus" | "second_softplus" => {
+            let or = |name: &str, default: f64| T::from_f64(c.number(name).unwrap_or(default));
+            c.a().softplus(or("beta", 1.0), or("threshold", 20.0))
+        }
         "square" => c.a().powf(T::from_f64(2.0)),
         "reciprocal" => c.a().powf(-T::ONE),
         "rsqrt" => c.a().powf(T::from_f64(-0.5)),

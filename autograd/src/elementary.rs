@@ -1,0 +1,168 @@
+//! Exponential, logarithm and their relatives as branch-free polynomials, written once for `f32` and `f64`.
+//!
+//! The standard library's functions are calls into the C library, which no loop around them can be vectorised across. These are plain arithmetic and
+//! selections, so that the compiler turns a loop over them into vector code of whatever instruction set it compiles for. They use no
+//! fused multiply-add (without hardware for it that is a slow call), so they give the same bits on every machine.
+//!
+//! Errors are in units in the last place (ulp) of the exact result, the largest that the tests find: the bounds are 2 for [`exp`] and [`ln`],
+//! 4 for the others. Zeros keep their sign, NaN stays NaN, results are denormal or infinite where they should be.
+
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use tables::Tables;
+
+use crate::scalar::Scalar;
+
+/// c₀ + c₁ x + c₂ x² + ... by Horner's rule.
+#[inline(always)]
+fn polynomial<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
+    let mut sum = coefficients[coefficients.len() - 1];
+    for &coefficient in coefficients[..coefficients.len() - 1].iter().rev() {
+        sum = sum * x + coefficient;
+    }
+    sum
+}
+
+/// x, but at most `highest`; NaN stays.
+#[inline(always)]
+fn at_most<T: Scalar>(x: T, highest: T) -> T {
+    if x > highest { highest } else { x }
+}
+
+/// x, but at least `lowest`; NaN stays.
+#[inline(always)]
+fn at_least<T: Scalar>(x: T, lowest: T) -> T {
+    if x < lowest { lowest } else { x }
+}
+
+/// x = n ln 2 + r with |r| ≤ ½ ln 2, for x = `high` - `low`: n plus [`Tables::SHIFT`], as the functions that make 2ⁿ want it, and eʳ - 1.
+///
+/// n ln 2 is subtracted in two parts, the first of which leaves no error (Cody and Waite, "Software Manual for the Elementary Functions", 1980).
+#[inline(always)]
+fn reduced_exp_m1<T: Scalar>(high: T, low: T) -> (T, T) {
+    let shifted = (high - low) * T::LOG2_E + T::SHIFT;
+    let n = shifted - T::SHIFT;
+    let r = ((high - n * T::LN_2_HIGH) - low) - n * T::LN_2_LOW;
+    (shifted, r + r * r * polynomial(r, T::EXP))
+}
+
+/// eˣ = 2ⁿ eʳ
+#[inline(always)]
+pub(crate) fn exp<T: Scalar>(x: T) -> T {
+    let x = at_least(at_most(x, T::EXP_HIGHEST), T::EXP_LOWEST);
+    let (n, small) = reduced_exp_m1(x, T::ZERO);
+    (T::ONE + small).scale(n)
+}
+
+/// eˣ - 1 = 2ⁿ ((eʳ - 1) + (1 - 2⁻ⁿ))
+#[inline(always)]
+pub(crate) fn exp_m1<T: Scalar>(x: T) -> T {
+    let bounded = at_least(at_most(x, T::EXP_HIGHEST), -T::EXP_SATURATED);
+    let (n, small) = reduced_exp_m1(bounded, T::ZERO);
+    let minus_n = T::SHIFT - (n - T::SHIFT);
+    let result = (small + (T::ONE - T::ONE.scale(minus_n))).scale(n);
+    if x == T::ZERO { x } else { result }
+}
+
+/// ln(1 + f) + k ln 2 + `low`, for √½ ≤ 1 + f < √2.
+///
+/// With s = f / (2 + f), ln(1 + f) = ln((1 + s) / (1 - s)) = 2s + ⅔s³ + ... = f - (½f² - s (½f² + s² P(s²))): the leading term f is exact, and what is
+/// subtracted from it small (this arrangement is that of Sun's fdlibm, 1993).
+#[inline(always)]
+fn ln_of_parts<T: Scalar>(f: T, k: T, low: T) -> T {
+    let two = T::ONE + T::ONE;
+    let s = f / (two + f);
+    let z = s * s;
+    let half_square = f * f / two;
+    let rest = s * (half_square + z * polynomial(z, T::LN)) + (k * T::LN_2_LOW + low);
+    k * T::LN_2_HIGH - ((half_square - rest) - f)
+}
+
+/// ln x = ln m + k ln 2 with x = m 2ᵏ
+#[inline(always)]
+pub(crate) fn ln<T: Scalar>(x: T) -> T {
+    let (mantissa, exponent) = x.mantissa_and_exponent();
+    at_the_ends_of_ln(x, ln_of_parts(mantissa - T::ONE, exponent, T::ZERO))
+}
+
+/// ln(1 + x) = ln u + c / u with u = 1 + x rounded and c what rounding lost (found as by Knuth's exact addition)
+#[inline(always)]
+pub(crate) fn ln_1p<T: Scalar>(x: T) -> T {
+    let u = T::ONE + x;
+    let grown = u - T::ONE;
+    let lost = (T::ONE - (u - grown)) + (x - grown);
+    let (mantissa, exponent) = u.mantissa_and_exponent();
+    let result = at_the_ends_of_ln(u, ln_of_parts(mantissa - T::ONE, exponent, lost / u));
+    if x == T::ZERO { x } else { result }
+}
+
+#[inline(always)]
+fn at_the_ends_of_ln<T: Scalar>(x: T, inside: T) -> T {
+    let bounded = if x < T::INFINITY { inside } else { x };
+    if x > T::ZERO {
+        bounded
+    } else if x == T::ZERO {
+        T::NEG_INFINITY
+    } else {
+        T::NAN
+    }
+}
+
+/// tanh x = (e²ˣ - 1) / (e²ˣ + 1) for x ≥ 0, and odd
+#[inline(always)]
+pub(crate) fn tanh<T: Scalar>(x: T) -> T {
+    let magnitude = at_most(x.abs(), T::EXP_SATURATED);
+    let (n, small) = reduced_exp_m1(magnitude + magnitude, T::ZERO);
+    let power = T::power_of_two(n);
+    let exp_m1 = power * small + (power - T::ONE);
+    (exp_m1 / (exp_m1 + (T::ONE + T::ONE))).with_sign_of(x)
+}
+
+/// 1 / (1 + e⁻ˣ) for x ≥ 0 and eˣ / (1 + eˣ) for x < 0: nothing overflows, and small results keep their digits.
+#[inline(always)]
+pub(crate) fn sigmoid<T: Scalar>(x: T) -> T {
+    let exp = exp(-x.abs());
+    let numerator = if x < T::ZERO { exp } else { T::ONE };
+    numerator / (T::ONE + exp)
+}
+
+/// Φ(-x) for x ≥ 0, with Φ the distribution function of the standard normal, but for two factors: (x + c) exp(½x²) Φ(-x), which lies between
+/// ⅖ and ½c, and x / (x + c). Here c is [`Tables::NORMAL_CENTRE`].
+#[inline(always)]
+fn normal_tail<T: Scalar>(x: T) -> (T, T) {
+    let part = x / (x + T::NORMAL_CENTRE);
+    (polynomial(part + part - T::ONE, T::NORMAL_TAIL), part)
+}
+
+/// erf x = x P(x²) up to 0.9, and 1 - 2Φ(-√2x) from there on, and odd
+#[inline(always)]
+pub(crate) fn erf<T: Scalar>(x: T) -> T {
+    let magnitude = at_most(x.abs(), T::ERF_SATURATED);
+    let square = magnitude * magnitude;
+    let (n, small) = reduced_exp_m1(-square, T::ZERO);
+    let exp = T::power_of_two(n) * (T::ONE + small);
+    let (tail, part) = normal_tail(magnitude * T::SQRT_2);
+    let large = T::ONE - exp * tail * ((T::ONE - part) * (T::from_f64(2.0) / T::NORMAL_CENTRE));
+    let result = if magnitude < T::from_f64(0.9) { magnitude * polynomial(square, T::ERF) } else { large };
+    result.with_sign_of(x)
+}
+
+/// x Φ(x) = max(x, 0) - |x| Φ(-|x|)
+///
+/// In the tail an error of x² would grow by x²; so its square is taken in two parts, the first of them exact.
+#[inline(always)]
+pub(crate) fn gelu<T: Scalar>(x: T) -> T {
+    let magnitude = at_most(x.abs(), T::NORMAL_SATURATED);
+    let half = (T::ONE + T::ONE).recip();
+    let leading = magnitude.leading_half();
+    let high = leading * leading * half;
+    let low = (magnitude - leading) * (magnitude + leading) * half;
+    let (n, small) = reduced_exp_m1(-high, low);
+    // 2ⁿ comes last, so that nothing before it is denormal.
+    let (tail, part) = normal_tail(magnitude);
+    let lost = ((tail + tail * small) * part).scale(n);
+    // x · 0 is -0, and NaN for -∞ as in PyTorch.
+    (if x < T::ZERO { x * T::ZERO } else { x }) - lost
+}

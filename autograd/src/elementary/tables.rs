@@ -1,0 +1,218 @@
+//! What the elementary functions know about each number type: its bits, and the coefficients of its polynomials.
+//!
+//! A polynomial is the one with the smallest largest relative error of the function's value (minimax), found by Remez' exchange algorithm in 60 digits
+//! and then rounded; its error is written beside it. The argument reductions keep the first few terms of a series apart, where they are exact.
+
+/// The bits of a number type and the polynomials that suffice for it.
+pub trait Tables: Sized + Copy + 'static {
+    /// 1.5 · 2ᵖ with p the bits of the fraction: adding it to a smaller number rounds that to an integer, which then lies in the lowest bits.
+    const SHIFT: Self;
+    /// ln 2 to so few bits that its product with any exponent is exact...
+    const LN_2_HIGH: Self;
+    /// ...and the rest of it.
+    const LN_2_LOW: Self;
+    /// Below it eˣ is 0.
+    const EXP_LOWEST: Self;
+    /// Above it eˣ is infinite.
+    const EXP_HIGHEST: Self;
+    /// From here on eˣ is so far from 1, either way, that e²ˣ ± 1 and 1 ± e⁻²ˣ round to one of their terms.
+    const EXP_SATURATED: Self;
+    /// From here on erf is 1.
+    const ERF_SATURATED: Self;
+    /// From here on Φ(-x) is 0.
+    const NORMAL_SATURATED: Self;
+    /// (eʳ - 1 - r) / r² for |r| ≤ ½ ln 2.
+    const EXP: &'static [Self];
+    /// (ln((1 + s) / (1 - s)) / s - 2) / s² by s², for |s| ≤ (√2 - 1) / (√2 + 1).
+    const LN: &'static [Self];
+    /// erf(x) / x by x², for |x| ≤ 0.9.
+    const ERF: &'static [Self];
+    /// Where [`Self::NORMAL_TAIL`] has its middle.
+    const NORMAL_CENTRE: Self;
+    /// (x + c) · exp(½x²) · Φ(-x) by (x - c) / (x + c) with c the centre above, for x from 0 to the end of Φ(-x). (The substitution maps the half
+    /// line to an interval: Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x²) erfc x", 1981.)
+    const NORMAL_TAIL: &'static [Self];
+
+    /// self · 2ⁿ with n = `shifted` - SHIFT, rounded once, also where the result is denormal.
+    fn scale(self, shifted: Self) -> Self;
+    /// 2ⁿ with n = `shifted` - SHIFT, an exponent of normal numbers.
+    fn power_of_two(shifted: Self) -> Self;
+    /// m and k with self = m · 2ᵏ and √½ ≤ m < √2, for positive finite numbers.
+    fn mantissa_and_exponent(self) -> (Self, Self);
+    /// The number cut to half of its bits, so that its square is exact.
+    fn leading_half(self) -> Self;
+    /// The magnitude of self with the sign of `other`.
+    fn with_sign_of(self, other: Self) -> Self;
+}
+
+macro_rules! bits {
+    ($float:ident, $bits:ident) => {
+        #[inline(always)]
+        fn scale(self, shifted: Self) -> Self {
+            // In two steps, since 2ⁿ alone may overflow or be denormal. Both exponents are biased, and positive.
+            let twice_biased = shifted.to_bits().wrapping_sub(Self::SHIFT.to_bits()).wrapping_add(2 * BIAS);
+            let first = twice_biased >> 1;
+            let second = twice_biased.wrapping_sub(first);
+            self * $float::from_bits(first << FRACTION) * $float::from_bits(second << FRACTION)
+        }
+        #[inline(always)]
+        fn power_of_two(shifted: Self) -> Self {
+            $float::from_bits((shifted.to_bits() << FRACTION).wrapping_add(BIAS << FRACTION))
+        }
+        #[inline(always)]
+        fn mantissa_and_exponent(self) -> (Self, Self) {
+            let raise = $float::from_bits((BIAS + FRACTION + 1) << FRACTION);
+            let is_denormal = self < $float::MIN_POSITIVE;
+            let bits = if is_denormal { self * raise } else { self }.to_bits();
+            // The exponent steps at √½ · 2ᵏ instead of 2ᵏ.
+            let biased = bits.wrapping_sub(std::$float::consts::FRAC_1_SQRT_2.to_bits()).wrapping_add(BIAS << FRACTION)
+                >> FRACTION;
+            let mantissa = $float::from_bits(bits.wrapping_sub(biased.wrapping_sub(BIAS) << FRACTION));
+            // 2ᵖ + n for a small integer n has n in its lowest bits: a conversion that every instruction set can do.
+            let two_to_fraction = $float::from_bits((BIAS + FRACTION) << FRACTION);
+            let exponent = $float::from_bits(two_to_fraction.to_bits() | biased) - two_to_fraction;
+            let bias = if is_denormal { BIAS + FRACTION + 1 } else { BIAS } as $float;
+            (mantissa, exponent - bias)
+        }
+        #[inline(always)]
+        fn leading_half(self) -> Self {
+            $float::from_bits(self.to_bits() & ($bits::MAX << (FRACTION / 2 + 1)))
+        }
+        #[inline(always)]
+        fn with_sign_of(self, other: Self) -> Self {
+            self.copysign(other)
+        }
+    };
+}
+
+mod single {
+    use super::Tables;
+
+    const BIAS: u32 = 127;
+    const FRACTION: u32 = 23;
+
+    impl Tables for f32 {
+        const SHIFT: f32 = 12_582_912.0;
+        const LN_2_HIGH: f32 = f32::from_bits(0x3f31_7200);
+        const LN_2_LOW: f32 = 1.428_606_8e-6;
+        const EXP_LOWEST: f32 = -104.0;
+        const EXP_HIGHEST: f32 = 89.0;
+        const EXP_SATURATED: f32 = 18.0;
+        const ERF_SATURATED: f32 = 4.0;
+        const NORMAL_SATURATED: f32 = 14.5;
+        /// 2⁻²⁸
+        const EXP: &'static [f32] = &[0.499_999_94, 0.166_665_15, 0.041_668_456, 0.008_369_419, 0.001_381_314];
+        /// 2⁻³⁰
+        const LN: &'static [f32] = &[0.666_667_8, 0.399_770_8, 0.298_852_38];
+        /// 2⁻²⁶
+        const ERF: &'static [f32] = &[
+            std::f32::consts::FRAC_2_SQRT_PI,
+            -0.376_125_25,
+            0.112_821_415,
+            -0.026_778_916,
+            0.005_011_966_5,
+            -0.000_609_035_6,
+        ];
+        const NORMAL_CENTRE: f32 = 4.0;
+        /// 2⁻²⁷
+        const NORMAL_TAIL: &'static [f32] = &[
+            0.755_285_14,
+            -0.607_896_57,
+            0.387_136_9,
+            -0.186_523_44,
+            0.060_403_83,
+            -0.007_525_272,
+            -0.003_512_555_5,
+            0.001_569_924,
+            0.000_179_354_65,
+            -0.000_131_972_03,
+        ];
+
+        bits!(f32, u32);
+    }
+}
+
+mod double {
+    use super::Tables;
+
+    const BIAS: u64 = 1023;
+    const FRACTION: u64 = 52;
+
+    impl Tables for f64 {
+        const SHIFT: f64 = 6_755_399_441_055_744.0;
+        const LN_2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
+        const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+        const EXP_LOWEST: f64 = -746.0;
+        const EXP_HIGHEST: f64 = 710.0;
+        const EXP_SATURATED: f64 = 40.0;
+        const ERF_SATURATED: f64 = 6.0;
+        const NORMAL_SATURATED: f64 = 39.0;
+        /// 2⁻⁵⁷
+        const EXP: &'static [f64] = &[
+            0.500_000_000_000_001_2,
+            0.166_666_666_666_663_85,
+            0.041_666_666_666_519_137,
+            0.008_333_333_333_507_614,
+            0.001_388_888_894_692_334_6,
+            0.000_198_412_694_862_599_42,
+            2.480_148_934_900_406_2e-5,
+            2.755_759_710_095_039e-6,
+            2.763_168_844_013_721e-7,
+            2.499_901_935_758_060_7e-8,
+        ];
+        /// 2⁻⁵⁹
+        const LN: &'static [f64] = &[
+            0.666_666_666_666_674,
+            0.399_999_999_993_778_7,
+            0.285_714_287_513_274_7,
+            0.222_221_975_847_081_6,
+            0.181_836_191_314_738_02,
+            0.153_125_660_568_724_93,
+            0.148_115_799_828_714_1,
+        ];
+        /// 2⁻⁶⁰
+        const ERF: &'static [f64] = &[
+            std::f64::consts::FRAC_2_SQRT_PI,
+            -0.376_126_389_031_837_26,
+            0.112_837_916_709_537_05,
+            -0.026_866_170_644_806_852,
+            0.005_223_977_621_604_924,
+            -0.000_854_832_675_499_701,
+            0.000_120_553_210_443_321_59,
+            -1.492_529_977_596_917e-5,
+            1.645_521_430_604_184e-6,
+            -1.627_547_820_895_108_8e-7,
+            1.404_605_198_706_764_2e-8,
+            -8.481_848_081_532_989e-10,
+        ];
+        const NORMAL_CENTRE: f64 = 5.0;
+        /// 2⁻⁵⁷
+        const NORMAL_TAIL: &'static [f64] = &[
+            0.769_193_049_750_063,
+            -0.665_382_502_890_056_7,
+            0.495_305_615_969_977_3,
+            -0.313_533_156_671_296_2,
+            0.165_020_366_170_337_4,
+            -0.069_118_638_706_569_97,
+            0.020_795_066_800_837_77,
+            -0.002_993_376_766_706_175,
+            -0.000_797_869_408_010_897_2,
+            0.000_544_899_033_393_723_8,
+            -5.937_567_478_394_418e-5,
+            -4.976_265_491_916_586e-5,
+            1.668_104_118_637_268e-5,
+            3.980_384_707_439_554e-6,
+            -2.768_952_387_608_527e-6,
+            -3.355_371_582_912_56e-7,
+            4.328_839_696_454_198_3e-7,
+            4.088_039_086_615_946e-8,
+            -6.601_143_014_413_704e-8,
+            -8.294_707_732_415_17e-9,
+            7.942_160_742_043_667e-9,
+            1.431_935_841_109_022e-9,
+            -3.029_060_481_367_126e-10,
+        ];
+
+        bits!(f64, u64);
+    }
+}

@@ -1,0 +1,203 @@
+//! The functions that networks bend their signals with: pointwise operations too.
+
+use crate::float::Float;
+use crate::graph::Backward;
+use crate::kernels::map::map;
+use crate::op::{Op, Saved};
+use crate::ops::pointwise::Keep;
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+
+impl<T: Float> Tensor<T> {
+    /// Rectifier.    y = max(x, 0), and NaN for NaN        dy/dx = 0 where y ≤ 0, else 1
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![-1.0, 0.0, 2.0], [3]).relu().to_vec(), [0.0, 0.0, 2.0]);
+    /// ```
+    pub fn relu(&self) -> Tensor<T> {
+        self.pointwise("relu", |x| x.maximum(T::ZERO), Keep::Output, derivative!(|g, y| g.gate(y)))
+    }
+
+    /// 0 where `y` is 0 or less, x elsewhere: the gradient of [`relu`](Tensor::relu) and of whatever ends with it.
+    pub(crate) fn gate(&self, y: &Tensor<T>) -> Tensor<T> {
+        let shape = self.shape();
+        Tensor::build(shape.clone(), |out| map([self.view(), y.view()], shape, out, |[x, y]| x.gate(y)))
+            .record(&[self], |_| Gate { y: Saved::aside(y) })
+    }
+
+    /// Logistic function.    y = 1 / (1 + e⁻ˣ)        dy/dx = y (1 - y)
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![-1000.0, 0.0, 1000.0], [3]).sigmoid().to_vec(), [0.0, 0.5, 1.0]);
+    /// ```
+    pub fn sigmoid(&self) -> Tensor<T> {
+        self.pointwise("sigmoid", |x| x.sigmoid(), Keep::Output, derivative!(|g, y| g * ((-y + T::ONE) * y)))
+    }
+
+    /// Sigmoid linear unit, or swish.    y = x σ(x)        dy/dx = σ(x) (1 + x - y), where σ is the [`sigmoid`](Tensor::sigmoid)
+    ///
+    /// As [`torch.nn.functional.silu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html) (Elfwing et al.,
+    /// [arXiv:1702.03118](https://arxiv.org/abs/1702.03118)).
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![-1000.0, 0.0, 1000.0], [3]).silu().to_vec(), [0.0, 0.0, 1000.0]);
+    /// ```
+    pub fn silu(&self) -> Tensor<T> {
+        let derivative = derivative!(|g, x| g * ((x - x.silu() + T::ONE) * x.sigmoid()));
+        self.pointwise("silu", |x| x.silu(), Keep::Input, derivative)
+    }
+
+    /// Gaussian error linear unit.    y = x Φ(x)        dy/dx = Φ(x) + x φ(x), where Φ and φ are the standard normal's distribution and density
+    ///
+    /// As [`torch.nn.functional.gelu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html) (Hendrycks and Gimpel,
+    /// [arXiv:1606.08415](https://arxiv.org/abs/1606.08415)); the formula with tanh is [`gelu_tanh`](Tensor::gelu_tanh).
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let y = Tensor::from_vec(vec![-1000.0, 1.0, 1000.0], [3]).gelu().to_vec();
+    /// assert_eq!((y[0], y[2]), (0.0, 1000.0));
+    /// assert!((y[1] - 0.841344746_f64).abs() < 1e-8);
+    /// ```
+    pub fn gelu(&self) -> Tensor<T> {
+        let half = T::from_f64(0.5);
+        let root_half = T::SQRT_2 * half;
+        let density_at_0 = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI / 8_f64.sqrt());
+        let derivative = derivative!(|g, x| {
+            g * ((x * root_half).erf() * half + half + (x * x * -half).exp() * density_at_0 * x)
+        });
+        self.pointwise("gelu", |x| x.gelu(), Keep::Input, derivative)
+    }
+
+    /// [`gelu`](Tensor::gelu) with tanh in place of the normal distribution, as GPT-2 has it.    y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))
+    ///
+    /// The same is y = x σ(u) with u = a x + b x³, a = √(8/π) and b = 0.044715 a.        dy/dx = σ(u) + (x - y) σ(u) (a + 3b x²)
+    ///
+    /// As [`torch.nn.functional.gelu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html) with `approximate="tanh"`.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![-1000.0, 0.0, 1000.0], [3]).gelu_tanh().to_vec(), [0.0, 0.0, 1000.0]);
+    /// ```
+    pub fn gelu_tanh(&self) -> Tensor<T> {
+        let [a, b] = gelu_tanh_coefficients();
+        let derivative = derivative!(|g, x| {
+            let gate = (x * x * b + a) * x;
+            let slope = x * x * (b * T::from_f64(3.0)) + a;
+            g * ((x - x.gelu_tanh()) * gate.sigmoid() * slope + gate.sigmoid())
+        });
+        self.pointwise("gelu_tanh", |x| x.gelu_tanh(), Keep::Input, derivative)
+    }
+
+    /// A smooth [`relu`](Tensor::relu).    y = ln(1 + exp(βx)) / β, and x where βx > `threshold`        dy/dx = σ(βx), and 1 there
+    ///
+    /// As [`torch.nn.functional.softplus`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html), whose defaults are 1 and 20.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let y = Tensor::from_vec(vec![-1000.0_f32, 0.0, 1000.0], [3]).softplus(1.0, 20.0);
+    /// assert_eq!(y.to_vec(), [0.0, 2_f32.ln(), 1000.0]);
+    /// ```
+    pub fn softplus(&self, beta: T, threshold: T) -> Tensor<T> {
+        let is_linear = move |x: T| x * beta > threshold;
+        let formula = move |x: T| if is_linear(x) { x } else { (x * beta).softplus() / beta };
+        // The derivative is pointwise itself, with a derivative that is 0 where it is 1.
+        let slope = move |x: T| if is_linear(x) { T::ONE } else { (x * beta).sigmoid() };
+        let derivative = (
+            move |g: T, x: T| g * slope(x),
+            move |g: &Tensor<T>, x: &Tensor<T>| {
+                let of_slope = derivative!(|g, y| g * ((-y + T::ONE) * y * beta));
+                g * x.pointwise("softplus_slope", slope, Keep::Output, of_slope)
+            },
+        );
+        self.pointwise("softplus", formula, Keep::Input, derivative)
+    }
+}
+
+/// The a and b of [`Tensor::gelu_tanh`].
+#[inline(always)]
+fn gelu_tanh_coefficients<T: Scalar>() -> [T; 2] {
+    let a = (8.0 / std::f64::consts::PI).sqrt();
+    [T::from_f64(a), T::from_f64(0.044715 * a)]
+}
+
+/// Scalar counterparts of the operations.
+trait Activation: Scalar {
+    #[inline(always)]
+    fn gate(self, y: Self) -> Self {
+        // Asked this way round, a NaN lets the gradient pass, as in PyTorch.
+        if y <= Self::ZERO { Self::ZERO } else { self }
+    }
+
+    #[inline(always)]
+    fn silu(self) -> Self {
+        self * self.sigmoid()
+    }
+
+    #[inline(always)]
+    fn gelu_tanh(self) -> Self {
+        let [a, b] = gelu_tanh_coefficients();
+        self * ((self * self * b + a) * self).sigmoid()
+    }
+
+    #[inline(always)]
+    fn softplus(self) -> Self {
+        self.maximum(Self::ZERO) + (-self.abs()).exp().ln_1p()
+    }
+}
+
+impl<S: Scalar> Activation for S {}
+
+/// y = 0 where the gate is shut, x elsewhere        dy/dx likewise
+#[derive(Debug)]
+struct Gate<T: Float> {
+    y: Saved<T>,
+}
+
+impl<T: Float> Op<T> for Gate<T> {
+    fn name(&self) -> &'static str {
+        "gate"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let (grad, y) = (ctx.grad(), ctx.get(&self.y));
+        ctx.propagate(0, || grad.gate(&y));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    gradients!(relu: |x| x.relu(), [3, 4]);
+    gradients!(relu_of_a_curve: |x| (x * x * x).relu(), [3, 4]);
+    gradients!(sigmoid: |x| x.sigmoid(), [3, 4]);
+    gradients!(silu: |x| x.silu(), [3, 4]);
+    gradients!(gelu: |x| x.gelu(), [3, 4]);
+    gradients!(gelu_tanh: |x| x.gelu_tanh(), [3, 4]);
+    gradients!(softplus: |x| x.softplus(2.0, 1.5), [3, 4]);
+
+    #[test]
+    fn nan_goes_through_relu_and_so_does_its_gradient() {
+        let x = Tensor::from_vec(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0], [4]).requires_grad();
+        let y = x.relu();
+        assert!(y.to_vec()[0].is_nan());
+        assert_eq!(y.to_vec()[1..], [f32::INFINITY, 0.0, 0.0]);
+        let gradients = y.backward_with(&Tensor::ones([4]));
+        assert_eq!(gradients.get(&x).unwrap().to_vec(), [1.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn far_out_they_are_the_line_and_zero_and_so_are_their_gradients() {
+        let numbers = vec![-1e15_f32, -1e4, -200.0, 200.0, 1e4, 1e15];
+        for activation in [Tensor::silu, Tensor::gelu, Tensor::gelu_tanh, |x: &Tensor| x.softplus(1.0, 20.0)] {
+            let x = Tensor::from_vec(numbers.clone(), [6]).requires_grad();
+            let y = activation(&x);
+            assert_eq!(y.to_vec(), [0.0, 0.0, 0.0, 200.0, 1e4, 1e15]);
+            let gradients = y.backward_with(&Tensor::ones([6]));
+            assert_eq!(gradients.get(&x).unwrap().to_vec(), [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+        }
+    }
+}
