@@ -44,20 +44,46 @@ pub struct Labels {
     pub y: String,
 }
 
-/// Draws lines over a logarithmic x axis. The first line, ours, is drawn thicker; `ceiling` is a dashed line at the top, with its name.
+/// One of the line charts of a file.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    /// What stands around it.
+    pub labels: Labels,
+    /// Its lines; the first one, ours, is drawn thicker.
+    pub lines: Vec<Line>,
+    /// A dashed line at the top, and its name.
+    pub ceiling: Option<(String, f64)>,
+}
+
+/// Draws line charts, one below the other, each over a logarithmic x axis.
 ///
 /// # Errors
 /// If there is nothing to draw, or the file can't be written.
-pub fn lines(path: &Path, labels: &Labels, lines: &[Line], ceiling: Option<(&str, f64)>) -> Result<()> {
-    let points = || lines.iter().flat_map(|line| &line.points).copied();
-    let (low, high) = points().fold((f64::INFINITY, 0.0_f64), |(low, high), (x, _)| (low.min(x), high.max(x)));
-    let top = points().map(|(_, y)| y).chain(ceiling.map(|(_, y)| y)).fold(0.0, f64::max);
-    if !(low > 0.0 && low < high && top > 0.0) {
+pub fn lines(path: &Path, panels: &[Panel]) -> Result<()> {
+    if panels.is_empty() || panels.iter().any(|panel| panel.extent().is_none()) {
         return Err(anyhow!("{}: a chart needs two points at least", path.display()));
     }
-    draw(path, |area| {
-        let mut chart = ChartBuilder::on(&area)
-            .caption(&labels.title, words(18))
+    draw(path, panels.len() as u32, |area| {
+        for (panel, area) in panels.iter().zip(area.split_evenly((panels.len(), 1))) {
+            panel.draw(&area)?;
+        }
+        Ok(())
+    })
+}
+
+impl Panel {
+    /// The least and the greatest x, and the greatest y; `None` if they span nothing.
+    fn extent(&self) -> Option<(f64, f64, f64)> {
+        let points = || self.lines.iter().flat_map(|line| &line.points).copied();
+        let (low, high) = points().fold((f64::INFINITY, 0.0_f64), |(low, high), (x, _)| (low.min(x), high.max(x)));
+        let top = points().map(|(_, y)| y).chain(self.ceiling.iter().map(|(_, y)| *y)).fold(0.0, f64::max);
+        (low > 0.0 && low < high && top > 0.0).then_some((low, high, top))
+    }
+
+    fn draw(&self, area: &Area<'_>) -> Drawn {
+        let Some((low, high, top)) = self.extent() else { return Ok(()) };
+        let mut chart = ChartBuilder::on(area)
+            .caption(&self.labels.title, words(18))
             .margin(12)
             .x_label_area_size(42)
             .y_label_area_size(54)
@@ -69,18 +95,18 @@ pub fn lines(path: &Path, labels: &Labels, lines: &[Line], ceiling: Option<(&str
             .bold_line_style(GREY.mix(0.25))
             .label_style(words(13))
             .axis_desc_style(words(14))
-            .x_desc(&labels.x)
-            .y_desc(&labels.y)
+            .x_desc(&self.labels.x)
+            .y_desc(&self.labels.y)
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| format!("{y:.0}"))
             .draw()?;
-        if let Some((name, y)) = ceiling {
+        if let Some((name, y)) = &self.ceiling {
             let style = GREY.stroke_width(2);
-            let dashes = DashedLineSeries::new([(low, y), (high, y)], 8, 5, style);
+            let dashes = DashedLineSeries::new([(low, *y), (high, *y)], 8, 5, style);
             chart.draw_series(dashes)?.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
         }
         // Ours last, so that it lies on top.
-        for (index, line) in lines.iter().enumerate().rev() {
+        for (index, line) in self.lines.iter().enumerate().rev() {
             let colour = COLOURS[index % COLOURS.len()];
             let style = colour.stroke_width(if index == 0 { 4 } else { 2 });
             chart
@@ -98,7 +124,7 @@ pub fn lines(path: &Path, labels: &Labels, lines: &[Line], ceiling: Option<(&str
             .label_font(words(14))
             .draw()?;
         Ok(())
-    })
+    }
 }
 
 /// Draws groups of bars: `groups` name them from left to right, each of `series` has a number for each group, the first series is ours.
@@ -113,7 +139,7 @@ pub fn bars(path: &Path, labels: &Labels, groups: &[String], series: &[(String, 
     if groups.is_empty() || top <= 0.0 {
         return Err(anyhow!("{}: a chart needs a bar at least", path.display()));
     }
-    draw(path, |area| {
+    draw(path, 1, |area| {
         let mut chart = ChartBuilder::on(&area)
             .caption(&labels.title, words(18))
             .margin(12)
@@ -172,14 +198,12 @@ fn words(size: u32) -> TextStyle<'static> {
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn = Result<(), DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>>;
 
-/// Draws into a string and writes the file in one go.
-fn draw(
-    path: &Path,
-    body: impl FnOnce(Area<'_>) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>>,
-) -> Result<()> {
+/// Draws into a string, `panels` charts high, and writes the file in one go.
+fn draw(path: &Path, panels: u32, body: impl FnOnce(Area<'_>) -> Drawn) -> Result<()> {
     let mut svg = String::new();
-    let area = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
+    let area = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT * panels)).into_drawing_area();
     body(area).with_context(|| format!("{} can't be drawn", path.display()))?;
     write_whole(path, svg.as_bytes())
 }
@@ -197,7 +221,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chart.svg");
         let line = Line { name: "ours".into(), points: vec![(16.0, 50.0), (64.0, 100.0)] };
-        lines(&path, &labels(), &[line], Some(("peak", 120.0))).unwrap();
+        let panel = Panel { labels: labels(), lines: vec![line], ceiling: Some(("peak".into(), 120.0)) };
+        lines(&path, &[panel.clone(), panel]).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         for word in ["<svg", "</svg>", "A title", "size", "speed", "ours", "peak"] {
             assert!(svg.contains(word), "{word} is missing");
@@ -218,7 +243,7 @@ mod tests {
 
     #[test]
     fn nothing_to_draw_is_an_error() {
-        let error = lines(Path::new("chart.svg"), &labels(), &[], None).unwrap_err();
+        let error = lines(Path::new("chart.svg"), &[]).unwrap_err();
         assert!(error.to_string().contains("two points"), "{error}");
     }
 }

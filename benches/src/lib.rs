@@ -3,11 +3,15 @@
 //! - [`peak`]: what this machine can do at best, measured;
 //! - [`measure`]: contestants take turns, and a difference inside the noise is a tie;
 //! - [`table`], [`chart`], [`json`]: what comes out;
+//! - [`shapes`], [`operands`], [`products`]: matrix products to measure, what they should be, and who computes them;
 //! - [`commands`]: one file for each command of the program.
 
 pub mod chart;
 pub mod commands;
 pub mod json;
 pub mod measure;
+pub mod operands;
 pub mod peak;
+pub mod products;
+pub mod shapes;
 pub mod table;

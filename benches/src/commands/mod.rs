@@ -1,5 +1,6 @@
 //! The commands of the program, one file each.
 
+pub mod gemm;
 mod peak;
 
 use anyhow::Result;
@@ -8,6 +9,8 @@ use clap::Subcommand;
 /// What the program can do.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Compare the matrix product with those of other libraries, and with the peak of this machine.
+    Gemm(gemm::Arguments),
     /// Measure the limits of this machine: multiply-adds a second, and bytes a second.
     Peak(peak::Arguments),
 }
@@ -22,6 +25,7 @@ pub fn run(command: Command) -> Result<()> {
         Err(error) => anyhow::bail!("{error}"),
     }
     match command {
+        Command::Gemm(arguments) => gemm::run(&arguments),
         Command::Peak(arguments) => peak::run(&arguments),
     }
 }

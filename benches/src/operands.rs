@@ -1,0 +1,159 @@
+//! The matrices of a case, and what their product should be.
+
+use autograd::ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
+
+use crate::products::Number;
+use crate::shapes::Case;
+
+/// Numbers that begin on a cache line, as those of the engine's tensors do: whoever reads them in place reads whole lines.
+struct Aligned<T> {
+    numbers: Vec<T>,
+    from: usize,
+}
+
+impl<T: Number> Aligned<T> {
+    fn new(count: usize, mut value: impl FnMut() -> T) -> Self {
+        let lane = 64 / size_of::<T>();
+        let numbers: Vec<T> = (0..count + lane).map(|_| value()).collect();
+        let from = numbers.as_ptr().align_offset(64).min(lane);
+        Self { numbers, from }
+    }
+}
+
+/// A and B of a case, filled with numbers between -1 and 1, and room for C.
+pub struct Operands<T> {
+    case: Case,
+    a: Aligned<T>,
+    b: Aligned<T>,
+    c: Aligned<T>,
+}
+
+impl<T: Number> Operands<T> {
+    /// The same numbers at every call.
+    pub fn new(case: &Case) -> Self {
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut random = || {
+            // Marsaglia's xorshift: enough for numbers whose only duty is to differ.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            T::from_f64((state >> 40) as f64 / (1_u64 << 23) as f64 - 1.0)
+        };
+        let a = Aligned::new(case.m * case.k, &mut random);
+        let b = Aligned::new(case.k * case.n, &mut random);
+        let c = Aligned::new(case.m * case.n, || T::NAN);
+        Self { case: case.clone(), a, b, c }
+    }
+
+    /// A, B and C.
+    pub fn views(&mut self) -> (ArrayView2<'_, T>, ArrayView2<'_, T>, ArrayViewMut2<'_, T>) {
+        let Case { m, n, k, a_turned, b_turned, .. } = self.case;
+        let view = |numbers, rows: usize, columns: usize, turned| {
+            ArrayView2::from_shape((rows, columns).set_f(turned), numbers).expect("there are as many numbers")
+        };
+        (
+            view(&self.a.numbers[self.a.from..][..m * k], m, k, a_turned),
+            view(&self.b.numbers[self.b.from..][..k * n], k, n, b_turned),
+            ArrayViewMut2::from_shape((m, n), &mut self.c.numbers[self.c.from..][..m * n])
+                .expect("there are as many numbers"),
+        )
+    }
+}
+
+/// What a product should be: computed in `f64` by three loops, with the yardstick of rounding errors |A|·|B| for each element.
+pub struct Oracle {
+    rows: Vec<usize>,
+    value: Vec<f64>,
+    magnitude: Vec<f64>,
+    columns: usize,
+    depth: usize,
+}
+
+/// Terms up to which every row is computed; of larger products some rows, spread over all of C, and sixteen at least.
+const ALL_ROWS: usize = 1 << 27;
+
+impl Oracle {
+    /// Computes what A·B should be.
+    pub fn new<T: Number>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Self {
+        let ((m, depth), columns) = (a.dim(), b.ncols());
+        let count = (ALL_ROWS / (columns * depth).max(1)).max(16).min(m);
+        let rows: Vec<usize> =
+            if count == m { (0..m).collect() } else { (0..count).map(|i| i * (m - 1) / (count - 1)).collect() };
+        let b: Vec<f64> = b.as_standard_layout().iter().map(|number| number.to_f64()).collect();
+        let (mut value, mut magnitude) = (vec![0.0; rows.len() * columns], vec![0.0; rows.len() * columns]);
+        for (index, &row) in rows.iter().enumerate() {
+            let place = index * columns..(index + 1) * columns;
+            let (value, magnitude) = (&mut value[place.clone()], &mut magnitude[place]);
+            for (step, of_a) in a.row(row).iter().enumerate() {
+                let of_a = of_a.to_f64();
+                for ((value, magnitude), of_b) in
+                    value.iter_mut().zip(&mut *magnitude).zip(&b[step * columns..][..columns])
+                {
+                    let term = of_a * of_b;
+                    *value += term;
+                    *magnitude += term.abs();
+                }
+            }
+        }
+        Self { rows, value, magnitude, columns, depth }
+    }
+
+    /// Compares a C.
+    ///
+    /// # Errors
+    /// The first element that is further from the truth than (k + 2)·ε·(|A|·|B|): where it is, what it is and should be.
+    pub fn check<T: Number>(&self, c: ArrayView2<'_, T>) -> Result<(), String> {
+        let tolerance = (self.depth + 2) as f64 * T::EPSILON.to_f64();
+        for (index, &row) in self.rows.iter().enumerate() {
+            for column in 0..self.columns {
+                let at = index * self.columns + column;
+                let (found, expected) = (c[(row, column)].to_f64(), self.value[at]);
+                let bound = tolerance * self.magnitude[at];
+                let is_right = (found - expected).abs() <= bound; // false for NaN
+                if !is_right {
+                    return Err(format!(
+                        "C[{row}, {column}] is {found:e}, but should be {expected:e} within {bound:.1e}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shapes::Shapes;
+    use autograd::ndarray::{Array2, array};
+
+    #[test]
+    fn a_product_worked_out_by_hand() {
+        let (a, b) = (array![[1.0_f32, 2.0], [3.0, 4.0]], array![[5.0_f32, 6.0], [7.0, 8.0]]);
+        let oracle = Oracle::new(a.view(), b.view());
+        oracle.check(array![[19.0_f32, 22.0], [43.0, 50.0]].view()).unwrap();
+        let error = oracle.check(array![[19.0_f32, 22.0], [43.0, 50.01]].view()).unwrap_err();
+        assert!(error.contains("C[1, 1] is 5.00"), "{error}");
+        assert!(oracle.check(array![[f32::NAN, 22.0], [43.0, 50.0]].view()).is_err());
+    }
+
+    #[test]
+    fn operands_lie_as_the_case_says() {
+        for case in Shapes::All.cases().iter().filter(|case| case.largest() <= 1024) {
+            let mut operands = Operands::<f32>::new(case);
+            let (a, b, c) = operands.views();
+            assert_eq!((a.dim(), b.dim(), c.dim()), ((case.m, case.k), (case.k, case.n), (case.m, case.n)));
+            assert!(a.iter().chain(&b).all(|number| number.abs() <= 1.0) && c.iter().all(|number| number.is_nan()));
+            assert_eq!([a.as_ptr(), b.as_ptr(), c.as_ptr()].map(|start| start.addr() % 64), [0; 3]);
+            assert!(case.m == 1 || case.k == 1 || (a.strides()[0] == 1) == case.a_turned);
+        }
+    }
+
+    #[test]
+    fn of_a_large_product_some_rows_are_computed_from_first_to_last() {
+        let (a, b) = (Array2::<f32>::ones((4096, 64)), Array2::<f32>::ones((64, 4096)));
+        let oracle = Oracle::new(a.view(), b.view());
+        assert!(oracle.rows.len() >= 16 && oracle.rows.len() < 4096);
+        assert_eq!((oracle.rows[0], *oracle.rows.last().unwrap()), (0, 4095));
+    }
+}
