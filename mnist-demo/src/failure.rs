@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use nn::checkpoint::CheckpointError;
 
 use crate::idx::DataError;
+use crate::picture::PictureError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,14 @@ pub enum Failure {
     /// Weights could not be loaded or saved.
     #[error(transparent)]
     Weights(#[from] CheckpointError),
+    /// There is no digit to be had from a picture.
+    #[error("{path}: {source}")]
+    Picture {
+        /// The picture.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: PictureError,
+    },
     /// A place named for results cannot be written.
     #[error("{path}: cannot be written: {source}")]
     Target {

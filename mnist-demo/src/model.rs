@@ -7,10 +7,15 @@ use crate::dataset::Dataset;
 
 /// `Linear(pixels, 256) → ReLU → Linear(256, 128) → ReLU → Linear(128, classes)`, its layers named `fc1`, `fc2` and `fc3`.
 pub fn perceptron(data: &Dataset, random: &mut Random) -> Sequential {
+    perceptron_for(data.train.width(), data.classes, random)
+}
+
+/// The same network for images of so many pixels in so many classes.
+pub fn perceptron_for(pixels: usize, classes: usize, random: &mut Random) -> Sequential {
     Sequential::new()
-        .named("fc1", Linear::new(data.train.width(), 256, &mut *random))
+        .named("fc1", Linear::new(pixels, 256, &mut *random))
         .named("relu1", ReLU)
         .named("fc2", Linear::new(256, 128, &mut *random))
         .named("relu2", ReLU)
-        .named("fc3", Linear::new(128, data.classes, &mut *random))
+        .named("fc3", Linear::new(128, classes, &mut *random))
 }

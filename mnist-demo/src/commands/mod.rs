@@ -2,9 +2,11 @@
 
 pub mod eval;
 pub mod graph;
+pub mod predict;
 pub mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 
@@ -12,6 +14,7 @@ use crate::console::{accuracy_line, print_line};
 use crate::dataset::Dataset;
 use crate::failure::Failure;
 use crate::idx::DataError;
+use crate::reading::{QUICK_EPOCHS, Reader};
 
 /// What every command that computes on a data set takes.
 #[derive(Debug, Args)]
@@ -31,6 +34,21 @@ impl Common {
     /// If it is not whole and right.
     pub fn read(&self) -> Result<Dataset, DataError> {
         self.data.as_deref().map_or_else(Dataset::embedded, Dataset::from_folder)
+    }
+}
+
+/// The network that reads pictures: with weights from a file, or trained now.
+fn reader(weights: Option<&Path>) -> Result<Reader, Failure> {
+    match weights {
+        Some(path) => Ok(Reader::load(path)?),
+        None => {
+            eprintln!("no --weights: training on MNIST for {QUICK_EPOCHS} epochs first");
+            let start = Instant::now();
+            let (reader, epoch) = Reader::train()?;
+            let seconds = start.elapsed().as_secs_f64();
+            eprintln!("trained in {seconds:.1} s; test accuracy {:.2}%", 100.0 * epoch.test_accuracy);
+            Ok(reader)
+        }
     }
 }
 

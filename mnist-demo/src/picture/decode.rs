@@ -1,0 +1,152 @@
+//! From the bytes of a file to a small picture.
+
+use std::io::Cursor;
+
+use image::codecs::jpeg::JpegDecoder;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder};
+use png::{Limits, Transformations};
+
+use super::{Picture, PictureError};
+
+/// The longest side that a picture is made smaller to: ten times what the digit will have.
+const LONGEST: u32 = 200;
+
+/// What the PNG decoder may take for rows and tables.
+const PNG_MEMORY: usize = 512 << 10;
+
+/// Pixels that a byte of JPEG data can stand for: a bit for a block of 8 × 8, when nothing is in it.
+const JPEG_PIXELS_PER_BYTE: u64 = 512;
+
+/// Adds pixels up in squares of `step` × `step`, in whatever order they come.
+struct Squares {
+    width: u32,
+    height: u32,
+    step: u32,
+    columns: u32,
+    /// For each square the sum of light, weighted with opacity, and the sum of opacity.
+    sums: Vec<[f32; 2]>,
+}
+
+impl Squares {
+    fn new(width: u32, height: u32) -> Self {
+        let step = width.max(height).div_ceil(LONGEST).max(1);
+        let (columns, rows) = (width.div_ceil(step), height.div_ceil(step));
+        Squares { width, height, step, columns, sums: vec![[0.0; 2]; (columns * rows) as usize] }
+    }
+
+    /// A pixel of 1 to 4 channels: grey, grey and opacity, red green blue, red green blue and opacity.
+    fn add(&mut self, x: u32, y: u32, pixel: &[u8]) {
+        // How bright the primaries of ITU-R BT.709 look.
+        let grey =
+            |r: u8, g: u8, b: u8| (0.2126 * f32::from(r) + 0.7152 * f32::from(g) + 0.0722 * f32::from(b)) / 255.0;
+        let (light, opacity) = match *pixel {
+            [l] => (grey(l, l, l), 255),
+            [l, opacity] => (grey(l, l, l), opacity),
+            [r, g, b] => (grey(r, g, b), 255),
+            [r, g, b, opacity] => (grey(r, g, b), opacity),
+            _ => unreachable!("a pixel has 1 to 4 channels"),
+        };
+        let opacity = f32::from(opacity) / 255.0;
+        let [sum, weight] = &mut self.sums[(y / self.step * self.columns + x / self.step) as usize];
+        *sum += light * opacity;
+        *weight += opacity;
+    }
+
+    fn finish(self) -> Picture {
+        let rows = self.height.div_ceil(self.step);
+        let extent = |square: u32, whole: u32| self.step.min(whole - square * self.step);
+        let pixels = (0..rows).flat_map(|row| (0..self.columns).map(move |column| (row, column)));
+        let area = pixels.map(|(row, column)| (extent(row, self.height) * extent(column, self.width)) as f32);
+        Picture {
+            width: self.columns,
+            height: rows,
+            light: self.sums.iter().map(|&[sum, weight]| if weight > 0.0 { sum / weight } else { 0.0 }).collect(),
+            opacity: self.sums.iter().zip(area).map(|(&[_, weight], area)| weight / area).collect(),
+        }
+    }
+}
+
+fn check_size(width: u32, height: u32, most: u64) -> Result<(), PictureError> {
+    if u64::from(width) * u64::from(height) > most {
+        return Err(PictureError::Large { width, height, most });
+    }
+    Ok(())
+}
+
+/// The passes of an interlaced PNG: the first column, the distance to the next, the first row, the distance to the next.
+const INTERLACED: [[u32; 4]; 7] =
+    [[0, 8, 0, 8], [4, 8, 0, 8], [0, 4, 4, 8], [2, 4, 0, 4], [0, 2, 2, 4], [1, 2, 0, 2], [0, 1, 1, 2]];
+
+pub fn png(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
+    let damaged = |error: png::DecodingError| PictureError::Damaged { format: "PNG", reason: error.to_string() };
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: PNG_MEMORY });
+    decoder.set_transformations(Transformations::normalize_to_color8());
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let header = decoder.read_header_info().map_err(damaged)?;
+    let (width, height, interlaced) = (header.width, header.height, header.interlaced);
+    check_size(width, height, most)?;
+    let mut reader = decoder.read_info().map_err(damaged)?;
+    let channels = reader.output_color_type().0.samples();
+    let mut squares = Squares::new(width, height);
+    let passes: &[[u32; 4]] = if interlaced { &INTERLACED } else { &[[0, 1, 0, 1]] };
+    for &[left, across, top, down] in passes.iter().filter(|pass| pass[0] < width && pass[2] < height) {
+        for y in (top..height).step_by(down as usize) {
+            let row = reader.next_row().map_err(damaged)?;
+            let row = row.ok_or_else(|| PictureError::Damaged { format: "PNG", reason: "it ends early".into() })?;
+            for (x, pixel) in (left..width).step_by(across as usize).zip(row.data().chunks_exact(channels)) {
+                squares.add(x, y, pixel);
+            }
+        }
+    }
+    reader.finish().map_err(damaged)?;
+    Ok(squares.finish())
+}
+
+pub fn jpeg(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
+    let damaged = |reason: String| PictureError::Damaged { format: "JPEG", reason };
+    // The decoder fills what is missing with grey; a digit with half of it missing is another digit.
+    let data = compressed_bytes(bytes).ok_or_else(|| damaged("it ends early".into()))?;
+    let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|error| damaged(error.to_string()))?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height, most)?;
+    if u64::from(width) * u64::from(height) > JPEG_PIXELS_PER_BYTE * data as u64 {
+        return Err(PictureError::Claim { width, height, bytes: data });
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| damaged(error.to_string()))?;
+    image.apply_orientation(orientation);
+    let (width, height) = (image.width(), image.height());
+    let mut squares = Squares::new(width, height);
+    let channels = usize::from(image.color().channel_count());
+    let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    for ((x, y), pixel) in places.zip(image.as_bytes().chunks_exact(channels)) {
+        squares.add(x, y, pixel);
+    }
+    Ok(squares.finish())
+}
+
+/// How many bytes of compressed data stand between the first mark of a JPEG file and its last; nothing if the last is missing.
+fn compressed_bytes(file: &[u8]) -> Option<usize> {
+    const END: u8 = 0xd9;
+    const SCAN: u8 = 0xda;
+    let (mut position, mut data) = (2, 0);
+    loop {
+        // Between segments: a mark is 0xff, as often as it likes, and a byte.
+        let start = position + file.get(position..)?.iter().position(|&byte| byte == 0xff)?;
+        let mark = start + file[start..].iter().position(|&byte| byte != 0xff)?;
+        position = match file[mark] {
+            END => return Some(data),
+            0 | 1 | 0xd0..=0xd8 => mark + 1,
+            _ => mark + 1 + usize::from(u16::from_be_bytes([*file.get(mark + 1)?, *file.get(mark + 2)?])),
+        };
+        if file[mark] == SCAN {
+            // In the data 0xff is followed by 0, or by the number of a restart; anything else is the next mark.
+            let rest = file.get(position..)?;
+            let end = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7 | 0xff))?;
+            data += end;
+            position += end;
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! From a small picture to a digit as MNIST has it: light ink on a dark ground, the longest side 20 pixels, the centre of mass in the middle of
+//! 28 × 28. That is how its makers prepared it, see <http://yann.lecun.com/exdb/mnist/>.
+
+use image::imageops::{FilterType, crop_imm, resize};
+use image::{ImageBuffer, Luma};
+
+use super::{Picture, PictureError};
+
+/// The side of the field, in pixels.
+pub const SIDE: usize = 28;
+
+/// The longest side of the digit in it.
+const INK_SIDE: u32 = 20;
+
+/// What the darkest and the lightest place must differ by at least, from black to white being 1.
+const FAINTEST: f32 = 0.08;
+
+type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
+
+/// The digit in a picture: 28 × 28 numbers from 0, no ink, to 1, row by row.
+///
+/// # Errors
+/// If there is nothing to be seen.
+pub fn normalise(picture: &Picture) -> Result<Vec<f32>, PictureError> {
+    let ink = ink(&seen(picture)?)?;
+    let (left, top, width, height) = bounds(&ink);
+    let longest = width.max(height);
+    let thick = thicken(&ink, longest);
+    let (left, top, width, height) = if thick == ink { (left, top, width, height) } else { bounds(&thick) };
+    let scale = INK_SIDE as f32 / width.max(height) as f32;
+    let scaled = |extent: u32| ((extent as f32 * scale).round() as u32).clamp(1, INK_SIDE);
+    let cut = crop_imm(&thick, left, top, width, height).to_image();
+    Ok(centred(&resize(&cut, scaled(width), scaled(height), FilterType::CatmullRom)))
+}
+
+/// The value in the middle, of some.
+fn median(mut values: Vec<f32>) -> f32 {
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f32::total_cmp).1
+}
+
+/// The picture as it looks on a ground that lets its ink be seen.
+fn seen(picture: &Picture) -> Result<Plane, PictureError> {
+    let pixels = || picture.light.iter().zip(&picture.opacity);
+    let visible: Vec<f32> = pixels().filter(|&(_, &opacity)| opacity > 0.5).map(|(&light, _)| light).collect();
+    if visible.is_empty() {
+        return Err(PictureError::Blank);
+    }
+    let usual = median(visible.clone());
+    let others = visible.iter().filter(|&&light| (light - usual).abs() > 0.25).count();
+    // Ink alone, all of a shade, lies on its opposite; a sheet with ink on it goes on beyond its edges.
+    let ground = if others * 100 > visible.len() { usual } else { 1.0 - usual.round() };
+    let over = pixels().map(|(&light, &opacity)| light * opacity + ground * (1.0 - opacity)).collect();
+    Ok(Plane::from_raw(picture.width, picture.height, over).expect("a number for each pixel"))
+}
+
+/// How much ink there is at each place, from 0 to 1, whether the ink is darker than its ground or lighter.
+fn ink(seen: &Plane) -> Result<Plane, PictureError> {
+    let (right, bottom) = (seen.width() - 1, seen.height() - 1);
+    let light = |x: u32, y: u32| seen[(x, y)].0[0];
+    let column = |x: u32| (0..=bottom).map(|y| light(x, y)).collect::<Vec<_>>();
+    let row = |y: u32| (0..=right).map(|x| light(x, y)).collect::<Vec<_>>();
+    let ground = median([column(0), column(right), row(0), row(bottom)].concat());
+    // Light that falls from one side: the ground is a slope. A great difference is ink that reaches the edge.
+    let slope = |from: f32, to: f32| if (to - from).abs() < 0.25 { to - from } else { 0.0 };
+    let across = slope(median(column(0)), median(column(right)));
+    let down = slope(median(row(0)), median(row(bottom)));
+    let from_middle = |place: u32, last: u32| if last == 0 { 0.0 } else { place as f32 / last as f32 - 0.5 };
+    let differences = Plane::from_fn(seen.width(), seen.height(), |x, y| {
+        let ground = ground + across * from_middle(x, right) + down * from_middle(y, bottom);
+        Luma([light(x, y) - ground])
+    });
+    let sign = if differences.iter().sum::<f32>() < 0.0 { -1.0 } else { 1.0 };
+    let peak = differences.iter().fold(0.0_f32, |peak, &difference| peak.max(sign * difference));
+    if peak < FAINTEST {
+        return Err(PictureError::Blank);
+    }
+    let amount: Vec<f32> = differences.iter().map(|&difference| (sign * difference / peak).max(0.0)).collect();
+    let floor = FLOOR * threshold(&amount);
+    let above = amount.iter().map(|&amount| ((amount - floor) / (1.0 - floor)).max(0.0)).collect();
+    Ok(Plane::from_raw(seen.width(), seen.height(), above).expect("a number for each pixel"))
+}
+
+/// The part of the threshold between ground and ink below which there is nothing but paper, noise and compression.
+const FLOOR: f32 = 0.5;
+
+/// Where ground ends and ink begins: the cut that parts the values, from 0 to 1, into the two groups whose means are furthest apart (N. Otsu, A threshold
+/// selection method from gray-level histograms, 1979).
+fn threshold(values: &[f32]) -> f32 {
+    const BINS: usize = 64;
+    let mut histogram = [0.0_f32; BINS];
+    for &value in values {
+        histogram[((value * BINS as f32) as usize).min(BINS - 1)] += 1.0;
+    }
+    let moment = |bins: &[f32], first: usize| -> (f32, f32) {
+        let sum = bins.iter().enumerate().map(|(bin, count)| count * ((first + bin) as f32 + 0.5)).sum();
+        (bins.iter().sum(), sum)
+    };
+    let apart = |cut: usize| {
+        let ((few, low), (many, high)) = (moment(&histogram[..cut], 0), moment(&histogram[cut..], cut));
+        if few == 0.0 || many == 0.0 { 0.0 } else { few * many * (high / many - low / few).powi(2) }
+    };
+    let cut = (1..BINS).max_by(|&a, &b| apart(a).total_cmp(&apart(b))).expect("there are cuts");
+    cut as f32 / BINS as f32
+}
+
+/// The least rectangle with all that is clearly ink: left, top, width, height.
+fn bounds(ink: &Plane) -> (u32, u32, u32, u32) {
+    let dark = ink.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] > 0.1);
+    let (mut left, mut top, mut right, mut bottom) = (u32::MAX, u32::MAX, 0, 0);
+    for (x, y, _) in dark {
+        (left, right) = (left.min(x), right.max(x));
+        (top, bottom) = (top.min(y), bottom.max(y));
+    }
+    (left, top, right - left + 1, bottom - top + 1)
+}
+
+/// The width of MNIST's strokes, in pixels of a digit of 20: below the first a stroke is made wider, up to the second.
+const THIN: f32 = 1.6;
+const USUAL: f32 = 2.4;
+
+/// The ink, with strokes made wider if the pen was much finer than those that MNIST was written with.
+fn thicken(ink: &Plane, longest: u32) -> Plane {
+    let (width, height) = ink.dimensions();
+    let at = |x: u32, y: u32| if x < width && y < height { ink[(x, y)].0[0] } else { 0.0 };
+    let area: f32 = ink.iter().sum();
+    let steps = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let edges: f32 = steps.map(|(x, y)| (at(x, y) - at(x + 1, y)).abs() + (at(x, y) - at(x, y + 1)).abs()).sum();
+    // A stroke has two edges, and one that runs in any direction crosses 4/π lines of the grid for each of its length.
+    let unit = longest as f32 / INK_SIDE as f32;
+    let stroke = 8.0 / std::f32::consts::PI * area / edges / unit;
+    let reach = (0.5 * (USUAL - stroke) * unit).round() as u32;
+    if stroke >= THIN || reach == 0 {
+        return ink.clone();
+    }
+    // The paper grows on all sides, so that there is room.
+    let widest = |values: &dyn Fn(u32) -> f32, place: u32, count: u32| {
+        let (first, last) = (place.saturating_sub(2 * reach), place.min(count - 1));
+        (first..=last).map(values).fold(0.0, f32::max)
+    };
+    let across = Plane::from_fn(width + 2 * reach, height, |x, y| Luma([widest(&|x| at(x, y), x, width)]));
+    Plane::from_fn(width + 2 * reach, height + 2 * reach, |x, y| Luma([widest(&|y| across[(x, y)].0[0], y, height)]))
+}
+
+/// A digit put into the field so that its centre of mass is as near to pixel (14, 14), counted from 0, as whole pixels allow: that is where MNIST's are.
+fn centred(digit: &Plane) -> Vec<f32> {
+    let (width, height) = digit.dimensions();
+    let (mut mass, mut across, mut down) = (0.0, 0.0, 0.0);
+    // A sharp filter overshoots.
+    let pixels = || digit.enumerate_pixels().map(|(x, y, &Luma([ink]))| (x, y, ink.clamp(0.0, 1.0)));
+    for (x, y, ink) in pixels() {
+        mass += ink;
+        across += ink * x as f32;
+        down += ink * y as f32;
+    }
+    let offset = |moment: f32, extent: u32| {
+        let wanted = (SIDE as f32 / 2.0 - moment / mass).round();
+        wanted.clamp(0.0, (SIDE as u32 - extent) as f32) as usize
+    };
+    let (left, top) = (offset(across, width), offset(down, height));
+    let mut field = vec![0.0; SIDE * SIDE];
+    for (x, y, ink) in pixels() {
+        field[(top + y as usize) * SIDE + left + x as usize] = ink;
+    }
+    field
+}
