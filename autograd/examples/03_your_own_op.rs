@@ -5,34 +5,34 @@
 use autograd::check::{gradcheck, gradgradcheck};
 use autograd::{Backward, Op, Saved, Tensor};
 
-/// y = ln(1 + eˣ)        dy/dx = 1 / (1 + e⁻ˣ)
+/// y = ln cosh x        dy/dx = tanh x
 #[derive(Debug)]
-struct Softplus {
+struct LogCosh {
     x: Saved<f64>,
 }
 
-impl Op<f64> for Softplus {
+impl Op<f64> for LogCosh {
     fn name(&self) -> &'static str {
-        "softplus"
+        "log_cosh"
     }
 
     fn backward(&self, ctx: &mut Backward<'_, f64>) {
         let (grad, x) = (ctx.grad(), ctx.get(&self.x));
         // Written in tensor operations, so that it can be differentiated again.
-        ctx.propagate(0, || grad * x.sigmoid());
+        ctx.propagate(0, || grad * x.tanh());
     }
 }
 
-fn softplus(x: &Tensor<f64>) -> Tensor<f64> {
-    // The largest part is taken out, so that eˣ cannot overflow.
-    let formula = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
-    Tensor::from(x.to_array().mapv_into(formula)).record(&[x], |_| Softplus { x: Saved::input(0, x) })
+fn log_cosh(x: &Tensor<f64>) -> Tensor<f64> {
+    // cosh x is e^|x| (1 + e^-2|x|) / 2. The first factor is taken out of the logarithm, so that nothing overflows.
+    let formula = |x: f64| x.abs() + (-2.0 * x.abs()).exp().ln_1p() - std::f64::consts::LN_2;
+    Tensor::from(x.to_array().mapv_into(formula)).record(&[x], |_| LogCosh { x: Saved::input(0, x) })
 }
 
 fn main() {
     let x = Tensor::randn([3, 4], 0);
-    println!("softplus({x}) = {}", softplus(&x));
-    gradcheck(|inputs| softplus(&inputs[0]), std::slice::from_ref(&x)).expect("the gradient is right");
-    gradgradcheck(|inputs| softplus(&inputs[0]), &[x]).expect("and so is the gradient's gradient");
+    println!("log_cosh({x}) = {}", log_cosh(&x));
+    gradcheck(|inputs| log_cosh(&inputs[0]), std::slice::from_ref(&x)).expect("the gradient is right");
+    gradgradcheck(|inputs| log_cosh(&inputs[0]), &[x]).expect("and so is the gradient's gradient");
     println!("both gradients agree with their difference quotients");
 }

@@ -64,7 +64,7 @@
 //! - [The graph and the engine](book::engine): why creation order is enough, what `backward` moves, why nothing leaks.
 //! - [Adding an op, a layer, an optimizer, a micro-kernel](book::adding): worked examples that compile.
 //!
-//! Programs to run and to change are in `autograd/examples` and `nn/examples`.
+//! Programs to run and to change are in `autograd/examples` and `nn/examples`; ten exercises, with tests and solutions, in `autograd/exercises`.
 
 #[macro_use]
 pub mod check;

@@ -1,0 +1,56 @@
+//! The exercises' tests, on the solutions: each exercise can be solved.
+
+#[path = "solutions/e01_strides.rs"]
+mod e01_strides;
+#[path = "solutions/e02_broadcast.rs"]
+mod e02_broadcast;
+#[path = "solutions/e03_tanh.rs"]
+mod e03_tanh;
+#[path = "solutions/e04_record.rs"]
+mod e04_record;
+#[path = "solutions/e05_softmax.rs"]
+mod e05_softmax;
+#[path = "solutions/e06_log_sum_exp.rs"]
+mod e06_log_sum_exp;
+#[path = "solutions/e07_gradcheck.rs"]
+mod e07_gradcheck;
+#[path = "solutions/e08_momentum.rs"]
+mod e08_momentum;
+#[path = "solutions/e09_gemm.rs"]
+mod e09_gemm;
+#[path = "solutions/e10_linear.rs"]
+mod e10_linear;
+
+// The problems compile, too.
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e01_strides.rs"]
+mod e01_strides_problem;
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e02_broadcast.rs"]
+mod e02_broadcast_problem;
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e03_tanh.rs"]
+mod e03_tanh_problem;
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e04_record.rs"]
+mod e04_record_problem;
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e05_softmax.rs"]
+mod e05_softmax_problem;
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e06_log_sum_exp.rs"]
+mod e06_log_sum_exp_problem;
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e07_gradcheck.rs"]
+mod e07_gradcheck_problem;
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e08_momentum.rs"]
+mod e08_momentum_problem;
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e09_gemm.rs"]
+mod e09_gemm_problem;
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e10_linear.rs"]
+mod e10_linear_problem;
+
+mod tests;
