@@ -40,4 +40,6 @@ mod programs {
     struct Readme;
     #[doc = include_str!("../../autograd/docs/adding.md")]
     struct Adding;
+    #[doc = include_str!("../../docs/pytorch.md")]
+    struct PyTorch;
 }
