@@ -4,14 +4,20 @@
 //! - [`measure`]: contestants take turns, and a difference inside the noise is a tie;
 //! - [`table`], [`chart`], [`json`]: what comes out;
 //! - [`shapes`], [`operands`], [`products`]: matrix products to measure, what they should be, and who computes them;
+//! - [`problem`]: a perceptron that learns the digits; [`contest`], [`ours`], [`peers`], [`limit`]: who trains it, and how they are compared;
 //! - [`commands`]: one file for each command of the program.
 
 pub mod chart;
 pub mod commands;
+pub mod contest;
 pub mod json;
+pub mod limit;
 pub mod measure;
 pub mod operands;
+pub mod ours;
 pub mod peak;
+pub mod peers;
+pub mod problem;
 pub mod products;
 pub mod shapes;
 pub mod table;

@@ -1,7 +1,13 @@
 //! The commands of the program, one file each.
 
+mod bandwidth;
 pub mod gemm;
+mod inference;
+mod options;
+mod overhead;
 mod peak;
+mod peer;
+mod train;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -13,6 +19,19 @@ pub enum Command {
     Gemm(gemm::Arguments),
     /// Measure the limits of this machine: multiply-adds a second, and bytes a second.
     Peak(peak::Arguments),
+    /// Compare a training step with those of other libraries, and with one that has no engine.
+    Train(train::Arguments),
+    /// Compare the scores of one image, and of many.
+    Inference(inference::Arguments),
+    /// Compare what an operation costs beside its arithmetic.
+    Overhead(overhead::Arguments),
+    /// Compare elementwise operations, reductions and softmax with a copy of as many bytes.
+    Pointwise(bandwidth::Arguments),
+    /// Compare optimizers with a copy of as many bytes.
+    Optim(bandwidth::Arguments),
+    /// Answer requests as another library: what these comparisons start.
+    #[command(hide = true)]
+    Peer(peer::Arguments),
 }
 
 /// Runs a command.
@@ -27,6 +46,12 @@ pub fn run(command: Command) -> Result<()> {
     match command {
         Command::Gemm(arguments) => gemm::run(&arguments),
         Command::Peak(arguments) => peak::run(&arguments),
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Inference(arguments) => inference::run(&arguments),
+        Command::Overhead(arguments) => overhead::run(&arguments),
+        Command::Pointwise(arguments) => bandwidth::pointwise(&arguments),
+        Command::Optim(arguments) => bandwidth::optim(&arguments),
+        Command::Peer(arguments) => peer::run(&arguments),
     }
 }
 

@@ -1,0 +1,74 @@
+"""An entrant of the benchmarks in a process of its own.
+
+The problem comes on standard input (see `Problem::write`), then requests, one a line; each gets one line for an answer:
+
+    prepare TASK    yes, or no if the library has nothing to do it with
+    run REPEATS     the seconds that they took, and a number that all entrants must agree on
+"""
+
+import sys
+import time
+
+import numpy as np
+
+PLANE = (4096, 1024)
+CHAIN = 1000
+MULTIPLIERS = (2654435761, 2246822519)
+
+
+class Problem:
+    """The digits, their order, and the weights to start from."""
+
+    def __init__(self, stream):
+        count, *sizes = map(int, stream.readline().split())
+
+        def take(kind, *shape):
+            length = int(np.prod(shape)) * np.dtype(kind).itemsize
+            return np.frombuffer(stream.read(length), kind).reshape(shape)
+
+        self.sizes = sizes
+        self.images = take("u1", count, sizes[0])
+        self.labels = take("u1", count)
+        self.order = take("<u4", count)
+        self.parameters = []
+        for inputs, outputs in zip(sizes, sizes[1:]):
+            self.parameters += [take("<f4", outputs, inputs), take("<f4", outputs)]
+
+    def batches(self, size):
+        whole = len(self.order) // size
+        return self.order[: whole * size].reshape(whole, size)
+
+    def pixels(self, size):
+        """The first batch, as numbers from 0 to 1."""
+        return self.images[self.batches(size)[0]].astype(np.float32) / 255
+
+
+def operand(length, multiplier):
+    """Numbers between -4 and 4: see `operand` in problem.rs."""
+    hashed = np.arange(1, length + 1, dtype=np.uint32) * np.uint32(multiplier)
+    return (8 * (hashed.astype(np.float64) / 2.0**32) - 4).astype(np.float32)
+
+
+def operands():
+    """The tensors of elementwise tasks."""
+    return [operand(PLANE[0] * PLANE[1], multiplier).reshape(PLANE) for multiplier in MULTIPLIERS]
+
+
+def serve(name, prepare):
+    """Answers requests until there are none. `prepare(problem, words)` returns a function of the repetitions, or None."""
+    stream = sys.stdin.buffer
+    problem = Problem(stream)
+    print(name, flush=True)
+    work = None
+    for line in stream:
+        verb, *words = line.decode().split()
+        if verb == "prepare":
+            work = None
+            work = prepare(problem, words)
+            answer = "no" if work is None else "yes"
+        else:
+            work(1)
+            start = time.perf_counter()
+            check = work(int(words[0]))
+            answer = f"{time.perf_counter() - start!r} {check!r}"
+        print(answer, flush=True)

@@ -1,0 +1,116 @@
+"""JAX as an entrant: `python jax_entrant.py THREADS`. Everything is compiled with `jit`, and the weights' memory is donated."""
+
+import os
+import sys
+
+# XLA starts as many threads as there are cores to run on.
+THREADS = int(sys.argv[1])
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from entrant import operands, serve
+
+
+def scores_of(parameters, x):
+    pairs = list(zip(parameters[::2], parameters[1::2]))
+    for weight, bias in pairs[:-1]:
+        x = jax.nn.relu(x @ weight.T + bias)
+    weight, bias = pairs[-1]
+    return x @ weight.T + bias
+
+
+def loss_of(parameters, x, labels):
+    logarithms = jax.nn.log_softmax(scores_of(parameters, x))
+    return -jnp.take_along_axis(logarithms, labels[:, None], axis=1).mean()
+
+
+@partial(jax.jit, donate_argnums=(0, 1, 2, 3))
+def step(parameters, means, squares, count, images, labels, rows):
+    pixels = images[rows].astype(jnp.float32) / 255
+    loss, gradients = jax.value_and_grad(loss_of)(parameters, pixels, labels[rows])
+    count += 1
+    means = [0.9 * m + 0.1 * g for m, g in zip(means, gradients)]
+    squares = [0.999 * v + 0.001 * g * g for v, g in zip(squares, gradients)]
+    size, root = 1e-3 / (1 - 0.9**count), jnp.sqrt(1 - 0.999**count)
+    parameters = [w - size * m / (jnp.sqrt(v) / root + 1e-8) for w, m, v in zip(parameters, means, squares)]
+    return parameters, means, squares, count, loss
+
+
+def train(problem, size):
+    parameters = [jnp.array(numbers) for numbers in problem.parameters]
+    state = parameters, [jnp.zeros_like(p) for p in parameters], [jnp.zeros_like(p) for p in parameters], jnp.float32(0)
+    images, labels = jnp.array(problem.images), jnp.array(problem.labels.astype("int32"))
+    batches = [jnp.array(rows.astype("int32")) for rows in problem.batches(size)]
+    done = 0
+
+    def work(repeats):
+        nonlocal state, done
+        for _ in range(repeats):
+            *state, loss = step(*state, images, labels, batches[done % len(batches)])
+            done += 1
+        jax.block_until_ready(state)
+        return float(loss)
+
+    return work
+
+
+def infer(problem, size):
+    parameters = [jnp.array(numbers) for numbers in problem.parameters]
+    pixels = jnp.array(problem.pixels(size))
+    function = jax.jit(scores_of)
+
+    def work(repeats):
+        for _ in range(repeats):
+            scores = function(parameters, pixels).block_until_ready()
+        return float(scores[-1, -1])
+
+    return work
+
+
+FUNCTIONS = {
+    "add": lambda x, y: x + y,
+    "mul": lambda x, y: x * y,
+    "relu": lambda x, _: jax.nn.relu(x),
+    "exp": lambda x, _: jnp.exp(x),
+    "tanh": lambda x, _: jnp.tanh(x),
+    "sigmoid": lambda x, _: jax.nn.sigmoid(x),
+    "gelu": lambda x, _: jax.nn.gelu(x, approximate=False),
+    "sum": lambda x, _: x.sum(),
+    "sum_rows": lambda x, _: x.sum(0),
+    "sum_columns": lambda x, _: x.sum(1),
+    "max": lambda x, _: x.max(),
+    "softmax": lambda x, _: jax.nn.softmax(x, 1),
+    "log_softmax": lambda x, _: jax.nn.log_softmax(x, 1),
+}
+
+
+def elementwise(name):
+    function = jax.jit(FUNCTIONS[name])
+    x, y = map(jnp.array, operands())
+
+    def work(repeats):
+        for _ in range(repeats):
+            result = function(x, y).block_until_ready()
+        return float(result.ravel()[-1])
+
+    return work
+
+
+def prepare(problem, words):
+    match words:
+        case ["train", size]:
+            return train(problem, int(size))
+        case ["infer", size]:
+            return infer(problem, int(size))
+        case ["elementwise", name]:
+            return elementwise(name)
+    # A chain of operations would be compiled into one.
+    return None
+
+
+serve(f"JAX {jax.__version__}", prepare)

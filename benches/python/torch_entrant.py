@@ -1,0 +1,150 @@
+"""PyTorch as an entrant: `python torch_entrant.py THREADS`."""
+
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from entrant import CHAIN, MULTIPLIERS, operand, operands, serve
+
+THREADS = int(sys.argv[1])
+torch.set_num_threads(THREADS)
+
+
+def model_of(problem):
+    layers = []
+    for inputs, outputs in zip(problem.sizes, problem.sizes[1:]):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    model = nn.Sequential(*layers[:-1])
+    with torch.no_grad():
+        for parameter, numbers in zip(model.parameters(), problem.parameters):
+            parameter.copy_(torch.from_numpy(numbers.copy()))
+    return model
+
+
+def train(problem, size):
+    model = model_of(problem)
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    images = torch.from_numpy(problem.images.copy())
+    labels = torch.from_numpy(problem.labels.astype("int64"))
+    batches = list(torch.from_numpy(problem.batches(size).astype("int64")))
+    step = 0
+
+    def work(repeats):
+        nonlocal step
+        for _ in range(repeats):
+            rows = batches[step % len(batches)]
+            pixels = images.index_select(0, rows).float().div_(255)
+            loss = functional.cross_entropy(model(pixels), labels.index_select(0, rows))
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            step += 1
+        return loss.item()
+
+    return work
+
+
+def infer(problem, size):
+    model = model_of(problem)
+    pixels = torch.from_numpy(problem.pixels(size))
+
+    def work(repeats):
+        with torch.inference_mode():
+            for _ in range(repeats):
+                scores = model(pixels)
+        return scores.view(-1)[-1].item()
+
+    return work
+
+
+def chain(extent, backward):
+    a, b, seed = torch.full((extent,), 0.999), torch.full((extent,), 0.001), torch.ones(extent)
+
+    def walk(x):
+        for _ in range(CHAIN // 2):
+            x = x * a
+            x = x + b
+        return x
+
+    def work(repeats):
+        for _ in range(repeats):
+            x = torch.full((extent,), 0.5, requires_grad=backward)
+            if backward:
+                walk(x).backward(seed)
+                last = x.grad
+            else:
+                with torch.no_grad():
+                    last = walk(x)
+        return last[-1].item()
+
+    return work
+
+
+FUNCTIONS = {
+    "add": lambda x, y: x + y,
+    "mul": lambda x, y: x * y,
+    "relu": lambda x, _: torch.relu(x),
+    "exp": lambda x, _: torch.exp(x),
+    "tanh": lambda x, _: torch.tanh(x),
+    "sigmoid": lambda x, _: torch.sigmoid(x),
+    "gelu": lambda x, _: functional.gelu(x),
+    "sum": lambda x, _: x.sum(),
+    "sum_rows": lambda x, _: x.sum(0),
+    "sum_columns": lambda x, _: x.sum(1),
+    "max": lambda x, _: x.max(),
+    "softmax": lambda x, _: torch.softmax(x, 1),
+    "log_softmax": lambda x, _: torch.log_softmax(x, 1),
+}
+
+
+def elementwise(name):
+    function = FUNCTIONS[name]
+    x, y = map(torch.from_numpy, operands())
+
+    def work(repeats):
+        with torch.inference_mode():
+            for _ in range(repeats):
+                result = function(x, y)
+        return result.view(-1)[-1].item()
+
+    return work
+
+
+RULES = {
+    "sgd": lambda weights: torch.optim.SGD(weights, lr=1e-3, fused=True),
+    "momentum": lambda weights: torch.optim.SGD(weights, lr=1e-3, momentum=0.9, fused=True),
+    "adam": lambda weights: torch.optim.Adam(weights, lr=1e-3, fused=True),
+    "adamw": lambda weights: torch.optim.AdamW(weights, lr=1e-3, fused=True),
+}
+
+
+def optimize(rule, count):
+    weights, gradient = (torch.from_numpy(operand(count, multiplier)) for multiplier in MULTIPLIERS)
+    weights.requires_grad_().grad = gradient
+    optimizer = RULES[rule]([weights])
+
+    def work(repeats):
+        for _ in range(repeats):
+            optimizer.step()
+        return weights[-1].item()
+
+    return work
+
+
+def prepare(problem, words):
+    match words:
+        case ["train", size]:
+            return train(problem, int(size))
+        case ["infer", size]:
+            return infer(problem, int(size))
+        case ["chain", extent, backward]:
+            return chain(int(extent), backward == "1")
+        case ["elementwise", name]:
+            return elementwise(name)
+        case ["optimize", rule, count]:
+            return optimize(rule, int(count))
+
+
+serve(f"PyTorch {torch.__version__.split('+')[0]}", prepare)

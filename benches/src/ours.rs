@@ -1,0 +1,235 @@
+//! Gradus as an entrant: each task as a user would write it.
+
+use std::sync::Arc;
+
+use autograd::{Indices, Param, Tensor, no_grad, with_threads};
+use nn::{CrossEntropyLoss, Linear, Mode, Module, ReLU, Sequential};
+use optim::{Adam, AdamW, Optimizer, Sgd};
+use rayon::prelude::*;
+
+use crate::contest::{CHAIN, Elementwise, PLANE, Rule, Task, Work};
+use crate::limit::HandFused;
+use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
+
+/// [`Library`](crate::contest::Library): everything that Gradus has.
+pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
+    match task {
+        Task::Train { batch } => Some(train(problem, batch, threads)),
+        Task::Infer { batch } => Some(infer(problem, batch, threads)),
+        Task::Chain { extent, backward } => Some(chain(extent, backward, threads)),
+        Task::Elementwise(operation) => elementwise(operation, threads),
+        Task::Optimize { rule, weights } => optimize(rule, weights, threads),
+    }
+}
+
+/// [`Library`](crate::contest::Library): the training step without the engine.
+pub fn limit(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
+    let Task::Train { batch } = task else { return None };
+    let problem = Arc::clone(problem);
+    let mut step = HandFused::new(&SIZES, &problem.parameters, batch, LEARNING_RATE);
+    let mut next = 0;
+    Some(Box::new(move |repeats| {
+        with_threads(threads, || {
+            let mut loss = f32::NAN;
+            for _ in 0..repeats {
+                let rows = problem.batch(next, batch);
+                loss = step.step(&problem.images, rows, problem.labels_of(rows).map(usize::from));
+                next += 1;
+            }
+            f64::from(loss)
+        })
+    }))
+}
+
+/// [`Library`](crate::contest::Library): copies as many bytes as the task moves, half of them read and half written, between buffers of its own.
+pub fn copy(_: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
+    /// Numbers that one thread copies at a time: as many as the engine gives it.
+    const CHUNK: usize = 1 << 15;
+    let length = task.bytes() / size_of::<f32>() / 2;
+    let (from, mut to) = (vec![1.0_f32; length], vec![0.0; length]);
+    (length > 0).then(|| -> Work {
+        Box::new(move |repeats| {
+            with_threads(threads, || {
+                for _ in 0..repeats {
+                    to.par_chunks_mut(CHUNK)
+                        .zip(from.par_chunks(CHUNK))
+                        .for_each(|(to, from)| to.copy_from_slice(from));
+                }
+            });
+            f64::from(to[length - 1])
+        })
+    })
+}
+
+/// The perceptron of the demo, with the problem's weights.
+pub fn perceptron(problem: &Problem) -> Sequential {
+    let [pixels, wide, narrow, classes] = SIZES;
+    let model = Sequential::new()
+        .named("fc1", Linear::new(pixels, wide, 0))
+        .named("relu1", ReLU)
+        .named("fc2", Linear::new(wide, narrow, 0))
+        .named("relu2", ReLU)
+        .named("fc3", Linear::new(narrow, classes, 0));
+    for (parameter, numbers) in model.parameters().iter().zip(&problem.parameters) {
+        parameter.update(|own| own.copy_from_slice(numbers));
+    }
+    model
+}
+
+/// The chosen images as numbers from 0 to 1, and their labels.
+pub fn batch_of(problem: &Problem, rows: &[usize]) -> (Tensor, Indices) {
+    let pixels = Tensor::build([rows.len(), SIZES[0]], |out| problem.gather(rows, out));
+    (pixels, problem.labels_of(rows).collect())
+}
+
+fn train(problem: &Arc<Problem>, batch: usize, threads: usize) -> Work {
+    let problem = Arc::clone(problem);
+    let model = perceptron(&problem);
+    let criterion = CrossEntropyLoss::new();
+    let mut adam = Adam::new(model.parameters(), LEARNING_RATE);
+    let mut next = 0;
+    Box::new(move |repeats| {
+        with_threads(threads, || {
+            let mut value = f32::NAN;
+            for _ in 0..repeats {
+                let (images, labels) = batch_of(&problem, problem.batch(next, batch));
+                let loss = criterion.forward(&model.forward(&images, Mode::Train), &labels);
+                value = loss.item();
+                adam.step(&loss.backward());
+                next += 1;
+            }
+            f64::from(value)
+        })
+    })
+}
+
+fn infer(problem: &Problem, batch: usize, threads: usize) -> Work {
+    let model = perceptron(problem);
+    let (images, _) = batch_of(problem, problem.batch(0, batch));
+    Box::new(move |repeats| {
+        with_threads(threads, || {
+            no_grad(|| {
+                let mut scores = model.forward(&images, Mode::Eval);
+                for _ in 1..repeats {
+                    scores = model.forward(&images, Mode::Eval);
+                }
+                element(&scores)
+            })
+        })
+    })
+}
+
+fn chain(extent: usize, backward: bool, threads: usize) -> Work {
+    let (a, b) = (Tensor::full([extent], 0.999), Tensor::full([extent], 0.001));
+    let walk = move |x: &Tensor| {
+        let mut y = x * &a;
+        y = &y + &b;
+        for _ in 1..CHAIN / 2 {
+            y = &y * &a;
+            y = &y + &b;
+        }
+        y
+    };
+    let seed = Tensor::ones([extent]);
+    Box::new(move |repeats| {
+        with_threads(threads, || {
+            let mut last = f64::NAN;
+            for _ in 0..repeats {
+                let x = Tensor::full([extent], 0.5).requires_grad();
+                last = if backward {
+                    element(walk(&x).backward_with(&seed).get(&x).expect("x is a leaf"))
+                } else {
+                    no_grad(|| element(&walk(&x)))
+                };
+            }
+            last
+        })
+    })
+}
+
+fn elementwise(operation: Elementwise, threads: usize) -> Option<Work> {
+    let function: fn(&Tensor, &Tensor) -> Tensor = match operation.name {
+        "add" => |x, y| x + y,
+        "mul" => |x, y| x * y,
+        "relu" => |x, _| x.relu(),
+        "exp" => |x, _| x.exp(),
+        "tanh" => |x, _| x.tanh(),
+        "sigmoid" => |x, _| x.sigmoid(),
+        "gelu" => |x, _| x.gelu(),
+        "sum" => |x, _| x.sum(),
+        "sum_rows" => |x, _| x.sum_dim(0, false),
+        "sum_columns" => |x, _| x.sum_dim(1, false),
+        "max" => |x, _| x.max(),
+        "softmax" => |x, _| x.softmax(1),
+        "log_softmax" => |x, _| x.log_softmax(1),
+        _ => return None,
+    };
+    let [x, y] = MULTIPLIERS.map(|multiplier| Tensor::from_vec(operand(PLANE[0] * PLANE[1], multiplier), PLANE));
+    Some(Box::new(move |repeats| {
+        with_threads(threads, || {
+            let mut last = f64::NAN;
+            for _ in 0..repeats {
+                last = element(&function(&x, &y));
+            }
+            last
+        })
+    }))
+}
+
+fn optimize(rule: Rule, weights: usize, threads: usize) -> Option<Work> {
+    let [first, slope] = MULTIPLIERS.map(|multiplier| Tensor::from_vec(operand(weights, multiplier), [weights]));
+    let parameter = Param::new(first);
+    let own = [parameter.clone()];
+    let mut optimizer: Box<dyn Optimizer + Send> = match rule.name {
+        "sgd" => Box::new(Sgd::new(own, LEARNING_RATE)),
+        "momentum" => Box::new(Sgd::new(own, LEARNING_RATE).momentum(0.9)),
+        "adam" => Box::new(Adam::new(own, LEARNING_RATE)),
+        "adamw" => Box::new(AdamW::new(own, LEARNING_RATE)),
+        _ => return None,
+    };
+    let gradients = (parameter.tensor() * slope).sum().backward();
+    Some(Box::new(move |repeats| {
+        with_threads(threads, || {
+            for _ in 0..repeats {
+                optimizer.step(&gradients);
+            }
+            element(&parameter.tensor())
+        })
+    }))
+}
+
+/// One number of many, to be compared: the last one.
+fn element(tensor: &Tensor) -> f64 {
+    let view = tensor.as_array();
+    f64::from(*view.as_slice().and_then(<[f32]>::last).expect("a dense tensor with elements"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_does_what_the_engine_does() {
+        let problem = Arc::new(Problem::dots(96));
+        let task = Task::Train { batch: 16 };
+        for threads in [1, 2] {
+            let (mut engine, mut hand) =
+                (gradus(&problem, task, threads).unwrap(), limit(&problem, task, threads).unwrap());
+            for step in 0..30 {
+                let (expected, found) = (engine(1), hand(1));
+                assert!((expected - found).abs() < 1e-4 * expected, "step {step}: {found}, the engine has {expected}");
+            }
+            assert!(engine(50) < 0.5, "the dots are not learned");
+        }
+    }
+
+    #[test]
+    fn a_chain_is_a_power() {
+        let problem = Arc::new(Problem::dots(1));
+        let run = |extent, backward| gradus(&problem, Task::Chain { extent, backward }, 1).unwrap()(1);
+        let power = 0.999_f64.powi(500);
+        assert!((run(1, true) - power).abs() < 1e-4 && (run(32, true) - power).abs() < 1e-4);
+        // x ↦ 0.999 x + 0.001 keeps 1 where it is.
+        assert!((run(1, false) - (1.0 - 0.5 * power)).abs() < 1e-4);
+    }
+}

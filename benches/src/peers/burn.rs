@@ -1,0 +1,137 @@
+//! burn as an entrant, on its back end for CPUs, flex.
+
+use std::sync::Arc;
+
+use burn::module::{Module, Param};
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::nn::{Linear, Relu};
+use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+
+use crate::contest::{CHAIN, Elementwise, PLANE, Task, Work};
+use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
+
+/// The version is the one that the manifest asks for.
+pub const NAME: &str = "burn 0.22 flex";
+
+/// [`Library`](crate::contest::Library). flex takes the number of threads from `RAYON_NUM_THREADS`.
+pub fn burn(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Work> {
+    match task {
+        Task::Train { batch } => Some(train(problem, batch)),
+        Task::Infer { batch } => Some(infer(problem, batch)),
+        Task::Chain { extent, backward } => Some(chain(extent, backward)),
+        Task::Elementwise(operation) => elementwise(operation),
+    }
+}
+
+#[derive(Module, Debug)]
+struct Perceptron {
+    first: Linear,
+    second: Linear,
+    third: Linear,
+    relu: Relu,
+}
+
+impl Perceptron {
+    fn new(problem: &Problem, device: &Device) -> Self {
+        let layer = |index: usize| {
+            let (inputs, outputs) = (SIZES[index], SIZES[index + 1]);
+            // burn's weight is [in, out].
+            let weight = &problem.parameters[2 * index];
+            let turned = (0..inputs * outputs).map(|at| weight[at % outputs * inputs + at / outputs]);
+            let weight = TensorData::new(turned.collect::<Vec<f32>>(), [inputs, outputs]);
+            let bias = TensorData::new(problem.parameters[2 * index + 1].clone(), [outputs]);
+            Linear { weight: Param::from_data(weight, device), bias: Some(Param::from_data(bias, device)) }
+        };
+        Perceptron { first: layer(0), second: layer(1), third: layer(2), relu: Relu::new() }
+    }
+
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = self.relu.forward(self.first.forward(x));
+        let x = self.relu.forward(self.second.forward(x));
+        self.third.forward(x)
+    }
+}
+
+fn images(problem: &Problem, rows: &[usize], device: &Device) -> Tensor<2> {
+    let mut pixels = vec![0.0; rows.len() * SIZES[0]];
+    problem.gather(rows, &mut pixels);
+    Tensor::from_data(TensorData::new(pixels, [rows.len(), SIZES[0]]), device)
+}
+
+fn train(problem: &Arc<Problem>, batch: usize) -> Work {
+    let problem = Arc::clone(problem);
+    let device = Device::flex().autodiff();
+    let criterion = CrossEntropyLossConfig::new().init(&device);
+    // Everybody else's epsilon.
+    let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
+    let mut model = Some(Perceptron::new(&problem, &device));
+    let mut next = 0;
+    repeated(move || {
+        let rows = problem.batch(next, batch);
+        next += 1;
+        let labels: Vec<i64> = problem.labels_of(rows).map(i64::from).collect();
+        let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [batch]), &device);
+        let own = model.take().expect("each step puts it back");
+        let loss = criterion.forward(own.forward(images(&problem, rows, &device)), labels);
+        let gradients = GradientsParams::from_grads(loss.backward(), &own);
+        model = Some(adam.step(LEARNING_RATE, own, gradients));
+        loss
+    })
+}
+
+fn infer(problem: &Problem, batch: usize) -> Work {
+    let device = Device::flex();
+    let model = Perceptron::new(problem, &device);
+    let pixels = images(problem, problem.batch(0, batch), &device);
+    repeated(move || model.forward(pixels.clone()))
+}
+
+fn chain(extent: usize, backward: bool) -> Work {
+    let device = if backward { Device::flex().autodiff() } else { Device::flex() };
+    let full = |value: f32| Tensor::<1>::full([extent], value, &device);
+    let (a, b, x) = (full(0.999), full(0.001), full(0.5));
+    repeated(move || {
+        let leaf = if backward { x.clone().require_grad() } else { x.clone() };
+        let mut y = leaf.clone();
+        for _ in 0..CHAIN / 2 {
+            y = y * a.clone() + b.clone();
+        }
+        if backward { leaf.grad(&y.backward()).expect("it is a leaf") } else { y }
+    })
+}
+
+fn elementwise(operation: Elementwise) -> Option<Work> {
+    let function: fn(Tensor<2>, Tensor<2>) -> Tensor<2> = match operation.name {
+        "add" => |x, y| x + y,
+        "mul" => |x, y| x * y,
+        "relu" => |x, _| activation::relu(x),
+        "exp" => |x, _| x.exp(),
+        "tanh" => |x, _| x.tanh(),
+        "sigmoid" => |x, _| activation::sigmoid(x),
+        "gelu" => |x, _| activation::gelu(x),
+        "sum" => |x, _| x.sum().unsqueeze(),
+        "sum_rows" => |x, _| x.sum_dim(0),
+        "sum_columns" => |x, _| x.sum_dim(1),
+        "max" => |x, _| x.max().unsqueeze(),
+        "softmax" => |x, _| activation::softmax(x, 1),
+        "log_softmax" => |x, _| activation::log_softmax(x, 1),
+        _ => return None,
+    };
+    let device = Device::flex();
+    let [x, y] = MULTIPLIERS
+        .map(|multiplier| Tensor::from_data(TensorData::new(operand(PLANE[0] * PLANE[1], multiplier), PLANE), &device));
+    Some(repeated(move || function(x.clone(), y.clone())))
+}
+
+/// Work that does something again and again, and ends with the last number of its last result.
+fn repeated<const RANK: usize>(mut once: impl FnMut() -> Tensor<RANK> + 'static) -> Work {
+    Box::new(move |repeats| {
+        let mut last = once();
+        for _ in 1..repeats {
+            last = once();
+        }
+        let numbers = last.into_data();
+        f64::from(*numbers.as_slice::<f32>().expect("of f32").last().expect("it has elements"))
+    })
+}

@@ -1,0 +1,138 @@
+//! candle as an entrant.
+
+use std::sync::Arc;
+
+use candle_core::{D, DType, Device, Result, Tensor, Var};
+use candle_nn::{Activation, AdamW, Linear, Module, Optimizer, ParamsAdamW, Sequential, loss, ops, seq};
+
+use crate::contest::{CHAIN, Elementwise, PLANE, Task, Work};
+use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
+
+/// The version is the one that the manifest asks for.
+pub const NAME: &str = "candle 0.11";
+
+/// [`Library`](crate::contest::Library). candle takes the number of threads from `RAYON_NUM_THREADS`.
+pub fn candle(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Work> {
+    let work = match task {
+        Task::Train { batch } => train(problem, batch),
+        Task::Infer { batch } => infer(problem, batch),
+        Task::Chain { extent, backward } => chain(extent, backward),
+        Task::Elementwise(operation) => elementwise(operation)?,
+    };
+    Some(work.expect("candle does it"))
+}
+
+/// The weights, `[out, in]`, and biases.
+fn variables(problem: &Problem) -> Result<Vec<Var>> {
+    let mut variables = Vec::new();
+    for (sizes, numbers) in SIZES.windows(2).zip(problem.parameters.chunks(2)) {
+        variables.push(Var::from_slice(&numbers[0], (sizes[1], sizes[0]), &Device::Cpu)?);
+        variables.push(Var::from_slice(&numbers[1], sizes[1], &Device::Cpu)?);
+    }
+    Ok(variables)
+}
+
+/// The perceptron of these weights and biases.
+fn model(parameters: &[Tensor]) -> Sequential {
+    let mut model = seq();
+    for (layer, pair) in parameters.chunks(2).enumerate() {
+        if layer > 0 {
+            model = model.add(Activation::Relu);
+        }
+        model = model.add(Linear::new(pair[0].clone(), Some(pair[1].clone())));
+    }
+    model
+}
+
+fn images(problem: &Problem, rows: &[usize]) -> Result<Tensor> {
+    let mut pixels = vec![0.0; rows.len() * SIZES[0]];
+    problem.gather(rows, &mut pixels);
+    Tensor::from_vec(pixels, (rows.len(), SIZES[0]), &Device::Cpu)
+}
+
+fn train(problem: &Arc<Problem>, batch: usize) -> Result<Work> {
+    let problem = Arc::clone(problem);
+    let variables = variables(&problem)?;
+    let model = model(&variables.iter().map(|variable| variable.as_tensor().clone()).collect::<Vec<_>>());
+    let settings = ParamsAdamW { lr: LEARNING_RATE, weight_decay: 0.0, ..ParamsAdamW::default() };
+    let mut adam = AdamW::new(variables, settings)?;
+    let mut next = 0;
+    let step = move || -> Result<Tensor> {
+        let rows = problem.batch(next, batch);
+        next += 1;
+        let labels: Vec<u32> = problem.labels_of(rows).map(u32::from).collect();
+        let labels = Tensor::from_vec(labels, batch, &Device::Cpu)?;
+        let loss = loss::cross_entropy(&model.forward(&images(&problem, rows)?)?, &labels)?;
+        adam.backward_step(&loss)?;
+        Ok(loss)
+    };
+    Ok(repeated(step))
+}
+
+fn infer(problem: &Problem, batch: usize) -> Result<Work> {
+    // Detached, or each forward would record a graph.
+    let model = model(&variables(problem)?.iter().map(Var::as_detached_tensor).collect::<Vec<_>>());
+    let pixels = images(problem, problem.batch(0, batch))?;
+    Ok(repeated(move || model.forward(&pixels)))
+}
+
+fn chain(extent: usize, backward: bool) -> Result<Work> {
+    let full = |value: f32| Tensor::full(value, extent, &Device::Cpu);
+    let (a, b, x) = (full(0.999)?, full(0.001)?, full(0.5)?);
+    let walk = move |x: &Tensor| {
+        let mut y = ((x * &a)? + &b)?;
+        for _ in 1..CHAIN / 2 {
+            y = ((&y * &a)? + &b)?;
+        }
+        Ok::<_, candle_core::Error>(y)
+    };
+    Ok(repeated(move || {
+        if !backward {
+            return walk(&x);
+        }
+        let leaf = Var::from_tensor(&x)?;
+        let gradients = walk(leaf.as_tensor())?.backward()?;
+        Ok(gradients.get(&leaf).expect("it is a leaf").clone())
+    }))
+}
+
+fn elementwise(operation: Elementwise) -> Option<Result<Work>> {
+    let function: fn(&Tensor, &Tensor) -> Result<Tensor> = match operation.name {
+        "add" => |x, y| x + y,
+        "mul" => |x, y| x * y,
+        "relu" => |x, _| x.relu(),
+        "exp" => |x, _| x.exp(),
+        "tanh" => |x, _| x.tanh(),
+        "sigmoid" => |x, _| ops::sigmoid(x),
+        "gelu" => |x, _| x.gelu_erf(),
+        "sum" => |x, _| x.sum_all(),
+        "sum_rows" => |x, _| x.sum(0),
+        "sum_columns" => |x, _| x.sum(1),
+        "max" => |x, _| x.max_all(),
+        "softmax" => |x, _| ops::softmax_last_dim(x),
+        "log_softmax" => |x, _| ops::log_softmax(x, D::Minus1),
+        _ => return None,
+    };
+    let operands = MULTIPLIERS.map(|multiplier| {
+        Tensor::from_vec(operand(PLANE[0] * PLANE[1], multiplier), (PLANE[0], PLANE[1]), &Device::Cpu)
+    });
+    let [x, y] = operands;
+    let (x, y) = match (x, y) {
+        (Ok(x), Ok(y)) => (x, y),
+        (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
+    };
+    Some(Ok(repeated(move || function(&x, &y))))
+}
+
+/// Work that does something again and again, and ends with the last number of its last result.
+fn repeated(mut once: impl FnMut() -> Result<Tensor> + 'static) -> Work {
+    let mut run = move |repeats: usize| -> Result<f64> {
+        let mut last = once()?;
+        for _ in 1..repeats {
+            last = once()?;
+        }
+        let flat = last.flatten_all()?;
+        Ok(f64::from(flat.get(flat.elem_count() - 1)?.to_dtype(DType::F32)?.to_scalar::<f32>()?))
+    };
+    Box::new(move |repeats| run(repeats).expect("candle does it"))
+}

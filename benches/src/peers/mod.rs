@@ -1,0 +1,123 @@
+//! Other libraries as entrants, each in a process of its own: its threads, its allocator and its settings disturb nobody else's.
+//!
+//! - candle and burn are compiled in with the feature `peers`; their process is this program again, as `peer NAME`;
+//! - PyTorch and JAX run in a Python that the user names, from the scripts in `benches/python`.
+
+#[cfg(feature = "peers")]
+mod burn;
+#[cfg(feature = "peers")]
+mod candle;
+mod remote;
+mod serve;
+
+use std::fmt;
+use std::path::Path;
+use std::process::Command;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+
+use crate::contest::{Entrant, Library};
+use crate::problem::Problem;
+
+pub use remote::Remote;
+pub use serve::serve;
+
+/// A library to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// [candle](https://github.com/huggingface/candle), with the AVX-512 kernels of its matrix product.
+    Candle,
+    /// [burn](https://burn.dev) on its back end flex, with the same.
+    Burn,
+    /// [PyTorch](https://pytorch.org), with its fused Adam.
+    Torch,
+    /// [JAX](https://docs.jax.dev), compiled by XLA.
+    Jax,
+}
+
+/// What glibc's allocator is told in the peers' processes. As shipped it gives each large buffer back to the system and faults it in again at the next step,
+/// where candle, for one, loses five sixths of its speed. (This engine needs no such setting: it has a pool.)
+pub const ALLOCATOR: [(&str, &str); 3] = [
+    ("MALLOC_TRIM_THRESHOLD_", "4294967296"),
+    ("MALLOC_MMAP_THRESHOLD_", "4294967296"),
+    ("MALLOC_TOP_PAD_", "268435456"),
+];
+
+impl Peer {
+    const ALL: [(&'static str, Peer); 4] =
+        [("candle", Peer::Candle), ("burn", Peer::Burn), ("torch", Peer::Torch), ("jax", Peer::Jax)];
+
+    /// The library, if it is one that can be compiled into this program, and was.
+    ///
+    /// # Errors
+    /// If it was not.
+    pub fn library(self) -> Result<(&'static str, Library)> {
+        match self {
+            #[cfg(feature = "peers")]
+            Peer::Candle => Ok((candle::NAME, candle::candle)),
+            #[cfg(feature = "peers")]
+            Peer::Burn => Ok((burn::NAME, burn::burn)),
+            _ => bail!("{self} is not part of this program: build it with --features peers"),
+        }
+    }
+
+    /// Starts the library in a process of its own.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    fn start(self, python: Option<&Path>, problem: &Problem, threads: usize) -> Result<Remote> {
+        let mut command = match self {
+            Peer::Candle | Peer::Burn => {
+                self.library()?;
+                let mut command = Command::new(std::env::current_exe().context("this program does not find itself")?);
+                command.args(["peer", &self.to_string(), "--threads", &threads.to_string()]);
+                command
+            }
+            Peer::Torch | Peer::Jax => {
+                let python = python.with_context(|| format!("{self} needs --python PATH, a Python that has it"))?;
+                let script = format!("{}/python/{self}_entrant.py", env!("CARGO_MANIFEST_DIR"));
+                let mut command = Command::new(python);
+                command.args([script, threads.to_string()]);
+                command
+            }
+        };
+        for variable in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS"] {
+            command.env(variable, threads.to_string());
+        }
+        command.envs(ALLOCATOR);
+        let wants_the_problem = matches!(self, Peer::Torch | Peer::Jax);
+        Remote::start(self.to_string(), command, wants_the_problem.then_some(problem))
+    }
+}
+
+/// Starts all of them, which takes a while: so they do it at the same time.
+///
+/// # Errors
+/// If one of them can't be started.
+pub fn start(
+    peers: &[Peer],
+    python: Option<&Path>,
+    problem: &Problem,
+    threads: usize,
+) -> Result<Vec<Box<dyn Entrant>>> {
+    let started: Vec<Remote> = peers.iter().map(|peer| peer.start(python, problem, threads)).collect::<Result<_>>()?;
+    let ready = started.into_iter().map(|remote| Ok(Box::new(remote.ready()?) as Box<dyn Entrant>));
+    ready.collect()
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, _) = Peer::ALL.into_iter().find(|(_, peer)| peer == self).expect("all of them are listed");
+        f.write_str(name)
+    }
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Peer::ALL.into_iter().find(|(name, _)| *name == text.trim());
+        known.map(|(_, peer)| peer).ok_or_else(|| format!("\"{text}\" is none of candle, burn, torch, jax"))
+    }
+}
