@@ -12,10 +12,11 @@ struct Aligned<T> {
 }
 
 impl<T: Number> Aligned<T> {
-    fn new(count: usize, mut value: impl FnMut() -> T) -> Self {
+    fn new(count: usize, value: impl FnMut() -> T) -> Self {
         let lane = 64 / size_of::<T>();
-        let numbers: Vec<T> = (0..count + lane).map(|_| value()).collect();
+        let mut numbers = vec![T::ZERO; count + lane];
         let from = numbers.as_ptr().align_offset(64).min(lane);
+        numbers[from..from + count].fill_with(value);
         Self { numbers, from }
     }
 }
@@ -147,6 +148,14 @@ mod tests {
             assert_eq!([a.as_ptr(), b.as_ptr(), c.as_ptr()].map(|start| start.addr() % 64), [0; 3]);
             assert!(case.m == 1 || case.k == 1 || (a.strides()[0] == 1) == case.a_turned);
         }
+    }
+
+    #[test]
+    fn the_numbers_are_the_same_wherever_they_lie() {
+        let case = Case::new("x", (7, 5, 3));
+        let (mut one, mut other) = (Operands::<f32>::new(&case), Operands::<f32>::new(&case));
+        assert_eq!(one.views().0, other.views().0);
+        assert_eq!(one.views().1, other.views().1);
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub struct Case {
 }
 
 impl Case {
-    fn new(name: impl Into<String>, (m, n, k): (usize, usize, usize)) -> Self {
+    /// A case in which nothing is transposed.
+    pub fn new(name: impl Into<String>, (m, n, k): (usize, usize, usize)) -> Self {
         Self { name: name.into(), m, n, k, a_turned: false, b_turned: false }
     }
 

@@ -17,9 +17,10 @@ use super::positive;
 use crate::chart::{self, Labels, Line, Panel};
 use crate::json;
 use crate::measure::{self, Contestant, Settings, Verdict};
+use crate::neighbours::{self, Watch};
 use crate::operands::{Operands, Oracle};
 use crate::peak;
-use crate::products::{self, Number, blas};
+use crate::products::{self, Multiplier, Number, blas};
 use crate::shapes::{Case, Shapes};
 use crate::table::Table;
 
@@ -53,6 +54,9 @@ pub struct Arguments {
     /// Draw GFLOP/s against size
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Enter the engine twice: how its second self fares against the first is what noise looks like
+    #[arg(long)]
+    control: bool,
     /// Measure one number of threads here, and print lines of JSON
     #[arg(long, hide = true)]
     worker: bool,
@@ -66,6 +70,9 @@ enum Dtype {
 
 /// A contestant whose best turn is slower than this multiple of the fastest one's rests after three turns: it can't be the best peer.
 const HOPELESS: f64 = 1.35;
+
+/// The engine's second self.
+const CONTROL: &str = "control";
 
 /// What one contestant reached in a case.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -87,6 +94,8 @@ enum Message {
     Start { peak: f64, isa: String, libraries: Vec<String> },
     /// The figures of a case, ours first.
     Case { name: String, formula: String, size: f64, m: usize, n: usize, k: usize, figures: Vec<Figure> },
+    /// The end, and how many cores others kept busy.
+    End { others: Option<f64> },
 }
 
 /// A row of the JSON file: the engine against the best of its peers, in GFLOP/s.
@@ -132,6 +141,7 @@ struct Run {
     isa: String,
     libraries: Vec<String>,
     cases: Vec<Row>,
+    others: Option<f64>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
@@ -179,11 +189,15 @@ fn worker<T: Number>(arguments: &Arguments, cases: &[Case]) -> Result<()> {
         writeln!(out)?;
         Ok(out.flush()?)
     };
+    let watch = Watch::start();
     let isa = autograd::kernels::simd::isa::selected().isa;
     let libraries = blas::find(&arguments.blas)?.iter().map(blas::Library::description).collect();
     let share = size_of::<f32>() as f64 / size_of::<T>() as f64;
     say(&Message::Start { peak: share * peak::flops(isa, threads) / 1e9, isa: isa.name().to_owned(), libraries })?;
-    let multipliers = products::all::<T>(threads, &arguments.blas)?;
+    let mut multipliers = products::all::<T>(threads, &arguments.blas)?;
+    if arguments.control {
+        multipliers.push(Multiplier { name: CONTROL.to_owned(), ..products::ours() });
+    }
     for case in cases {
         let mut operands = Operands::<T>::new(case);
         let (a, b, mut c) = operands.views();
@@ -215,7 +229,7 @@ fn worker<T: Number>(arguments: &Arguments, cases: &[Case]) -> Result<()> {
         let (name, formula, size) = (case.name.clone(), case.formula(), case.size());
         say(&Message::Case { name, formula, size, m, n, k, figures: figures.collect() })?;
     }
-    Ok(())
+    say(&Message::End { others: watch.others() })
 }
 
 /// Runs this program again as a worker, and listens to it.
@@ -232,10 +246,12 @@ fn ask(threads: usize, count: usize) -> Result<Run> {
     }
     let mut child = command.stdout(Stdio::piped()).spawn().context("this program can't be started again")?;
     let out = child.stdout.take().context("the worker has no output")?;
-    let mut run = Run { threads, peak: 0.0, isa: String::new(), libraries: Vec::new(), cases: Vec::new() };
+    let mut run =
+        Run { threads, peak: 0.0, isa: String::new(), libraries: Vec::new(), cases: Vec::new(), others: None };
     for line in BufReader::new(out).lines() {
         match serde_json::from_str(&line?).context("the worker's answer can't be read")? {
             Message::Start { peak, isa, libraries } => (run.peak, run.isa, run.libraries) = (peak, isa, libraries),
+            Message::End { others } => run.others = others,
             Message::Case { name, formula, size, m, n, k, figures } => {
                 eprintln!("{threads} thread{}: {}/{count} {name}", plural(threads), run.cases.len() + 1);
                 let is_square = m == n && n == k && !formula.contains('ᵀ');
@@ -270,7 +286,8 @@ fn without_threads(arguments: impl Iterator<Item = std::ffi::OsString>) -> Vec<s
 /// Compares ours, the first of the figures, with the best of the others.
 fn outcome(case: String, (m, n, k): (usize, usize, usize), threads: usize, figures: &[Figure]) -> Option<Outcome> {
     let (ours, peers) = figures.split_first()?;
-    let best = peers.iter().max_by(|one, other| one.median.total_cmp(&other.median))?;
+    let best =
+        peers.iter().filter(|peer| peer.name != CONTROL).max_by(|one, other| one.median.total_cmp(&other.median))?;
     let (ratio, noise) = (ours.median / best.median, best.noise);
     Some(Outcome {
         case,
@@ -303,6 +320,9 @@ fn print(run: &Run, dtype: Dtype) {
     println!("(best: our best turn; ~: out of the race after three turns).");
     for library in &run.libraries {
         println!("{library}");
+    }
+    if let Some(warning) = neighbours::warning(run.others) {
+        println!("{warning}");
     }
     let Some(first) = run.cases.first() else { return };
     let mut head: Vec<String> = ["case", "product"].map(str::to_owned).to_vec();

@@ -3,6 +3,7 @@
 mod bandwidth;
 pub mod gemm;
 mod inference;
+mod ladder;
 mod options;
 mod overhead;
 mod peak;
@@ -17,6 +18,8 @@ use clap::Subcommand;
 pub enum Command {
     /// Compare the matrix product with those of other libraries, and with the peak of this machine.
     Gemm(gemm::Arguments),
+    /// Make one matrix product fast, step by step, and measure each step.
+    Ladder(ladder::Arguments),
     /// Measure the limits of this machine: multiply-adds a second, and bytes a second.
     Peak(peak::Arguments),
     /// Compare a training step with those of other libraries, and with one that has no engine.
@@ -45,6 +48,7 @@ pub fn run(command: Command) -> Result<()> {
     }
     match command {
         Command::Gemm(arguments) => gemm::run(&arguments),
+        Command::Ladder(arguments) => ladder::run(&arguments),
         Command::Peak(arguments) => peak::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
         Command::Inference(arguments) => inference::run(&arguments),

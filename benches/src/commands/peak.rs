@@ -5,6 +5,7 @@ use autograd::kernels::simd::isa::Isa;
 use clap::Args;
 
 use super::positive;
+use crate::neighbours::{self, Watch};
 use crate::peak;
 use crate::table::Table;
 
@@ -21,6 +22,7 @@ const COPIED: [(&str, usize); 4] =
     [("12 KiB", 12 << 10), ("256 KiB", 256 << 10), ("4 MiB", 4 << 20), ("128 MiB", 128 << 20)];
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let watch = Watch::start();
     let mut head = vec!["limit".to_owned()];
     head.extend(
         arguments.threads.iter().map(|threads| format!("{threads} thread{}", if *threads == 1 { "" } else { "s" })),
@@ -35,5 +37,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         table.row([format!("copying {name} on each thread, GB/s read and written")].into_iter().chain(figures));
     }
     print!("{table}");
+    if let Some(warning) = neighbours::warning(watch.others()) {
+        println!("{warning}");
+    }
     Ok(())
 }

@@ -47,12 +47,17 @@ pub const OURS: &str = "gradus";
 /// # Errors
 /// If a library in `libraries` can't be loaded, or has no matrix product.
 pub fn all<T: Number>(threads: usize, libraries: &[PathBuf]) -> Result<Vec<Multiplier<T>>> {
-    let mut all = vec![Multiplier::new(OURS, |a, b, c| gemm(a, b, c, Epilogue::Store))];
+    let mut all = vec![ours()];
     all.extend(rust::all::<T>(threads));
     for library in blas::find(libraries)? {
         all.push(library.multiplier::<T>(threads));
     }
     Ok(all)
+}
+
+/// The engine.
+pub fn ours<T: Number>() -> Multiplier<T> {
+    Multiplier::new(OURS, |a, b, c| gemm(a, b, c, Epilogue::Store))
 }
 
 #[cfg(test)]
