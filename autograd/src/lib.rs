@@ -62,6 +62,7 @@
 //!
 //! - [A tensor is three things](book::tensor): strides, views, broadcasting.
 //! - [The graph and the engine](book::engine): why creation order is enough, what `backward` moves, why nothing leaks.
+//! - [One training step, timed](book::step): where each microsecond goes.
 //! - [Adding an op, a layer, an optimizer, a micro-kernel](book::adding): worked examples that compile.
 //!
 //! Programs to run and to change are in `autograd/examples` and `nn/examples`; ten exercises, with tests and solutions, in `autograd/exercises`.
@@ -108,6 +109,9 @@ pub mod book {
 
     #[doc = include_str!("../docs/engine.md")]
     pub mod engine {}
+
+    #[doc = include_str!("../docs/step.md")]
+    pub mod step {}
 
     // Its programs use the crates above this one, where they are run as tests.
     #[cfg_attr(not(doctest), doc = include_str!("../docs/adding.md"))]
