@@ -2,10 +2,11 @@
 
 use smallvec::SmallVec;
 
+use crate::dimensions::Dimensions;
 use crate::shape::Shape;
 
 /// Steps in elements from one index of a dimension to the next; negative after a flip, 0 in an expanded dimension.
-pub(crate) type Strides = SmallVec<[isize; 4]>;
+pub(crate) type Strides = Dimensions<isize>;
 
 /// How the elements of a tensor lie in its storage: element `[i, j, ...]` is at `offset + i·strides[0] + j·strides[1] + ...`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +17,9 @@ pub(crate) struct Layout {
 }
 
 /// The strides of a dense row-major buffer.
+#[inline]
 pub(crate) fn row_major(shape: &[usize]) -> Strides {
-    let mut strides = Strides::from_elem(1, shape.len());
+    let mut strides = Strides::all(1, shape.len());
     for dim in (0..shape.len().saturating_sub(1)).rev() {
         strides[dim] = strides[dim + 1] * shape[dim + 1].max(1) as isize;
     }
@@ -41,7 +43,7 @@ impl Layout {
     #[inline]
     pub(crate) fn is_contiguous(&self) -> bool {
         let mut expected = 1;
-        for (&extent, &stride) in self.shape.iter().zip(&self.strides).rev() {
+        for (&extent, &stride) in self.shape.iter().zip(&*self.strides).rev() {
             if extent == 0 {
                 return true;
             }
@@ -66,7 +68,7 @@ impl Layout {
     /// Stretches dimensions of extent 1 (and missing leading ones) to `shape` with stride 0; `None` where an extent is neither 1 nor the wanted one.
     pub(crate) fn expand(&self, shape: &Shape) -> Option<Self> {
         let missing = shape.rank().checked_sub(self.shape.rank())?;
-        let mut strides = Strides::from_elem(0, shape.rank());
+        let mut strides = Strides::all(0, shape.rank());
         for dim in 0..self.shape.rank() {
             let (have, want) = (self.shape[dim], shape[missing + dim]);
             if have == want {

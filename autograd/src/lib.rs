@@ -69,6 +69,7 @@
 
 #[macro_use]
 pub mod check;
+mod dimensions;
 mod elementary;
 mod error;
 mod float;

@@ -57,7 +57,7 @@ pub struct Saved<T: Float> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    Input(usize),
+    Input(u32),
     Output,
     Aside,
 }
@@ -65,7 +65,7 @@ pub(crate) enum Source {
 impl<T: Float> Saved<T> {
     /// Keeps input number `index` of the recorded operation.
     pub fn input(index: usize, tensor: &Tensor<T>) -> Self {
-        Saved::new(tensor, Source::Input(index))
+        Saved::new(tensor, Source::Input(index as u32))
     }
 
     /// Keeps the recorded operation's output.
@@ -78,6 +78,7 @@ impl<T: Float> Saved<T> {
         Saved::new(tensor, Source::Aside)
     }
 
+    #[inline]
     fn new(tensor: &Tensor<T>, source: Source) -> Self {
         Saved { storage: tensor.storage.clone(), layout: tensor.layout.clone(), source }
     }

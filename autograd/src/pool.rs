@@ -2,6 +2,7 @@
 //! longer than the arithmetic. So a buffer that is dropped is kept, by size, and handed out again.
 //!
 //! - **Blocks** are aligned to a cache line and sized in classes: multiples of 64 bytes up to 1 KiB, then four classes a doubling.
+//! - A block has one more line **in front** of its numbers, where [`Storage`](crate::storage::Storage) counts its holders.
 //! - **Small blocks** lie in a list of the thread, reached without a lock; **large ones**, and what overflows a thread's list, in one
 //!   shared list behind a mutex. A tensor may be dropped on another thread than the one that made it.
 //! - Both lists are **bounded**; beyond the bound a block goes back to the system. [`release_memory`] gives all idle blocks back,
@@ -77,19 +78,29 @@ impl Block {
         MISSES.fetch_add(1, Ordering::Relaxed);
         let layout = memory_layout(class);
         // SAFETY: the size is not zero.
-        let start = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
-        Block { start, class: class as u8 }
+        let memory = unsafe { alloc_zeroed(layout) };
+        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        // SAFETY: the memory is a line longer than the class.
+        Block { start: unsafe { memory.add(LINE) }, class: class as u8 }
     }
 
+    /// Where its numbers begin.
     #[inline]
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }
+
+    /// The cache line in front of the numbers, for whoever has the block.
+    #[inline]
+    pub(crate) fn header(&self) -> NonNull<u8> {
+        // SAFETY: the memory of a block begins one line before its numbers.
+        unsafe { self.start.sub(LINE) }
+    }
 }
 
+/// What a block takes of the system: its numbers, and a line in front of them.
 fn memory_layout(class: usize) -> Layout {
-    Layout::from_size_align(bytes_of(class), LINE).expect("a class is no larger than a process can address")
+    Layout::from_size_align(LINE + bytes_of(class), LINE).expect("a class is no larger than a process can address")
 }
 
 impl Drop for Block {
@@ -101,7 +112,7 @@ impl Drop for Block {
 /// Gives a block's memory back to the system.
 fn free(block: Block) {
     // SAFETY: the block came from `alloc_zeroed` with this very layout, and is forgotten right after.
-    unsafe { dealloc(block.start.as_ptr(), memory_layout(usize::from(block.class))) };
+    unsafe { dealloc(block.header().as_ptr(), memory_layout(usize::from(block.class))) };
     std::mem::forget(block);
 }
 

@@ -5,6 +5,8 @@ use std::ops::Deref;
 
 use smallvec::SmallVec;
 
+use crate::dimensions::Dimensions;
+
 /// The extents of a tensor, outermost first. `[]` is the shape of a single number.
 ///
 /// Whatever names a shape converts: arrays, slices and vectors of `usize`.
@@ -16,7 +18,7 @@ use smallvec::SmallVec;
 /// assert_eq!(shape.to_string(), "[2, 3]");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Shape(SmallVec<[usize; 4]>);
+pub struct Shape(Dimensions<usize>);
 
 impl Shape {
     /// The number of elements: the product of the extents, 1 for `[]`.
@@ -33,10 +35,12 @@ impl Shape {
 
     /// The shape that two operands are stretched to: aligned at the last dimension, extents must be equal or one of them 1.
     /// `None` where they are neither.
+    #[inline]
     pub fn broadcast(&self, other: &Shape) -> Option<Shape> {
-        if self == other {
-            return Some(self.clone());
-        }
+        if self == other { Some(self.clone()) } else { self.stretched_with(other) }
+    }
+
+    fn stretched_with(&self, other: &Shape) -> Option<Shape> {
         let rank = self.rank().max(other.rank());
         let extent = |shape: &Shape, position: usize| match (position + shape.rank()).checked_sub(rank) {
             Some(index) => shape[index],
@@ -49,8 +53,7 @@ impl Shape {
                 (a, 1) => Some(a),
                 _ => None,
             })
-            .collect::<Option<SmallVec<_>>>()
-            .map(Shape)
+            .collect()
     }
 
     pub(crate) fn insert(&mut self, position: usize, extent: usize) {
@@ -83,27 +86,27 @@ impl FromIterator<usize> for Shape {
 impl<const RANK: usize> From<[usize; RANK]> for Shape {
     #[inline]
     fn from(extents: [usize; RANK]) -> Self {
-        Shape(SmallVec::from_slice(&extents))
+        Shape(Dimensions::from(&extents[..]))
     }
 }
 
 impl<const RANK: usize> From<&[usize; RANK]> for Shape {
     #[inline]
     fn from(extents: &[usize; RANK]) -> Self {
-        Shape(SmallVec::from_slice(extents))
+        Shape(Dimensions::from(&extents[..]))
     }
 }
 
 impl From<&[usize]> for Shape {
     #[inline]
     fn from(extents: &[usize]) -> Self {
-        Shape(SmallVec::from_slice(extents))
+        Shape(Dimensions::from(extents))
     }
 }
 
 impl From<Vec<usize>> for Shape {
     fn from(extents: Vec<usize>) -> Self {
-        Shape(SmallVec::from_vec(extents))
+        Shape(Dimensions::from(&extents[..]))
     }
 }
 
@@ -129,25 +132,25 @@ impl From<()> for Shape {
 
 impl PartialEq<[usize]> for Shape {
     fn eq(&self, other: &[usize]) -> bool {
-        self.0.as_slice() == other
+        self[..] == *other
     }
 }
 
 impl<const RANK: usize> PartialEq<[usize; RANK]> for Shape {
     fn eq(&self, other: &[usize; RANK]) -> bool {
-        self.0.as_slice() == other
+        self[..] == other[..]
     }
 }
 
 impl fmt::Debug for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.0.as_slice(), f)
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.0.as_slice(), f)
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 

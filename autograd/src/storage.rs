@@ -1,27 +1,32 @@
 //! The numbers of a tensor: a shared buffer that is copied when somebody wants to change it while others read it.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use crate::pool::{self, Block};
 use crate::scalar::Scalar;
 
-/// `length` initialised numbers in a block of the pool.
-struct Buffer<T> {
-    block: Block,
-    length: usize,
+/// A shared buffer. Cloning shares it; [`Storage::make_mut`] copies it first if it is shared.
+///
+/// It is an `Arc` whose count lies in the line that a block keeps in front of its numbers: a small operation would spend a third of its time on
+/// allocating that count elsewhere.
+pub(crate) struct Storage<T> {
+    header: NonNull<Header>,
     numbers: PhantomData<T>,
 }
 
-/// A shared buffer. Cloning shares it; [`Storage::make_mut`] copies it first if it is shared.
-pub(crate) struct Storage<T>(Arc<Buffer<T>>);
-
-impl<T> Clone for Storage<T> {
-    #[inline]
-    fn clone(&self) -> Self {
-        Storage(Arc::clone(&self.0))
-    }
+struct Header {
+    holders: AtomicUsize,
+    /// How many numbers the block holds, all of them initialised.
+    length: usize,
+    block: Block,
 }
+
+// SAFETY: holders on several threads only read the numbers, and the last one gives the block back, wherever it is.
+unsafe impl<T: Send + Sync> Send for Storage<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Storage<T> {}
 
 impl<T: Scalar> Storage<T> {
     /// A buffer of `length` numbers that `fill` is to write, every one: it finds stale ones.
@@ -31,9 +36,13 @@ impl<T: Scalar> Storage<T> {
         let Some(bytes) = length.checked_mul(size_of::<T>()) else {
             crate::error::mistake("tensor", format_args!("{length} elements are more than memory can hold"));
         };
-        let mut buffer = Buffer { block: Block::take(bytes), length, numbers: PhantomData };
-        fill(buffer.as_mut_slice());
-        Storage(Arc::new(buffer))
+        let block = Block::take(bytes);
+        let header = block.header().cast::<Header>();
+        // SAFETY: the line in front of the block is large enough, aligned, and unused; it belongs to whoever has the block.
+        unsafe { header.write(Header { holders: AtomicUsize::new(1), length, block }) };
+        let mut storage = Storage { header, numbers: PhantomData };
+        fill(storage.get_mut().expect("just made, so not shared"));
+        storage
     }
 
     pub(crate) fn from_slice(numbers: &[T]) -> Self {
@@ -42,21 +51,27 @@ impl<T: Scalar> Storage<T> {
 
     #[inline]
     pub(crate) fn as_slice(&self) -> &[T] {
-        let buffer = &*self.0;
+        let header = self.header();
         // SAFETY: the block holds at least `length` initialised numbers, aligned to a cache line. `&self` keeps the buffer alive,
         // and it is changed only through `get_mut`, which requires that nobody else holds it.
-        unsafe { std::slice::from_raw_parts(buffer.block.start().cast().as_ptr(), buffer.length) }
+        unsafe { std::slice::from_raw_parts(header.block.start().cast().as_ptr(), header.length) }
     }
 
     /// The numbers for writing, if nobody else holds the buffer.
     #[inline]
     pub(crate) fn get_mut(&mut self) -> Option<&mut [T]> {
-        Arc::get_mut(&mut self.0).map(Buffer::as_mut_slice)
+        let header = self.header();
+        // Pairs with the last holder's letting go: what it read, it has read.
+        if header.holders.load(Ordering::Acquire) != 1 {
+            return None;
+        }
+        // SAFETY: as in `as_slice`; this is the only holder, and borrowed mutably, so nobody else sees the numbers meanwhile.
+        Some(unsafe { std::slice::from_raw_parts_mut(header.block.start().cast().as_ptr(), header.length) })
     }
 
     /// The numbers for writing; a shared buffer is copied first, and the copy counted.
     pub(crate) fn make_mut(&mut self) -> &mut [T] {
-        if Arc::get_mut(&mut self.0).is_none() {
+        if self.get_mut().is_none() {
             pool::count_copy_on_write();
             *self = Storage::from_slice(self.as_slice());
         }
@@ -64,11 +79,32 @@ impl<T: Scalar> Storage<T> {
     }
 }
 
-impl<T: Scalar> Buffer<T> {
+impl<T> Storage<T> {
     #[inline]
-    fn as_mut_slice(&mut self) -> &mut [T] {
-        // SAFETY: as in `as_slice`; `&mut self` means that nobody else sees the numbers meanwhile.
-        unsafe { std::slice::from_raw_parts_mut(self.block.start().cast().as_ptr(), self.length) }
+    fn header(&self) -> &Header {
+        // SAFETY: written in `build`, and valid until the last holder lets go.
+        unsafe { self.header.as_ref() }
+    }
+}
+
+impl<T> Clone for Storage<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        // A new holder learns of the buffer from an old one, so there is nothing to order. (The count cannot overflow: each holder takes memory.)
+        self.header().holders.fetch_add(1, Ordering::Relaxed);
+        Storage { header: self.header, numbers: PhantomData }
+    }
+}
+
+impl<T> Drop for Storage<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.header().holders.fetch_sub(1, Ordering::Release) == 1 {
+            // What the other holders did with the numbers comes before whatever becomes of the block.
+            fence(Ordering::Acquire);
+            // SAFETY: nobody else holds the buffer, and the header is not touched again: the block is moved out once.
+            drop(unsafe { self.header.read() }.block);
+        }
     }
 }
 
@@ -92,5 +128,25 @@ mod tests {
     fn an_empty_buffer_is_a_buffer() {
         let empty = Storage::<f64>::build(0, |out| assert!(out.is_empty()));
         assert!(empty.as_slice().is_empty());
+    }
+
+    #[test]
+    fn holders_on_many_threads_let_go_in_any_order() {
+        for _ in 0..200 {
+            let mut own = Storage::from_slice(&[1.0_f32; 100]);
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    let held = own.clone();
+                    scope.spawn(move || assert_eq!(held.as_slice().iter().sum::<f32>(), 100.0));
+                }
+            });
+            own.get_mut().expect("the others have let go")[0] = 2.0;
+        }
+    }
+
+    #[test]
+    fn a_buffer_whose_filling_panics_is_given_back() {
+        let caught = std::panic::catch_unwind(|| Storage::<f32>::build(1000, |_| panic!("while filling")));
+        assert!(caught.is_err());
     }
 }

@@ -176,6 +176,7 @@ impl<T: Float> Tensor<T> {
     /// `op` is called with the output, to save what backward needs, only if recording is on and an input is tracked; else the tensor is returned as it is.
     /// (It is called, for the operation's name, while somebody [traces](crate::trace), too.)
     /// The gradient that backward propagates for input `i` must have its shape or broadcast from it; see [`Op`] for an example.
+    #[inline]
     pub fn record<O: Op<T>>(mut self, inputs: &[&Tensor<T>], op: impl FnOnce(&Tensor<T>) -> O) -> Tensor<T> {
         let recorded = is_recording() && inputs.iter().any(|input| input.is_tracked());
         if recorded || trace::is_on() {

@@ -29,25 +29,26 @@ impl<T: Float> Op<T> for Add {
 }
 
 /// The shape that both operands are stretched to.
+#[inline]
 #[track_caller]
 pub(crate) fn common_shape<T: Float>(name: &str, left: &Tensor<T>, right: &Tensor<T>) -> Shape {
-    let (a, b) = (left.shape(), right.shape());
-    match a.broadcast(b) {
+    match left.shape().broadcast(right.shape()) {
         Some(shape) => shape,
-        None => {
-            let rank = a.rank().max(b.rank());
-            let extent = |shape: &Shape, dim: usize| (dim + shape.rank()).checked_sub(rank).map_or(1, |own| shape[own]);
-            let clash = (0..rank)
-                .rev()
-                .find(|&dim| extent(a, dim) != extent(b, dim) && extent(a, dim) != 1 && extent(b, dim) != 1)
-                .expect("shapes that do not broadcast differ somewhere");
-            let (from_end, left, right) = (rank - clash, extent(a, clash), extent(b, clash));
-            mistake(
-                name,
-                format_args!("shapes {a} and {b} do not broadcast: dimension -{from_end} is {left} and {right}"),
-            )
-        }
+        None => no_common_shape(name, left.shape(), right.shape()),
     }
+}
+
+#[cold]
+#[track_caller]
+fn no_common_shape(name: &str, a: &Shape, b: &Shape) -> ! {
+    let rank = a.rank().max(b.rank());
+    let extent = |shape: &Shape, dim: usize| (dim + shape.rank()).checked_sub(rank).map_or(1, |own| shape[own]);
+    let clash = (0..rank)
+        .rev()
+        .find(|&dim| extent(a, dim) != extent(b, dim) && extent(a, dim) != 1 && extent(b, dim) != 1)
+        .expect("shapes that do not broadcast differ somewhere");
+    let (from_end, left, right) = (rank - clash, extent(a, clash), extent(b, clash));
+    mistake(name, format_args!("shapes {a} and {b} do not broadcast: dimension -{from_end} is {left} and {right}"))
 }
 
 #[track_caller]
@@ -57,16 +58,15 @@ pub(crate) fn add<T: Float>(left: &Tensor<T>, right: &Tensor<T>) -> Tensor<T> {
         .record(&[left, right], |_| Add)
 }
 
-/// The sum of two gradients of one shape; into the first one's buffer if nobody else holds it and the sum is not itself differentiated.
-pub(crate) fn accumulate<T: Float>(mut sum: Tensor<T>, gradient: Tensor<T>) -> Tensor<T> {
+/// Adds a gradient to another one of its shape: in place if nobody else holds the sum's buffer and the sum is not itself differentiated.
+pub(crate) fn accumulate<T: Float>(sum: &mut Tensor<T>, gradient: Tensor<T>) {
     if !is_recording()
         && let Some(other) = gradient.as_slice()
         && let Some(numbers) = sum.as_mut_slice()
     {
-        map_in_place(numbers, other, |a, b| a + b);
-        return sum;
+        return map_in_place(numbers, other, |a, b| a + b);
     }
-    add(&sum, &gradient)
+    *sum = add(sum, &gradient);
 }
 
 /// y = the sum of x over the dimensions that `shape` has not, or has with extent 1.        dy/dx = 1, stretched

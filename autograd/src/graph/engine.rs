@@ -26,14 +26,22 @@ pub enum Order {
 /// What an operation's rule sees of the walk: the gradient of its output, its saved values, and the way to hand gradients to its inputs.
 pub struct Backward<'a, T: Float> {
     node: &'a Arc<Node<T>>,
-    grad: Tensor<T>,
+    grad: &'a Tensor<T>,
     walk: &'a mut Walk<T>,
+}
+
+/// A node that has been handed a gradient and not yet been visited, with the sum of what it has been handed.
+struct Pending<T: Float> {
+    node: Arc<Node<T>>,
+    grad: Tensor<T>,
 }
 
 /// The state of one walk.
 struct Walk<T: Float> {
-    /// Nodes that have been handed a gradient and not yet been visited, with the sum of what they have been handed.
-    pending: BTreeMap<Id, (Arc<Node<T>>, Tensor<T>)>,
+    /// The newest pending node. It lies beside the others because much of a graph is a chain, along which there are no others.
+    newest: Option<Pending<T>>,
+    /// The other pending nodes, all older.
+    others: BTreeMap<Id, Pending<T>>,
     finished: Gradients<T>,
     /// Where gradients are asked for; `None` means at every leaf. Sorted.
     targets: Option<Vec<Id>>,
@@ -60,28 +68,38 @@ impl<T: Float> Walk<T> {
         match edge {
             Edge::Constant => {}
             Edge::Leaf(id) => self.finished.add(*id, grad),
-            Edge::Node(node) => match self.pending.entry(node.id) {
-                Entry::Vacant(entry) => {
-                    entry.insert((Arc::clone(node), grad));
-                }
-                Entry::Occupied(entry) => {
-                    let (node, sum) = entry.remove();
-                    self.pending.insert(node.id, (node, accumulate(sum, grad)));
+            Edge::Node(node) => match &mut self.newest {
+                Some(newest) if newest.node.id == node.id => accumulate(&mut newest.grad, grad),
+                Some(newest) if newest.node.id > node.id => match self.others.entry(node.id) {
+                    Entry::Occupied(mut known) => accumulate(&mut known.get_mut().grad, grad),
+                    Entry::Vacant(entry) => drop(entry.insert(Pending { node: Arc::clone(node), grad })),
+                },
+                newest => {
+                    if let Some(older) = newest.replace(Pending { node: Arc::clone(node), grad }) {
+                        self.others.insert(older.node.id, older);
+                    }
                 }
             },
         }
     }
 
+    /// Takes the newest pending node.
+    fn next(&mut self) -> Option<Pending<T>> {
+        let next = self.newest.take();
+        self.newest = self.others.pop_last().map(|(_, pending)| pending);
+        next
+    }
+
     fn run(mut self) -> Result<Gradients<T>, (&'static str, Unavailable)> {
-        while let Some((id, (node, grad))) = self.pending.pop_last() {
-            if self.targets.is_some() && self.wants(id) {
-                self.finished.add(id, grad.clone());
+        while let Some(Pending { node, grad }) = self.next() {
+            if self.targets.is_some() && self.wants(node.id) {
+                self.finished.add(node.id, grad.clone());
             }
             let _span = trace::span(Phase::Backward, node.name, || {
                 (node.inputs.iter().map(|input| input.shape.clone()).collect(), grad.shape().clone())
             });
             let order = self.order;
-            let ctx = &mut Backward { node: &node, grad, walk: &mut self };
+            let ctx = &mut Backward { node: &node, grad: &grad, walk: &mut self };
             match order {
                 Order::First => node.slot.backward_once(ctx),
                 Order::Higher => node.slot.backward_and_keep(ctx),
@@ -102,7 +120,7 @@ impl<T: Float> Backward<'_, T> {
     pub fn get(&self, saved: &Saved<T>) -> Tensor<T> {
         let edge = match (self.walk.order, saved.source) {
             (Order::First, _) | (_, Source::Aside) => Edge::Constant,
-            (Order::Higher, Source::Input(index)) => self.input(index).edge.clone(),
+            (Order::Higher, Source::Input(index)) => self.input(index as usize).edge.clone(),
             (Order::Higher, Source::Output) => Edge::Node(Arc::clone(self.node)),
         };
         Tensor { storage: saved.storage.clone(), layout: saved.layout.clone(), edge }
@@ -162,7 +180,7 @@ pub(super) fn walk_back<T: Float>(
     targets: Option<Vec<Id>>,
     order: Order,
 ) -> Result<Gradients<T>, String> {
-    let mut walk = Walk { pending: BTreeMap::new(), finished: Gradients::default(), targets, order };
+    let mut walk = Walk { newest: None, others: BTreeMap::new(), finished: Gradients::default(), targets, order };
     if walk.needs(&root) {
         walk.hand(&root, seed);
     }

@@ -1,6 +1,7 @@
 //! What backward returns: gradients are a value.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::broadcast::accumulate;
 use super::node::Id;
@@ -80,10 +81,10 @@ impl<T: Float> Gradients<T> {
     }
 
     pub(crate) fn add(&mut self, id: Id, gradient: Tensor<T>) {
-        match self.of.remove(&id) {
-            None => self.of.insert(id, gradient),
-            Some(sum) => self.of.insert(id, accumulate(sum, gradient)),
-        };
+        match self.of.entry(id) {
+            Entry::Occupied(mut sum) => accumulate(sum.get_mut(), gradient),
+            Entry::Vacant(entry) => drop(entry.insert(gradient)),
+        }
     }
 
     pub(crate) fn by_id(&self, id: Id) -> Option<&Tensor<T>> {

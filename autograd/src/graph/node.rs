@@ -62,15 +62,19 @@ pub(crate) struct Input<T: Float> {
     pub(crate) shape: Shape,
 }
 
+/// Most operations have one input or two.
+type Inputs<T> = SmallVec<[Input<T>; 2]>;
+
 /// A recorded operation. `S` is a slot that holds the operation itself.
 pub(crate) struct Node<T: Float, S: ?Sized = dyn Slot<T>> {
     pub(crate) id: Id,
     pub(crate) name: &'static str,
-    pub(crate) inputs: SmallVec<[Input<T>; 3]>,
+    pub(crate) inputs: Inputs<T>,
     pub(crate) slot: S,
 }
 
 impl<T: Float> Node<T> {
+    #[inline]
     pub(crate) fn new<O: Op<T>>(inputs: &[&Tensor<T>], op: O) -> Arc<Node<T>> {
         let name = op.name();
         let inputs =
@@ -136,9 +140,9 @@ impl<T: Float> fmt::Debug for Node<T> {
 impl<T: Float, S: ?Sized> Drop for Node<T, S> {
     fn drop(&mut self) {
         let mut waiting: SmallVec<[Arc<Node<T>>; 8]> = SmallVec::new();
-        let take = |inputs: &mut SmallVec<[Input<T>; 3]>, waiting: &mut SmallVec<_>| {
-            for input in inputs.drain(..) {
-                if let Edge::Node(node) = input.edge {
+        let take = |inputs: &mut Inputs<T>, waiting: &mut SmallVec<_>| {
+            for input in inputs {
+                if let Edge::Node(node) = std::mem::replace(&mut input.edge, Edge::Constant) {
                     waiting.push(node);
                 }
             }

@@ -24,11 +24,11 @@ impl<T: Float> Op<T> for Subtract {
     }
 }
 
-/// y = a b        dy/da = b, dy/db = a
+/// y = a b        dy/da = b, dy/db = a (each is saved only if the other one is to have a gradient)
 #[derive(Debug)]
 struct Multiply<T: Float> {
-    a: Saved<T>,
-    b: Saved<T>,
+    a: Option<Saved<T>>,
+    b: Option<Saved<T>>,
 }
 
 impl<T: Float> Op<T> for Multiply<T> {
@@ -37,9 +37,15 @@ impl<T: Float> Op<T> for Multiply<T> {
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let (grad, a, b) = (ctx.grad(), ctx.get(&self.a), ctx.get(&self.b));
-        ctx.propagate(0, || &grad * &b);
-        ctx.propagate(1, || &grad * &a);
+        let grad = ctx.grad();
+        if let Some(b) = &self.b {
+            let b = ctx.get(b);
+            ctx.propagate(0, || &grad * &b);
+        }
+        if let Some(a) = &self.a {
+            let a = ctx.get(a);
+            ctx.propagate(1, || &grad * &a);
+        }
     }
 }
 
@@ -96,8 +102,10 @@ impl<T: Float> Tensor<T> {
 
     #[track_caller]
     fn multiply(&self, other: &Tensor<T>) -> Tensor<T> {
-        self.combine("mul", other, |a, b| a * b)
-            .record(&[self, other], |_| Multiply { a: Saved::input(0, self), b: Saved::input(1, other) })
+        self.combine("mul", other, |a, b| a * b).record(&[self, other], |_| Multiply {
+            a: other.is_tracked().then(|| Saved::input(0, self)),
+            b: self.is_tracked().then(|| Saved::input(1, other)),
+        })
     }
 
     #[track_caller]
