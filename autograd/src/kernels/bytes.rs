@@ -1,9 +1,16 @@
-//! From bytes to numbers: how a batch of pictures leaves memory.
+//! Rows chosen by number: how a batch leaves memory.
+//!
+//! The rows of a shuffled batch lie anywhere in a data set that no cache holds, so each is asked for some rows before it is needed.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::trace;
+
+/// Numbers of a task: they come from far away, so fewer than elsewhere are worth a fork.
+const NUMBERS_PER_TASK: usize = ELEMENTS_PER_TASK / 4;
+/// How many rows ahead memory is asked.
+const AHEAD: usize = 3;
 
 /// Writes the chosen rows of `source`, rows of `width` bytes, to `out`, each byte divided by `divisor`.
 ///
@@ -23,35 +30,71 @@ pub fn gather_rows<T: Scalar>(source: &[u8], width: usize, rows: &[usize], divis
     if let Some(row) = rows.iter().find(|&&row| (row + 1) * width > source.len()) {
         panic!("gather_rows: row {row} of {width} bytes is not in a source of {} bytes", source.len());
     }
-    if width == 0 {
+    trace::label("gather_rows");
+    let row = |place: usize| rows.get(place).map(|&row| &source[row * width..][..width]);
+    choose(row, width, out, |byte| T::from_u8(byte) / divisor);
+}
+
+/// Writes the rows that `row` gives for the places 0, 1, ... to `out`, each number changed by `convert`.
+pub(crate) fn choose<'a, S: Copy + Sync + 'a, T: Scalar>(
+    row: impl Fn(usize) -> Option<&'a [S]> + Copy + Sync,
+    width: usize,
+    out: &mut [T],
+    convert: impl Fn(S) -> T + Copy + Sync,
+) {
+    if out.is_empty() || width == 0 {
         return;
     }
-    trace::label("gather_rows");
-    let rows_per_task = (ELEMENTS_PER_TASK / width).max(1);
-    for_each_chunk(out, rows_per_task * width, |start, out| {
-        vectorized(GatherRows { source, width, rows: &rows[start / width..], divisor, out });
+    // Tasks of nearly the same number of rows.
+    let rows = out.len() / width;
+    let tasks = out.len().div_ceil(NUMBERS_PER_TASK).clamp(1, rows.max(1));
+    for_each_chunk(out, rows.div_ceil(tasks).max(1) * width, |start, out| {
+        vectorized(Choose { row, first: start / width, width, out, convert });
     });
 }
 
-struct GatherRows<'a, T> {
-    source: &'a [u8],
+struct Choose<'a, R, T, C> {
+    row: R,
+    first: usize,
     width: usize,
-    rows: &'a [usize],
-    divisor: T,
     out: &'a mut [T],
+    convert: C,
 }
 
-impl<T: Scalar> Kernel for GatherRows<'_, T> {
+impl<'s, S: Copy + 's, T, R, C> Kernel for Choose<'_, R, T, C>
+where
+    R: Fn(usize) -> Option<&'s [S]>,
+    C: Fn(S) -> T,
+{
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for (out, &row) in self.out.chunks_exact_mut(self.width).zip(self.rows) {
-            for (number, &byte) in out.iter_mut().zip(&self.source[row * self.width..][..self.width]) {
-                *number = T::from_u8(byte) / self.divisor;
+        let Choose { row, first, width, out, convert } = self;
+        for place in first..first + AHEAD {
+            row(place).into_iter().for_each(prefetch);
+        }
+        for (place, out) in (first..).zip(out.chunks_exact_mut(width)) {
+            row(place + AHEAD).into_iter().for_each(prefetch);
+            let source = row(place).expect("as many rows as the output has");
+            for (number, &chosen) in out.iter_mut().zip(source) {
+                *number = convert(chosen);
             }
         }
     }
+}
+
+/// Asks memory for a row.
+#[inline(always)]
+fn prefetch<S>(row: &[S]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in row.chunks((64 / size_of::<S>()).max(1)) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch never faults, whatever the address, and every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
 }
 
 #[cfg(test)]
@@ -67,6 +110,12 @@ mod tests {
         for (index, &number) in out.iter().enumerate() {
             assert_eq!(number, f32::from(source[rows[index / 999] * 999 + index % 999]) / 255.0);
         }
+    }
+
+    #[test]
+    fn nothing_may_be_chosen() {
+        gather_rows(&[1, 2], 2, &[], 1.0, &mut [0.0_f32; 0]);
+        gather_rows(&[], 0, &[0, 0], 1.0, &mut [0.0_f32; 0]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Floor 1: kernels. They see slices and `ndarray` views, never a tensor.
 
+mod awake;
 pub mod bytes;
 pub mod gemm;
 pub(crate) mod map;
+pub(crate) mod map_and_sum;
 pub(crate) mod parallel;
 pub(crate) mod reduce;
 pub(crate) mod rowwise;

@@ -11,7 +11,7 @@ const LANES: usize = 64;
 /// Elements that the lanes take in one go; longer rows are halved first.
 const BLOCK: usize = 4096;
 /// Rows that are added one after another before their sum joins the total.
-const ROWS: usize = 64;
+pub(super) const ROWS: usize = 64;
 /// Columns whose accumulators lie on the stack.
 const COLUMNS: usize = 512;
 

@@ -6,6 +6,9 @@ use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::trace::{self, Phase};
 
+/// Weights of a task. A rule with a root and a quotient takes longer than copying, so fewer are worth a fork.
+const WEIGHTS_PER_TASK: usize = ELEMENTS_PER_TASK / 2;
+
 /// Calls `rule(weight, gradient, state)` for each element and stores the weight that it returns; the rule changes its state in place.
 ///
 /// The rule is plain scalar code; it is compiled, with the loop around it, for the instruction set of this process, and run on the threads at hand. Each
@@ -35,12 +38,12 @@ pub fn update<T: Scalar, const SLOTS: usize>(
     let same = gradient.len() == length && state.iter().all(|slot| slot.len() == length);
     assert!(same, "update: {length} weights, {} gradients and a state of other lengths", gradient.len());
     let _span = trace::span(Phase::Update, "update", || (Vec::new(), Shape::from(length)));
-    if length <= ELEMENTS_PER_TASK {
+    if length <= WEIGHTS_PER_TASK {
         return vectorized(Update { weights, gradient, state, rule: &rule });
     }
-    let mut parts = Vec::with_capacity(length.div_ceil(ELEMENTS_PER_TASK));
-    let mut slots = state.each_mut().map(|slot| slot.chunks_mut(ELEMENTS_PER_TASK));
-    for (weights, gradient) in weights.chunks_mut(ELEMENTS_PER_TASK).zip(gradient.chunks(ELEMENTS_PER_TASK)) {
+    let mut parts = Vec::with_capacity(length.div_ceil(WEIGHTS_PER_TASK));
+    let mut slots = state.each_mut().map(|slot| slot.chunks_mut(WEIGHTS_PER_TASK));
+    for (weights, gradient) in weights.chunks_mut(WEIGHTS_PER_TASK).zip(gradient.chunks(WEIGHTS_PER_TASK)) {
         let state = slots.each_mut().map(|slot| slot.next().expect("as long as the weights"));
         parts.push(Update { weights, gradient, state, rule: &rule });
     }

@@ -124,7 +124,7 @@ fn gelu_tanh_coefficients<T: Scalar>() -> [T; 2] {
 }
 
 /// Scalar counterparts of the operations.
-trait Activation: Scalar {
+pub(super) trait Activation: Scalar {
     #[inline(always)]
     fn gate(self, y: Self) -> Self {
         // Asked this way round, a NaN lets the gradient pass, as in PyTorch.

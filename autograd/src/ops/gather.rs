@@ -4,6 +4,7 @@ use crate::error::{dimension, mistake};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::indices::Indices;
+use crate::kernels::bytes::choose;
 use crate::kernels::rowwise::around;
 use crate::op::Op;
 use crate::shape::Shape;
@@ -117,17 +118,15 @@ impl Select {
     fn take<T: Float>(self, x: &Tensor<T>) -> Tensor<T> {
         let dense = x.dense();
         let numbers = dense.as_slice().expect("dense");
-        let [outer, count, inner] = around(x.shape(), self.dim);
+        let [_, count, inner] = around(x.shape(), self.dim);
         let mut shape = x.shape().clone();
         shape.set(self.dim, self.index.numel());
-        Tensor::build(shape, |out| {
-            let sources = (0..outer)
-                .flat_map(|row| self.index.as_slice().iter().map(move |&chosen| row * count + chosen as usize));
-            for (source, slice) in sources.zip(out.chunks_exact_mut(inner.max(1))) {
-                slice.copy_from_slice(&numbers[source * inner..][..inner]);
-            }
-        })
-        .record(&[x], |_| self)
+        let index = self.index.as_slice();
+        let slice = |place: usize| {
+            let source = place / index.len() * count + *index.get(place % index.len())? as usize;
+            numbers.get(source * inner..)?.get(..inner)
+        };
+        Tensor::build(shape, |out| choose(slice, inner, out, |number| number)).record(&[x], |_| self)
     }
 
     fn add<T: Float>(&self, x: &Tensor<T>) -> Tensor<T> {
