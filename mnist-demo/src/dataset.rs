@@ -45,6 +45,11 @@ impl Images {
         self.rows * self.columns
     }
 
+    /// All pixels, image after image, row by row.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
     /// The labels, in the order of the images.
     pub fn labels(&self) -> &[u8] {
         &self.labels

@@ -92,7 +92,7 @@ pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path) -> Plan {
 }
 
 /// Bytes of a row of A, or of a column of B, in a block of depth.
-const DEPTH: usize = 4096;
+pub(super) const DEPTH: usize = 4096;
 
 /// Rows of C up to which B is read along its rows.
 const FEWEST_ROWS: usize = 2;

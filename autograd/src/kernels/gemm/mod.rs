@@ -13,8 +13,6 @@ mod scatter;
 mod table;
 
 #[cfg(test)]
-mod reference;
-#[cfg(test)]
 mod tests;
 
 use ndarray::{ArrayView2, ArrayViewMut2};

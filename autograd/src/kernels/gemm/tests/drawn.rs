@@ -1,0 +1,127 @@
+//! Products drawn by a fixed seed: on each row of the table a hundred thousand of `f32`, and every way that a product can go many times.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// Cases on each row; a build without optimisation, and an interpreter, take fewer.
+fn count(full: usize) -> usize {
+    if cfg!(miri) {
+        16
+    } else if cfg!(debug_assertions) {
+        full / 200
+    } else {
+        full
+    }
+}
+
+const PRIMES: [usize; 12] = [2, 3, 5, 7, 11, 13, 17, 23, 31, 41, 53, 61];
+const LARGE_PRIMES: [usize; 8] = [67, 79, 97, 113, 149, 191, 251, 293];
+
+/// A length at which something could go wrong: anything up to 64, a prime, a multiple of a tile's side or one beside it.
+fn length(tile: usize, random: &mut Random) -> usize {
+    match random.below(3) {
+        0 => random.below(41),
+        1 => random.of(&PRIMES),
+        _ => (tile * (1 + random.below(40 / tile + 1)) + random.below(3)).saturating_sub(1).min(64),
+    }
+}
+
+/// The same above 64 and up to 300.
+fn long_length(tile: usize, random: &mut Random) -> usize {
+    match random.below(3) {
+        0 => 65 + random.below(236),
+        1 => random.of(&LARGE_PRIMES),
+        _ => (tile * (64 / tile + 1 + random.below(200 / tile)) + random.below(3)).clamp(66, 301) - 1,
+    }
+}
+
+/// Every eighth shape has a long side, some of those two or three; every hundredth has a depth at which it is cut in two.
+fn shape<T: Kernels>(case: usize, row: &Row<T>, random: &mut Random) -> (usize, usize, usize) {
+    let (height, width) = row.tile().unwrap_or((8, 8));
+    let tiles = [height, width, 4];
+    if case % 100 == 50 {
+        let cut = blocking::DEPTH / size_of::<T>();
+        return (1 + random.below(2 * height), 1 + random.below(width), cut - 1 + random.below(3));
+    }
+    let mut sides = tiles.map(|tile| length(tile, random));
+    if case.is_multiple_of(8) {
+        for turn in 0..=usize::from(case.is_multiple_of(64)) + usize::from(case.is_multiple_of(256)) {
+            let side = (case / 8 + turn) % 3;
+            sides[side] = long_length(tiles[side], random);
+        }
+    }
+    sides.into()
+}
+
+/// Whether a path is open to operands that lie like this, whatever the shape.
+fn is_open(path: Path, a: Layout, b: Layout) -> bool {
+    match path {
+        Path::InPlace => a == Layout::Columns || b == Layout::Rows,
+        Path::PackedColumns | Path::Packed => true,
+        Path::Dots => a == Layout::Rows && b == Layout::Columns,
+    }
+}
+
+fn drawn<T: Kernels>(name: &str, full: usize, wanted: usize) {
+    let Some(row) = table::available::<T>().find(|row| row.name() == name) else {
+        return println!("{name}: this machine has no such row");
+    };
+    let random = &mut Random(2);
+    let mut seen: BTreeMap<(Path, Layout, Layout, usize), usize> = BTreeMap::new();
+    let (mut cases, mut long) = (0, 0);
+    let routes: Vec<Option<Route>> = if row.tile().is_some() { routes().collect() } else { vec![None] };
+    while cases < count(full) {
+        let route = routes[cases % routes.len()];
+        let layouts = [(); 3].map(|()| random.of(&Layout::ALL));
+        // A path that is open to few layouts is tried on those.
+        let layouts = match route {
+            Some(Route { path: path @ (Path::InPlace | Path::Dots), .. }) if !is_open(path, layouts[0], layouts[1]) => {
+                [Layout::Rows, if path == Path::Dots { Layout::Columns } else { Layout::Rows }, layouts[2]]
+            }
+            _ => layouts,
+        };
+        let case = Case { shape: shape(cases, row, random), layouts, epilogue: random.below(EPILOGUES) };
+        let fits = check(row, route, case, random);
+        if let Some(route) = route.filter(|_| fits) {
+            *seen.entry((route.path, layouts[0], layouts[1], case.epilogue)).or_default() += 1;
+        }
+        let (m, n, k) = case.shape;
+        long += usize::from(m.max(n).max(k) > 64);
+        cases += 1;
+    }
+    assert!(long * 10 >= cases, "{long} of {cases} have a long side");
+    if wanted == 0 || cases < full || row.tile().is_none() {
+        return;
+    }
+    for path in Path::ALL {
+        for (a, b) in Layout::ALL.into_iter().flat_map(|a| Layout::ALL.map(|b| (a, b))) {
+            for epilogue in 0..EPILOGUES {
+                let count = seen.get(&(path, a, b, epilogue)).copied().unwrap_or(0);
+                assert!(
+                    count >= wanted || !is_open(path, a, b),
+                    "{name}: {path:?} {a:?} {b:?} {epilogue}: {count} cases"
+                );
+            }
+        }
+    }
+}
+
+macro_rules! rows {
+    ($($name:ident: $float:ident, $row:literal, $cases:literal, each $each:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            drawn::<$float>($row, $cases, $each);
+        }
+    )*};
+}
+
+rows! {
+    portable_f32: f32, "portable", 100_000, each 200;
+    avx2_f32: f32, "avx2", 100_000, each 200;
+    avx512_f32: f32, "avx512", 100_000, each 200;
+    matrixmultiply_f32: f32, "matrixmultiply", 100_000, each 200;
+    portable_f64: f64, "portable", 20_000, each 20;
+    avx2_f64: f64, "avx2", 20_000, each 20;
+    avx512_f64: f64, "avx512", 20_000, each 20;
+}

@@ -1,0 +1,93 @@
+//! Matrices that lie in memory as callers' do, with guards around and between their numbers.
+
+use super::Random;
+use crate::kernels::gemm::{Operand, Target};
+use crate::scalar::Scalar;
+
+/// How a matrix lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Layout {
+    /// The numbers of a row are adjacent.
+    Rows,
+    /// The numbers of a column are.
+    Columns,
+    /// None are: every second one of a larger matrix, rows from the bottom.
+    Strided,
+}
+
+impl Layout {
+    pub(super) const ALL: [Layout; 3] = [Layout::Rows, Layout::Columns, Layout::Strided];
+
+    /// How far it is to the next row and to the next column; a few numbers lie between the lines.
+    pub(super) fn strides(self, (rows, columns): (usize, usize)) -> [isize; 2] {
+        match self {
+            Layout::Rows => [columns as isize + 3, 1],
+            Layout::Columns => [1, rows as isize + 3],
+            Layout::Strided => [-(2 * columns as isize + 3), 2],
+        }
+    }
+}
+
+/// Guards before and behind a matrix: more than the widest vector.
+const MARGIN: usize = 20;
+
+/// A matrix in a larger buffer. What isn't the matrix is the guard: NaN around an operand, so that a number read from there shows in the result; a
+/// number around C, so that a number written there shows.
+#[derive(Clone)]
+pub(super) struct Guarded<T> {
+    buffer: Vec<T>,
+    first: usize,
+    strides: [isize; 2],
+    shape: (usize, usize),
+    guard: T,
+}
+
+impl<T: Scalar> Guarded<T> {
+    pub(super) fn new(shape: (usize, usize), layout: Layout, guard: T, mut fill: impl FnMut() -> T) -> Self {
+        let strides = layout.strides(shape);
+        let reach = |extent: usize, stride: isize| extent.saturating_sub(1) * stride.unsigned_abs();
+        let (down, across) = (reach(shape.0, strides[0]), reach(shape.1, strides[1]));
+        let first = MARGIN + if strides[0] < 0 { down } else { 0 };
+        let mut guarded = Self { buffer: vec![guard; down + across + 1 + 2 * MARGIN], first, strides, shape, guard };
+        guarded.each(|value| *value = fill());
+        guarded
+    }
+
+    /// Random numbers among NaN.
+    pub(super) fn operand(shape: (usize, usize), layout: Layout, random: &mut Random) -> Self {
+        Self::new(shape, layout, T::NAN, || random.number())
+    }
+
+    fn each(&mut self, mut body: impl FnMut(&mut T)) {
+        for row in 0..self.shape.0 {
+            for column in 0..self.shape.1 {
+                let [down, across] = [row as isize * self.strides[0], column as isize * self.strides[1]];
+                body(&mut self.buffer[(self.first as isize + down + across) as usize]);
+            }
+        }
+    }
+
+    /// The numbers, row after row.
+    pub(super) fn numbers(&self) -> Vec<T> {
+        let mut numbers = Vec::with_capacity(self.shape.0 * self.shape.1);
+        self.clone().each(|value| numbers.push(*value));
+        numbers
+    }
+
+    /// Whether everything that isn't the matrix still is the guard.
+    pub(super) fn into_intact(mut self) -> bool {
+        let guard = self.guard;
+        self.each(|value| *value = guard);
+        self.buffer.iter().all(|value| *value == guard)
+    }
+
+    pub(super) fn read(&self) -> Operand<T> {
+        Operand { data: self.buffer[self.first..].as_ptr(), row: self.strides[0], column: self.strides[1] }
+    }
+
+    pub(super) fn write(&mut self) -> Target<T> {
+        // From the whole buffer, not from a part of it: rows may lie before the first one.
+        let data = self.buffer.as_mut_ptr().wrapping_add(self.first);
+        Target { data, row: self.strides[0], column: self.strides[1] }
+    }
+}
