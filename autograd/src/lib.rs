@@ -103,7 +103,14 @@ pub use scalar::Scalar;
 pub use shape::{Dims, Extents, Integer, Shape};
 pub use tensor::Tensor;
 
-/// The essays. Read them in order, or where you are curious; every program in them is run as a test.
+/// The essays. Every program in them is run as a test. In this order each rests on those before it:
+///
+/// 1. [A tensor is three things](tensor)
+/// 2. [The graph and the engine](engine)
+/// 3. [One training step, timed](step)
+/// 4. [Adding an op, a layer, an optimizer, a micro-kernel](adding)
+///
+/// From there to the sources: `kernels/gemm/microkernel.rs` is where the arithmetic of a product ends up, `ops/linear.rs` where a layer does.
 pub mod book {
     #[doc = include_str!("../docs/strides.md")]
     pub mod tensor {}
