@@ -105,10 +105,10 @@ pub use tensor::Tensor;
 
 /// The essays. Every program in them is run as a test. In this order each rests on those before it:
 ///
-/// 1. [A tensor is three things](tensor)
-/// 2. [The graph and the engine](engine)
-/// 3. [One training step, timed](step)
-/// 4. [Adding an op, a layer, an optimizer, a micro-kernel](adding)
+/// 1. [A tensor is three things](book::tensor)
+/// 2. [The graph and the engine](book::engine)
+/// 3. [One training step, timed](book::step)
+/// 4. [Adding an op, a layer, an optimizer, a micro-kernel](book::adding)
 ///
 /// From there to the sources: `kernels/gemm/microkernel.rs` is where the arithmetic of a product ends up, `ops/linear.rs` where a layer does.
 pub mod book {
