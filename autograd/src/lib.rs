@@ -107,8 +107,9 @@ pub use tensor::Tensor;
 ///
 /// 1. [A tensor is three things](book::tensor)
 /// 2. [The graph and the engine](book::engine)
-/// 3. [One training step, timed](book::step)
-/// 4. [Adding an op, a layer, an optimizer, a micro-kernel](book::adding)
+/// 3. [The GEMM, step by step](kernels::gemm)
+/// 4. [One training step, timed](book::step)
+/// 5. [Adding an op, a layer, an optimizer, a micro-kernel](book::adding)
 ///
 /// From there to the sources: `kernels/gemm/microkernel.rs` is where the arithmetic of a product ends up, `ops/linear.rs` where a layer does.
 pub mod book {
