@@ -1,6 +1,6 @@
 //! Exercise 9, timed: your matrix product against three loops.
 //!
-//! `cargo run --release -p autograd --features exercises --example race`
+//! `cargo run --release -p autograd --example race`
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 //!
 //! The test asks for the right numbers, for any sizes. The race asks for speed:
 //!
-//! `cargo run --release -p autograd --features exercises --example race`
+//! `cargo run --release -p autograd --example race`
 //!
 //! Three loops make the test pass and lose the race. Three steps win it, in safe Rust. (a) Order the loops so that the innermost one runs along rows of B and C: the compiler then uses vectors. (b) Keep a small tile of C, say 4 × 16, in
 //! local arrays while the depth runs by, so that it is neither loaded nor stored meanwhile; copy a strip of B so that it lies dense. (c) Divide the rows among threads, with rayon's
