@@ -55,7 +55,7 @@ pub struct Panel {
     pub ceiling: Option<(String, f64)>,
 }
 
-/// Draws line charts, one below the other, each over a logarithmic x axis.
+/// Draws line charts, one below the other, each over a logarithmic x axis with a mark at each power of two.
 ///
 /// # Errors
 /// If there is nothing to draw, or the file can't be written.
@@ -87,7 +87,7 @@ impl Panel {
             .margin(12)
             .x_label_area_size(42)
             .y_label_area_size(54)
-            .build_cartesian_2d((low..high).log_scale(), 0.0..top * 1.08)?;
+            .build_cartesian_2d(low.log2()..high.log2(), 0.0..top * 1.08)?;
         chart
             .configure_mesh()
             .axis_style(GREY)
@@ -97,24 +97,28 @@ impl Panel {
             .axis_desc_style(words(14))
             .x_desc(&self.labels.x)
             .y_desc(&self.labels.y)
-            .x_label_formatter(&|x| format!("{x:.0}"))
+            .x_labels((high / low).log2().ceil() as usize + 1)
+            .x_label_formatter(&|power| {
+                if power.fract() == 0.0 { format!("{:.0}", power.exp2()) } else { String::new() }
+            })
             .y_label_formatter(&|y| format!("{y:.0}"))
             .draw()?;
         if let Some((name, y)) = &self.ceiling {
             let style = GREY.stroke_width(2);
-            let dashes = DashedLineSeries::new([(low, *y), (high, *y)], 8, 5, style);
+            let dashes = DashedLineSeries::new([(low.log2(), *y), (high.log2(), *y)], 8, 5, style);
             chart.draw_series(dashes)?.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
         }
         // Ours last, so that it lies on top.
         for (index, line) in self.lines.iter().enumerate().rev() {
+            let points = || line.points.iter().map(|&(x, y)| (x.log2(), y));
             let colour = COLOURS[index % COLOURS.len()];
             let style = colour.stroke_width(if index == 0 { 4 } else { 2 });
             chart
-                .draw_series(LineSeries::new(line.points.iter().copied(), style))?
+                .draw_series(LineSeries::new(points(), style))?
                 .label(&line.name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
             let size = if index == 0 { 4 } else { 3 };
-            chart.draw_series(line.points.iter().map(|&point| Circle::new(point, size, colour.filled())))?;
+            chart.draw_series(points().map(|point| Circle::new(point, size, colour.filled())))?;
         }
         chart
             .configure_series_labels()

@@ -9,7 +9,7 @@
 //!            dX = G W                  2 · in · out  for each layer but the first, whose input needs no gradient
 //! ```
 //!
-//! and, once a step, Adam's pass over all weights. It uses the engine's kernels ([`gemm`], [`gather_rows`], [`update`]), so what it is faster
+//! and, once a step, Adam's pass over all weights. It uses the engine's kernels ([`gemm()`], [`gather_rows`], [`update`]), so what it is faster
 //! by is what tensors, graph and memory management cost. Everything else that could be saved is saved here: bias and rectifier are the product's epilogue, the bias's
 //! gradient comes from the pass that gates the layer's, the loss's gradient from the pass that finds the loss.
 

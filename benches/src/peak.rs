@@ -9,7 +9,7 @@ use std::time::Instant;
 use autograd::kernels::simd::isa::Isa;
 
 /// Tries of which the fastest counts.
-const TRIES: usize = 7;
+const TRIES: usize = 25;
 
 /// The most floating-point operations a second, in `f32`, that `threads` threads reach with the vectors of an instruction set. A multiply-add is two.
 ///

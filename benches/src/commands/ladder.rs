@@ -74,14 +74,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(warning) = neighbours::warning(watch.others()) {
         println!("{warning}");
     }
-    let mut table = Table::new(["step", "GFLOP/s", "of peak", "times the step before", "what it changes"]);
-    let mut before: Option<f64> = None;
-    for (rung, series) in rungs.iter().zip(&series) {
-        let speed = case.flop() / series.median() / 1e9;
+    let mut table = Table::new(["step", "GFLOP/s", "of peak", "times as fast", "what it changes"]);
+    let speeds: Vec<f64> = series.iter().map(|series| case.flop() / series.median() / 1e9).collect();
+    for (index, (rung, &speed)) in rungs.iter().zip(&speeds).enumerate() {
         let share = 100.0 * speed / if rung.threads == 1 { peak_of_one } else { peak_of_all };
-        let times = before.map_or(String::new(), |before| format!("{:.1}", speed / before));
+        // Against the step before; the engine's, against the last step with as many threads.
+        let alike = (0..index).rev().find(|&before| rungs[before].threads == rung.threads);
+        let times =
+            alike.or(index.checked_sub(1)).map_or(String::new(), |before| format!("{:.1}", speed / speeds[before]));
         table.row([rung.name.clone(), format!("{speed:.1}"), format!("{share:.0} %"), times, rung.change.clone()]);
-        before = Some(speed);
     }
     println!("\n{table}");
     Ok(())

@@ -1,7 +1,8 @@
 //! Step 3: blocks.
 //!
 //! Two things are used again before they are lost. A block of B, `DEPTH` × `COLUMNS` numbers or 256 KiB, stays in the second-level cache while all of A's rows
-//! pass by. And four rows of C are worked on together, so that each number of B, once loaded, is used four times.
+//! pass by. And four steps are done together, so that each number of C is loaded and stored once for four terms. They are added one after the other, so that the
+//! bits stay what they are.
 
 use super::Sizes;
 
@@ -14,27 +15,19 @@ pub(super) fn multiply(Sizes { n, k, .. }: Sizes, a: &[f32], b: &[f32], c: &mut 
         let columns = first_column..(first_column + COLUMNS).min(n);
         for first_step in (0..k).step_by(DEPTH) {
             let steps = first_step..(first_step + DEPTH).min(k);
-            for (block, rows) in c.chunks_mut(4 * n).enumerate() {
-                let of_a = |row: usize, p: usize| a[(4 * block + row) * k + p];
-                let mut rows: Vec<&mut [f32]> = rows.chunks_mut(n).map(|row| &mut row[columns.clone()]).collect();
-                for p in steps.clone() {
-                    let row_of_b = &b[p * n..][columns.clone()];
-                    if let [row_0, row_1, row_2, row_3] = &mut rows[..] {
-                        let of_a = [of_a(0, p), of_a(1, p), of_a(2, p), of_a(3, p)];
-                        let together =
-                            row_0.iter_mut().zip(row_1.iter_mut()).zip(row_2.iter_mut()).zip(row_3.iter_mut());
-                        for ((((sum_0, sum_1), sum_2), sum_3), of_b) in together.zip(row_of_b) {
-                            *sum_0 += of_a[0] * of_b;
-                            *sum_1 += of_a[1] * of_b;
-                            *sum_2 += of_a[2] * of_b;
-                            *sum_3 += of_a[3] * of_b;
-                        }
-                    } else {
-                        // What is left at the bottom: fewer than four rows.
-                        for (row, sums) in rows.iter_mut().enumerate() {
-                            sums.iter_mut().zip(row_of_b).for_each(|(sum, of_b)| *sum += of_a(row, p) * of_b);
-                        }
+            for (row_of_a, row_of_c) in a.chunks(k).zip(c.chunks_mut(n)) {
+                let sums = &mut row_of_c[columns.clone()];
+                let row_of_b = |p: usize| &b[p * n..][columns.clone()];
+                let (fours, rest) = row_of_a[steps.clone()].as_chunks::<4>();
+                for (four, [a_0, a_1, a_2, a_3]) in fours.iter().enumerate() {
+                    let p = first_step + 4 * four;
+                    let rows = row_of_b(p).iter().zip(row_of_b(p + 1)).zip(row_of_b(p + 2)).zip(row_of_b(p + 3));
+                    for (sum, (((b_0, b_1), b_2), b_3)) in sums.iter_mut().zip(rows) {
+                        *sum = *sum + a_0 * b_0 + a_1 * b_1 + a_2 * b_2 + a_3 * b_3;
                     }
+                }
+                for (p, of_a) in (steps.end - rest.len()..).zip(rest) {
+                    sums.iter_mut().zip(row_of_b(p)).for_each(|(sum, of_b)| *sum += of_a * of_b);
                 }
             }
         }

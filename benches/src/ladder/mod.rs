@@ -53,7 +53,7 @@ pub const STEPS: [Step; 6] = [
     },
     Step {
         name: "blocked",
-        change: "Four rows of C share each number of B that is loaded, and a block of B stays in the cache while A passes by.",
+        change: "Each number of C is loaded and stored once for four terms, and a block of B stays in the cache while A passes by.",
         is_parallel: false,
         multiply: blocked::multiply,
     },

@@ -1,6 +1,8 @@
 //! The matrix product.
 //!
 //! Read `loops` for the blocks, `microkernel` for the arithmetic, `blocking` for the sizes, `table` for the instruction sets.
+//!
+#![doc = include_str!("../../../docs/gemm.md")]
 
 mod blocking;
 mod epilogue;
