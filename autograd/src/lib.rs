@@ -62,8 +62,8 @@
 //!
 //! - [A tensor is three things](book::tensor): strides, views, broadcasting.
 //! - [The graph and the engine](book::engine): why creation order is enough, what `backward` moves, why nothing leaks.
-//! - [One training step, timed](book::step): where each microsecond goes.
 //! - [The GEMM, step by step](kernels::gemm): from three loops to the machine's limit.
+//! - [One training step, timed](book::step): where each microsecond goes.
 //! - [Adding an op, a layer, an optimizer, a micro-kernel](book::adding): worked examples that compile.
 //!
 //! Programs to run and to change are in `autograd/examples` and `nn/examples`; ten exercises, with tests and solutions, in `autograd/exercises`.
