@@ -1,4 +1,4 @@
-//! The command line: it chooses the command and turns its outcome into an exit code. What a command does stands in its file of [`commands`].
+//! The command line: it chooses the command and turns its outcome into an exit code. What a command does stands in its file of [`commands`](crate::commands).
 
 use std::process::ExitCode;
 
