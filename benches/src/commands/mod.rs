@@ -17,6 +17,8 @@ use clap::Subcommand;
 #[derive(Subcommand)]
 pub enum Command {
     /// Compare the matrix product with those of other libraries, and with the peak of this machine.
+    ///
+    /// Faer's kernels are measured through the crate that holds them; built with `--features faer`, faer itself is.
     Gemm(gemm::Arguments),
     /// Make one matrix product fast, step by step, and measure each step.
     Ladder(ladder::Arguments),
