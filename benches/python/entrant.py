@@ -44,9 +44,9 @@ class Problem:
 
 
 def operand(length, multiplier):
-    """Numbers between -4 and 4: see `operand` in problem.rs."""
+    """Numbers between -2 and 6: see `operand` in problem.rs."""
     hashed = np.arange(1, length + 1, dtype=np.uint32) * np.uint32(multiplier)
-    return (8 * (hashed.astype(np.float64) / 2.0**32) - 4).astype(np.float32)
+    return (8 * (hashed.astype(np.float64) / 2.0**32) - 2).astype(np.float32)
 
 
 def operands():

@@ -119,10 +119,11 @@ fn bytes_of(path: &Path, header: usize) -> Result<Vec<u8>> {
     Ok(bytes.split_off(header))
 }
 
-/// Numbers between -4 and 4 for elementwise tasks, from a multiplicative hash of their index, so that any language can make them.
+/// Numbers between -2 and 6 for elementwise tasks, from a multiplicative hash of their index, so that any language can make them. Their sum is far
+/// from zero, so that the order of adding hardly changes it.
 pub fn operand(length: usize, multiplier: u32) -> Vec<f32> {
     let unit = |index: usize| f64::from((index as u32).wrapping_add(1).wrapping_mul(multiplier)) / 2_f64.powi(32);
-    (0..length).map(|index| (8.0 * unit(index) - 4.0) as f32).collect()
+    (0..length).map(|index| (8.0 * unit(index) - 2.0) as f32).collect()
 }
 
 /// The multipliers of the first and of the second operand.

@@ -8,6 +8,7 @@ mod options;
 mod overhead;
 mod peak;
 mod peer;
+mod profile;
 mod train;
 
 use anyhow::Result;
@@ -34,6 +35,8 @@ pub enum Command {
     Pointwise(bandwidth::Arguments),
     /// Compare optimizers with a copy of as many bytes.
     Optim(bandwidth::Arguments),
+    /// Tell where the time of a training epoch goes, operation by operation.
+    Profile(profile::Arguments),
     /// Answer requests as another library: what these comparisons start.
     #[command(hide = true)]
     Peer(peer::Arguments),
@@ -57,6 +60,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Overhead(arguments) => overhead::run(&arguments),
         Command::Pointwise(arguments) => bandwidth::pointwise(&arguments),
         Command::Optim(arguments) => bandwidth::optim(&arguments),
+        Command::Profile(arguments) => profile::run(&arguments),
         Command::Peer(arguments) => peer::run(&arguments),
     }
 }

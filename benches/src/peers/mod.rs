@@ -37,7 +37,7 @@ pub enum Peer {
 }
 
 /// What glibc's allocator is told in the peers' processes. As shipped it gives each large buffer back to the system and faults it in again at the next step,
-/// where candle, for one, loses five sixths of its speed. (This engine needs no such setting: it has a pool.)
+/// where candle, for one, loses most of its speed. (This engine needs no such setting: it has a pool.)
 pub const ALLOCATOR: [(&str, &str); 3] = [
     ("MALLOC_TRIM_THRESHOLD_", "4294967296"),
     ("MALLOC_MMAP_THRESHOLD_", "4294967296"),
