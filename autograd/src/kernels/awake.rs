@@ -3,7 +3,7 @@
 //! A worker of rayon goes to sleep some 20 µs after it last found work, and waking it takes as long again, or longer. A training step forks every
 //! few µs, but has serial stretches too (a loss, a small layer), and at each of them the other threads would fall asleep and come late to
 //! the next fork. So a fork inside of [`with_threads`](super::parallel::with_threads) leaves each other worker a task that looks for work a
-//! little longer. It runs whatever the pool has to run, and yields to other programs meanwhile.
+//! little longer. It runs whatever the pool has to run, and yields to other threads and programs meanwhile.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 const AFTER_A_FORK: Duration = Duration::from_micros(100);
 /// How long it may do so in all. (Somebody's `rayon::join` may be waiting below it on the stack.)
 const IN_ALL: Duration = Duration::from_millis(1);
+
+/// A yield that took longer gave the processor to somebody who needs it, perhaps to the very thread that forks. Then the worker sleeps for as
+/// long: the system wakes it on another processor if one is idle, but would hardly move it there while it runs.
+const SHARED: Duration = Duration::from_micros(20);
 
 /// What the thread that forks shares with the workers that look for its work.
 #[derive(Default)]
@@ -62,7 +66,11 @@ fn look(watch: &Watch) {
     let (mut seen, mut last) = (watch.forks.load(Ordering::Relaxed), begin);
     loop {
         if rayon::yield_now() != Some(rayon::Yield::Executed) {
+            let asked = Instant::now();
             std::thread::yield_now();
+            if asked.elapsed() > SHARED {
+                std::thread::sleep(SHARED);
+            }
         }
         let (forks, now) = (watch.forks.load(Ordering::Relaxed), Instant::now());
         if forks != seen {

@@ -1,0 +1,77 @@
+//! The pool of buffers, seen from outside: what is dropped elsewhere comes back, what is idle is given back, and it can be switched off.
+
+use std::process::Command;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use autograd::{Tensor, memory_statistics, release_memory};
+
+/// Runs one test of this program in a process of its own, whose counters nobody else moves.
+fn alone(test: &str, setting: &str) {
+    let program = std::env::current_exe().unwrap();
+    let mut command = Command::new(program);
+    let outcome = command.args([test, "--exact", "--ignored"]).env("AUTOGRAD_POOL", setting).output().unwrap();
+    let told = String::from_utf8_lossy(&outcome.stdout);
+    assert!(
+        outcome.status.success() && told.contains("1 passed"),
+        "{told}{}",
+        String::from_utf8_lossy(&outcome.stderr)
+    );
+}
+
+#[test]
+fn memory_is_flat_where_another_thread_drops_what_this_one_makes() {
+    alone("alone_dropped_elsewhere", "1");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn alone_dropped_elsewhere() {
+    let (send, receive) = sync_channel::<Tensor>(4);
+    let consumer = thread::spawn(move || receive.into_iter().map(|tensor| tensor.numel()).sum::<usize>());
+    let make = |count: usize| {
+        for number in 0..count {
+            // A small block and a large one: the first goes through the threads' own lists, the second through the shared one.
+            send.send(Tensor::full([1000], number as f32)).unwrap();
+            send.send(Tensor::full([100_000], number as f32)).unwrap();
+        }
+        memory_statistics().pool_misses
+    };
+    // The consumer's own list fills up first; from then on blocks come back.
+    let before = make(3000);
+    assert_eq!(make(3000), before, "the system was asked for memory again and again");
+    drop(send);
+    assert_eq!(consumer.join().unwrap(), 6000 * 101_000);
+}
+
+#[test]
+fn idle_memory_is_given_back_on_request() {
+    alone("alone_released", "1");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn alone_released() {
+    drop((Tensor::<f32>::zeros([10]), Tensor::<f32>::zeros([1000, 1000])));
+    assert!(memory_statistics().idle_bytes > 4_000_000);
+    release_memory();
+    assert_eq!(memory_statistics().idle_bytes, 0);
+    let before = memory_statistics().pool_misses;
+    drop(Tensor::<f32>::zeros([1000, 1000]));
+    assert_eq!(memory_statistics().pool_misses, before + 1);
+}
+
+#[test]
+fn the_pool_can_be_switched_off() {
+    alone("alone_without_a_pool", "0");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn alone_without_a_pool() {
+    for made in 1..10 {
+        drop((Tensor::<f32>::zeros([10]), Tensor::<f32>::zeros([1000, 1000])));
+        let statistics = memory_statistics();
+        assert_eq!((statistics.pool_misses, statistics.idle_bytes), (2 * made, 0));
+    }
+}
