@@ -15,14 +15,17 @@ const AFTER_A_FORK: Duration = Duration::from_micros(100);
 /// How long it may do so in all. (Somebody's `rayon::join` may be waiting below it on the stack.)
 const IN_ALL: Duration = Duration::from_millis(1);
 
-/// A yield that took longer gave the processor to somebody who needs it, perhaps to the very thread that forks. Then the worker sleeps for as
-/// long: the system wakes it on another processor if one is idle, but would hardly move it there while it runs.
-const SHARED: Duration = Duration::from_micros(20);
+/// A yield that took longer gave the processor away for a whole turn: perhaps to the very thread that forks, while another one is idle. A thread
+/// that never sleeps is not moved there for a second or so; one that sleeps is, when it wakes.
+const A_TURN: Duration = Duration::from_millis(1);
+/// For how many forks a worker that shared its processor is left to fall asleep as rayon has it. So it is at first, too, until the threads have found
+/// a processor each.
+const REST: u64 = 4096;
 
 /// What the thread that forks shares with the workers that look for its work.
-#[derive(Default)]
 struct Watch {
     forks: AtomicU64,
+    rests_until: AtomicU64,
     looking: AtomicUsize,
 }
 
@@ -38,7 +41,8 @@ pub(super) fn while_forking<R>(body: impl FnOnce() -> R) -> R {
             WATCH.take();
         }
     }
-    WATCH.set(Some(Arc::default()));
+    let watch = Watch { forks: AtomicU64::new(0), rests_until: AtomicU64::new(REST), looking: AtomicUsize::new(0) };
+    WATCH.set(Some(Arc::new(watch)));
     let _end = End;
     body()
 }
@@ -47,8 +51,8 @@ pub(super) fn while_forking<R>(body: impl FnOnce() -> R) -> R {
 pub(super) fn forking() {
     WATCH.with_borrow(|watch| {
         let Some(watch) = watch else { return };
-        watch.forks.fetch_add(1, Ordering::Relaxed);
-        if watch.looking.load(Ordering::Relaxed) == 0 {
+        let forks = watch.forks.fetch_add(1, Ordering::Relaxed);
+        if watch.looking.load(Ordering::Relaxed) == 0 && forks >= watch.rests_until.load(Ordering::Relaxed) {
             watch.looking.store(rayon::current_num_threads() - 1, Ordering::Relaxed);
             let (watch, own) = (Arc::clone(watch), rayon::current_thread_index());
             rayon::spawn_broadcast(move |context| {
@@ -68,8 +72,9 @@ fn look(watch: &Watch) {
         if rayon::yield_now() != Some(rayon::Yield::Executed) {
             let asked = Instant::now();
             std::thread::yield_now();
-            if asked.elapsed() > SHARED {
-                std::thread::sleep(SHARED);
+            if asked.elapsed() > A_TURN {
+                watch.rests_until.store(watch.forks.load(Ordering::Relaxed) + REST, Ordering::Relaxed);
+                return;
             }
         }
         let (forks, now) = (watch.forks.load(Ordering::Relaxed), Instant::now());
