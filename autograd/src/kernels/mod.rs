@@ -1,6 +1,5 @@
 //! Floor 1: kernels. They see slices and `ndarray` views, never a tensor.
 
-mod awake;
 pub mod bytes;
 pub mod gemm;
 pub(crate) mod map;

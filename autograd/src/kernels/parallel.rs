@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::awake;
 use crate::trace;
 
 thread_local! {
@@ -94,7 +93,7 @@ pub fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) ->
     let threads = if threads == 0 { machine_threads() } else { threads };
     let recording = is_recording();
     pool(threads).install(|| {
-        let result = with_recording(recording, || awake::while_forking(body));
+        let result = with_recording(recording, body);
         trace::flush();
         result
     })
@@ -139,7 +138,6 @@ pub(crate) fn for_each_item<I: Send>(items: Vec<I>, body: impl Fn(I) + Sync + Se
 fn fork(run: impl FnOnce() + Send) {
     let run = || with_recording(true, run);
     if rayon::current_thread_index().is_some() {
-        awake::forking();
         run();
     } else {
         pool(num_threads()).install(run);
