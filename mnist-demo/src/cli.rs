@@ -32,7 +32,7 @@ enum Command {
     Predict(predict::Arguments),
 }
 
-/// Runs the program on the process's arguments. The exit code is 0, 1 for a failure, 2 for wrong usage.
+/// Runs the program on the process's arguments. The exit code is 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match (isa::try_selected(), cli.command.unwrap_or(Command::Train(cli.train))) {
@@ -45,7 +45,8 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            let prefix = if matches!(failure, Failure::Interrupted(_)) { "" } else { "error: " };
+            eprintln!("{prefix}{failure}");
             failure.exit_code()
         }
     }

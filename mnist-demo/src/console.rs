@@ -2,80 +2,103 @@
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::train::{Epoch, Observer, Step};
+use crate::train::{Epoch, Observer, Step, Trainer};
 
 /// The line of an epoch.
 pub fn epoch_line(epoch: &Epoch, epochs: usize) -> String {
     let width = epochs.to_string().len();
-    let seconds = epoch.duration.as_secs_f64();
     format!(
-        "epoch {:>width$}/{epochs}  loss {:.4}  test accuracy {:.2}%  {seconds:.2} s  {:.0} images/s",
+        "epoch {:>width$}/{epochs}  loss {:.4}  test accuracy {}  {:.2} s  {:.0} images/s",
         epoch.number,
         epoch.loss,
-        100.0 * epoch.test_accuracy,
-        epoch.images as f64 / seconds,
+        percent(epoch.test_accuracy),
+        epoch.duration.as_secs_f64(),
+        epoch.speed(),
     )
 }
 
 /// The last line of every run.
 pub fn accuracy_line(accuracy: f64) -> String {
-    format!("Test Accuracy: {:.2}%", 100.0 * accuracy)
+    format!("Test Accuracy: {}", percent(accuracy))
 }
+
+/// A share as people read it: 0.98206 is 98.21%.
+pub fn percent(share: f64) -> String {
+    format!("{:.2}%", 100.0 * share)
+}
+
+/// How long the bar shows the same numbers: they are to be read.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Shows a run as it goes: a bar on stderr if that is a terminal, and a line on stdout for each epoch.
 pub struct Console {
-    epochs: usize,
     bar: ProgressBar,
+    /// When the bar was last changed.
+    shown: Option<Instant>,
     /// Whether to go on when nobody reads stdout any more.
     goes_on_unread: bool,
     outcome: io::Result<()>,
-    last: Option<Epoch>,
 }
 
 impl Console {
-    /// For a run of so many epochs of so many images. `goes_on_unread`: whether the run has a purpose besides its output.
-    pub fn new(epochs: usize, images: usize, goes_on_unread: bool) -> Self {
+    /// `plain` wants no bar, even on a terminal. `goes_on_unread`: whether the run has a purpose besides its output.
+    pub fn new(plain: bool, goes_on_unread: bool) -> Self {
         // indicatif draws on stderr, and not at all where that is not a terminal.
-        let bar = ProgressBar::new(images as u64);
-        let style = ProgressStyle::with_template("{prefix}  {bar:32}  {pos}/{len} images  {per_sec}  {msg}");
-        bar.set_style(style.expect("the template is right"));
-        Console { epochs, bar, goes_on_unread, outcome: Ok(()), last: None }
+        let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = ProgressStyle::with_template("{prefix:.bold}  {wide_bar:.cyan/238}  {msg}  {eta} left");
+        bar.set_style(style.expect("the template is right").progress_chars("━╸─"));
+        Console { bar, shown: None, goes_on_unread, outcome: Ok(()) }
     }
 
-    /// The last epoch, once the run has ended; the error of stdout, if it was not simply closed.
+    /// Takes the bar away; the error of stdout, if it was not simply closed.
     ///
     /// # Errors
     /// If stdout could not be written to.
-    pub fn finish(self) -> io::Result<Option<Epoch>> {
+    pub fn finish(self) -> io::Result<()> {
         self.bar.finish_and_clear();
         match self.outcome {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-            _ => Ok(self.last),
+            _ => Ok(()),
         }
     }
 }
 
+/// Images of the whole run that were seen.
+fn position(run: &Trainer<'_>) -> u64 {
+    ((run.progress().epoch - 1) * run.data().train.len() + run.progress().so_far.images) as u64
+}
+
 impl Observer for Console {
-    fn step(&mut self, step: &Step) {
-        let Step { epoch, images, loss } = *step;
-        if self.bar.is_hidden() {
-            return;
-        }
-        if self.bar.position() as usize > images || self.bar.position() == 0 {
-            self.bar.reset();
-            self.bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
-        }
-        self.bar.set_position(images as u64);
-        self.bar.set_message(format!("loss {loss:.4}"));
+    fn start(&mut self, run: &Trainer<'_>) {
+        self.bar.set_length(run.settings().epochs.saturating_mul(run.data().train.len()) as u64);
+        self.bar.set_position(position(run));
+        self.bar.reset_eta();
     }
 
-    fn epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
-        self.last = Some(epoch.clone());
+    fn step(&mut self, step: &Step, run: &Trainer<'_>) {
+        if self.bar.is_hidden() || self.shown.is_some_and(|shown| shown.elapsed() < PAUSE) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let Step { epoch, so_far, duration, .. } = step;
+        self.bar.set_prefix(format!("epoch {epoch}/{}", run.settings().epochs));
+        self.bar.set_message(format!(
+            "loss {:.4}  accuracy {}  {:.0} images/s",
+            so_far.mean_loss(),
+            percent(so_far.accuracy()),
+            so_far.images as f64 / duration.as_secs_f64(),
+        ));
+        self.bar.set_position(position(run));
+    }
+
+    fn epoch(&mut self, epoch: &Epoch, run: &Trainer<'_>) -> ControlFlow<()> {
         if self.outcome.is_ok() {
-            let line = epoch_line(epoch, self.epochs);
+            let line = epoch_line(epoch, run.settings().epochs);
             self.outcome = self.bar.suspend(|| print_line(&line));
         }
         if self.outcome.is_ok() || self.goes_on_unread { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -95,13 +118,13 @@ pub fn print_line(line: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn lines_have_their_form() {
         let epoch = Epoch {
             number: 3,
             loss: 0.07119,
+            train_accuracy: 0.98,
             test_accuracy: 0.9741,
             duration: Duration::from_millis(208),
             images: 60_000,

@@ -1,9 +1,12 @@
 //! A whole data set: images as bytes, and their labels.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use autograd::kernels::bytes::gather_rows;
 use autograd::{Indices, Tensor};
+
+use serde::{Deserialize, Serialize};
 
 use crate::idx::{self, DataError, Idx};
 
@@ -66,6 +69,24 @@ impl Images {
     }
 }
 
+/// Tells one data set from another, wherever it lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    train: usize,
+    test: usize,
+    rows: usize,
+    columns: usize,
+    classes: usize,
+    checksum: u32,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Identity { train, test, rows, columns, classes, checksum } = self;
+        write!(f, "{train} + {test} images of {rows} × {columns} in {classes} classes, checksum {checksum:08x}")
+    }
+}
+
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
@@ -103,6 +124,23 @@ impl Dataset {
             [read(TRAIN_IMAGES, 3)?, read(TEST_IMAGES, 3)?],
             [read(TRAIN_LABELS, 1)?, read(TEST_LABELS, 1)?],
         )
+    }
+
+    /// What tells it from other data sets.
+    pub fn identity(&self) -> Identity {
+        let mut checksum = crc32fast::Hasher::new();
+        for images in [&self.train, &self.test] {
+            checksum.update(&images.pixels);
+            checksum.update(&images.labels);
+        }
+        Identity {
+            train: self.train.len(),
+            test: self.test.len(),
+            rows: self.train.rows,
+            columns: self.train.columns,
+            classes: self.classes,
+            checksum: checksum.finalize(),
+        }
     }
 
     fn assemble(folder: &Path, images: [Idx; 2], labels: [Idx; 2]) -> Result<Self, DataError> {

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use nn::checkpoint::CheckpointError;
 
 use crate::idx::DataError;
+use crate::interrupt;
 use crate::picture::PictureError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The data set could not be read.
+    /// The data set or a checkpoint could not be read, or a checkpoint not be written.
     #[error(transparent)]
     Data(#[from] DataError),
     /// Weights could not be loaded or saved.
@@ -40,11 +41,18 @@ pub enum Failure {
     /// The arguments do not go together, or not with this machine.
     #[error("{0}")]
     Usage(String),
+    /// Ctrl-C was pressed: where that was, and how to go on.
+    #[error("{0}")]
+    Interrupted(String),
 }
 
 impl Failure {
-    /// 2 for wrong usage, 1 for the rest.
+    /// 2 for wrong usage, 130 for Ctrl-C, 1 for the rest.
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if matches!(self, Failure::Usage(_)) { 2 } else { 1 })
+        ExitCode::from(match self {
+            Failure::Usage(_) => 2,
+            Failure::Interrupted(_) => interrupt::EXIT_CODE,
+            _ => 1,
+        })
     }
 }

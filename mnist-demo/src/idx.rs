@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-/// Why a data set could not be read.
+/// Why a file or folder of a data set or a run could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// The system refused to read.
+    /// The system refused.
     #[error("{path}: {source}")]
     File {
         /// The file or folder.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -120,16 +121,21 @@ pub fn save<T: Float>(model: &(impl Module<T> + ?Sized), path: impl AsRef<Path>)
     write_whole(path, &bytes).map_err(|source| CheckpointError::File { path: path.to_owned(), source })
 }
 
-/// Writes a file so that there is never a part of it at `path`: beside its place, flushed to the disk, and moved there.
+/// Writes a file so that there is never a part of it at `path`: beside its place, under a name that begins with a dot and the file's own; flushed to the disk;
+/// moved there; and the move flushed too.
 ///
 /// # Errors
-/// If the file cannot be written. What was at `path` is still there then.
+/// If it cannot be written. What was at `path` is still there then.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".");
     let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
     // A file of the user's like any other, not a private temporary one.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

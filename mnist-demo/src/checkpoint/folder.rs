@@ -1,0 +1,145 @@
+//! A folder of checkpoints, `step-000000000938.safetensors` and so on, that one run at a time writes to.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nn::checkpoint::write_whole;
+
+use super::Snapshot;
+use super::format::Flaw;
+use crate::idx::DataError;
+
+/// A folder of checkpoints, held against other runs until it is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    _held: Option<File>,
+}
+
+/// What a folder has to go on from.
+#[derive(Debug)]
+pub struct Found {
+    /// The newest whole checkpoint, and its file.
+    pub newest: Option<(PathBuf, Snapshot)>,
+    /// What is wrong with those that are newer. They have been set aside: `.damaged` was put behind their names.
+    pub damaged: Vec<DataError>,
+}
+
+const PREFIX: &str = "step-";
+const SUFFIX: &str = ".safetensors";
+const DIGITS: usize = 12;
+/// How long to wait for another run to let go: one that was killed a moment ago may still be on its way out.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+impl Folder {
+    /// Opens the folder, or makes it, and clears it of files that an earlier run was writing when it was killed.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or read, or another run holds it.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let failed = |source| DataError::File { path: path.to_owned(), source };
+        fs::create_dir_all(path).map_err(failed)?;
+        let folder = Folder { path: path.to_owned(), _held: hold(path)? };
+        for entry in fs::read_dir(path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let unfinished =
+                name.to_str().and_then(|name| name.strip_prefix('.')).and_then(|name| name.rsplit_once('.'));
+            if unfinished.is_some_and(|(name, _)| step_of(name).is_some()) {
+                fs::remove_file(entry.path()).map_err(|source| DataError::File { path: entry.path(), source })?;
+            }
+        }
+        Ok(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The steps of which there are checkpoints, whole or not, in order.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn steps(&self) -> Result<Vec<usize>, DataError> {
+        let failed = |source| DataError::File { path: self.path.clone(), source };
+        let mut steps = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            steps.extend(entry.map_err(failed)?.file_name().to_str().and_then(step_of));
+        }
+        steps.sort_unstable();
+        Ok(steps)
+    }
+
+    /// The newest whole checkpoint. Damaged ones on the way to it are set aside and reported.
+    ///
+    /// # Errors
+    /// If the folder cannot be read, or has a whole file that is not a checkpoint of this version.
+    pub fn newest(&self) -> Result<Found, DataError> {
+        let mut damaged = Vec::new();
+        for step in self.steps()?.into_iter().rev() {
+            let path = self.file(step);
+            let flaw = match fs::read(&path) {
+                Ok(bytes) => match Snapshot::from_bytes(&bytes) {
+                    Ok(snapshot) => return Ok(Found { newest: Some((path, snapshot)), damaged }),
+                    Err(Flaw::Foreign { found, expected }) => return Err(DataError::Content { path, found, expected }),
+                    Err(Flaw::Damaged { found, expected }) => {
+                        DataError::Content { path: path.clone(), found, expected }
+                    }
+                },
+                Err(source) => DataError::File { path: path.clone(), source },
+            };
+            let mut aside = path.clone().into_os_string();
+            aside.push(".damaged");
+            fs::rename(&path, aside).map_err(|source| DataError::File { path, source })?;
+            damaged.push(flaw);
+        }
+        Ok(Found { newest: None, damaged })
+    }
+
+    /// Writes the checkpoint of a step, and removes the oldest so that `keep` stay. The new one is whole on the disk before an old one goes.
+    ///
+    /// # Errors
+    /// If it cannot be written; all that were there are still there then.
+    pub fn write(&self, step: usize, snapshot: &Snapshot, keep: usize) -> Result<(), DataError> {
+        let path = self.file(step);
+        write_whole(&path, &snapshot.to_bytes()).map_err(|source| DataError::File { path, source })?;
+        let steps = self.steps()?;
+        for &old in &steps[..steps.len().saturating_sub(keep)] {
+            let path = self.file(old);
+            fs::remove_file(&path).map_err(|source| DataError::File { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// The file of a step's checkpoint.
+    pub fn file(&self, step: usize) -> PathBuf {
+        self.path.join(format!("{PREFIX}{step:0DIGITS$}{SUFFIX}"))
+    }
+}
+
+/// The step in a checkpoint's name.
+fn step_of(name: &str) -> Option<usize> {
+    let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+    (digits.len() >= DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+}
+
+/// Takes the lock on the folder itself, so that no file is left of it. Where folders cannot be opened or locked, runs go without.
+fn hold(path: &Path) -> Result<Option<File>, DataError> {
+    let Ok(folder) = File::open(path) else { return Ok(None) };
+    let start = Instant::now();
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(Some(folder)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
+            Err(TryLockError::WouldBlock) => {
+                let source = io::Error::new(io::ErrorKind::WouldBlock, "another run is writing its checkpoints here");
+                return Err(DataError::File { path: path.to_owned(), source });
+            }
+        }
+    }
+}

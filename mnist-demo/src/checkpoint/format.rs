@@ -1,0 +1,243 @@
+//! A snapshot as bytes: a safetensors file whose last tensor is a checksum of all that comes before it.
+//!
+//! safetensors puts tensors of bytes behind those of numbers, so the only one, `checksum`, is the end of the file. The checksum is looked at before anything else
+//! is believed.
+
+use std::collections::HashMap;
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+
+use super::{Numbers, Run, Snapshot};
+use crate::train::Progress;
+
+/// The version of the format that is written and read.
+const VERSION: u32 = 1;
+const METADATA: &str = "gradus";
+const CHECKSUM: &str = "checksum";
+const CHECKSUM_BYTES: usize = size_of::<u32>();
+
+/// Why bytes are not a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// They are not those that were written.
+    Damaged {
+        /// What is there.
+        found: String,
+        /// What should be.
+        expected: String,
+    },
+    /// They are whole, but something else.
+    Foreign {
+        /// What is there.
+        found: String,
+        /// What should be.
+        expected: String,
+    },
+}
+
+fn foreign(found: impl Into<String>) -> Flaw {
+    Flaw::Foreign { found: found.into(), expected: format!("a checkpoint of version {VERSION}") }
+}
+
+/// What is not numbers: written from references, read as values.
+#[derive(Serialize, Deserialize)]
+struct Metadata<R, P, S> {
+    version: u32,
+    run: R,
+    progress: P,
+    optimizer_steps: S,
+}
+
+/// Read before the rest, of whatever version that is.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+impl Snapshot {
+    /// The bytes of a checkpoint.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let metadata = Metadata {
+            version: VERSION,
+            run: &self.run,
+            progress: &self.progress,
+            optimizer_steps: &self.optimizer_steps,
+        };
+        let metadata =
+            serde_json::to_string(&metadata).expect("the parts of a snapshot are strings, numbers and lists");
+        let bytes: Vec<Vec<u8>> = self
+            .numbers
+            .iter()
+            .map(|numbers| numbers.values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            .collect();
+        let view = |dtype, shape, bytes| TensorView::new(dtype, shape, bytes).expect("as many bytes as the shape says");
+        let named = self.numbers.iter().zip(&bytes);
+        let tensors = named
+            .map(|(numbers, bytes)| (numbers.name.as_str(), view(Dtype::F32, numbers.shape.clone(), bytes)))
+            .chain([(CHECKSUM, view(Dtype::U8, vec![CHECKSUM_BYTES], &[0; CHECKSUM_BYTES]))]);
+        let mut file = safetensors::serialize(tensors, Some(HashMap::from([(METADATA.to_owned(), metadata)])))
+            .expect("names, shapes and metadata of a snapshot make a header");
+        let end = file.len() - CHECKSUM_BYTES;
+        let checksum = crc32fast::hash(&file[..end]);
+        file[end..].copy_from_slice(&checksum.to_le_bytes());
+        file
+    }
+
+    /// The snapshot in the bytes of a checkpoint. Beside a copy of the numbers it takes no memory that the bytes have not.
+    ///
+    /// # Errors
+    /// If they are damaged, or not a checkpoint of this version.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Flaw> {
+        let Some((content, &checksum)) = bytes.split_last_chunk::<CHECKSUM_BYTES>() else {
+            let expected = "a checkpoint".to_owned();
+            return Err(Flaw::Damaged { found: format!("only {} bytes", bytes.len()), expected });
+        };
+        let (found, expected) = (crc32fast::hash(content), u32::from_le_bytes(checksum));
+        if found != expected {
+            let found = format!("{} bytes with the checksum {found:08x}", bytes.len());
+            return Err(Flaw::Damaged { found, expected: format!("{expected:08x}, as its end says") });
+        }
+        let invalid = |error: safetensors::SafeTensorError| foreign(format!("no safetensors file ({error})"));
+        let file = SafeTensors::deserialize(bytes).map_err(invalid)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
+        let Some(metadata) = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA)) else {
+            return Err(foreign("a safetensors file of something else"));
+        };
+        let unreadable = |error: serde_json::Error| foreign(format!("metadata that cannot be read ({error})"));
+        let Version { version } = serde_json::from_str(metadata).map_err(unreadable)?;
+        if version != VERSION {
+            return Err(foreign(format!("version {version}")));
+        }
+        let metadata: Metadata<Run, Progress, Vec<u64>> = serde_json::from_str(metadata).map_err(unreadable)?;
+        let mut numbers = Vec::new();
+        for (name, tensor) in file.iter().filter(|(name, _)| *name != CHECKSUM) {
+            if tensor.dtype() != Dtype::F32 {
+                return Err(foreign(format!("{name} of type {}", tensor.dtype())));
+            }
+            let values = tensor.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+            numbers.push(Numbers { name: name.to_owned(), shape: tensor.shape().to_vec(), values });
+        }
+        Ok(Snapshot {
+            run: metadata.run,
+            progress: metadata.progress,
+            optimizer_steps: metadata.optimizer_steps,
+            numbers,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Dataset;
+    use crate::recipe::Recipe;
+    use crate::train::{Settings, Trainer};
+
+    fn data() -> &'static Dataset {
+        static DATA: std::sync::LazyLock<Dataset> = std::sync::LazyLock::new(|| Dataset::embedded().unwrap());
+        &DATA
+    }
+
+    fn advance(trainer: &mut Trainer<'_>, steps: usize) {
+        for _ in 0..steps {
+            trainer.advance();
+        }
+    }
+
+    /// A run of a few steps on the real digits.
+    fn snapshot() -> Snapshot {
+        let settings = Settings { epochs: 1, batch_size: 64, learning_rate: 0.1 + 0.2, seed: 0, recipe: Recipe::Plain };
+        let mut trainer = Trainer::new(data(), settings.clone());
+        advance(&mut trainer, 3);
+        let run = Run { settings, folder: None, data: data().identity(), every: Some(7), keep: 3, target: None };
+        Snapshot::of(&trainer, &run)
+    }
+
+    /// The bytes with the checksum that belongs to them.
+    fn sealed(content: &[u8]) -> Vec<u8> {
+        [content, &crc32fast::hash(content).to_le_bytes()].concat()
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_goes_on_as_it_was() {
+        let snapshot = snapshot();
+        let bytes = snapshot.to_bytes();
+        let back = Snapshot::from_bytes(&bytes).unwrap();
+        assert_eq!(back.run, snapshot.run);
+        assert_eq!(back.progress, snapshot.progress);
+        let settings = snapshot.run.settings.clone();
+        let mut trainers = [snapshot, back].map(|snapshot| snapshot.resume(data(), settings.clone()).unwrap());
+        trainers.iter_mut().for_each(|trainer| advance(trainer, 3));
+        let run = Run { settings, folder: None, data: data().identity(), every: None, keep: 1, target: None };
+        let [one, other] = trainers.map(|trainer| Snapshot::of(&trainer, &run));
+        assert_eq!((one.progress.so_far, one.numbers), (other.progress.so_far, other.numbers));
+    }
+
+    #[test]
+    fn every_damage_is_seen() {
+        let bytes = snapshot().to_bytes();
+        let damaged = |bytes: &[u8]| matches!(Snapshot::from_bytes(bytes), Err(Flaw::Damaged { .. }));
+        let end = bytes.len();
+        for place in (0..64).chain((0..end).step_by(100_003)).chain(end - 8..end) {
+            let mut flipped = bytes.clone();
+            flipped[place] ^= 1 << (place % 8);
+            assert!(damaged(&flipped), "byte {place} of {end}");
+        }
+        for length in [0, 1, 3, 4, 8, 100, end / 2, end - 5, end - 1] {
+            assert!(damaged(&bytes[..length]), "{length} bytes of {end}");
+        }
+    }
+
+    #[test]
+    fn whole_files_of_something_else_are_named() {
+        let foreign = |bytes: &[u8]| match Snapshot::from_bytes(bytes) {
+            Err(Flaw::Foreign { found, .. }) => found,
+            other => panic!("{other:?}"),
+        };
+        let claim = |length: u64, rest: &[u8]| sealed(&[&length.to_le_bytes(), rest].concat());
+        for bytes in
+            [sealed(b""), sealed(b"abcdefgh"), claim(u64::MAX, b"{}"), claim(1 << 40, b"{}"), claim(4, b"{}  ")]
+        {
+            assert!(foreign(&bytes).starts_with("no safetensors file"), "{bytes:?}");
+        }
+        let tensors = |metadata: Option<&str>, dtype| {
+            let view = TensorView::new(dtype, vec![1], &[0; 4][..dtype.bitsize() / 8]).unwrap();
+            let checksum = TensorView::new(Dtype::U8, vec![4], &[0; 4]).unwrap();
+            let metadata = metadata.map(|text| HashMap::from([(METADATA.to_owned(), text.to_owned())]));
+            let file = safetensors::serialize([("a", view), (CHECKSUM, checksum)], metadata).unwrap();
+            sealed(&file[..file.len() - 4])
+        };
+        assert!(foreign(&tensors(None, Dtype::F32)).contains("something else"));
+        assert_eq!(foreign(&tensors(Some(r#"{"version":2,"run":[]}"#), Dtype::F32)), "version 2");
+        assert!(foreign(&tensors(Some(r#"{"version":1}"#), Dtype::F32)).contains("missing field `run`"));
+        assert!(foreign(&tensors(Some("{"), Dtype::F32)).contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_snapshot_that_does_not_fit_is_refused_in_words() {
+        let refused = |change: &dyn Fn(&mut Snapshot)| {
+            let mut snapshot = snapshot();
+            change(&mut snapshot);
+            let settings = snapshot.run.settings.clone();
+            match snapshot.resume(data(), settings) {
+                Err([found, expected]) => format!("found {found}, expected {expected}"),
+                Ok(_) => panic!("it was taken"),
+            }
+        };
+        assert!(refused(&|s| s.progress.so_far.images = 60_001).starts_with("found 60001 images seen"));
+        assert!(refused(&|s| s.progress.so_far.images = 63).contains("whole steps of 64 images"));
+        assert!(refused(&|s| s.run.settings.batch_size = 0).contains("whole steps of 0 images"));
+        assert!(refused(&|s| s.progress.epoch = usize::MAX).contains("expected 1, since so many epochs are whole"));
+        assert!(refused(&|s| s.progress.epoch = 0).starts_with("found epoch 0"));
+        assert!(refused(&|s| s.numbers[0].shape = vec![784, 256]).contains("model.fc1.weight of shape [256, 784]"));
+        assert!(refused(&|s| drop(s.numbers.remove(1))).starts_with("found no model.fc1.bias"));
+        assert!(refused(&|s| drop(s.numbers.pop())).contains("optimizer"));
+        assert!(
+            refused(&|s| s.numbers[0].name = "model.fc9.weight".to_owned()).starts_with("found no model.fc1.weight")
+        );
+        assert!(refused(&|s| s.optimizer_steps.truncate(5)).starts_with("found an optimizer of 5 parameters"));
+        assert!(refused(&|s| s.run.settings.learning_rate = f64::NAN).contains("learning rate"));
+    }
+}

@@ -1,0 +1,117 @@
+//! The arguments of `train`, and how their values are read.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{ArgGroup, Args};
+
+use crate::commands::Common;
+use crate::failure::Failure;
+use crate::recipe::Recipe;
+
+/// The arguments of `train`. Those that a resumed run knows already are optional here.
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true, group = ArgGroup::new("kept").multiple(true))]
+pub struct Arguments {
+    /// Passes over the training images [default: 10]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(super) epochs: Option<usize>,
+    /// Images in a step [default: 64]
+    #[arg(long, value_name = "B", value_parser = positive)]
+    pub(super) batch_size: Option<usize>,
+    /// Learning rate of the optimizer, Adam [default: 0.001]
+    #[arg(long, value_name = "F", value_parser = learning_rate)]
+    pub(super) lr: Option<f64>,
+    /// Where the first weights and the order of the images come from: the same seed gives the same weights [default: 0]
+    #[arg(long, value_name = "S")]
+    pub(super) seed: Option<u64>,
+    /// How to train [default: plain]
+    #[arg(long, value_name = "NAME")]
+    pub(super) recipe: Option<Recipe>,
+    /// Stop after the epoch that reads this share of the test images rightly, in percent, and say how long it took
+    #[arg(long, value_name = "PERCENT", value_parser = percentage)]
+    pub(super) target_acc: Option<f64>,
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// Write the trained weights to this file, in the safetensors format
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(super) save: Option<PathBuf>,
+    /// Print plain lines, without a progress bar
+    #[arg(long, help_heading = "Results")]
+    pub(super) plain: bool,
+    /// Write the whole state of the run to this folder after each epoch, so that `--resume` can go on from there
+    #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
+    pub(super) checkpoint: Option<PathBuf>,
+    /// Go on with the run in this folder, bit by bit as if it had not been interrupted, and go on writing there. All its settings are known; only --epochs,
+    /// --target-acc, --threads and where results go may be others now. A folder without a checkpoint starts a new run
+    #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
+    pub(super) resume: Option<PathBuf>,
+    /// Write a checkpoint every so many steps too
+    #[arg(long, value_name = "STEPS", requires = "kept", value_parser = positive, help_heading = "Checkpoints")]
+    pub(super) every: Option<usize>,
+    /// How many checkpoints stay [default: 3]
+    #[arg(long, value_name = "K", requires = "kept", value_parser = positive, help_heading = "Checkpoints")]
+    pub(super) keep: Option<usize>,
+}
+
+impl Arguments {
+    /// The folder of checkpoints, if the run has one.
+    ///
+    /// # Errors
+    /// If two are named.
+    pub fn kept(&self) -> Result<Option<&Path>, Failure> {
+        match (&self.checkpoint, &self.resume) {
+            (Some(checkpoint), Some(resume)) if checkpoint != resume => Err(Failure::Usage(format!(
+                "--checkpoint: found {}, expected {}, since a resumed run goes on writing where it is",
+                checkpoint.display(),
+                resume.display()
+            ))),
+            (checkpoint, resume) => Ok(resume.as_deref().or(checkpoint.as_deref())),
+        }
+    }
+
+    /// The command that goes on with an interrupted run of these arguments.
+    pub fn to_resume(&self, folder: &Path) -> String {
+        let mut words = vec!["mnist-demo train --resume".to_owned(), quoted(folder)];
+        let threads = self.common.threads;
+        words.extend((threads > 0).then(|| format!("--threads {threads}")));
+        words.extend(self.save.as_deref().map(|path| format!("--save {}", quoted(path))));
+        words.join(" ")
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+fn parsed<N: FromStr>(text: &str, right: impl Fn(&N) -> bool, wanted: impl Display) -> Result<N, String> {
+    text.parse().ok().filter(right).ok_or_else(|| format!("wanted {wanted}"))
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    parsed(text, |&number| number > 0, "a whole number from 1 on")
+}
+
+fn learning_rate(text: &str) -> Result<f64, String> {
+    parsed(text, |number: &f64| number.is_finite() && *number > 0.0, "a number above 0")
+}
+
+fn percentage(text: &str) -> Result<f64, String> {
+    parsed(text, |&number| number > 0.0 && number <= 100.0, "a number above 0 and at most 100")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_would_take_them_apart() {
+        assert_eq!(quoted(Path::new("/tmp/run-1")), "/tmp/run-1");
+        assert_eq!(quoted(Path::new("my run")), "'my run'");
+        assert_eq!(quoted(Path::new("it's")), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,247 @@
+//! Runs that are interrupted and go on: the same bits, nothing lost, and no mistaken continuation.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use common::{assert_refused, demo, text, write_small_set};
+use mnist_demo::checkpoint::Folder;
+
+/// A data set, a place for checkpoints, and one for weights.
+struct Place {
+    root: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("data")).unwrap();
+        write_small_set(&root.path().join("data"));
+        Place { root }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.root.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// A new run of 6 epochs of 16 steps, with more arguments.
+    fn train(&self, more: &[&str]) -> Output {
+        let data = self.path("data");
+        let epochs = if more.contains(&"--epochs") { &[][..] } else { &["--epochs", "6"] };
+        demo(&[&["train", "--data", &data, "--batch-size", "16", "--seed", "5"], epochs, more].concat())
+    }
+
+    /// The weights of a run that was not interrupted.
+    fn whole(&self, more: &[&str]) -> Vec<u8> {
+        let weights = self.path("whole");
+        succeeded(&self.train(&[&["--save", &weights], more].concat()));
+        fs::read(weights).unwrap()
+    }
+
+    /// Goes on with the run in `checkpoints`, with more arguments.
+    fn resume(&self, more: &[&str]) -> Output {
+        demo(&[&["train", "--resume", &self.path("checkpoints")], more].concat())
+    }
+
+    fn steps(&self) -> Vec<usize> {
+        Folder::open(Path::new(&self.path("checkpoints"))).unwrap().steps().unwrap()
+    }
+
+    fn file(&self, step: usize) -> PathBuf {
+        Folder::open(Path::new(&self.path("checkpoints"))).unwrap().file(step)
+    }
+}
+
+#[track_caller]
+fn succeeded(output: &Output) {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_run_goes_on_from_any_checkpoint_and_ends_with_the_same_bits() {
+    let place = Place::new();
+    let (whole, checkpoints, weights) = (place.whole(&[]), place.path("checkpoints"), place.path("weights"));
+    succeeded(&place.train(&["--checkpoint", &checkpoints, "--every", "5", "--keep", "100", "--threads", "1"]));
+    let steps = place.steps();
+    assert_eq!(steps.len(), 25, "the start, 6 ends of epochs, 18 inside of epochs: {steps:?}");
+    assert_eq!((steps[0], steps[24]), (0, 96));
+    // From the end of an epoch, from its middle, from the start: whatever is newer goes first.
+    for step in [80, 75, 35, 5, 0] {
+        steps.iter().filter(|&&newer| newer > step).for_each(|&newer| fs::remove_file(place.file(newer)).unwrap());
+        let output = place.resume(&["--save", &weights, "--threads", "2"]);
+        succeeded(&output);
+        let path = place.file(step);
+        let words = format!("resuming from {}: epoch {}, image {}\n", path.display(), step / 16 + 1, step % 16 * 16);
+        assert_eq!(text(&output.stderr), words);
+        assert_eq!(text(&output.stdout).lines().count(), 6 - step / 16 + 1);
+        assert!(fs::read(&weights).unwrap() == whole, "other bits from step {step}");
+        assert_eq!(place.steps(), steps, "it goes on writing");
+    }
+    // A run that is through trains no more, unless there are more epochs now.
+    let output = place.resume(&["--save", &weights]);
+    assert_eq!(text(&output.stdout).lines().count(), 1);
+    assert!(fs::read(&weights).unwrap() == whole);
+    let output = place.resume(&["--epochs", "8", "--keep", "2", "--every", "1000"]);
+    assert!(text(&output.stdout).starts_with("epoch 7/8  loss"), "{}", text(&output.stdout));
+    assert_eq!(place.steps(), [112, 128]);
+}
+
+#[test]
+fn another_run_is_refused_with_both_values() {
+    let place = Place::new();
+    let checkpoints = place.path("checkpoints");
+    succeeded(&place.train(&["--checkpoint", &checkpoints]));
+    assert_eq!(place.steps(), [64, 80, 96], "the last three");
+    let before: Vec<Vec<u8>> = place.steps().iter().map(|&step| fs::read(place.file(step)).unwrap()).collect();
+    assert_refused_after_notice(&place.resume(&["--seed", "6"]), 2, "--seed: found 6, expected 5");
+    assert_refused_after_notice(&place.resume(&["--batch-size", "8"]), 2, "--batch-size: found 8, expected 16");
+    assert_refused_after_notice(&place.resume(&["--lr", "0.002"]), 2, "--lr: found 0.002, expected 0.001");
+    let other = Place::new();
+    let labels = other.root.path().join("data/t10k-labels-idx1-ubyte.gz");
+    fs::write(&labels, common::gzip(&common::idx(&[64], &[0; 64]))).unwrap();
+    let output = place.resume(&["--data", &other.path("data")]);
+    assert_refused_after_notice(&output, 2, "--data: found 256 + 64 images of 5 × 4 in 4 classes, checksum ");
+    assert_eq!(text(&output.stderr).matches("checksum").count(), 2, "both: {}", text(&output.stderr));
+    // The same settings again, and the same data set from another place, are no contradiction.
+    let same = Place::new();
+    let data = same.path("data");
+    succeeded(&place.resume(&[
+        "--data",
+        &data,
+        "--batch-size",
+        "16",
+        "--seed",
+        "5",
+        "--lr",
+        "1e-3",
+        "--recipe",
+        "plain",
+    ]));
+    // The data set that the run knows is another by now: nobody's wrong usage, but no run to go on with.
+    fs::copy(&labels, same.root.path().join("data/t10k-labels-idx1-ubyte.gz")).unwrap();
+    assert_refused_after_notice(&place.resume(&["--epochs", "7"]), 1, "found 256 + 64 images");
+    assert_refused(&place.train(&["--checkpoint", &checkpoints]), 1, "the checkpoints of a run, the last of step 96");
+    assert_refused(&place.train(&["--checkpoint", "a", "--resume", "b"]), 2, "--checkpoint: found a, expected b");
+    assert_refused(&demo(&["--every", "5"]), 2, "--every");
+    assert_refused(&demo(&["--target-acc", "101"]), 2, "wanted a number above 0 and at most 100");
+    let after: Vec<Vec<u8>> = place.steps().iter().map(|&step| fs::read(place.file(step)).unwrap()).collect();
+    assert!(before == after, "a refusal changed the checkpoints");
+}
+
+/// As [`assert_refused`], where the run that was found is told first.
+#[track_caller]
+fn assert_refused_after_notice(output: &Output, code: i32, words: &str) {
+    let stderr = text(&output.stderr);
+    let (notice, error) = stderr.split_once('\n').unwrap();
+    assert!(notice.starts_with("resuming from "), "{stderr}");
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(error.starts_with("error: ") && error.contains(words) && error.lines().count() == 1, "{stderr}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn damaged_checkpoints_are_reported_and_passed_over() {
+    let place = Place::new();
+    let (whole, checkpoints, weights) = (place.whole(&[]), place.path("checkpoints"), place.path("weights"));
+    succeeded(&place.train(&["--checkpoint", &checkpoints]));
+    let good = fs::read(place.file(96)).unwrap();
+    let mut flipped = good.clone();
+    flipped[good.len() / 2] ^= 4;
+    fs::write(place.file(96), &flipped).unwrap();
+    fs::write(place.file(80), &good[..good.len() - 1]).unwrap();
+    let output = place.resume(&["--save", &weights]);
+    succeeded(&output);
+    let stderr = text(&output.stderr);
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines.len(), 3, "{stderr}");
+    assert!(lines[0].starts_with("damaged, set aside: ") && lines[0].contains("step-000000000096"), "{stderr}");
+    assert!(lines[1].contains("step-000000000080") && lines[1].contains("expected"), "{stderr}");
+    assert!(lines[2].contains("step-000000000064.safetensors: epoch 5, image 0"), "{stderr}");
+    assert!(fs::read(&weights).unwrap() == whole);
+    assert!(fs::read(format!("{}.damaged", place.file(96).display())).unwrap() == flipped, "nothing is thrown away");
+    // None is whole: it says so and starts anew.
+    place.steps().iter().for_each(|&step| fs::write(place.file(step), b"").unwrap());
+    let data = place.path("data");
+    let anew = ["--data", &data, "--epochs", "6", "--batch-size", "16", "--seed", "5", "--save", &weights];
+    let output = place.resume(&anew);
+    succeeded(&output);
+    assert!(text(&output.stderr).contains("no whole checkpoint: starting anew"), "{}", text(&output.stderr));
+    assert!(fs::read(&weights).unwrap() == whole);
+    // So it does where there is not even a folder.
+    fs::remove_dir_all(&checkpoints).unwrap();
+    let output = place.resume(&anew);
+    succeeded(&output);
+    assert!(text(&output.stderr).contains("no whole checkpoint: starting anew"), "{}", text(&output.stderr));
+    assert!(fs::read(&weights).unwrap() == whole);
+}
+
+#[test]
+fn a_folder_takes_one_run_at_a_time() {
+    let place = Place::new();
+    let held = Folder::open(Path::new(&place.path("checkpoints"))).unwrap();
+    assert_refused(&place.resume(&[]), 1, "another run is writing its checkpoints here");
+    drop(held);
+}
+
+#[test]
+fn the_target_ends_the_run_and_the_seconds_are_told() {
+    let place = Place::new();
+    let output = place.train(&["--target-acc", "60"]);
+    succeeded(&output);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(stderr.starts_with("reached 60.00% after ") && stderr.contains(" s, evaluation included"), "{stderr}");
+    let last = stdout.lines().last().unwrap();
+    let reached: f64 = last.strip_prefix("Test Accuracy: ").unwrap().strip_suffix('%').unwrap().parse().unwrap();
+    assert!(reached >= 60.0);
+    // One epoch less would not have done.
+    let accuracies: Vec<f64> = stdout
+        .lines()
+        .filter_map(|line| line.split_once("test accuracy ")?.1.split_once('%')?.0.parse().ok())
+        .collect();
+    assert!(accuracies[..accuracies.len() - 1].iter().all(|&accuracy| accuracy < 60.0), "{stdout}");
+    let output = demo(&["--data", &place.path("data"), "--epochs", "1", "--lr", "1e-9", "--target-acc", "99.5"]);
+    succeeded(&output);
+    assert!(text(&output.stderr).starts_with("did not reach 99.50% in 1 epochs"), "{}", text(&output.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn control_c_finishes_the_step_and_says_how_to_resume() {
+    let place = Place::new();
+    let (checkpoints, weights) = (place.path("checkpoints"), place.path("weights"));
+    let interrupted = |keep: bool| {
+        let mut arguments = vec!["train", "--epochs", "100000", "--batch-size", "16", "--seed", "5"];
+        let data = place.path("data");
+        arguments.extend(["--data", &data]);
+        if keep {
+            arguments.extend(["--checkpoint", &checkpoints, "--keep", "1000000", "--every", "7"]);
+        }
+        let program = Command::new(env!("CARGO_BIN_EXE_mnist-demo"))
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(500));
+        assert!(Command::new("kill").args(["-INT", &program.id().to_string()]).status().unwrap().success());
+        program.wait_with_output().unwrap()
+    };
+    let output = interrupted(false);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.starts_with("interrupted in epoch ") && stderr.contains("--checkpoint DIR"), "{stderr}");
+    let output = interrupted(true);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains(&format!("go on with: mnist-demo train --resume {checkpoints}")), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1);
+    // The run that was interrupted is the one that was not, from the very step on.
+    let epochs = (place.steps().last().unwrap() / 16 + 2).to_string();
+    let whole = place.whole(&["--epochs", &epochs]);
+    succeeded(&place.resume(&["--epochs", &epochs, "--every", "1000000", "--save", &weights]));
+    assert!(fs::read(&weights).unwrap() == whole);
+}
