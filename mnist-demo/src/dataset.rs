@@ -58,6 +58,14 @@ impl Images {
         &self.labels
     }
 
+    /// The pixels of an image, row by row.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn image(&self, index: usize) -> &[u8] {
+        &self.pixels[index * self.width()..][..self.width()]
+    }
+
     /// The chosen images, `[chosen, pixels]` with pixels from 0 to 1, and their labels.
     ///
     /// # Panics

@@ -1,6 +1,5 @@
 //! A trained network at work: one digit in, its probabilities and what the layers thought out.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use autograd::{Random, Tensor, no_grad, with_threads};
@@ -10,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::dataset::Dataset;
 use crate::idx::DataError;
-use crate::model::{perceptron, perceptron_for};
+use crate::model::perceptron_for;
 use crate::picture::SIDE;
-use crate::train::{self, Epoch, Observer, Settings};
+use crate::train::{Epoch, Settings, Trainer};
 
 /// Passes over the training images when there are no weights: about as many as a person likes to wait for.
 pub const QUICK_EPOCHS: usize = 3;
@@ -77,19 +76,15 @@ impl Reader {
     /// # Errors
     /// Only if the program itself is damaged.
     pub fn train() -> Result<(Self, Epoch), DataError> {
-        struct Last(Option<Epoch>);
-        impl Observer for Last {
-            fn epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
-                self.0 = Some(epoch.clone());
-                ControlFlow::Continue(())
-            }
-        }
         let data = Dataset::embedded()?;
-        let settings = Settings { epochs: QUICK_EPOCHS, batch_size: 64, learning_rate: 0.001, seed: 0 };
-        let model = perceptron(&data, &mut Random::new(settings.seed));
-        let mut last = Last(None);
-        with_threads(0, || train::train(&model, &data, &settings, &mut last));
-        Ok((Reader::new(&model), last.0.expect("there is an epoch")))
+        let mut trainer = Trainer::new(&data, Settings { epochs: QUICK_EPOCHS, ..Settings::default() });
+        with_threads(0, || {
+            while !trainer.is_done() {
+                trainer.advance();
+            }
+        });
+        let last = trainer.history().epochs.last().expect("there is an epoch");
+        Ok((Reader::new(trainer.network()), last.clone()))
     }
 
     /// Reads 28 × 28 numbers from 0, the ground, to 1, the ink, row by row.

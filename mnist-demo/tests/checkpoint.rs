@@ -106,6 +106,8 @@ fn another_run_is_refused_with_both_values() {
     let output = place.resume(&["--data", &other.path("data")]);
     assert_refused_after_notice(&output, 2, "--data: found 256 + 64 images of 5 × 4 in 4 classes, checksum ");
     assert_eq!(text(&output.stderr).matches("checksum").count(), 2, "both: {}", text(&output.stderr));
+    let after: Vec<Vec<u8>> = place.steps().iter().map(|&step| fs::read(place.file(step)).unwrap()).collect();
+    assert!(before == after, "a refusal changed the checkpoints");
     // The same settings again, and the same data set from another place, are no contradiction.
     let same = Place::new();
     let data = same.path("data");
@@ -128,8 +130,6 @@ fn another_run_is_refused_with_both_values() {
     assert_refused(&place.train(&["--checkpoint", "a", "--resume", "b"]), 2, "--checkpoint: found a, expected b");
     assert_refused(&demo(&["--every", "5"]), 2, "--every");
     assert_refused(&demo(&["--target-acc", "101"]), 2, "wanted a number above 0 and at most 100");
-    let after: Vec<Vec<u8>> = place.steps().iter().map(|&step| fs::read(place.file(step)).unwrap()).collect();
-    assert!(before == after, "a refusal changed the checkpoints");
 }
 
 /// As [`assert_refused`], where the run that was found is told first.

@@ -132,7 +132,6 @@ impl Snapshot {
 mod tests {
     use super::*;
     use crate::dataset::Dataset;
-    use crate::recipe::Recipe;
     use crate::train::{Settings, Trainer};
 
     fn data() -> &'static Dataset {
@@ -148,7 +147,7 @@ mod tests {
 
     /// A run of a few steps on the real digits.
     fn snapshot() -> Snapshot {
-        let settings = Settings { epochs: 1, batch_size: 64, learning_rate: 0.1 + 0.2, seed: 0, recipe: Recipe::Plain };
+        let settings = Settings { learning_rate: 0.1 + 0.2, ..Settings::default() };
         let mut trainer = Trainer::new(data(), settings.clone());
         advance(&mut trainer, 3);
         let run = Run { settings, folder: None, data: data().identity(), every: Some(7), keep: 3, target: None };

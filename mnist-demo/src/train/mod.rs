@@ -32,6 +32,13 @@ pub struct Settings {
     pub recipe: Recipe,
 }
 
+impl Default for Settings {
+    /// The classic program.
+    fn default() -> Self {
+        Settings { epochs: 10, batch_size: 64, learning_rate: 0.001, seed: 0, recipe: Recipe::Plain }
+    }
+}
+
 /// Streams of random numbers that a run draws from its seed, beside that of the first weights.
 const ORDERS: u64 = 1;
 const BATCHES: u64 = 2;

@@ -37,6 +37,9 @@ pub struct Arguments {
     /// Write the trained weights to this file, in the safetensors format
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(super) save: Option<PathBuf>,
+    /// Write a report of the run to this folder: report.html, the curves as SVG and PNG, the history as CSV and JSON
+    #[arg(long, value_name = "DIR", help_heading = "Results")]
+    pub(super) out: Option<PathBuf>,
     /// Print plain lines, without a progress bar
     #[arg(long, help_heading = "Results")]
     pub(super) plain: bool,
@@ -77,6 +80,7 @@ impl Arguments {
         let threads = self.common.threads;
         words.extend((threads > 0).then(|| format!("--threads {threads}")));
         words.extend(self.save.as_deref().map(|path| format!("--save {}", quoted(path))));
+        words.extend(self.out.as_deref().map(|path| format!("--out {}", quoted(path))));
         words.join(" ")
     }
 }

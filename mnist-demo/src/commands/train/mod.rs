@@ -18,6 +18,7 @@ use crate::console::{Console, percent};
 use crate::failure::Failure;
 use crate::idx::DataError;
 use crate::interrupt;
+use crate::report::{self, Report};
 use crate::train::{Event, Observer, Trainer, accuracy};
 
 /// Why a run ended without a failure.
@@ -42,6 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         // Now, and not after the training, is the time to hear that the weights have no place to go.
         try_to_write(path).map_err(|source| Failure::Target { path: path.clone(), source })?;
     }
+    arguments.out.as_deref().map_or(Ok(()), report::prepare)?;
     let folder = arguments.kept()?.map(Folder::open).transpose()?;
     let found = match &folder {
         Some(folder) => find(folder, arguments.resume.is_some())?,
@@ -54,13 +56,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut trainer = plan.trainer(found)?;
     let keeper = folder.as_ref().map(|folder| Keeper { folder, run: &plan.run });
     interrupt::listen();
-    let useful = arguments.save.is_some() || folder.is_some();
+    let useful = arguments.save.is_some() || arguments.out.is_some() || folder.is_some();
     let mut console = Console::new(arguments.plain, useful);
     // Whoever else wants to watch the run as it goes stands in this list.
     let mut observers: Vec<&mut dyn Observer> = vec![&mut console];
-    let (ending, accuracy) = with_threads(arguments.common.threads.into(), || {
+    let (ending, accuracy, report) = with_threads(arguments.common.threads.into(), || {
         let ending = drive(&mut trainer, plan.run.target, keeper.as_ref(), &mut observers)?;
-        Ok::<_, Failure>((ending, test_accuracy(&trainer)))
+        let told = arguments.out.is_some() && ending != Ending::Interrupted;
+        let report = told.then(|| Report::new(&trainer, &plan.run).files());
+        Ok::<_, Failure>((ending, test_accuracy(&trainer), report))
     })?;
     console.finish()?;
     if ending == Ending::Interrupted {
@@ -68,6 +72,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if let Some(path) = &arguments.save {
         checkpoint::save(trainer.network(), path)?;
+    }
+    if let (Some(folder), Some(files)) = (&arguments.out, &report) {
+        report::write(folder, files)?;
+        eprintln!("report: {}", folder.join("report.html").display());
     }
     if let Some(target) = plan.run.target {
         eprintln!("{}", verdict(&trainer, target, ending));

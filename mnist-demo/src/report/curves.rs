@@ -1,0 +1,286 @@
+//! The curves of a run: loss and accuracy over its epochs, drawn by plotters wherever they are wanted.
+
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::canvas::{Canvas, Sheet};
+use crate::train::{Tally, Trainer};
+
+/// The colours. The page gives others in their place where it is dark.
+const INK: RGBColor = RGBColor(0x44, 0x4a, 0x55);
+const GRID: RGBColor = RGBColor(0xd9, 0xdd, 0xe4);
+const TRAINING: RGBColor = RGBColor(0xd9, 0x6a, 0x1f);
+const TEST: RGBColor = RGBColor(0x2b, 0x6c, 0xd4);
+const STEPS: RGBColor = RGBColor(0xf0, 0xc2, 0x9e);
+
+/// The size of a figure.
+const SIZE: (u32, u32) = (560, 360);
+/// Up to so many epochs each gets a dot.
+const DOTTED: usize = 40;
+
+struct Line {
+    name: &'static str,
+    color: RGBColor,
+    width: f64,
+    dotted: bool,
+    points: Vec<(f64, f64)>,
+}
+
+/// An axis with ticks where we want them.
+#[derive(Clone)]
+struct Axis {
+    low: f64,
+    high: f64,
+    ticks: Vec<f64>,
+    label: fn(f64) -> String,
+}
+
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
+        from + (f64::from(to - from) * (value - self.low) / (self.high - self.low)).round() as i32
+    }
+
+    fn key_points<H: KeyPointHint>(&self, _hint: H) -> Vec<f64> {
+        self.ticks.clone()
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        self.low..self.high
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format(value: &f64) -> String {
+        value.to_string()
+    }
+
+    fn format_ext(&self, value: &f64) -> String {
+        (self.label)(*value)
+    }
+}
+
+/// One figure: lines over epochs.
+struct Figure {
+    title: &'static str,
+    epochs: Axis,
+    values: Axis,
+    lines: Vec<Line>,
+    /// Where there is room to say which line is which.
+    legend: SeriesLabelPosition,
+}
+
+/// Loss and accuracy of a run.
+pub struct Curves {
+    figures: [Figure; 2],
+}
+
+impl Curves {
+    /// Those of a run's history.
+    pub fn of(trainer: &Trainer<'_>) -> Self {
+        let history = trainer.history();
+        let images = trainer.data().train.len() as f64;
+        let steps = |value: fn(&Tally) -> f64| -> Vec<(f64, f64)> {
+            history.curve.points().map(|(seen, point)| (seen / images, value(&point))).collect()
+        };
+        let epochs = |value: &dyn Fn(usize) -> f64| -> Vec<(f64, f64)> {
+            (0..history.epochs.len()).map(|index| (index as f64 + 1.0, value(index))).collect()
+        };
+        let last = steps(Tally::mean_loss).last().map_or(1.0, |&(epoch, _)| epoch.ceil()).max(1.0);
+        Curves {
+            figures: [
+                loss(last, steps(Tally::mean_loss), epochs(&|index| history.epochs[index].loss)),
+                accuracy(
+                    last,
+                    steps(Tally::accuracy),
+                    epochs(&|index| history.epochs[index].train_accuracy),
+                    epochs(&|index| history.epochs[index].test_accuracy),
+                ),
+            ],
+        }
+    }
+
+    /// Both, side by side, as a file of their own.
+    pub fn svg(&self) -> String {
+        let mut svg = String::new();
+        sheet(&SVGBackend::with_string(&mut svg, (2 * SIZE.0, SIZE.1)).into_drawing_area(), &self.figures, 1.0);
+        svg
+    }
+
+    /// Both, side by side, at twice the size of the SVG.
+    pub fn png(&self) -> Vec<u8> {
+        let mut paper = Sheet::new(4 * SIZE.0 as usize, 2 * SIZE.1 as usize);
+        sheet(&Canvas(&mut paper).into_drawing_area(), &self.figures, 2.0 * Sheet::fineness());
+        paper.png()
+    }
+
+    /// Each without a ground of its own, for the page.
+    pub fn inline(&self) -> [String; 2] {
+        self.figures.each_ref().map(|figure| {
+            let mut svg = String::new();
+            draw(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area(), figure, 1.0);
+            svg
+        })
+    }
+}
+
+/// The loss, by its magnitude: what happens after the first epoch would else lie on the floor.
+fn loss(last: f64, steps: Vec<(f64, f64)>, epochs: Vec<(f64, f64)>) -> Figure {
+    let magnitudes = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
+        let positive = points.into_iter().filter(|(_, loss)| loss.is_finite() && *loss > 1e-12);
+        positive.map(|(epoch, loss)| (epoch, loss.log10())).collect()
+    };
+    let (steps, epochs) = (magnitudes(steps), magnitudes(epochs));
+    let (mut low, mut high) = range(steps.iter().chain(&epochs)).unwrap_or((-1.0, 0.0));
+    (low, high) = (low - 0.05, (high + 0.05).max(low + 0.3));
+    let decades = low.floor() as i32..=high.ceil() as i32;
+    let wide = high - low > 2.5;
+    let marks: &[f64] = if wide { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let ticks = decades.flat_map(|decade| marks.iter().map(move |mark| mark.log10() + f64::from(decade)));
+    Figure {
+        title: "Loss in training",
+        epochs: epoch_axis(last),
+        values: Axis {
+            low,
+            high,
+            ticks: ticks.filter(|tick| (low..=high).contains(tick)).collect(),
+            label: |magnitude| rounded(10_f64.powf(magnitude)),
+        },
+        lines: vec![
+            Line { name: "steps", color: STEPS, width: 1.5, dotted: false, points: steps },
+            Line { name: "mean of an epoch", color: TRAINING, width: 2.5, dotted: true, points: epochs },
+        ],
+        legend: SeriesLabelPosition::UpperRight,
+    }
+}
+
+fn accuracy(last: f64, steps: Vec<(f64, f64)>, training: Vec<(f64, f64)>, test: Vec<(f64, f64)>) -> Figure {
+    let (low, _) = range(training.iter().chain(&test)).unwrap_or((0.0, 1.0));
+    let step =
+        [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2].into_iter().find(|step| (1.0 - low) / step <= 7.0).unwrap_or(0.2);
+    let low = ((low / step).floor() * step).max(0.0);
+    let ticks = (0..).map(|index| low + step * f64::from(index)).take_while(|&tick| tick <= 1.0 + 1e-9);
+    Figure {
+        title: "Accuracy",
+        epochs: epoch_axis(last),
+        values: Axis { low, high: 1.0, ticks: ticks.collect(), label: |share| format!("{}%", rounded(100.0 * share)) },
+        lines: vec![
+            Line {
+                name: "training, steps",
+                color: STEPS,
+                width: 1.5,
+                dotted: false,
+                // The first steps lie far below what is worth showing.
+                points: steps.into_iter().filter(|(_, share)| *share >= low).collect(),
+            },
+            Line { name: "training", color: TRAINING, width: 2.5, dotted: true, points: training },
+            Line { name: "test", color: TEST, width: 2.5, dotted: true, points: test },
+        ],
+        legend: SeriesLabelPosition::LowerRight,
+    }
+}
+
+fn range<'p>(points: impl Iterator<Item = &'p (f64, f64)>) -> Option<(f64, f64)> {
+    points.map(|&(_, y)| y).fold(None, |range, y| {
+        let (low, high) = range.unwrap_or((y, y));
+        Some((y.min(low), y.max(high)))
+    })
+}
+
+/// A number of three digits, without those that rounding left.
+fn rounded(number: f64) -> String {
+    format!("{number:.2e}").parse().map_or_else(|_| number.to_string(), |short: f64| short.to_string())
+}
+
+/// Whole epochs, at most eight of them.
+fn epoch_axis(last: f64) -> Axis {
+    let steps = (0..).flat_map(|power| [1.0, 2.0, 5.0].map(|mark| mark * 10_f64.powi(power)));
+    let step = steps.into_iter().find(|step| last / step <= 8.0).expect("steps grow without end");
+    let ticks = (0..).map(|index| step * f64::from(index)).take_while(|&tick| tick <= last);
+    Axis { low: 0.0, high: last, ticks: ticks.collect(), label: |epoch| epoch.to_string() }
+}
+
+fn sheet<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figures: &[Figure], scale: f64) {
+    area.fill(&WHITE).expect(MEMORY);
+    for (part, figure) in area.split_evenly((1, figures.len())).iter().zip(figures) {
+        draw(part, figure, scale);
+    }
+    area.present().expect(MEMORY);
+}
+
+const MEMORY: &str = "drawing into memory does not fail";
+
+/// Draws a figure; `scale` is what a unit of [`SIZE`] is there.
+fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figure: &Figure, scale: f64) {
+    let units = |size: f64| (size * scale).round() as u32;
+    let font = |size: f64| ("sans-serif", size * scale).into_font().color(&INK);
+    let mut chart = ChartBuilder::on(area)
+        .margin(units(10.0))
+        .margin_right(units(18.0))
+        .caption(figure.title, font(17.0))
+        .x_label_area_size(units(44.0))
+        .y_label_area_size(units(52.0))
+        .build_cartesian_2d(figure.epochs.clone(), figure.values.clone())
+        .expect(MEMORY);
+    chart
+        .configure_mesh()
+        .x_desc("epochs")
+        .axis_desc_style(font(14.0))
+        .label_style(font(14.0))
+        .axis_style(GRID)
+        .bold_line_style(GRID.stroke_width(units(1.0)))
+        .light_line_style(TRANSPARENT)
+        .set_all_tick_mark_size(units(4.0))
+        .draw()
+        .expect(MEMORY);
+    for line in &figure.lines {
+        let style = line.color.stroke_width(units(line.width));
+        chart
+            .draw_series(LineSeries::new(line.points.iter().copied(), style))
+            .expect(MEMORY)
+            .label(line.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + (18.0 * scale) as i32, y)], style));
+        if line.dotted && line.points.len() <= DOTTED {
+            let dot = |&point: &(f64, f64)| Circle::new(point, units(3.0), line.color.filled());
+            chart.draw_series(line.points.iter().map(dot)).expect(MEMORY);
+        }
+    }
+    chart
+        .configure_series_labels()
+        .position(figure.legend.clone())
+        .margin(units(10.0))
+        .legend_area_size(units(24.0))
+        .label_font(font(14.0).pos(Pos::new(HPos::Left, VPos::Center)))
+        .draw()
+        .expect(MEMORY);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        let labels = |figure: &Figure| -> Vec<String> {
+            figure.values.ticks.iter().map(|tick| figure.values.format_ext(tick)).collect()
+        };
+        assert_eq!(epoch_axis(1.0).ticks, [0.0, 1.0]);
+        assert_eq!(epoch_axis(10.0).ticks, [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!(epoch_axis(100.0).ticks, [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        let figure = loss(1.0, vec![(0.1, 2.3), (0.5, f64::NAN), (0.9, 0.03)], vec![(1.0, 0.2)]);
+        assert_eq!(labels(&figure), ["0.05", "0.1", "0.2", "0.5", "1", "2"]);
+        let figure = accuracy(2.0, vec![(0.1, 0.1)], vec![(1.0, 0.93)], vec![(1.0, 0.96)]);
+        assert_eq!(labels(&figure), ["93%", "94%", "95%", "96%", "97%", "98%", "99%", "100%"]);
+    }
+
+    #[test]
+    fn a_run_without_points_can_be_drawn() {
+        let figures = [loss(1.0, vec![], vec![(1.0, f64::NAN)]), accuracy(1.0, vec![], vec![], vec![])];
+        let curves = Curves { figures };
+        assert!(curves.svg().ends_with("</svg>\n") && curves.png().starts_with(b"\x89PNG"));
+    }
+}
