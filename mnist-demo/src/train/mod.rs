@@ -32,10 +32,18 @@ pub struct Settings {
     pub recipe: Recipe,
 }
 
+impl Settings {
+    /// Those of a run that names nothing but its recipe.
+    pub fn of(recipe: Recipe) -> Self {
+        let (epochs, batch_size, learning_rate) = recipe.usual();
+        Settings { epochs, batch_size, learning_rate, seed: 0, recipe }
+    }
+}
+
 impl Default for Settings {
     /// The classic program.
     fn default() -> Self {
-        Settings { epochs: 10, batch_size: 64, learning_rate: 0.001, seed: 0, recipe: Recipe::Plain }
+        Settings::of(Recipe::Plain)
     }
 }
 

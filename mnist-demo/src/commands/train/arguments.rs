@@ -14,13 +14,13 @@ use crate::recipe::Recipe;
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true, group = ArgGroup::new("kept").multiple(true))]
 pub struct Arguments {
-    /// Passes over the training images [default: 10]
+    /// Passes over the training images [default: 10; best: 60]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) epochs: Option<usize>,
-    /// Images in a step [default: 64]
+    /// Images in a step [default: 64; best: 128]
     #[arg(long, value_name = "B", value_parser = positive)]
     pub(super) batch_size: Option<usize>,
-    /// Learning rate of the optimizer, Adam [default: 0.001]
+    /// Learning rate of the optimizer, Adam [default: 0.001; best: 0.002, its highest]
     #[arg(long, value_name = "F", value_parser = learning_rate)]
     pub(super) lr: Option<f64>,
     /// Where the first weights and the order of the images come from: the same seed gives the same weights [default: 0]

@@ -8,6 +8,7 @@ use crate::checkpoint::{Run, Snapshot};
 use crate::dataset::Dataset;
 use crate::failure::Failure;
 use crate::idx::DataError;
+use crate::recipe::Recipe;
 use crate::train::{Settings, Trainer};
 
 /// A run that is ready to start or to go on.
@@ -25,13 +26,13 @@ impl Plan {
     /// If the data set cannot be read.
     pub fn new(arguments: &Arguments) -> Result<Self, Failure> {
         let data = arguments.common.read()?;
-        let usual = Settings::default();
+        let usual = Settings::of(arguments.recipe.unwrap_or(Recipe::Plain));
         let settings = Settings {
             epochs: arguments.epochs.unwrap_or(usual.epochs),
             batch_size: arguments.batch_size.unwrap_or(usual.batch_size),
             learning_rate: arguments.lr.unwrap_or(usual.learning_rate),
             seed: arguments.seed.unwrap_or(usual.seed),
-            recipe: arguments.recipe.unwrap_or(usual.recipe),
+            recipe: usual.recipe,
         };
         let run = Run {
             settings,

@@ -1,0 +1,238 @@
+//! Pictures as somebody else might have written them: turned, slanted, larger or smaller, moved, and bent a little.
+//!
+//! Each pixel of the new picture asks where in the old one it came from:
+//!
+//! ```text
+//! source = centre + A · (pixel - centre) - shift + bend(pixel)
+//! ```
+//!
+//! A is a random rotation, slant and scale. The bend is a smooth random field (Simard, Steinkraus and Platt, *Best practices for convolutional neural networks applied
+//! to visual document analysis*, 2003): random arrows on a coarse grid, between which a cubic B-spline interpolates. All random numbers come from the stream that
+//! is handed in, so a picture's distortion does not depend on which thread computes it, or when.
+
+use autograd::{Indices, Random, Tensor};
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
+
+use crate::dataset::Images;
+
+/// How much pictures are distorted. Each amount is drawn anew for each picture, evenly up to the number given; the bend's arrows are normal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distortion {
+    /// Degrees, to either side.
+    pub rotation: f32,
+    /// Columns that the upright slants for each row, to either side.
+    pub slant: f32,
+    /// The share by which each side grows or shrinks.
+    pub scale: f32,
+    /// Pixels, in each direction.
+    pub shift: f32,
+    /// Pixels: the standard deviation of the arrows on the grid.
+    pub bend: f32,
+}
+
+/// Arrows of the grid along each side, within the picture; a spline needs one more before the first and two more after it.
+const GRID: usize = 4;
+const ARROWS: usize = GRID + 3;
+/// Dark pixels around a copy of the picture: sampling outside of it finds the nearest of these.
+const MARGIN: usize = 2;
+
+/// Images that a thread distorts in one go: some ten microseconds' work each.
+const TOGETHER: usize = 8;
+
+impl Distortion {
+    /// The chosen images, each distorted in its own way, `[chosen, pixels]` from 0 to 1, and their labels. `random` is the batch's own stream.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn batch(&self, images: &Images, chosen: &[usize], random: &Random) -> (Tensor, Indices) {
+        let width = images.width();
+        let distorted = Tensor::build([chosen.len(), width], |out| {
+            let groups = out.par_chunks_mut(TOGETHER * width).zip(chosen.par_chunks(TOGETHER)).enumerate();
+            groups.for_each(|(group, (out, chosen))| {
+                for (place, (out, &index)) in out.chunks_exact_mut(width).zip(chosen).enumerate() {
+                    let mut random = random.stream((group * TOGETHER + place) as u64);
+                    self.apply(images.image(index), [images.rows, images.columns], &mut random, out);
+                }
+            });
+        });
+        (distorted, chosen.iter().map(|&index| images.labels()[index]).collect())
+    }
+
+    /// Writes a distorted picture, with pixels from 0 to 1.
+    ///
+    /// # Panics
+    /// If `pixels` or `out` is not `rows · columns` long.
+    pub fn apply(&self, pixels: &[u8], [rows, columns]: [usize; 2], random: &mut Random, out: &mut [f32]) {
+        assert!(
+            pixels.len() == rows * columns && out.len() == pixels.len(),
+            "distort: {rows} × {columns} pixels wanted"
+        );
+        let source = Padded::new(pixels, rows, columns);
+        let mut even = |most: f32| most * (2.0 * random.uniform() as f32 - 1.0);
+        let (sine, cosine) = even(self.rotation).to_radians().sin_cos();
+        let (slant, taller, wider) = (even(self.slant), 1.0 + even(self.scale), 1.0 + even(self.scale));
+        let (down, right) = (even(self.shift), even(self.shift));
+        // Rows first: [y', x'] = rotation · slant · scale · [y, x].
+        let along_row = [sine * wider, cosine * wider];
+        let along_column = [(cosine + sine * slant) * taller, (cosine * slant - sine) * taller];
+        let bend = Bend::new(self.bend, rows, columns, random);
+        let (middle_y, middle_x) = ((rows as f32 - 1.0) / 2.0, (columns as f32 - 1.0) / 2.0);
+        let [mut ys, mut xs] = [(); 2].map(|()| vec![0.0; columns]);
+        for (row, out) in out.chunks_exact_mut(columns).enumerate() {
+            let y = row as f32 - middle_y;
+            let start = [middle_y + along_column[0] * y - down, middle_x + along_column[1] * y - right];
+            bend.row(row, [&mut ys, &mut xs]);
+            source.place(&mut ys, start[0] - along_row[0] * middle_x, along_row[0], rows);
+            source.place(&mut xs, start[1] - along_row[1] * middle_x, along_row[1], columns);
+            for (pixel, (&y, &x)) in out.iter_mut().zip(ys.iter().zip(&xs)) {
+                *pixel = source.at(y, x);
+            }
+        }
+    }
+}
+
+/// A copy of a picture, from 0 to 1, with a dark margin.
+struct Padded {
+    pixels: Vec<f32>,
+    width: usize,
+}
+
+impl Padded {
+    fn new(pixels: &[u8], rows: usize, columns: usize) -> Self {
+        let width = columns + 2 * MARGIN;
+        let mut padded = vec![0.0; (rows + 2 * MARGIN) * width];
+        for (row, pixels) in pixels.chunks_exact(columns).enumerate() {
+            for (padded, &pixel) in padded[(row + MARGIN) * width + MARGIN..].iter_mut().zip(pixels) {
+                *padded = f32::from(pixel) / 255.0;
+            }
+        }
+        Padded { pixels: padded, width }
+    }
+
+    /// Turns the bend along a row into places in the padded picture: each is added to a straight line, and kept inside.
+    fn place(&self, bend: &mut [f32], start: f32, step: f32, length: usize) {
+        let margin = MARGIN as f32;
+        let end = length as f32 + margin;
+        for (column, place) in bend.iter_mut().enumerate() {
+            *place = (*place + (start + margin) + step * column as f32).max(0.0).min(end);
+        }
+    }
+
+    /// The picture between its pixels: linear in both directions.
+    #[inline]
+    fn at(&self, y: f32, x: f32) -> f32 {
+        let (row, column) = (y as u32, x as u32);
+        let (down, right) = (y - row as f32, x - column as f32);
+        let corner = &self.pixels[row as usize * self.width + column as usize..][..self.width + 2];
+        let above = corner[0] + right * (corner[1] - corner[0]);
+        let below = corner[self.width] + right * (corner[self.width + 1] - corner[self.width]);
+        above + down * (below - above)
+    }
+}
+
+/// A smooth random field of arrows, its two components apart.
+struct Bend {
+    /// For each row of the grid, the arrows at each column of the picture.
+    rows: [Vec<f32>; 2],
+    columns: usize,
+    height: usize,
+}
+
+impl Bend {
+    fn new(deviation: f32, height: usize, columns: usize, random: &mut Random) -> Self {
+        let rows = [(); 2].map(|()| {
+            let mut arrows = [0.0_f32; ARROWS * ARROWS];
+            for arrow in &mut arrows {
+                // A sum of four even numbers is near enough to a normal one, and cheap.
+                let bits = random.bits();
+                let sum: u64 = (0..4).map(|part| (bits >> (16 * part)) & 0xffff).sum();
+                *arrow = (sum as f32 / 65535.0 - 2.0) * 3.0_f32.sqrt() * deviation;
+            }
+            let mut rows = vec![0.0; ARROWS * columns];
+            for column in 0..columns {
+                let (first, weights) = spline(column, columns);
+                for (arrows, row) in arrows.chunks_exact(ARROWS).zip(rows.chunks_exact_mut(columns)) {
+                    row[column] = weights.iter().zip(&arrows[first..]).map(|(weight, arrow)| weight * arrow).sum();
+                }
+            }
+            rows
+        });
+        Bend { rows, columns, height }
+    }
+
+    /// The arrows along a row of the picture.
+    fn row(&self, row: usize, out: [&mut [f32]; 2]) {
+        let (first, [a, b, c, d]) = spline(row, self.height);
+        for (rows, out) in self.rows.iter().zip(out) {
+            let line = |index: usize| &rows[(first + index) * self.columns..][..out.len()];
+            let (w, x, y, z) = (line(0), line(1), line(2), line(3));
+            for (column, out) in out.iter_mut().enumerate() {
+                *out = a * w[column] + b * x[column] + c * y[column] + d * z[column];
+            }
+        }
+    }
+}
+
+/// The first of the four grid points around a pixel, and their weights: the uniform cubic B-spline.
+fn spline(pixel: usize, length: usize) -> (usize, [f32; 4]) {
+    let place = pixel as f32 / length as f32 * GRID as f32;
+    let first = (place as usize).min(GRID - 1);
+    let t = place - first as f32;
+    let (t2, t3) = (t * t, t * t * t);
+    let weights = [(1.0 - t) * (1.0 - t) * (1.0 - t), 3.0 * t3 - 6.0 * t2 + 4.0, 3.0 * (t + t2 - t3) + 1.0, t3];
+    (first, weights.map(|weight| weight / 6.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STILL: Distortion = Distortion { rotation: 0.0, slant: 0.0, scale: 0.0, shift: 0.0, bend: 0.0 };
+
+    fn picture() -> Vec<u8> {
+        (0..28 * 28)
+            .map(|place| if (8..20).contains(&(place / 28)) && (10..18).contains(&(place % 28)) { 200 } else { 0 })
+            .collect()
+    }
+
+    #[test]
+    fn without_distortion_a_picture_is_itself() {
+        let (pixels, mut out) = (picture(), vec![f32::NAN; 784]);
+        STILL.apply(&pixels, [28, 28], &mut Random::new(0), &mut out);
+        assert!(pixels.iter().zip(&out).all(|(&pixel, out)| (f32::from(pixel) / 255.0 - out).abs() < 1e-5));
+    }
+
+    #[test]
+    fn distorted_pictures_differ_keep_their_ink_and_stay_in_range() {
+        let strong = Distortion { rotation: 15.0, slant: 0.2, scale: 0.15, shift: 2.0, bend: 2.0 };
+        let (pixels, random) = (picture(), Random::new(1));
+        let ink: f32 = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).sum();
+        let mut seen: Vec<Vec<f32>> = Vec::new();
+        let mut total = 0.0;
+        for index in 0..200 {
+            let mut out = vec![f32::NAN; 784];
+            strong.apply(&pixels, [28, 28], &mut random.stream(index), &mut out);
+            assert!(out.iter().all(|pixel| (0.0..=1.0).contains(pixel)));
+            assert!(!seen.contains(&out));
+            total += out.iter().sum::<f32>() / ink / 200.0;
+            seen.push(out);
+        }
+        assert!((0.9..1.1).contains(&total), "on the mean {total} of the ink");
+        let mut again = vec![0.0; 784];
+        strong.apply(&pixels, [28, 28], &mut random.stream(7), &mut again);
+        assert_eq!(again, seen[7], "a stream gives its distortion again");
+    }
+
+    #[test]
+    fn pictures_of_any_size_are_distorted() {
+        let strong = Distortion { rotation: 180.0, slant: 1.0, scale: 0.9, shift: 50.0, bend: 20.0 };
+        for [rows, columns] in [[1, 1], [1, 9], [7, 2], [40, 30]] {
+            let mut out = vec![f32::NAN; rows * columns];
+            for index in 0..20 {
+                strong.apply(&vec![255; rows * columns], [rows, columns], &mut Random::new(index), &mut out);
+                assert!(out.iter().all(|pixel| (0.0..=1.0).contains(pixel)));
+            }
+        }
+    }
+}
