@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use autograd::kernels::simd::isa;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{eval, graph, predict, train};
+use crate::commands::{eval, graph, predict, summary, train};
 use crate::failure::Failure;
 
 /// Trains a small neural network to read handwritten digits, and tells how well it does.
@@ -28,6 +28,8 @@ enum Command {
     Eval(eval::Arguments),
     /// Draw the graph that a training step of the network records
     Graph(graph::Arguments),
+    /// Print the network's layers, shapes and parameter counts
+    Summary(summary::Arguments),
     /// Read the digits in PNG or JPEG pictures
     Predict(predict::Arguments),
 }
@@ -40,6 +42,7 @@ pub fn run() -> ExitCode {
         (Ok(_), Command::Train(arguments)) => train::run(&arguments),
         (Ok(_), Command::Eval(arguments)) => eval::run(&arguments),
         (Ok(_), Command::Graph(arguments)) => graph::run(&arguments),
+        (Ok(_), Command::Summary(arguments)) => summary::run(&arguments),
         (Ok(_), Command::Predict(arguments)) => predict::run(&arguments),
     };
     match outcome {

@@ -102,3 +102,18 @@ fn a_reader_that_leaves_is_no_failure() {
     let output = program.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
 }
+
+#[test]
+fn the_summary_counts_what_is_trained() {
+    let output = demo(&["summary"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    let rows: Vec<Vec<&str>> = stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[2], ["fc1", "Linear(784", "→", "256)", "[N,", "256]", "200960"]);
+    assert_eq!(rows[6], ["fc3", "Linear(128", "→", "10)", "[N,", "10]", "1290"]);
+    assert_eq!(stdout.lines().last().unwrap(), "235146 parameters, 918.5 KiB as f32");
+    let folder = tempfile::tempdir().unwrap();
+    write_small_set(folder.path());
+    let output = demo(&["summary", "--data", folder.path().to_str().unwrap()]);
+    assert!(text(&output.stdout).contains("Linear(20 → 256)") && text(&output.stdout).contains("Linear(128 → 4)"));
+}

@@ -3,6 +3,7 @@
 pub mod eval;
 pub mod graph;
 pub mod predict;
+pub mod summary;
 pub mod train;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,51 @@
+//! `summary`: the network's layers, their shapes, and how many numbers are trained.
+
+use autograd::Random;
+use clap::Args;
+use nn::Module;
+
+use super::{Common, print};
+use crate::failure::Failure;
+use crate::model::{Layer, layers, perceptron};
+
+/// The arguments of `summary`.
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Prints a line for each layer, and their sum.
+///
+/// # Errors
+/// If the data set, which decides how wide the ends are, cannot be read.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let data = arguments.common.read()?;
+    let (mut width, mut sum) = (data.train.width(), 0);
+    let mut lines = vec![line("layer", "kind", "output", "parameters"), line("input", "", &output(width), "0")];
+    for (name, layer) in layers(width, data.classes) {
+        let (kind, parameters) = match layer {
+            Layer::Linear(inputs, outputs) => {
+                width = outputs;
+                (format!("Linear({inputs} → {outputs})"), (inputs + 1) * outputs)
+            }
+            Layer::Relu => ("ReLU".to_owned(), 0),
+        };
+        sum += parameters;
+        lines.push(line(name, &kind, &output(width), &parameters.to_string()));
+    }
+    let counted = perceptron(&data, &mut Random::new(0)).parameter_count();
+    assert_eq!(sum, counted, "the layers and the network made of them have as many numbers");
+    let bytes = size_of::<f32>() * sum;
+    lines.push(format!("{sum} parameters, {:.1} KiB as f32", bytes as f64 / 1024.0));
+    print(&lines.join("\n"))
+}
+
+fn output(width: usize) -> String {
+    format!("[N, {width}]")
+}
+
+fn line(name: &str, kind: &str, output: &str, parameters: &str) -> String {
+    format!("{name:<6}  {kind:<18}  {output:<9}  {parameters:>10}")
+}
