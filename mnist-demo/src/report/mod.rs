@@ -1,6 +1,6 @@
 //! What `train --out DIR` leaves: a page that tells how the run went, its curves as SVG and PNG, and its history as CSV and JSON.
 //!
-//! [`Report::files`] makes them all in memory; [`write`] puts them into the folder, each whole or not at all.
+//! [`Report::files`] makes them all in memory; [`write()`] puts them into the folder, each whole or not at all.
 
 mod canvas;
 mod curves;
