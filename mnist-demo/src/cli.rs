@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use autograd::kernels::simd::isa;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{eval, graph, predict, summary, train};
+use crate::commands::{eval, graph, predict, serve, summary, train};
 use crate::failure::Failure;
 
 /// Trains a small neural network to read handwritten digits, and tells how well it does.
@@ -32,6 +32,8 @@ enum Command {
     Summary(summary::Arguments),
     /// Read the digits in PNG or JPEG pictures
     Predict(predict::Arguments),
+    /// Show a page on which one draws a digit and sees the network read it
+    Serve(serve::Arguments),
 }
 
 /// Runs the program on the process's arguments. The exit code is 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C.
@@ -44,6 +46,7 @@ pub fn run() -> ExitCode {
         (Ok(_), Command::Graph(arguments)) => graph::run(&arguments),
         (Ok(_), Command::Summary(arguments)) => summary::run(&arguments),
         (Ok(_), Command::Predict(arguments)) => predict::run(&arguments),
+        (Ok(_), Command::Serve(arguments)) => serve::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! Why a command failed, as one line for the person who called it, and as an exit code.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,6 +27,14 @@ pub enum Failure {
         path: PathBuf,
         /// What is wrong with it.
         source: PictureError,
+    },
+    /// The page cannot be shown at its address.
+    #[error("{address}: cannot be listened on: {source}")]
+    Listen {
+        /// The address and port.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
     },
     /// A place named for results cannot be written.
     #[error("{path}: cannot be written: {source}")]

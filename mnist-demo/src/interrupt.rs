@@ -2,6 +2,8 @@
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 static RAISED: AtomicBool = AtomicBool::new(false);
 
@@ -21,4 +23,11 @@ pub fn listen() {
 /// Whether Ctrl-C was pressed.
 pub fn raised() -> bool {
     RAISED.load(Ordering::Relaxed)
+}
+
+/// Returns once Ctrl-C was pressed; what other threads do goes on meanwhile.
+pub fn wait() {
+    while !raised() {
+        thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! - [`idx`] reads files of the IDX format, plain or compressed, and believes nothing that they claim;
 //! - [`dataset`] is a whole data set, embedded or from a folder, whose images stay bytes in memory;
-//! - [`picture`] makes digits of people's pictures, [`reading`] has a trained network read them;
 //! - [`model`] is the network, [`recipe`] how it is trained, [`train`] the loop and the seam for those who watch it, [`console`] what a person sees;
 //! - [`checkpoint`] is a run on disk, [`interrupt`] Ctrl-C, [`report`] the page that tells how a run went;
+//! - [`picture`] makes digits of people's pictures, [`reading`] has a trained network read them, [`serve`] shows it on a page;
 //! - [`cli`] is the command line, [`commands`] has a file for each command, [`failure`] says what went wrong.
 
 pub mod checkpoint;
@@ -20,4 +20,5 @@ pub mod picture;
 pub mod reading;
 pub mod recipe;
 pub mod report;
+pub mod serve;
 pub mod train;

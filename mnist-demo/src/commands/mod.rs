@@ -3,6 +3,7 @@
 pub mod eval;
 pub mod graph;
 pub mod predict;
+pub mod serve;
 pub mod summary;
 pub mod train;
 

@@ -43,6 +43,9 @@ pub struct Arguments {
     /// Print plain lines, without a progress bar
     #[arg(long, help_heading = "Results")]
     pub(super) plain: bool,
+    /// Show loss and accuracy as they come on a page at this port of 127.0.0.1 (8000 if none is named), on which one also draws digits; it stays until Ctrl-C
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8000", help_heading = "Results")]
+    pub(super) serve: Option<u16>,
     /// Write the whole state of the run to this folder after each epoch, so that `--resume` can go on from there
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) checkpoint: Option<PathBuf>,
@@ -81,6 +84,7 @@ impl Arguments {
         words.extend((threads > 0).then(|| format!("--threads {threads}")));
         words.extend(self.save.as_deref().map(|path| format!("--save {}", quoted(path))));
         words.extend(self.out.as_deref().map(|path| format!("--out {}", quoted(path))));
+        words.extend(self.serve.map(|port| format!("--serve {port}")));
         words.join(" ")
     }
 }

@@ -12,13 +12,16 @@ use nn::checkpoint;
 pub use arguments::Arguments;
 
 use self::plan::Plan;
-use super::print_last;
+use super::{print, print_last};
 use crate::checkpoint::{Folder, Run, Snapshot};
 use crate::console::{Console, percent};
 use crate::failure::Failure;
 use crate::idx::DataError;
 use crate::interrupt;
+use crate::picture::SIDE;
+use crate::reading::Reader;
 use crate::report::{self, Report};
+use crate::serve::{Server, Site, Watcher};
 use crate::train::{Event, Observer, Trainer, accuracy};
 
 /// Why a run ended without a failure.
@@ -44,6 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         try_to_write(path).map_err(|source| Failure::Target { path: path.clone(), source })?;
     }
     arguments.out.as_deref().map_or(Ok(()), report::prepare)?;
+    let server = arguments.serve.map(Server::bind).transpose()?;
     let folder = arguments.kept()?.map(Folder::open).transpose()?;
     let found = match &folder {
         Some(folder) => find(folder, arguments.resume.is_some())?,
@@ -60,6 +64,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut console = Console::new(arguments.plain, useful);
     // Whoever else wants to watch the run as it goes stands in this list.
     let mut observers: Vec<&mut dyn Observer> = vec![&mut console];
+    let mut watcher = server.map(|server| show(server, &trainer)).transpose()?;
+    observers.extend(watcher.as_mut().map(|watcher| watcher as &mut dyn Observer));
     let (ending, accuracy, report) = with_threads(arguments.common.threads.into(), || {
         let ending = drive(&mut trainer, plan.run.target, keeper.as_ref(), &mut observers)?;
         let told = arguments.out.is_some() && ending != Ending::Interrupted;
@@ -80,7 +86,25 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(target) = plan.run.target {
         eprintln!("{}", verdict(&trainer, target, ending));
     }
-    print_last(accuracy)
+    watcher.as_ref().inspect(|watcher| watcher.finish());
+    print_last(accuracy)?;
+    if watcher.is_some() {
+        eprintln!("the page is still there; Ctrl-C ends the program");
+        interrupt::wait();
+    }
+    Ok(())
+}
+
+/// Opens the page on which the run is watched.
+fn show(server: Server, trainer: &Trainer<'_>) -> Result<Watcher, Failure> {
+    let (rows, columns) = (trainer.data().train.rows, trainer.data().train.columns);
+    if (rows, columns) != (SIDE, SIDE) {
+        return Err(Failure::Usage(format!("--serve: found images of {rows} × {columns}, expected 28 × 28")));
+    }
+    let watcher = Watcher::new(trainer);
+    print(&server.address())?;
+    server.run(Site::live(Reader::new(trainer.network()), &watcher))?;
+    Ok(watcher)
 }
 
 /// What there is to go on from; tells the user which checkpoint that is, and which are damaged.

@@ -1,0 +1,112 @@
+//! The running page, and HTTP as plain as it can be.
+
+#![allow(dead_code)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{demo, text};
+
+/// Weights of a short training, made once.
+pub fn weights() -> &'static str {
+    static WEIGHTS: OnceLock<PathBuf> = OnceLock::new();
+    let path = WEIGHTS.get_or_init(|| {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("page-{}.safetensors", std::process::id()));
+        let output = demo(&["--epochs", "2", "--save", path.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        path
+    });
+    path.to_str().unwrap()
+}
+
+/// A program that serves something; it ends with the test.
+pub struct Server {
+    pub program: Child,
+    /// Host and port.
+    pub address: String,
+    /// Kept open: a program whose reader leaves may end.
+    pub lines: Option<BufReader<ChildStdout>>,
+}
+
+impl Server {
+    /// Starts a program and waits for the line from which `address` can read where it is.
+    pub fn start(command: &mut Command, address: impl Fn(&str) -> Option<String>) -> Server {
+        let program = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        // Complete from the start, so that the program ends whatever happens.
+        let mut server = Server { program, address: String::new(), lines: None };
+        let mut lines = BufReader::new(server.program.stdout.take().unwrap());
+        let mut line = String::new();
+        while server.address.is_empty() {
+            line.clear();
+            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "the program ended without an address");
+            server.address = address(&line).unwrap_or_default();
+        }
+        server.lines = Some(lines);
+        server
+    }
+
+    /// The demo with these arguments.
+    pub fn demo(arguments: &[&str]) -> Server {
+        let address = |line: &str| Some(line.strip_prefix("http://")?.strip_suffix("/\n")?.to_owned());
+        Server::start(Command::new(env!("CARGO_BIN_EXE_mnist-demo")).args(arguments), address)
+    }
+
+    /// The page with briefly trained weights.
+    pub fn page() -> Server {
+        Server::demo(&["serve", "--port", "0", "--weights", weights()])
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+    }
+
+    /// Sends bytes as they are, and that there are no more; returns all that comes back until the server closes.
+    pub fn say(&self, bytes: &[u8]) -> String {
+        self.exchange(bytes, true)
+    }
+
+    fn exchange(&self, bytes: &[u8], and_no_more: bool) -> String {
+        let mut stream = self.connect();
+        // A server that has refused already need not read the rest.
+        let _ = stream.write_all(bytes);
+        if and_no_more {
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Sends a request; returns the status and the whole answer.
+    pub fn ask(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", self.address);
+        let answer = self.exchange(&[head.as_bytes(), body].concat(), false);
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+        (status.unwrap_or_else(|| panic!("{method} {path} {headers}: {answer:?}")), answer)
+    }
+
+    /// Asks what a body shows.
+    pub fn predict(&self, kind: &str, body: &[u8]) -> (u16, String) {
+        self.ask("POST", "/predict", &format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()), body)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+/// The JSON in an answer.
+pub fn body(answer: &str) -> Value {
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
