@@ -162,6 +162,9 @@ pub(crate) fn gelu<T: Scalar>(x: T) -> T {
     let (n, small) = reduced_exp_m1(-high, low);
     // 2ⁿ comes last, so that nothing before it is denormal.
     let (tail, part) = normal_tail(magnitude);
+    // What x + c lost in rounding is made good to first order.
+    let rounded_off = magnitude - ((magnitude + T::NORMAL_CENTRE) - T::NORMAL_CENTRE);
+    let small = small - rounded_off * ((T::ONE - part) * T::NORMAL_CENTRE.recip());
     let lost = ((tail + tail * small) * part).scale(n);
     // x · 0 is -0, and NaN for -∞ as in PyTorch.
     (if x < T::ZERO { x * T::ZERO } else { x }) - lost
