@@ -132,10 +132,10 @@ fn base64(text: &str) -> Vec<u8> {
 }
 
 impl Drop for Browser {
+    /// Without this the browser outlives its driver.
     fn drop(&mut self) {
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.call("DELETE", &self.session, &Value::Null);
-        }
+        let request = format!("DELETE {} HTTP/1.1\r\nHost: {}\r\n\r\n", self.session, self.driver.address);
+        self.driver.exchange(request.as_bytes(), false);
     }
 }
 

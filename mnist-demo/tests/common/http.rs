@@ -73,15 +73,22 @@ impl Server {
         self.exchange(bytes, true)
     }
 
-    fn exchange(&self, bytes: &[u8], and_no_more: bool) -> String {
+    /// The same, and whether it is to be said that there are no more; not every server likes to hear it.
+    pub fn exchange(&self, bytes: &[u8], and_no_more: bool) -> String {
         let mut stream = self.connect();
         // A server that has refused already need not read the rest.
         let _ = stream.write_all(bytes);
         if and_no_more {
             let _ = stream.shutdown(Shutdown::Write);
         }
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
+        let (mut answer, mut more) = (Vec::new(), [0; 4096]);
+        // Not every server closes when it has answered.
+        while !is_whole(&answer) {
+            match stream.read(&mut more) {
+                Ok(count) if count > 0 => answer.extend(&more[..count]),
+                _ => break,
+            }
+        }
         String::from_utf8_lossy(&answer).into_owned()
     }
 
@@ -97,6 +104,15 @@ impl Server {
     pub fn predict(&self, kind: &str, body: &[u8]) -> (u16, String) {
         self.ask("POST", "/predict", &format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()), body)
     }
+}
+
+/// Whether an answer has as many bytes as it says.
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer).to_lowercase();
+    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    let start = answer.windows(4).position(|four| four == b"\r\n\r\n").map(|end| end + 4);
+    length.zip(start).is_some_and(|(length, start)| answer.len() >= start + length)
 }
 
 impl Drop for Server {
