@@ -4,19 +4,16 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder};
+use image::{DynamicImage, ImageDecoder, ImageError};
 use png::{Limits, Transformations};
 
-use super::{Picture, PictureError};
+use super::{Picture, PictureError, blocks};
 
 /// The longest side that a picture is made smaller to: ten times what the digit will have.
 const LONGEST: u32 = 200;
 
 /// What the PNG decoder may take for rows and tables.
 const PNG_MEMORY: usize = 512 << 10;
-
-/// Pixels that a byte of JPEG data can stand for: a bit for a block of 8 × 8, when nothing is in it.
-const JPEG_PIXELS_PER_BYTE: u64 = 512;
 
 /// Adds pixels up in squares of `step` × `step`, in whatever order they come.
 struct Squares {
@@ -67,26 +64,21 @@ impl Squares {
     }
 }
 
-fn check_size(width: u32, height: u32, most: u64) -> Result<(), PictureError> {
-    if u64::from(width) * u64::from(height) > most {
-        return Err(PictureError::Large { width, height, most });
-    }
-    Ok(())
-}
-
 /// The passes of an interlaced PNG: the first column, the distance to the next, the first row, the distance to the next.
 const INTERLACED: [[u32; 4]; 7] =
     [[0, 8, 0, 8], [4, 8, 0, 8], [0, 4, 4, 8], [2, 4, 0, 4], [0, 2, 2, 4], [1, 2, 0, 2], [0, 1, 1, 2]];
 
 pub fn png(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
-    let damaged = |error: png::DecodingError| PictureError::Damaged { format: "PNG", reason: error.to_string() };
+    let damaged = |error: png::DecodingError| PictureError::damaged("PNG", error);
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: PNG_MEMORY });
     decoder.set_transformations(Transformations::normalize_to_color8());
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     let header = decoder.read_header_info().map_err(damaged)?;
     let (width, height, interlaced) = (header.width, header.height, header.interlaced);
-    check_size(width, height, most)?;
+    if u64::from(width) * u64::from(height) > most {
+        return Err(PictureError::Large { width, height, most });
+    }
     let mut reader = decoder.read_info().map_err(damaged)?;
     let channels = reader.output_color_type().0.samples();
     let mut squares = Squares::new(width, height);
@@ -94,7 +86,7 @@ pub fn png(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
     for &[left, across, top, down] in passes.iter().filter(|pass| pass[0] < width && pass[2] < height) {
         for y in (top..height).step_by(down as usize) {
             let row = reader.next_row().map_err(damaged)?;
-            let row = row.ok_or_else(|| PictureError::Damaged { format: "PNG", reason: "it ends early".into() })?;
+            let row = row.ok_or_else(|| PictureError::damaged("PNG", "it ends early"))?;
             for (x, pixel) in (left..width).step_by(across as usize).zip(row.data().chunks_exact(channels)) {
                 squares.add(x, y, pixel);
             }
@@ -105,17 +97,15 @@ pub fn png(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
 }
 
 pub fn jpeg(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
-    let damaged = |reason: String| PictureError::Damaged { format: "JPEG", reason };
-    // The decoder fills what is missing with grey; a digit with half of it missing is another digit.
-    let data = compressed_bytes(bytes).ok_or_else(|| damaged("it ends early".into()))?;
-    let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|error| damaged(error.to_string()))?;
-    let (width, height) = decoder.dimensions();
-    check_size(width, height, most)?;
-    if u64::from(width) * u64::from(height) > JPEG_PIXELS_PER_BYTE * data as u64 {
-        return Err(PictureError::Claim { width, height, bytes: data });
+    // The decoder takes memory for all pixels, and fills what is missing with grey; a digit with half of it missing is another digit.
+    let extent = blocks::extent(bytes, most)?;
+    let damaged = |error: ImageError| PictureError::damaged("JPEG", error);
+    let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
+    if decoder.dimensions() != extent {
+        return Err(PictureError::damaged("JPEG", "it has more than one size"));
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| damaged(error.to_string()))?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     image.apply_orientation(orientation);
     let (width, height) = (image.width(), image.height());
     let mut squares = Squares::new(width, height);
@@ -125,28 +115,4 @@ pub fn jpeg(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
         squares.add(x, y, pixel);
     }
     Ok(squares.finish())
-}
-
-/// How many bytes of compressed data stand between the first mark of a JPEG file and its last; nothing if the last is missing.
-fn compressed_bytes(file: &[u8]) -> Option<usize> {
-    const END: u8 = 0xd9;
-    const SCAN: u8 = 0xda;
-    let (mut position, mut data) = (2, 0);
-    loop {
-        // Between segments: a mark is 0xff, as often as it likes, and a byte.
-        let start = position + file.get(position..)?.iter().position(|&byte| byte == 0xff)?;
-        let mark = start + file[start..].iter().position(|&byte| byte != 0xff)?;
-        position = match file[mark] {
-            END => return Some(data),
-            0 | 1 | 0xd0..=0xd8 => mark + 1,
-            _ => mark + 1 + usize::from(u16::from_be_bytes([*file.get(mark + 1)?, *file.get(mark + 2)?])),
-        };
-        if file[mark] == SCAN {
-            // In the data 0xff is followed by 0, or by the number of a restart; anything else is the next mark.
-            let rest = file.get(position..)?;
-            let end = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7 | 0xff))?;
-            data += end;
-            position += end;
-        }
-    }
 }

@@ -5,8 +5,10 @@
 //! ```
 //!
 //! No memory is taken on a header's word: a PNG is read row by row into the small picture; a JPEG, which has to be decoded as a whole, is
-//! believed only as far as its compressed bytes can bear it.
+//! decoded only when every block of 8 × 8 pixels that it claims has been found in its bytes.
 
+mod bits;
+mod blocks;
 mod decode;
 mod digit;
 
@@ -48,9 +50,9 @@ pub enum PictureError {
         /// What would have been read.
         most: u64,
     },
-    /// The header claims more pixels than so few bytes can hold.
+    /// The header claims more pixels than the bytes hold.
     #[error(
-        "found {bytes} bytes of compressed data, which cannot hold the {width} × {height} pixels that the header claims"
+        "found {bytes} bytes of compressed data, which do not hold the {width} × {height} pixels that the header claims"
     )]
     Claim {
         /// From left to right.
@@ -63,6 +65,14 @@ pub enum PictureError {
     /// All of one colour.
     #[error("found a picture of one colour, expected a digit on it")]
     Blank,
+}
+
+impl PictureError {
+    /// The reason is brought into one line: decoders have theirs in several.
+    fn damaged(format: &'static str, reason: impl ToString) -> Self {
+        let reason = reason.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        PictureError::Damaged { format, reason }
+    }
 }
 
 /// A picture in shades of grey, made small.

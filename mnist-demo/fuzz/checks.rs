@@ -1,0 +1,91 @@
+//! What hostile input may not do: end the program, or make it take memory that the input merely claims. Shared by the fuzz targets and by the ordinary test
+//! `mnist-demo/tests/fuzz.rs`, which replays the corpus.
+
+#![allow(dead_code)]
+
+#[path = "../../nn/fuzz/allocator.rs"]
+mod allocator;
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use allocator::{assert_at_most, in_use};
+use autograd::Random;
+use flate2::bufread::MultiGzDecoder;
+use mnist_demo::checkpoint::Snapshot;
+use mnist_demo::idx::{read, read_compressed};
+use mnist_demo::model::perceptron_for;
+use mnist_demo::picture::{Picture, PictureError, SIDE, normalise};
+use mnist_demo::reading::Reader;
+use mnist_demo::serve::{Site, converse};
+
+/// How a JPEG begins.
+const JPEG: &[u8] = &[0xff, 0xd8];
+
+/// Twice the input and a megabyte.
+fn allowed(input: usize) -> usize {
+    2 * input + (1 << 20)
+}
+
+/// What the JPEG decoder may take for the pixels that are really there: for each up to 12 bytes, and each block of 8 × 8 has cost a bit.
+fn decoded(jpeg: &[u8]) -> usize {
+    12 * 64 * 8 * jpeg.len()
+}
+
+/// An IDX file of any rank.
+pub fn idx(bytes: &[u8]) {
+    for rank in [1, 3] {
+        let (found, most) = in_use(|| read(bytes, Path::new("fuzz"), rank));
+        assert_at_most(most, allowed(bytes.len()));
+        if let Ok(found) = found {
+            assert_eq!(found.bytes.len(), found.extents.iter().product::<usize>());
+            assert_eq!(found.bytes.len() + 4 + 4 * rank, bytes.len());
+        }
+    }
+}
+
+/// A compressed IDX file; what it really unpacks to counts as input too.
+pub fn gzip(bytes: &[u8]) {
+    const FAR: u64 = 1 << 20;
+    let unpacked = io::copy(&mut MultiGzDecoder::new(bytes).take(FAR), &mut io::sink()).unwrap_or(FAR);
+    let (_, most) = in_use(|| read_compressed(bytes, Path::new("fuzz"), 3));
+    assert_at_most(most, allowed(bytes.len() + unpacked as usize));
+}
+
+/// A PNG or JPEG file, and the digit on it. Only a JPEG that holds its picture may take memory for it.
+pub fn picture(bytes: &[u8]) {
+    const MOST_PIXELS: u64 = 1 << 22;
+    let (digit, most) = in_use(|| Picture::decode(bytes, MOST_PIXELS).and_then(|it| normalise(&it)));
+    let believed = match digit {
+        Ok(_) | Err(PictureError::Blank | PictureError::Damaged { .. }) if bytes.starts_with(JPEG) => decoded(bytes),
+        _ => 0,
+    };
+    assert_at_most(most, allowed(bytes.len()) + believed);
+    if let Ok(digit) = digit {
+        assert!(digit.len() == SIDE * SIDE && digit.iter().all(|ink| (0.0..=1.0).contains(ink)));
+    }
+}
+
+/// All that comes over one connection to the page.
+pub fn request(bytes: &[u8]) {
+    static SITE: LazyLock<Arc<Site>> =
+        LazyLock::new(|| Arc::new(Site::new(Reader::new(&perceptron_for(SIDE * SIDE, 10, &mut Random::new(0))))));
+    let site = Arc::clone(&SITE);
+    // A picture may be anywhere in it.
+    let picture = bytes.windows(2).position(|pair| pair == JPEG).map_or(0, |start| decoded(&bytes[start..]));
+    let ((), most) = in_use(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("there is a runtime");
+        runtime.block_on(converse(tokio::io::join(bytes, tokio::io::sink()), site));
+    });
+    assert_at_most(most, allowed(bytes.len()) + picture);
+}
+
+/// A run on disk, with a checksum that is right: a wrong one ends the reading at once.
+pub fn checkpoint(bytes: &[u8]) {
+    let whole = [bytes, &crc32fast::hash(bytes).to_le_bytes()].concat();
+    for bytes in [bytes, &whole] {
+        let (_, most) = in_use(|| Snapshot::from_bytes(bytes).map(drop));
+        assert_at_most(most, allowed(bytes.len()));
+    }
+}

@@ -1,0 +1,26 @@
+//! What hostile weights may not do: end the program, change the model by halves, or make it take memory that the file merely claims. Shared by the fuzz
+//! target and by the ordinary test `nn/tests/fuzz.rs`, which replays the corpus.
+
+mod allocator;
+
+use std::fs;
+use std::sync::LazyLock;
+
+use nn::{Linear, Module, checkpoint};
+use tempfile::TempDir;
+
+/// A safetensors file, for a model of one layer with 3 inputs and 2 outputs.
+pub fn safetensors(bytes: &[u8]) {
+    static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("there is a place for files"));
+    let path = FOLDER.path().join("weights");
+    fs::write(&path, bytes).expect("there is a place for files");
+    let model: Linear = Linear::new(3, 2, 0);
+    let numbers = || -> Vec<u32> {
+        let named = model.named_parameters();
+        named.iter().flat_map(|(_, param)| param.tensor().to_vec()).map(f32::to_bits).collect()
+    };
+    let before = numbers();
+    let (loaded, most) = allocator::in_use(|| checkpoint::load(&model, &path));
+    allocator::assert_at_most(most, 2 * bytes.len() + (1 << 20));
+    assert!(loaded.is_ok() || numbers() == before, "a file that was refused changed the model");
+}

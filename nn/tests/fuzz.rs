@@ -1,0 +1,17 @@
+//! Replays what the fuzz target has found interesting; `.ci/fuzz` looks for more.
+
+#[path = "../fuzz/checks.rs"]
+mod checks;
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn safetensors() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/safetensors");
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+    assert!(files.len() >= 5);
+    files.iter().for_each(|file| checks::safetensors(file));
+    // Eleven bytes that claim a gigabyte.
+    checks::safetensors(&[&(1_u64 << 30).to_le_bytes()[..], b"{}."].concat());
+}
