@@ -10,15 +10,19 @@ use crate::failure::Failure;
 
 /// Trains a small neural network to read handwritten digits, and tells how well it does.
 ///
-/// Without a command it trains: 10 epochs on the MNIST digits, which are part of the program.
+/// Without a command it trains: 10 epochs on the MNIST digits, which are part of the program. The options here are those of `train`.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, max_term_width = 110, after_help = ENDINGS)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     train: train::Arguments,
 }
+
+const ENDINGS: &str = "\
+mnist-demo COMMAND --help tells about a command, with examples.
+The exit code is 0 when all went well, 1 after a failure, 2 for wrong usage, 130 after Ctrl-C.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -175,6 +175,9 @@ impl Dataset {
 
 fn find(folder: &Path, name: &str) -> Result<PathBuf, DataError> {
     let dotted = name.replacen("-idx", ".idx", 1);
+    if !folder.is_dir() {
+        return Err(DataError::content(folder, "no such folder", "one with the four files of a data set"));
+    }
     let candidates = [name.to_owned(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")];
     let found = candidates.iter().map(|candidate| folder.join(candidate)).find(|path| path.exists());
     found.ok_or_else(|| DataError::content(folder, format!("no {name}"), format!("{name} or {name}.gz in this folder")))

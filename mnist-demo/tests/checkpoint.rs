@@ -129,7 +129,8 @@ fn another_run_is_refused_with_both_values() {
     assert_refused(&place.train(&["--checkpoint", &checkpoints]), 1, "the checkpoints of a run, the last of step 96");
     assert_refused(&place.train(&["--checkpoint", "a", "--resume", "b"]), 2, "--checkpoint: found a, expected b");
     assert_refused(&demo(&["--every", "5"]), 2, "--every");
-    assert_refused(&demo(&["--target-acc", "101"]), 2, "wanted a number above 0 and at most 100");
+    assert_refused(&demo(&["--target-acc", "101"]), 2, "wanted percent, from 1 to 100");
+    assert_refused(&demo(&["--target-acc", "0.98"]), 2, "such as 98");
 }
 
 /// As [`assert_refused`], where the run that was found is told first.
@@ -205,7 +206,7 @@ fn the_target_ends_the_run_and_the_seconds_are_told() {
     assert!(accuracies[..accuracies.len() - 1].iter().all(|&accuracy| accuracy < 60.0), "{stdout}");
     let output = demo(&["--data", &place.path("data"), "--epochs", "1", "--lr", "1e-9", "--target-acc", "99.5"]);
     succeeded(&output);
-    assert!(text(&output.stderr).starts_with("did not reach 99.50% in 1 epochs"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).starts_with("did not reach 99.50% in 1 epoch and"), "{}", text(&output.stderr));
 }
 
 #[cfg(unix)]

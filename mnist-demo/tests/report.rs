@@ -48,7 +48,7 @@ fn a_run_leaves_its_report() {
     assert_eq!(images, 64);
     assert!(fs::read_to_string(out.join("curves.svg")).unwrap().contains("Loss in training"));
     let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(out.join("curves.png")).unwrap()));
-    assert_eq!(decoder.read_info().unwrap().info().size(), (2240, 720));
+    assert_eq!(decoder.read_info().unwrap().info().size(), (2240, 840));
 }
 
 #[test]
@@ -57,4 +57,76 @@ fn a_report_without_a_place_is_told_before_the_training() {
     let file = root.path().join("file");
     fs::write(&file, "").unwrap();
     assert_refused(&demo(&["--out", file.to_str().unwrap()]), 1, "file: cannot be written");
+}
+
+/// Ctrl-C, where there are signals.
+#[cfg(unix)]
+mod interrupted_runs {
+    use std::io::{BufRead, BufReader};
+    use std::path::Path;
+    use std::process::{Child, Command, Output, Stdio};
+    use std::thread::{sleep, spawn};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Starts the program.
+    fn start(arguments: &[&str]) -> Child {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_mnist-demo"));
+        program.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Presses Ctrl-C.
+    fn interrupted(program: Child) -> Output {
+        assert!(Command::new("kill").args(["-INT", &program.id().to_string()]).status().unwrap().success());
+        program.wait_with_output().unwrap()
+    }
+
+    #[test]
+    fn an_interrupted_run_leaves_a_report_of_what_was_trained() {
+        let root = tempfile::tempdir().unwrap();
+        write_small_set(root.path());
+        let (data, out) = (root.path().to_str().unwrap(), root.path().join("report"));
+        let mut program = start(&["--data", data, "--epochs", "1000000", "--out", out.to_str().unwrap()]);
+        let mut stdout = BufReader::new(program.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        assert!(line.starts_with("epoch "), "{line}");
+        // The rest of the lines must have a reader while the program ends.
+        let rest = spawn(move || stdout.lines().map_while(Result::ok).count());
+        let output = interrupted(program);
+        rest.join().unwrap();
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{stderr}");
+        assert!(stderr.contains("report: ") && stderr.contains("interrupted in epoch "), "{stderr}");
+        let page = fs::read_to_string(out.join("report.html")).unwrap();
+        assert!(page.contains(" of 1000000"), "it says how many epochs there should have been");
+        assert!(fs::read_to_string(out.join("history.csv")).unwrap().lines().count() > 1);
+    }
+
+    #[test]
+    fn a_run_that_is_interrupted_in_its_first_epoch_says_that_there_is_no_report() {
+        let root = tempfile::tempdir().unwrap();
+        let place = |name: &str| root.path().join(name);
+        let (run, out) = (place("run"), place("report"));
+        let (folder, report) = (run.to_str().unwrap(), out.to_str().unwrap());
+        let program = start(&["--batch-size", "1", "--threads", "1", "--checkpoint", folder, "--out", report]);
+        // The first checkpoint says that the training begins.
+        let begun =
+            |run: &Path| fs::read_dir(run).is_ok_and(|mut files| files.any(|file| whole(&file.unwrap().path())));
+        while !begun(&run) {
+            sleep(Duration::from_millis(5));
+        }
+        let output = interrupted(program);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{stderr}");
+        assert!(stderr.starts_with("no report: not one epoch has ended\ninterrupted in epoch 1, after "), "{stderr}");
+        assert!(stderr.contains(&format!("--out {report}")), "{stderr}");
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+    }
+
+    /// Whether a file is a checkpoint, and not one that is being written.
+    fn whole(path: &Path) -> bool {
+        path.file_name().unwrap().to_str().unwrap().starts_with("step-")
+    }
 }

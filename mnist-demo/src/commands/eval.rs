@@ -6,20 +6,22 @@ use autograd::{Random, with_threads};
 use clap::Args;
 use nn::checkpoint;
 
-use super::{Common, print_last};
+use super::{Source, Threads, print_last};
 use crate::failure::Failure;
 use crate::model::perceptron;
 use crate::train::accuracy;
 
 /// The arguments of `eval`.
 #[derive(Debug, Args)]
-#[command(allow_negative_numbers = true)]
+#[command(allow_negative_numbers = true, after_help = "Example: mnist-demo eval --weights weights.safetensors")]
 pub struct Arguments {
-    /// The weights, as `train --save` or PyTorch's safetensors wrote them
+    /// The weights: a safetensors file, as train --save or PyTorch's safetensors wrote it
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
     #[command(flatten)]
-    common: Common,
+    threads: Threads,
+    #[command(flatten)]
+    source: Source,
 }
 
 /// Loads the weights and prints how well they do.
@@ -27,8 +29,8 @@ pub struct Arguments {
 /// # Errors
 /// If the data set or the weights cannot be read, or do not fit together.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let data = arguments.common.read()?;
+    let data = arguments.source.read()?;
     let model = perceptron(&data, &mut Random::new(0));
     checkpoint::load(&model, &arguments.weights)?;
-    print_last(with_threads(arguments.common.threads.into(), || accuracy(&model, &data.test)))
+    print_last(with_threads(arguments.threads.threads.into(), || accuracy(&model, &data.test)))
 }

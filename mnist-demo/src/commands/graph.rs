@@ -2,27 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
-use autograd::{Graph, Random, draw, with_threads};
+use autograd::{Graph, Random, draw};
 use clap::Args;
 use nn::checkpoint::write_whole;
 use nn::{CrossEntropyLoss, Mode, Module};
 
-use super::{Common, print};
+use super::{Source, print};
 use crate::dataset::Dataset;
 use crate::failure::Failure;
 use crate::model::perceptron;
 
 /// The arguments of `graph`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mnist-demo graph --svg graph.svg       a picture that a browser shows\n  mnist-demo graph | dot -Tpdf > graph.pdf   by way of Graphviz"
+)]
 pub struct Arguments {
     /// Write the drawing to this file, as an SVG picture
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Write the drawing to this file, in the language of Graphviz; without either option it goes to stdout
+    /// Write the drawing to this file, as DOT, the language of Graphviz; without --svg and --dot it goes to stdout
     #[arg(long, value_name = "FILE")]
     dot: Option<PathBuf>,
     #[command(flatten)]
-    common: Common,
+    source: Source,
 }
 
 /// The images of the step that is drawn.
@@ -33,8 +36,8 @@ const IMAGES: usize = 64;
 /// # Errors
 /// If the data set cannot be read, or the drawing cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let data = arguments.common.read()?;
-    let graph = with_threads(arguments.common.threads.into(), || drawn(&data));
+    let data = arguments.source.read()?;
+    let graph = drawn(&data);
     let write = |path: &Path, drawing: String| {
         write_whole(path, drawing.as_bytes()).map_err(|source| Failure::Target { path: path.to_owned(), source })
     };

@@ -18,18 +18,24 @@ use crate::failure::Failure;
 use crate::idx::DataError;
 use crate::reading::{QUICK_EPOCHS, Reader};
 
-/// What every command that computes on a data set takes.
+/// How many threads a command computes on.
 #[derive(Debug, Args)]
-pub struct Common {
+pub struct Threads {
     /// Threads to compute on; 0 means as many as the machine has. Their number does not change the results
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
     pub threads: u16,
-    /// Folder with another data set of the same form (train-images-idx3-ubyte[.gz] and so on), Fashion-MNIST for one
+}
+
+/// Which data set a command is about.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// Folder with another data set in MNIST's form, Fashion-MNIST for one: train-images-idx3-ubyte, train-labels-idx1-ubyte and the same with t10k for
+    /// train, each plain or .gz [default: the MNIST digits, which are part of the program]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }
 
-impl Common {
+impl Source {
     /// Reads the data set.
     ///
     /// # Errors

@@ -12,14 +12,15 @@ use crate::reading::Reading;
 
 /// The arguments of `predict`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: mnist-demo predict three.png four.jpg --weights weights.safetensors")]
 pub struct Arguments {
-    /// Pictures of one digit each, PNG or JPEG, of any size, dark on light or light on dark
+    /// Pictures of one digit each: PNG or JPEG, of any size, dark on light or light on dark
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// The weights, as `train --save` wrote them; without this the network is trained first, for 3 epochs
+    /// The weights, as train --save wrote them; without this the network is trained first, for 3 epochs, which takes seconds
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Print a line of JSON for each picture: its file, the digit, and the ten probabilities
+    /// Print a line of JSON for each picture: its file, the digit, and the probabilities of the classes from 0 on
     #[arg(long)]
     json: bool,
 }

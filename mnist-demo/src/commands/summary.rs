@@ -4,7 +4,7 @@ use autograd::Random;
 use clap::Args;
 use nn::Module;
 
-use super::{Common, print};
+use super::{Source, print};
 use crate::failure::Failure;
 use crate::model::{Layer, layers, perceptron};
 
@@ -13,7 +13,7 @@ use crate::model::{Layer, layers, perceptron};
 #[command(allow_negative_numbers = true)]
 pub struct Arguments {
     #[command(flatten)]
-    common: Common,
+    source: Source,
 }
 
 /// Prints a line for each layer, and their sum.
@@ -21,7 +21,7 @@ pub struct Arguments {
 /// # Errors
 /// If the data set, which decides how wide the ends are, cannot be read.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let data = arguments.common.read()?;
+    let data = arguments.source.read()?;
     let (mut width, mut sum) = (data.train.width(), 0);
     let mut lines = vec![line("layer", "kind", "output", "parameters"), line("input", "", &output(width), "0")];
     for (name, layer) in layers(width, data.classes) {

@@ -6,58 +6,67 @@ use std::str::FromStr;
 
 use clap::{ArgGroup, Args};
 
-use crate::commands::Common;
+use crate::commands::{Source, Threads};
 use crate::failure::Failure;
 use crate::recipe::Recipe;
 
+const EXAMPLES: &str = "\
+Examples:
+  mnist-demo train --epochs 5 --save weights.safetensors
+  mnist-demo train --recipe best --out report            a minute or two; then open report/report.html
+  mnist-demo train --target-acc 98 --serve               watch it at http://127.0.0.1:8000/
+  mnist-demo train --checkpoint run                      Ctrl-C, then: mnist-demo train --resume run";
+
 /// The arguments of `train`. Those that a resumed run knows already are optional here.
 #[derive(Debug, Args)]
-#[command(allow_negative_numbers = true, group = ArgGroup::new("kept").multiple(true))]
+#[command(allow_negative_numbers = true, group = ArgGroup::new("kept").multiple(true), after_help = EXAMPLES)]
 pub struct Arguments {
     /// Passes over the training images [default: 10; best: 60]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) epochs: Option<usize>,
     /// Images in a step [default: 64; best: 128]
-    #[arg(long, value_name = "B", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) batch_size: Option<usize>,
-    /// Learning rate of the optimizer, Adam [default: 0.001; best: 0.002, its highest]
-    #[arg(long, value_name = "F", value_parser = learning_rate)]
+    /// Learning rate of the optimizer; in the recipe best, where it rises and falls, its highest [default: 0.001; best: 0.002]
+    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
     pub(super) lr: Option<f64>,
-    /// Where the first weights and the order of the images come from: the same seed gives the same weights [default: 0]
-    #[arg(long, value_name = "S")]
+    /// A whole number from which all that is random comes, such as the first weights and the order of the images: the same seed gives the same weights [default: 0]
+    #[arg(long, value_name = "SEED")]
     pub(super) seed: Option<u64>,
     /// How to train [default: plain]
     #[arg(long, value_name = "NAME")]
     pub(super) recipe: Option<Recipe>,
-    /// Stop after the epoch that reads this share of the test images rightly, in percent, and say how long it took
+    /// Stop after the epoch that reads this many percent of the test images rightly, and say how many seconds it took
     #[arg(long, value_name = "PERCENT", value_parser = percentage)]
     pub(super) target_acc: Option<f64>,
     #[command(flatten)]
-    pub(super) common: Common,
-    /// Write the trained weights to this file, in the safetensors format
+    pub(super) threads: Threads,
+    #[command(flatten)]
+    pub(super) source: Source,
+    /// Write the trained weights to this file, in the safetensors format; eval, predict and serve take it as --weights
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(super) save: Option<PathBuf>,
     /// Write a report of the run to this folder: report.html, the curves as SVG and PNG, the history as CSV and JSON
     #[arg(long, value_name = "DIR", help_heading = "Results")]
     pub(super) out: Option<PathBuf>,
-    /// Print plain lines, without a progress bar
+    /// Print plain lines, without a progress bar; where the output is no terminal there is none anyway
     #[arg(long, help_heading = "Results")]
     pub(super) plain: bool,
-    /// Show loss and accuracy as they come on a page at this port of 127.0.0.1 (8000 if none is named), on which one also draws digits; it stays until Ctrl-C
+    /// Show loss and accuracy as they come on a page at this port of 127.0.0.1, on which one also draws digits; it stays until Ctrl-C. Without a number the port is 8000; 0 takes a free one
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8000", help_heading = "Results")]
     pub(super) serve: Option<u16>,
-    /// Write the whole state of the run to this folder after each epoch, so that `--resume` can go on from there
+    /// Write the whole state of the run to this folder after each epoch, so that --resume can go on from there; Ctrl-C writes it too
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) checkpoint: Option<PathBuf>,
     /// Go on with the run in this folder, bit by bit as if it had not been interrupted, and go on writing there. All its settings are known; only --epochs,
-    /// --target-acc, --threads and where results go may be others now. A folder without a checkpoint starts a new run
+    /// --target-acc, --threads, --every, --keep and where results go may be others now. A folder without a checkpoint starts a new run
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) resume: Option<PathBuf>,
-    /// Write a checkpoint every so many steps too
+    /// Write a checkpoint every so many steps too, not only after each epoch
     #[arg(long, value_name = "STEPS", requires = "kept", value_parser = positive, help_heading = "Checkpoints")]
     pub(super) every: Option<usize>,
-    /// How many checkpoints stay [default: 3]
-    #[arg(long, value_name = "K", requires = "kept", value_parser = positive, help_heading = "Checkpoints")]
+    /// How many checkpoints stay, the newest ones [default: 3]
+    #[arg(long, value_name = "N", requires = "kept", value_parser = positive, help_heading = "Checkpoints")]
     pub(super) keep: Option<usize>,
 }
 
@@ -80,7 +89,7 @@ impl Arguments {
     /// The command that goes on with an interrupted run of these arguments.
     pub fn to_resume(&self, folder: &Path) -> String {
         let mut words = vec!["mnist-demo train --resume".to_owned(), quoted(folder)];
-        let threads = self.common.threads;
+        let threads = self.threads.threads;
         words.extend((threads > 0).then(|| format!("--threads {threads}")));
         words.extend(self.save.as_deref().map(|path| format!("--save {}", quoted(path))));
         words.extend(self.out.as_deref().map(|path| format!("--out {}", quoted(path))));
@@ -109,7 +118,7 @@ fn learning_rate(text: &str) -> Result<f64, String> {
 }
 
 fn percentage(text: &str) -> Result<f64, String> {
-    parsed(text, |&number| number > 0.0 && number <= 100.0, "a number above 0 and at most 100")
+    parsed(text, |number| (1.0..=100.0).contains(number), "percent, from 1 to 100, such as 98")
 }
 
 #[cfg(test)]

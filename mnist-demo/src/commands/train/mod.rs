@@ -66,23 +66,27 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut observers: Vec<&mut dyn Observer> = vec![&mut console];
     let mut watcher = server.map(|server| show(server, &trainer)).transpose()?;
     observers.extend(watcher.as_mut().map(|watcher| watcher as &mut dyn Observer));
-    let (ending, accuracy, report) = with_threads(arguments.common.threads.into(), || {
+    let (ending, accuracy, report) = with_threads(arguments.threads.threads.into(), || {
         let ending = drive(&mut trainer, plan.run.target, keeper.as_ref(), &mut observers)?;
-        let told = arguments.out.is_some() && ending != Ending::Interrupted;
+        // Before the first epoch has ended there is nothing to tell.
+        let told = arguments.out.is_some() && !trainer.history().epochs.is_empty();
         let report = told.then(|| Report::new(&trainer, &plan.run).files());
         Ok::<_, Failure>((ending, test_accuracy(&trainer), report))
     })?;
     console.finish()?;
     if ending == Ending::Interrupted {
+        // How to go on is told all the same.
+        if let Some(folder) = &arguments.out
+            && let Err(failure) = tell(folder, report.as_deref())
+        {
+            eprintln!("error: {failure}");
+        }
         return Err(Failure::Interrupted(interrupted(&trainer, arguments, folder.as_ref())));
     }
     if let Some(path) = &arguments.save {
         checkpoint::save(trainer.network(), path)?;
     }
-    if let (Some(folder), Some(files)) = (&arguments.out, &report) {
-        report::write(folder, files)?;
-        eprintln!("report: {}", folder.join("report.html").display());
-    }
+    arguments.out.as_deref().map_or(Ok(()), |folder| tell(folder, report.as_deref()))?;
     if let Some(target) = plan.run.target {
         eprintln!("{}", verdict(&trainer, target, ending));
     }
@@ -91,6 +95,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if watcher.is_some() {
         eprintln!("the page is still there; Ctrl-C ends the program");
         interrupt::wait();
+    }
+    Ok(())
+}
+
+/// Writes the report, or says why there is none.
+fn tell(folder: &Path, report: Option<&[(&'static str, Vec<u8>)]>) -> Result<(), Failure> {
+    match report {
+        Some(files) => {
+            report::write(folder, files)?;
+            eprintln!("report: {}", folder.join("report.html").display());
+        }
+        None => eprintln!("no report: not one epoch has ended"),
     }
     Ok(())
 }
@@ -207,12 +223,12 @@ fn test_accuracy(trainer: &Trainer<'_>) -> f64 {
 fn verdict(trainer: &Trainer<'_>, target: f64, ending: Ending) -> String {
     let history = trainer.history();
     let (epochs, seconds) = (history.epochs.len(), history.elapsed.as_secs_f64());
-    let target = percent(target);
+    let (target, word) = (percent(target), if epochs == 1 { "epoch" } else { "epochs" });
     if ending == Ending::Reached {
-        format!("reached {target} after {epochs} epochs in {seconds:.2} s, evaluation included")
+        format!("reached {target} after {epochs} {word} in {seconds:.2} s, evaluation included")
     } else {
         let best = history.epochs.iter().map(|epoch| epoch.test_accuracy).fold(0.0, f64::max);
-        format!("did not reach {target} in {epochs} epochs and {seconds:.2} s: the best was {}", percent(best))
+        format!("did not reach {target} in {epochs} {word} and {seconds:.2} s: the best was {}", percent(best))
     }
 }
 
@@ -221,7 +237,7 @@ fn interrupted(trainer: &Trainer<'_>, arguments: &Arguments, folder: Option<&Fol
     let images = trainer.data().train.len();
     let how = match folder {
         Some(folder) => format!("go on with: {}", arguments.to_resume(folder.path())),
-        None => "nothing was kept: --checkpoint DIR makes a run that can go on".to_owned(),
+        None => "no weights were kept: --checkpoint DIR makes a run that can go on".to_owned(),
     };
     format!("interrupted in epoch {}, after {} of {images} images; {how}", place.epoch, place.so_far.images)
 }
