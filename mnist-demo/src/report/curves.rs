@@ -13,10 +13,12 @@ const INK: RGBColor = RGBColor(0x44, 0x4a, 0x55);
 const GRID: RGBColor = RGBColor(0xd9, 0xdd, 0xe4);
 const TRAINING: RGBColor = RGBColor(0xd9, 0x6a, 0x1f);
 const TEST: RGBColor = RGBColor(0x2b, 0x6c, 0xd4);
-const STEPS: RGBColor = RGBColor(0xf0, 0xc2, 0x9e);
+const STEPS: RGBColor = RGBColor(0x8e, 0x96, 0xa3);
 
-/// The size of a figure.
-const SIZE: (u32, u32) = (560, 360);
+/// The size of a figure: small, so that its letters are still read where a telephone shows it smaller.
+const SIZE: (u32, u32) = (400, 300);
+/// How much larger the files show it.
+const ENLARGED: f64 = 1.4;
 /// Up to so many epochs each gets a dot.
 const DOTTED: usize = 40;
 
@@ -70,8 +72,8 @@ struct Figure {
     epochs: Axis,
     values: Axis,
     lines: Vec<Line>,
-    /// Where there is room to say which line is which.
-    legend: SeriesLabelPosition,
+    /// Where there is room to say which line is which: in the upper right corner, or else in the lower.
+    legend_above: bool,
 }
 
 /// Loss and accuracy of a run.
@@ -107,24 +109,45 @@ impl Curves {
     /// Both, side by side, as a file of their own.
     pub fn svg(&self) -> String {
         let mut svg = String::new();
-        sheet(&SVGBackend::with_string(&mut svg, (2 * SIZE.0, SIZE.1)).into_drawing_area(), &self.figures, 1.0);
+        let (width, height) = pair(ENLARGED);
+        let backend = SVGBackend::with_string(&mut svg, (width as u32, height as u32));
+        sheet(&backend.into_drawing_area(), &self.figures, ENLARGED);
         svg
     }
 
     /// Both, side by side, at twice the size of the SVG.
     pub fn png(&self) -> Vec<u8> {
-        let mut paper = Sheet::new(4 * SIZE.0 as usize, 2 * SIZE.1 as usize);
-        sheet(&Canvas(&mut paper).into_drawing_area(), &self.figures, 2.0 * Sheet::fineness());
+        let scale = 2.0 * ENLARGED;
+        let (width, height) = pair(scale);
+        let mut paper = Sheet::new(width, height);
+        sheet(&Canvas(&mut paper).into_drawing_area(), &self.figures, scale * Sheet::fineness());
         paper.png()
     }
 
-    /// Each without a ground of its own, for the page.
-    pub fn inline(&self) -> [String; 2] {
+    /// Each in words, and drawn without a ground of its own, for the page.
+    pub fn inline(&self) -> [(String, String); 2] {
         self.figures.each_ref().map(|figure| {
             let mut svg = String::new();
             draw(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area(), figure, 1.0);
-            svg
+            (figure.in_words(), svg)
         })
+    }
+}
+
+/// Width and height of two figures side by side.
+fn pair(scale: f64) -> (usize, usize) {
+    let length = |units: u32| (f64::from(units) * scale).round() as usize;
+    (2 * length(SIZE.0), length(SIZE.1))
+}
+
+impl Figure {
+    /// Where its lines end, for those who do not see them.
+    fn in_words(&self) -> String {
+        let ends = self.lines.iter().filter(|line| line.dotted).filter_map(|line| {
+            let (_, value) = line.points.last()?;
+            Some(format!("{} {}", line.name, (self.values.label)(*value)))
+        });
+        format!("{} over {} epochs. At the end: {}.", self.title, self.epochs.high, ends.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -154,7 +177,7 @@ fn loss(last: f64, steps: Vec<(f64, f64)>, epochs: Vec<(f64, f64)>) -> Figure {
             Line { name: "steps", color: STEPS, width: 1.5, dotted: false, points: steps },
             Line { name: "mean of an epoch", color: TRAINING, width: 2.5, dotted: true, points: epochs },
         ],
-        legend: SeriesLabelPosition::UpperRight,
+        legend_above: true,
     }
 }
 
@@ -180,7 +203,7 @@ fn accuracy(last: f64, steps: Vec<(f64, f64)>, training: Vec<(f64, f64)>, test: 
             Line { name: "training", color: TRAINING, width: 2.5, dotted: true, points: training },
             Line { name: "test", color: TEST, width: 2.5, dotted: true, points: test },
         ],
-        legend: SeriesLabelPosition::LowerRight,
+        legend_above: false,
     }
 }
 
@@ -213,24 +236,26 @@ fn sheet<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figures: &[Figure], sc
 }
 
 const MEMORY: &str = "drawing into memory does not fail";
+/// The height of letters, in units of [`SIZE`].
+const TEXT: f64 = 16.5;
 
 /// Draws a figure; `scale` is what a unit of [`SIZE`] is there.
 fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figure: &Figure, scale: f64) {
     let units = |size: f64| (size * scale).round() as u32;
     let font = |size: f64| ("sans-serif", size * scale).into_font().color(&INK);
     let mut chart = ChartBuilder::on(area)
-        .margin(units(10.0))
-        .margin_right(units(18.0))
-        .caption(figure.title, font(17.0))
-        .x_label_area_size(units(44.0))
-        .y_label_area_size(units(52.0))
+        .margin(units(8.0))
+        .margin_right(units(14.0))
+        .caption(figure.title, font(18.5))
+        .x_label_area_size(units(46.0))
+        .y_label_area_size(units(50.0))
         .build_cartesian_2d(figure.epochs.clone(), figure.values.clone())
         .expect(MEMORY);
     chart
         .configure_mesh()
         .x_desc("epochs")
-        .axis_desc_style(font(14.0))
-        .label_style(font(14.0))
+        .axis_desc_style(font(TEXT))
+        .label_style(font(TEXT))
         .axis_style(GRID)
         .bold_line_style(GRID.stroke_width(units(1.0)))
         .light_line_style(TRANSPARENT)
@@ -239,24 +264,25 @@ fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figure: &Figure, scale:
         .expect(MEMORY);
     for line in &figure.lines {
         let style = line.color.stroke_width(units(line.width));
-        chart
-            .draw_series(LineSeries::new(line.points.iter().copied(), style))
-            .expect(MEMORY)
-            .label(line.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + (18.0 * scale) as i32, y)], style));
+        chart.draw_series(LineSeries::new(line.points.iter().copied(), style)).expect(MEMORY);
         if line.dotted && line.points.len() <= DOTTED {
             let dot = |&point: &(f64, f64)| Circle::new(point, units(3.0), line.color.filled());
             chart.draw_series(line.points.iter().map(dot)).expect(MEMORY);
         }
     }
-    chart
-        .configure_series_labels()
-        .position(figure.legend.clone())
-        .margin(units(10.0))
-        .legend_area_size(units(24.0))
-        .label_font(font(14.0).pos(Pos::new(HPos::Left, VPos::Center)))
-        .draw()
-        .expect(MEMORY);
+    // plotters' own legend sets its letters higher than its lines.
+    let plot = chart.plotting_area().strip_coord_spec();
+    let (width, height) = plot.dim_in_pixel();
+    let place = |from_right: f64| width as i32 - units(from_right) as i32;
+    for (row, line) in figure.lines.iter().enumerate() {
+        let from_edge = |rows: usize| units(16.0 + 20.0 * rows as f64) as i32;
+        let rows_below = figure.lines.len() - 1 - row;
+        let y = if figure.legend_above { from_edge(row) } else { height as i32 - from_edge(rows_below) };
+        let style = line.color.stroke_width(units(line.width));
+        plot.draw(&PathElement::new([(place(32.0), y), (place(10.0), y)], style)).expect(MEMORY);
+        let name = font(TEXT).pos(Pos::new(HPos::Right, VPos::Center));
+        plot.draw(&Text::new(line.name, (place(38.0), y), name)).expect(MEMORY);
+    }
 }
 
 #[cfg(test)]

@@ -32,8 +32,8 @@ pub fn page(report: &Report<'_>, curves: &Curves) -> String {
             body {
                 main {
                     (head(report))
-                    section.curves {
-                        @for curve in curves.inline() { figure { (PreEscaped(curve)) } }
+                    section.curves aria-label="Loss and accuracy" {
+                        @for (words, curve) in curves.inline() { figure role="img" aria-label=(words) { (PreEscaped(curve)) } }
                     }
                     (confusion(evaluation))
                     (mistakes(report))
@@ -86,11 +86,11 @@ fn confusion(evaluation: &Evaluation) -> Markup {
     html! {
         section {
             h2 { "What is taken for what" }
-            p.note { "A row for each class, a column for what the network took its images for. On the diagonal they are right." }
+            p.note { "A row for each class, a column for what the network took its images for. On the diagonal, in blue, they are right." }
             div.wide {
                 table.confusion {
                     thead {
-                        tr { th.corner { span { "is" } " \\ " span { "taken for" } } @for found in 0..classes { th scope="col" { (found) } } }
+                        tr { td.corner {} @for found in 0..classes { th scope="col" { (found) } } }
                     }
                     tbody {
                         @for label in 0..classes {
@@ -165,7 +165,7 @@ fn mistakes(report: &Report<'_>) -> Markup {
     html! {
         section {
             h2 { "Surely wrong" }
-            p.note { "The test images that the network reads wrongly and is surest of: what it takes them for, what they are, and how sure it is." }
+            p.note { "The test images that the network reads wrongly and is surest of: what they are, what it reads, and how sure it is." }
             ul.digits {
                 @for mistake in mistakes.iter().take(SHOWN_MISTAKES) {
                     @let picture = pictures::png(test.columns, test.rows, png::ColorType::Grayscale, &ink(test.image(mistake.image)));
@@ -173,8 +173,8 @@ fn mistakes(report: &Report<'_>) -> Markup {
                         img src=(pictures::address(&picture)) width=(test.columns) height=(test.rows)
                             alt=(format!("test image {}: a {}", mistake.image, mistake.label)) title=(format!("test image {}", mistake.image));
                         div {
-                            span.found { (mistake.found) } " is " span.label { (mistake.label) }
-                            small { (sureness(mistake.confidence)) }
+                            span.label { (mistake.label) } " read as " span.found { (mistake.found) }
+                            small { (sureness(mistake.confidence)) " sure" }
                         }
                     }
                 }
@@ -218,23 +218,33 @@ fn tiles(report: &Report<'_>) -> Markup {
                 (shown) " of the first layer, the strongest first, each as its weights on the " (images.rows) " × " (images.columns)
                 " pixels: ink where it is " span.above { "blue" } " speaks for the unit, where it is " span.below { "orange" } " against it."
             }
-            div.wide { img.tiles src=(pictures::address(&file)) width=(width) height=(height) alt="the weights of the first layer as tiles"; }
+            div.wide { img.tiles src=(pictures::address(&file)) width=(width) height=(height) alt=(format!("the weights of {} units as tiles of {} × {} points", units.len(), images.rows, images.columns)); }
         }
     }
 }
 
 fn configuration(report: &Report<'_>) -> Markup {
-    let (settings, history) = (report.trainer.settings(), report.trainer.history());
-    let isa = isa::try_selected().as_ref().map_or(String::new(), |selected| format!("{selected:?}").to_lowercase());
+    let (settings, progress) = (report.trainer.settings(), report.trainer.progress());
+    let history = &progress.history;
+    let selected = isa::selected();
+    let kernels = match (selected.isa.name(), selected.matrixmultiply) {
+        (isa, false) => isa.to_owned(),
+        (isa, true) => format!("{isa}, products by the crate matrixmultiply"),
+    };
+    let mut epochs = format!("{} of {}", history.epochs.len(), settings.epochs);
+    if progress.so_far.images > 0 {
+        // The run was interrupted; the network is that of the moment.
+        epochs += &format!(", and {} images of the next", grouped(progress.so_far.images));
+    }
     let source = report.run.folder.as_ref().map_or("embedded".to_owned(), |folder| folder.display().to_string());
     let rows = [
         ("recipe", settings.recipe.to_string()),
-        ("epochs", format!("{} of {}", history.epochs.len(), settings.epochs)),
+        ("epochs", epochs),
         ("batch size", settings.batch_size.to_string()),
         ("learning rate", settings.learning_rate.to_string()),
         ("seed", settings.seed.to_string()),
         ("data set", format!("{source}: {}", report.run.data)),
-        ("kernels", isa),
+        ("kernels", kernels),
         ("threads", report.threads.to_string()),
         (
             "training",
@@ -260,7 +270,7 @@ fn grouped(number: usize) -> String {
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push('\u{202f}');
+            grouped.push(',');
         }
         grouped.push(digit);
     }
@@ -273,8 +283,7 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        let plain = |number| grouped(number).replace('\u{202f}', " ");
-        assert_eq!([0, 999, 1000, 235_146, 1_234_567].map(plain), ["0", "999", "1 000", "235 146", "1 234 567"]);
+        assert_eq!([0, 999, 1000, 235_146, 1_234_567].map(grouped), ["0", "999", "1,000", "235,146", "1,234,567"]);
     }
 
     #[test]
