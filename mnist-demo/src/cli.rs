@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// Trains a small neural network to read handwritten digits, and tells how well it does.
 ///
-/// Without a command it trains: 10 epochs on the MNIST digits, which are part of the program. The options here are those of `train`.
+/// Without a command it trains: 10 epochs on the MNIST digits, which are part of the program. The options here are those of the command train.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, max_term_width = 110, after_help = ENDINGS)]
 struct Cli {

@@ -15,7 +15,7 @@ use crate::model::perceptron;
 /// The arguments of `graph`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mnist-demo graph --svg graph.svg       a picture that a browser shows\n  mnist-demo graph | dot -Tpdf > graph.pdf   by way of Graphviz"
+    after_help = "Examples:\n  mnist-demo graph --svg graph.svg           a picture that a browser shows\n  mnist-demo graph | dot -Tpdf > graph.pdf   by way of Graphviz"
 )]
 pub struct Arguments {
     /// Write the drawing to this file, as an SVG picture

@@ -13,9 +13,10 @@ use crate::recipe::Recipe;
 const EXAMPLES: &str = "\
 Examples:
   mnist-demo train --epochs 5 --save weights.safetensors
-  mnist-demo train --recipe best --out report            a minute or two; then open report/report.html
-  mnist-demo train --target-acc 98 --serve               watch it at http://127.0.0.1:8000/
-  mnist-demo train --checkpoint run                      Ctrl-C, then: mnist-demo train --resume run";
+  mnist-demo train --recipe best --out report      then open report/report.html
+  mnist-demo train --target-acc 98 --serve         watch it at http://127.0.0.1:8000/
+  mnist-demo train --checkpoint run                press Ctrl-C; then go on:
+  mnist-demo train --resume run";
 
 /// The arguments of `train`. Those that a resumed run knows already are optional here.
 #[derive(Debug, Args)]
