@@ -13,6 +13,7 @@ import numpy as np
 
 PLANE = (4096, 1024)
 CHAIN = 1000
+GRADIENT = "_gradient"
 MULTIPLIERS = (2654435761, 2246822519)
 
 

@@ -13,7 +13,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from entrant import operands, serve
+from entrant import GRADIENT, operands, serve
 
 
 def scores_of(parameters, x):
@@ -75,22 +75,33 @@ def infer(problem, size):
 FUNCTIONS = {
     "add": lambda x, y: x + y,
     "mul": lambda x, y: x * y,
+    "scale": lambda x, _: x * 0.3,
     "relu": lambda x, _: jax.nn.relu(x),
     "exp": lambda x, _: jnp.exp(x),
     "tanh": lambda x, _: jnp.tanh(x),
     "sigmoid": lambda x, _: jax.nn.sigmoid(x),
     "gelu": lambda x, _: jax.nn.gelu(x, approximate=False),
+    "gelu_tanh": lambda x, _: jax.nn.gelu(x, approximate=True),
+    "erf": lambda x, _: jax.scipy.special.erf(x),
     "sum": lambda x, _: x.sum(),
     "sum_rows": lambda x, _: x.sum(0),
     "sum_columns": lambda x, _: x.sum(1),
     "max": lambda x, _: x.max(),
+    "max_rows": lambda x, _: x.max(0),
+    "argmax": lambda x, _: x.argmax(1),
     "softmax": lambda x, _: jax.nn.softmax(x, 1),
+    "softmax_rows": lambda x, _: jax.nn.softmax(x, 0),
     "log_softmax": lambda x, _: jax.nn.log_softmax(x, 1),
+    "transpose": lambda x, _: x.T,
 }
 
 
 def elementwise(name):
-    function = jax.jit(FUNCTIONS[name])
+    forward = FUNCTIONS[name.removesuffix(GRADIENT)]
+    if name.endswith(GRADIENT):
+        function = jax.jit(lambda x, y: jax.vjp(lambda x: forward(x, y), x)[1](y)[0])
+    else:
+        function = jax.jit(forward)
     x, y = map(jnp.array, operands())
 
     def work(repeats):

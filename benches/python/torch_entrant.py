@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from entrant import CHAIN, MULTIPLIERS, operand, operands, serve
+from entrant import CHAIN, GRADIENT, MULTIPLIERS, operand, operands, serve
 
 THREADS = int(sys.argv[1])
 torch.set_num_threads(THREADS)
@@ -85,26 +85,38 @@ def chain(extent, backward):
 FUNCTIONS = {
     "add": lambda x, y: x + y,
     "mul": lambda x, y: x * y,
+    "scale": lambda x, _: x * 0.3,
     "relu": lambda x, _: torch.relu(x),
     "exp": lambda x, _: torch.exp(x),
     "tanh": lambda x, _: torch.tanh(x),
     "sigmoid": lambda x, _: torch.sigmoid(x),
     "gelu": lambda x, _: functional.gelu(x),
+    "gelu_tanh": lambda x, _: functional.gelu(x, approximate="tanh"),
+    "erf": lambda x, _: torch.erf(x),
     "sum": lambda x, _: x.sum(),
     "sum_rows": lambda x, _: x.sum(0),
     "sum_columns": lambda x, _: x.sum(1),
     "max": lambda x, _: x.max(),
+    "max_rows": lambda x, _: x.amax(0),
+    "argmax": lambda x, _: x.argmax(1),
     "softmax": lambda x, _: torch.softmax(x, 1),
+    "softmax_rows": lambda x, _: torch.softmax(x, 0),
     "log_softmax": lambda x, _: torch.log_softmax(x, 1),
+    "transpose": lambda x, _: x.t().contiguous(),
 }
 
 
 def elementwise(name):
-    function = FUNCTIONS[name]
+    forward = FUNCTIONS[name.removesuffix(GRADIENT)]
     x, y = map(torch.from_numpy, operands())
+    goes_back = name.endswith(GRADIENT)
+    x.requires_grad_(goes_back)
+
+    def function(x, y):
+        return torch.autograd.grad(forward(x, y), x, y)[0] if goes_back else forward(x, y)
 
     def work(repeats):
-        with torch.inference_mode():
+        with torch.inference_mode(not goes_back):
             for _ in range(repeats):
                 result = function(x, y)
         return result.view(-1)[-1].item()

@@ -56,27 +56,41 @@ pub struct Elementwise {
     pub tensors: usize,
 }
 
-/// The elementwise tasks. The reductions read one tensor and write next to nothing.
-pub const ELEMENTWISE: [Elementwise; 13] = {
+/// The elementwise tasks. The reductions read one tensor and write next to nothing; what ends in `_rows` goes down the columns, along dimension 0; what ends
+/// in [`GRADIENT`] computes an operation and, from a gradient of its result, that of its input.
+pub const ELEMENTWISE: [Elementwise; 23] = {
     const fn task(name: &'static str, tensors: usize) -> Elementwise {
         Elementwise { name, tensors }
     }
     [
         task("add", 3),
         task("mul", 3),
+        task("scale", 2),
         task("relu", 2),
         task("exp", 2),
         task("tanh", 2),
         task("sigmoid", 2),
         task("gelu", 2),
+        task("gelu_tanh", 2),
+        task("erf", 2),
         task("sum", 1),
         task("sum_rows", 1),
         task("sum_columns", 1),
         task("max", 1),
+        task("max_rows", 1),
+        task("argmax", 1),
         task("softmax", 2),
+        task("softmax_rows", 2),
         task("log_softmax", 2),
+        task("transpose", 2),
+        task("gelu_gradient", 5),
+        task("softmax_gradient", 5),
+        task("log_softmax_gradient", 5),
     ]
 };
+
+/// What the name of a task ends in that goes forward and back.
+pub const GRADIENT: &str = "_gradient";
 
 /// An optimizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

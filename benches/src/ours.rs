@@ -7,7 +7,7 @@ use nn::{CrossEntropyLoss, Linear, Mode, Module, ReLU, Sequential};
 use optim::{Adam, AdamW, Optimizer, Sgd};
 use rayon::prelude::*;
 
-use crate::contest::{CHAIN, Elementwise, PLANE, Rule, Task, Work};
+use crate::contest::{CHAIN, Elementwise, GRADIENT, PLANE, Rule, Task, Work};
 use crate::limit::HandFused;
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
 
@@ -148,28 +148,45 @@ fn chain(extent: usize, backward: bool, threads: usize) -> Work {
 }
 
 fn elementwise(operation: Elementwise, threads: usize) -> Option<Work> {
-    let function: fn(&Tensor, &Tensor) -> Tensor = match operation.name {
+    let forward = operation.name.strip_suffix(GRADIENT);
+    let function: fn(&Tensor, &Tensor) -> Tensor = match forward.unwrap_or(operation.name) {
         "add" => |x, y| x + y,
         "mul" => |x, y| x * y,
+        "scale" => |x, _| x * 0.3,
         "relu" => |x, _| x.relu(),
         "exp" => |x, _| x.exp(),
         "tanh" => |x, _| x.tanh(),
         "sigmoid" => |x, _| x.sigmoid(),
         "gelu" => |x, _| x.gelu(),
+        "gelu_tanh" => |x, _| x.gelu_tanh(),
+        "erf" => |x, _| x.erf(),
         "sum" => |x, _| x.sum(),
         "sum_rows" => |x, _| x.sum_dim(0, false),
         "sum_columns" => |x, _| x.sum_dim(1, false),
         "max" => |x, _| x.max(),
+        "max_rows" => |x, _| x.amax(0, false),
+        "argmax" => |x, _| Tensor::scalar(x.argmax(1, false).as_slice()[PLANE[0] - 1] as f32),
         "softmax" => |x, _| x.softmax(1),
+        "softmax_rows" => |x, _| x.softmax(0),
         "log_softmax" => |x, _| x.log_softmax(1),
+        "transpose" => |x, _| x.t().contiguous(),
         _ => return None,
     };
     let [x, y] = MULTIPLIERS.map(|multiplier| Tensor::from_vec(operand(PLANE[0] * PLANE[1], multiplier), PLANE));
+    let x = if forward.is_some() { x.requires_grad() } else { x };
+    let run = move || {
+        let result = function(&x, &y);
+        if forward.is_some() {
+            element(result.backward_with(&y).get(&x).expect("x is a leaf"))
+        } else {
+            element(&result)
+        }
+    };
     Some(Box::new(move |repeats| {
         with_threads(threads, || {
             let mut last = f64::NAN;
             for _ in 0..repeats {
-                last = element(&function(&x, &y));
+                last = run();
             }
             last
         })
@@ -200,8 +217,7 @@ fn optimize(rule: Rule, weights: usize, threads: usize) -> Option<Work> {
 
 /// One number of many, to be compared: the last one.
 fn element(tensor: &Tensor) -> f64 {
-    let view = tensor.as_array();
-    f64::from(*view.as_slice().and_then(<[f32]>::last).expect("a dense tensor with elements"))
+    f64::from(*tensor.as_array().last().expect("a tensor with elements"))
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ use crate::table::Table;
 pub struct Arguments {
     #[command(flatten)]
     options: Options,
+    /// Which tasks, a list of the beginnings of their names; all of them if none are given
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
 }
 
 /// The share of a copy's bandwidth from which a pass is said to be bound by memory.
@@ -26,7 +29,7 @@ const COPY: &str = "a copy";
 
 pub(super) fn pointwise(arguments: &Arguments) -> Result<()> {
     let tasks = ELEMENTWISE.map(|operation| (operation.name.to_owned(), Task::Elementwise(operation)));
-    run(&arguments.options, "pointwise", &tasks)
+    run(arguments, "pointwise", &tasks)
 }
 
 pub(super) fn optim(arguments: &Arguments) -> Result<()> {
@@ -34,10 +37,11 @@ pub(super) fn optim(arguments: &Arguments) -> Result<()> {
         .into_iter()
         .flat_map(|weights| RULES.map(|rule| (format!("{}, {weights}", rule.name), Task::Optimize { rule, weights })))
         .collect();
-    run(&arguments.options, "optim", &tasks)
+    run(arguments, "optim", &tasks)
 }
 
-fn run(options: &Options, command: &str, tasks: &[(String, Task)]) -> Result<()> {
+fn run(Arguments { options, only }: &Arguments, command: &str, tasks: &[(String, Task)]) -> Result<()> {
+    let is_wanted = |name: &str| only.is_empty() || only.iter().any(|start| name.starts_with(start));
     let problem = options.problem()?;
     let mut records = Vec::new();
     let (mut enough, mut judged) = (0, 0);
@@ -50,7 +54,7 @@ fn run(options: &Options, command: &str, tasks: &[(String, Task)]) -> Result<()>
         let names: Vec<String> = entrants.iter().map(|entrant| entrant.name().to_owned()).collect();
         let head = ["task".to_owned(), "MB".to_owned()].into_iter().chain(names.iter().cloned());
         let mut table = Table::new(head.chain(["ours ÷ copy".to_owned(), "ours ÷ best peer".to_owned()]));
-        for (name, task) in tasks {
+        for (name, task) in tasks.iter().filter(|(name, _)| is_wanted(name)) {
             let all = options.run(&mut entrants, (*task, threads), AGREEMENT, &mut records)?;
             let speed = |name: &str| speed(&all, name, task.bytes());
             let cells = names.iter().map(|name| speed(name).map_or("-".to_owned(), |speed| format!("{speed:.1}")));
