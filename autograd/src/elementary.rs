@@ -169,3 +169,16 @@ pub(crate) fn gelu<T: Scalar>(x: T) -> T {
     // x · 0 is -0, and NaN for -∞ as in PyTorch.
     (if x < T::ZERO { x * T::ZERO } else { x }) - lost
 }
+
+/// The derivative of [`gelu`]: Φ(x) + x φ(x), accurate to a few units of [`Scalar::EPSILON`].
+#[inline(always)]
+pub(crate) fn gelu_slope<T: Scalar>(x: T) -> T {
+    let bounded = at_least(at_most(x, T::NORMAL_SATURATED), -T::NORMAL_SATURATED);
+    let half = (T::ONE + T::ONE).recip();
+    let (n, small) = reduced_exp_m1(-(bounded * bounded * half), T::ZERO);
+    let exp = (T::ONE + small).scale(n);
+    let (tail, part) = normal_tail(bounded.abs());
+    let tail = exp * tail * ((T::ONE - part) * T::NORMAL_CENTRE.recip());
+    let density = exp * T::from_f64(std::f64::consts::FRAC_2_SQRT_PI / std::f64::consts::SQRT_2 / 2.0);
+    (if x < T::ZERO { tail } else { T::ONE - tail }) + bounded * density
+}

@@ -113,6 +113,11 @@ pub trait Scalar:
     fn gelu(self) -> Self {
         elementary::gelu(self)
     }
+    /// The derivative of [`gelu`](Scalar::gelu), Φ(x) + x φ(x).
+    #[inline(always)]
+    fn gelu_slope(self) -> Self {
+        elementary::gelu_slope(self)
+    }
     /// Sine, of radians.
     fn sin(self) -> Self;
     /// Cosine, of radians.

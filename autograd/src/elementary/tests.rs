@@ -325,3 +325,15 @@ fn gelu_is_accurate() {
     doubles("gelu", 4.0, [-39.0, 9.0], Scalar::gelu, gelu);
     singles("gelu", 4.0, Scalar::gelu, Scalar::gelu);
 }
+
+#[test]
+fn gelu_slope_is_that_of_gelu() {
+    let exact = |x: f64| 0.5 + 0.5 * Scalar::erf(x * 0.5_f64.sqrt()) + x * (-x * x / 2.0).exp() * NORMAL_DENSITY_AT_0.0;
+    for n in -50_000..50_000 {
+        let x = f64::from(n) / 1000.0;
+        assert!((x.gelu_slope() - exact(x)).abs() < 2e-15, "{x}: {} instead of {}", x.gelu_slope(), exact(x));
+        let single = x as f32;
+        assert!((f64::from(single.gelu_slope()) - exact(f64::from(single))).abs() < 5e-7, "{single}");
+    }
+    assert_eq!([f32::NEG_INFINITY, f32::INFINITY].map(Scalar::gelu_slope), [0.0, 1.0]);
+}

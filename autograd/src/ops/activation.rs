@@ -63,11 +63,16 @@ impl<T: Float> Tensor<T> {
     /// ```
     pub fn gelu(&self) -> Tensor<T> {
         let half = T::from_f64(0.5);
-        let root_half = T::SQRT_2 * half;
         let density_at_0 = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI / 8_f64.sqrt());
-        let derivative = derivative!(|g, x| {
-            g * ((x * root_half).erf() * half + half + (x * x * -half).exp() * density_at_0 * x)
-        });
+        let derivative = (
+            // As numbers both terms come from one exponential.
+            |g: T, x: T| g * x.gelu_slope(),
+            move |g: &Tensor<T>, x: &Tensor<T>| {
+                let distribution = (x * (T::SQRT_2 * half)).erf() * half + half;
+                let density = (x * x * -half).exp() * density_at_0;
+                g * (distribution + x * density)
+            },
+        );
         self.pointwise("gelu", |x| x.gelu(), Keep::Input, derivative)
     }
 
