@@ -199,31 +199,66 @@ impl<const OPERANDS: usize> Walk<OPERANDS> {
         *self.strides.last().expect("a walk has a dimension")
     }
 
-    /// Calls `row(first, offsets, length)` for each stretch of a row between the elements `start` and `end` of the walk:
-    /// `first` counts from `start`, `offsets` tell where each operand's stretch begins.
-    #[inline(always)]
-    pub(crate) fn rows(&self, start: usize, end: usize, mut row: impl FnMut(usize, [isize; OPERANDS], usize)) {
-        let width = *self.extents.last().expect("a walk has a dimension");
-        let mut position = start;
-        while position < end {
-            let (mut outer, column) = (position / width, position % width);
-            let mut offsets = self.offsets;
-            let steps = self.row_strides();
-            for (offset, step) in offsets.iter_mut().zip(steps) {
-                *offset += step * column as isize;
-            }
-            for dim in (0..self.extents.len() - 1).rev() {
-                let index = (outer % self.extents[dim]) as isize;
-                outer /= self.extents[dim];
-                for (offset, stride) in offsets.iter_mut().zip(self.strides[dim]) {
-                    *offset += stride * index;
-                }
-            }
-            let length = (width - column).min(end - position);
-            row(position - start, offsets, length);
-            position += length;
-        }
+    /// The operands' strides from a row to the next one of a band.
+    #[inline]
+    pub(crate) fn band_strides(&self) -> [isize; OPERANDS] {
+        self.strides.iter().rev().nth(1).copied().unwrap_or([0; OPERANDS])
     }
+
+    /// The elements of a row.
+    #[inline]
+    pub(crate) fn row_length(&self) -> usize {
+        *self.extents.last().expect("a walk has a dimension")
+    }
+
+    /// The stretches between the elements `start` and `end` of the walk: parts of a row, or up to `height` whole rows that lie one stride apart.
+    ///
+    /// An iterator, so that what is done with them stands in the caller's own loop and is compiled for the caller's instruction set.
+    #[inline(always)]
+    pub(crate) fn bands(&self, start: usize, end: usize, height: usize) -> impl Iterator<Item = Band<OPERANDS>> {
+        let mut position = start;
+        std::iter::from_fn(move || {
+            (position < end).then(|| {
+                let (offsets, rows, length) = self.band(position, end, height);
+                let first = position - start;
+                position += rows * length;
+                Band { first, offsets, rows, length }
+            })
+        })
+    }
+
+    fn band(&self, position: usize, end: usize, height: usize) -> ([isize; OPERANDS], usize, usize) {
+        let width = self.row_length();
+        let (mut outer, column) = (position / width, position % width);
+        let mut offsets = self.offsets;
+        for (offset, step) in offsets.iter_mut().zip(self.row_strides()) {
+            *offset += step * column as isize;
+        }
+        let mut rows = 1;
+        for dim in (0..self.extents.len() - 1).rev() {
+            let index = outer % self.extents[dim];
+            outer /= self.extents[dim];
+            if dim + 2 == self.extents.len() && column == 0 {
+                rows = (self.extents[dim] - index).min((end - position) / width).clamp(1, height);
+            }
+            for (offset, stride) in offsets.iter_mut().zip(self.strides[dim]) {
+                *offset += stride * index as isize;
+            }
+        }
+        (offsets, rows, (width - column).min(end - position))
+    }
+}
+
+/// A stretch of a [`Walk`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Band<const OPERANDS: usize> {
+    /// The number of its first element, counted from where the walk began.
+    pub(crate) first: usize,
+    /// Where each operand's first element is.
+    pub(crate) offsets: [isize; OPERANDS],
+    pub(crate) rows: usize,
+    /// Elements of a row.
+    pub(crate) length: usize,
 }
 
 #[cfg(test)]
@@ -234,9 +269,9 @@ mod tests {
         let mut seen = Vec::new();
         let walk = Walk::new(&layout.shape, [layout]);
         let [step] = walk.row_strides();
-        walk.rows(0, layout.numel(), |_, [offset], length| {
+        for Band { offsets: [offset], length, .. } in walk.bands(0, layout.numel(), 1) {
             seen.extend((0..length as isize).map(|i| offset + i * step));
-        });
+        }
         seen
     }
 
@@ -279,12 +314,20 @@ mod tests {
         let layout = Layout::contiguous(Shape::from([5, 7])).permute(&[1, 0]);
         let all = elements(&layout);
         let walk = Walk::new(&layout.shape, [&layout]);
-        let [step] = walk.row_strides();
+        let ([step], [jump]) = (walk.row_strides(), walk.band_strides());
         for start in 0..35 {
             for end in start..=35 {
-                let mut part = Vec::new();
-                walk.rows(start, end, |_, [offset], n| part.extend((0..n as isize).map(|i| offset + i * step)));
-                assert_eq!(part, all[start..end]);
+                for height in 1..4 {
+                    let mut part = Vec::new();
+                    for Band { first, offsets: [offset], rows, length } in walk.bands(start, end, height) {
+                        assert_eq!(first, part.len());
+                        assert!(rows == 1 || (rows <= height && length == walk.row_length()));
+                        for row in 0..rows as isize {
+                            part.extend((0..length as isize).map(|i| offset + row * jump + i * step));
+                        }
+                    }
+                    assert_eq!(part, all[start..end]);
+                }
             }
         }
     }

@@ -1,11 +1,14 @@
 //! Pointwise kernels: `out[i] = f(a[i], b[i], ...)` over operands of any strides, broadcasting included.
 //!
-//! There is one algorithm. The operands are walked together with as few dimensions as their strides allow; dense ones are a single row,
-//! which the compiler vectorises; a row whose first or last operand stands still (a bias, a number) is vectorised too; anything else is gathered.
+//! There is one algorithm. The operands are walked together with as few dimensions as their strides allow. Rows in which every operand lies dense are
+//! what the compiler vectorises; an operand that stands still (a number), steps or runs backwards is first gathered into a short dense row, and one that
+//! is dense the other way (a transpose) is turned, a band of rows at a time, so that each cache line is read once.
+
+use std::array::from_fn;
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::vectorize::{Kernel, vectorized};
-use crate::layout::{Layout, Walk};
+use crate::layout::{Band, Layout, Walk};
 use crate::scalar::Scalar;
 
 /// An operand: numbers and how to walk them.
@@ -14,6 +17,11 @@ pub(crate) struct View<'a, T> {
     pub(crate) numbers: &'a [T],
     pub(crate) layout: &'a Layout,
 }
+
+/// Elements of a gathered row: enough to make the loop over them worth its start, few enough to stay in the first cache.
+const GATHERED: usize = 128;
+/// Rows of a band: as many as a cache line has numbers.
+const BAND: usize = 16;
 
 /// Writes `f` of the operands' elements to `out`, which is dense and has the extents `shape`.
 ///
@@ -28,16 +36,12 @@ pub(crate) fn map<T: Scalar, const OPERANDS: usize>(
         return;
     }
     let numbers = operands.map(|operand| operand.numbers);
-    if operands.iter().all(|operand| operand.layout.shape[..] == *shape && operand.layout.is_contiguous()) {
-        let offsets = operands.map(|operand| operand.layout.offset as isize);
-        for_each_chunk(out, ELEMENTS_PER_TASK, |start, out| {
-            let offsets = offsets.map(|offset| offset + start as isize);
-            vectorized(Row { numbers, offsets, strides: [1; OPERANDS], out, f });
-        });
-        return;
-    }
     let walk = Walk::new(shape, operands.map(|operand| operand.layout));
-    for_each_chunk(out, ELEMENTS_PER_TASK, |start, out| vectorized(Rows { numbers, walk: &walk, start, out, f }));
+    // Whole bands, unless they are so long that too few tasks would be left.
+    let band = BAND * walk.row_length();
+    let chunk =
+        if band <= 8 * ELEMENTS_PER_TASK { ELEMENTS_PER_TASK.next_multiple_of(band) } else { ELEMENTS_PER_TASK };
+    for_each_chunk(out, chunk, |start, out| vectorized(Rows { numbers, walk: &walk, start, out, f }));
 }
 
 /// `out[i] = f(out[i], operand[i])`, all dense and of one length.
@@ -53,74 +57,16 @@ pub(crate) fn map_in_place<T: Scalar>(out: &mut [T], operand: &[T], f: impl Fn(T
 pub(crate) fn copy_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
     let walk = Walk::new(&layout.shape, [layout, operand.layout]);
     let [step, operand_step] = walk.row_strides();
-    walk.rows(0, layout.numel(), |_, [mut place, mut position], length| {
+    for Band { offsets: [mut place, mut position], length, .. } in walk.bands(0, layout.numel(), 1) {
+        if [step, operand_step] == [1, 1] {
+            let row = &operand.numbers[position as usize..][..length];
+            out[place as usize..][..length].copy_from_slice(row);
+            continue;
+        }
         for _ in 0..length {
             out[place as usize] = operand.numbers[position as usize];
             place += step;
             position += operand_step;
-        }
-    });
-}
-
-struct Row<'a, T, F, const OPERANDS: usize> {
-    numbers: [&'a [T]; OPERANDS],
-    offsets: [isize; OPERANDS],
-    strides: [isize; OPERANDS],
-    out: &'a mut [T],
-    f: F,
-}
-
-impl<T: Scalar, F: Fn([T; OPERANDS]) -> T, const OPERANDS: usize> Kernel for Row<'_, T, F, OPERANDS> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Row { numbers, offsets, strides, out, f } = self;
-        let length = out.len();
-        let (first, last) = (strides[0], strides[OPERANDS - 1]);
-        let dense = |range: std::ops::Range<usize>| strides[range].iter().all(|&stride| stride == 1);
-        // Cut to the row's length, so that the compiler sees that no index is out of bounds.
-        let mut rows = numbers;
-        for operand in 0..OPERANDS {
-            if strides[operand] == 1 {
-                rows[operand] = &numbers[operand][offsets[operand] as usize..][..length];
-            }
-        }
-        let mut elements = [T::ZERO; OPERANDS];
-        if dense(0..OPERANDS) {
-            for i in 0..length {
-                for operand in 0..OPERANDS {
-                    elements[operand] = rows[operand][i];
-                }
-                out[i] = f(elements);
-            }
-        } else if OPERANDS > 1 && last == 0 && dense(0..OPERANDS - 1) {
-            let still = numbers[OPERANDS - 1][offsets[OPERANDS - 1] as usize];
-            for i in 0..length {
-                for operand in 0..OPERANDS - 1 {
-                    elements[operand] = rows[operand][i];
-                }
-                elements[OPERANDS - 1] = still;
-                out[i] = f(elements);
-            }
-        } else if OPERANDS > 1 && first == 0 && dense(1..OPERANDS) {
-            let still = numbers[0][offsets[0] as usize];
-            for i in 0..length {
-                elements[0] = still;
-                for operand in 1..OPERANDS {
-                    elements[operand] = rows[operand][i];
-                }
-                out[i] = f(elements);
-            }
-        } else {
-            let mut positions = offsets;
-            for number in out {
-                for operand in 0..OPERANDS {
-                    elements[operand] = numbers[operand][positions[operand] as usize];
-                    positions[operand] += strides[operand];
-                }
-                *number = f(elements);
-            }
         }
     }
 }
@@ -139,10 +85,79 @@ impl<T: Scalar, F: Fn([T; OPERANDS]) -> T + Copy, const OPERANDS: usize> Kernel 
     #[inline(always)]
     fn run(self) {
         let Rows { numbers, walk, start, out, f } = self;
-        let strides = walk.row_strides();
-        walk.rows(start, start + out.len(), |first, offsets, length| {
-            Row { numbers, offsets, strides, out: &mut out[first..][..length], f }.run();
-        });
+        let (steps, jumps) = (walk.row_strides(), walk.band_strides());
+        let widest = if steps == [1; OPERANDS] { usize::MAX } else { GATHERED };
+        let mut gathered = [[T::ZERO; GATHERED]; OPERANDS];
+        let mut turned = [const { Vec::new() }; OPERANDS];
+        for Band { first, offsets, rows: height, length } in walk.bands(start, start + out.len(), BAND) {
+            let is_turned = |operand: usize| height > 1 && jumps[operand] == 1 && ![0, 1].contains(&steps[operand]);
+            let mut column = 0;
+            while column < length {
+                let width = widest.min(length - column);
+                let at = |operand: usize, row: usize| {
+                    offsets[operand] + steps[operand] * column as isize + jumps[operand] * row as isize
+                };
+                for operand in (0..OPERANDS).filter(|&operand| is_turned(operand)) {
+                    turned[operand].resize(BAND, [T::ZERO; GATHERED]);
+                    turn(numbers[operand], at(operand, 0), steps[operand], [height, width], &mut turned[operand]);
+                }
+                for row in 0..height {
+                    for operand in (0..OPERANDS).filter(|&operand| steps[operand] != 1 && !is_turned(operand)) {
+                        gather(numbers[operand], at(operand, row), steps[operand], &mut gathered[operand][..width]);
+                    }
+                    let rows = from_fn(|operand| match (steps[operand], is_turned(operand)) {
+                        (1, _) => &numbers[operand][at(operand, row) as usize..][..width],
+                        (_, true) => &turned[operand][row][..width],
+                        (_, false) => &gathered[operand][..width],
+                    });
+                    // The only call: a large formula is inlined, and with that vectorised, where it is called once.
+                    dense_row(rows, &mut out[first + row * length + column..][..width], f);
+                }
+                column += width;
+            }
+        }
+    }
+}
+
+/// The one loop: all slices have the length of `out`.
+#[inline(always)]
+fn dense_row<T: Scalar, const OPERANDS: usize>(rows: [&[T]; OPERANDS], out: &mut [T], f: impl Fn([T; OPERANDS]) -> T) {
+    // Cut to one length, so that the compiler sees that no index is out of bounds.
+    let length = out.len();
+    let rows = rows.map(|row| &row[..length]);
+    for i in 0..length {
+        out[i] = f(from_fn(|operand| rows[operand][i]));
+    }
+}
+
+/// Copies every `step`-th number from `position` on.
+#[inline(always)]
+fn gather<T: Scalar>(numbers: &[T], mut position: isize, step: isize, out: &mut [T]) {
+    if step == 0 {
+        return out.fill(numbers[position as usize]);
+    }
+    for number in out {
+        *number = numbers[position as usize];
+        position += step;
+    }
+}
+
+/// Copies `width` columns of `height` numbers each, which lie dense and `step` apart, to the rows of `out`.
+#[inline(always)]
+fn turn<T: Scalar>(
+    numbers: &[T],
+    position: isize,
+    step: isize,
+    [height, width]: [usize; 2],
+    out: &mut [[T; GATHERED]],
+) {
+    let out: &mut [_; BAND] = out.first_chunk_mut().expect("a band has so many rows");
+    for column in 0..width.min(GATHERED) {
+        let numbers = &numbers[(position + step * column as isize) as usize..][..height];
+        match numbers.first_chunk::<BAND>() {
+            Some(numbers) => (0..BAND).for_each(|row| out[row][column] = numbers[row]),
+            None => numbers.iter().zip(&mut *out).for_each(|(&number, row)| row[column] = number),
+        }
     }
 }
 
@@ -181,7 +196,7 @@ mod tests {
 
     #[test]
     fn operands_of_any_layout_meet_element_by_element() {
-        let numbers: Vec<f64> = (0..5000).map(f64::from).collect();
+        let numbers: Vec<f64> = (0..10_000).map(f64::from).collect();
         let dense = |shape: &[usize]| Layout::contiguous(Shape::from(shape));
         let cases: Vec<(Vec<usize>, Layout, Layout)> = vec![
             (vec![3, 4], dense(&[3, 4]), dense(&[3, 4])),
@@ -192,16 +207,19 @@ mod tests {
             (vec![2, 3, 4], dense(&[4, 3, 2]).permute(&[2, 1, 0]), dense(&[3, 4]).flip(1)),
             (vec![0, 4], dense(&[0, 4]), dense(&[4])),
             (vec![40, 70], dense(&[40, 70]), dense(&[70, 40]).permute(&[1, 0])),
+            (vec![40, 70], dense(&[70, 40]).permute(&[1, 0]), dense(&[70, 40]).permute(&[1, 0]).flip(0).flip(1)),
+            (vec![3, 20, 150], dense(&[3, 150, 20]).permute(&[0, 2, 1]), dense(&[20, 1])),
+            (vec![3, 20, 150], dense(&[150, 20, 3]).permute(&[2, 1, 0]), dense(&[3, 1, 1])),
             (vec![1], dense(&[1]), dense(&[])),
         ];
         for (shape, left, right) in cases {
             let operands = [View { numbers: &numbers, layout: &left }, View { numbers: &numbers, layout: &right }];
             let count: usize = shape.iter().product();
             let mut out = vec![f64::NAN; count];
-            map(operands, &shape, &mut out, |[a, b]| 10_000.0 * a + b);
+            map(operands, &shape, &mut out, |[a, b]| 100_000.0 * a + b);
             for (flat, &got) in out.iter().enumerate() {
                 let [a, b] = operands.map(|operand| element(operand, &shape, flat));
-                assert_eq!(got, 10_000.0 * a + b, "{shape:?} at {flat}");
+                assert_eq!(got, 100_000.0 * a + b, "{shape:?} at {flat}");
             }
         }
     }

@@ -168,10 +168,10 @@ macro_rules! operator {
     };
 }
 
-operator!(Add::add, broadcast::add, |x, number| x.affine("add", T::ONE, |x| x + number));
-operator!(Sub::sub, Tensor::subtract, |x, number| x.affine("sub", T::ONE, |x| x - number));
-operator!(Mul::mul, Tensor::multiply, |x, number| x.affine("mul", number, |x| x * number));
-operator!(Div::div, Tensor::divide, |x, number| x.affine("div", number.recip(), |x| x / number));
+operator!(Add::add, broadcast::add, |x, number| x.affine("add", T::ONE, move |x| x + number));
+operator!(Sub::sub, Tensor::subtract, |x, number| x.affine("sub", T::ONE, move |x| x - number));
+operator!(Mul::mul, Tensor::multiply, |x, number| x.affine("mul", number, move |x| x * number));
+operator!(Div::div, Tensor::divide, |x, number| x.affine("div", number.recip(), move |x| x / number));
 
 /// The operators with a single number on the left; Rust allows them only for concrete number types.
 macro_rules! number_on_the_left {
@@ -179,19 +179,19 @@ macro_rules! number_on_the_left {
         impl Add<&Tensor<$float>> for $float {
             type Output = Tensor<$float>;
             fn add(self, x: &Tensor<$float>) -> Tensor<$float> {
-                x.affine("add", 1.0, |x| self + x)
+                x.affine("add", 1.0, move |x| self + x)
             }
         }
         impl Sub<&Tensor<$float>> for $float {
             type Output = Tensor<$float>;
             fn sub(self, x: &Tensor<$float>) -> Tensor<$float> {
-                x.affine("sub", -1.0, |x| self - x)
+                x.affine("sub", -1.0, move |x| self - x)
             }
         }
         impl Mul<&Tensor<$float>> for $float {
             type Output = Tensor<$float>;
             fn mul(self, x: &Tensor<$float>) -> Tensor<$float> {
-                x.affine("mul", self, |x| self * x)
+                x.affine("mul", self, move |x| self * x)
             }
         }
         impl Div<&Tensor<$float>> for $float {

@@ -7,7 +7,7 @@ use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::gemm::{Epilogue, gemm};
 use crate::kernels::parallel::for_each_chunk;
-use crate::layout::{Layout, Walk};
+use crate::layout::{Band, Layout, Walk};
 use crate::op::{Op, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -60,12 +60,14 @@ fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
         let group = (PRODUCTS_PER_TASK / (m * n * k.max(1))).max(1);
         for_each_chunk(out, group * m * n, |start, out| {
             let first = start / (m * n);
-            walk.rows(first, first + out.len() / (m * n), |place, [at_a, at_b], length| {
+            for Band { first: place, offsets: [at_a, at_b], length, .. } in
+                walk.bands(first, first + out.len() / (m * n), 1)
+            {
                 let products = out[place * m * n..][..length * m * n].chunks_exact_mut(m * n);
                 for (index, out) in (0..).zip(products) {
                     multiply(out, [at_a + index * step_a, at_b + index * step_b]);
                 }
-            });
+            }
         });
     })
     .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
