@@ -1,7 +1,7 @@
 //! A pointwise pass over a matrix that sums the columns of its result on the way: the gate of a rectifier, and with it the gradient of the bias.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
-use super::reduce::ROWS;
+use super::reduce::{ROWS, reduce};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -24,10 +24,7 @@ pub(crate) fn map_and_sum<T: Scalar>([a, b]: [&[T]; 2], out: &mut [T], sums: &mu
     let tasks: Vec<_> =
         tasks.map(|((out, sums), (a, b))| MapAndSum { operands: [a, b], width, out, sums, f: &f }).collect();
     for_each_item(tasks, vectorized);
-    sums.fill(T::ZERO);
-    for part in partial.chunks_exact(width) {
-        sums.iter_mut().zip(part).for_each(|(sum, &part)| *sum += part);
-    }
+    reduce(&partial, [1, partial.len() / width, width], sums, T::ZERO, |a, b| a + b);
 }
 
 /// Some blocks of [`ROWS`] rows, and for each a row of sums.
@@ -64,12 +61,11 @@ impl<T: Scalar, F: Fn(T, T) -> T> Kernel for MapAndSum<'_, T, F> {
 #[cfg(test)]
 mod tests {
     use super::super::parallel::with_threads;
-    use super::super::reduce::reduce;
     use super::*;
 
     #[test]
     fn the_bits_are_those_of_two_passes_on_any_number_of_threads() {
-        for (rows, width) in [(0, 5), (3, 0), (1, 1), (64, 256), (65, 10), (1000, 77), (333, 300)] {
+        for (rows, width) in [(0, 5), (3, 0), (1, 1), (64, 256), (65, 10), (1000, 77), (333, 300), (5000, 3)] {
             let numbers = |seed: usize| (0..rows * width).map(move |i| ((i * 7919 + seed) % 1009) as f32 / 7.0 - 70.0);
             let (a, b): (Vec<f32>, Vec<f32>) = (numbers(1).collect(), numbers(5).collect());
             let product: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a * b).collect();

@@ -5,15 +5,14 @@
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
+use crate::storage::Storage;
 
 /// Accumulators of a row: enough to fill the vector registers of any instruction set and to hide the latency of an addition.
 const LANES: usize = 64;
 /// Elements that the lanes take in one go; longer rows are halved first.
 const BLOCK: usize = 4096;
-/// Rows that are added one after another before their sum joins the total.
+/// Rows whose sum is taken in one go; more are first reduced to one for each so many.
 pub(super) const ROWS: usize = 64;
-/// Columns whose accumulators lie on the stack.
-const COLUMNS: usize = 512;
 
 /// Writes `combine` over the `count` middle elements to each of the `outer × inner` places of `out`; `identity` where `count` is 0.
 ///
@@ -27,21 +26,35 @@ pub(crate) fn reduce<T: Scalar>(
 ) {
     assert_eq!(numbers.len(), outer * count * inner, "reduce: the input's length");
     assert_eq!(out.len(), outer * inner, "reduce: the output's length");
+    if out.is_empty() {
+        return;
+    }
     if inner != 1 {
-        // A chunk holds columns of one outer index, or several outer indices with all of theirs.
-        let chunk = (ELEMENTS_PER_TASK / count.max(1)).clamp(64, COLUMNS.max(64));
-        return for_each_chunk(out, chunk, |start, out| {
-            vectorized(Columns { numbers, count, inner, start, out, identity, combine })
-        });
+        let parts = count.div_ceil(ROWS).max(1);
+        let columns = |out: &mut [T]| {
+            // Whole rows, which are read fastest, unless they are very long.
+            let few = (ELEMENTS_PER_TASK / count.clamp(1, ROWS)).max(1);
+            let chunk = if inner <= 8 * few { inner * (few / inner).max(1) } else { few };
+            for_each_chunk(out, chunk, |start, out| {
+                vectorized(Columns { numbers, count, inner, parts, start, out, identity, combine })
+            });
+        };
+        if parts == 1 {
+            return columns(out);
+        }
+        let partial = Storage::build(outer * parts * inner, columns);
+        return reduce(partial.as_slice(), [outer, parts, inner], out, identity, combine);
     }
     if outer == 1 && count > ELEMENTS_PER_TASK {
-        let mut partial = vec![identity; count.div_ceil(ELEMENTS_PER_TASK)];
-        for_each_chunk(&mut partial, 1, |index, partial| {
-            let start = index * ELEMENTS_PER_TASK;
-            let numbers = &numbers[start..count.min(start + ELEMENTS_PER_TASK)];
-            vectorized(Rows { count: numbers.len(), numbers, out: partial, identity, combine });
+        let partial = Storage::build(count.div_ceil(ELEMENTS_PER_TASK), |partial| {
+            for_each_chunk(partial, 1, |index, partial| {
+                let start = index * ELEMENTS_PER_TASK;
+                let numbers = &numbers[start..count.min(start + ELEMENTS_PER_TASK)];
+                vectorized(Rows { count: numbers.len(), numbers, out: partial, identity, combine });
+            });
         });
-        return vectorized(Rows { count: partial.len(), numbers: &partial, out, identity, combine });
+        let numbers = partial.as_slice();
+        return vectorized(Rows { count: numbers.len(), numbers, out, identity, combine });
     }
     let rows = (ELEMENTS_PER_TASK / count.max(1)).max(1);
     for_each_chunk(out, rows, |start, out| {
@@ -69,17 +82,32 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Rows<'_, T, F> {
     }
 }
 
-/// Halves a long row until its parts fit the lanes: a tree without recursion, so that it is inlined into the vectorised caller.
+/// Combines the elements of a row.
 #[inline(always)]
 pub(crate) fn row<T: Scalar>(numbers: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {
-    if numbers.len() <= BLOCK {
-        return block(numbers, identity, combine);
+    row_of([numbers], identity, |[number]| number, combine)
+}
+
+/// Combines `value` of the elements of one or more rows of the same length.
+///
+/// Long rows are halved until their parts fit the lanes: a tree without recursion, so that it is inlined into the vectorised caller.
+#[inline(always)]
+pub(crate) fn row_of<T: Scalar, const ROWS: usize>(
+    rows: [&[T]; ROWS],
+    identity: T,
+    value: impl Fn([T; ROWS]) -> T + Copy,
+    combine: impl Fn(T, T) -> T + Copy,
+) -> T {
+    let length = rows[0].len();
+    if length <= BLOCK {
+        return block(rows, identity, value, combine);
     }
     // A binary counter: level l holds the total of 2^l blocks. 52 levels of 4096 elements are more than memory holds.
     let mut levels = [identity; 52];
     let mut filled = 0_u64;
-    for part in numbers.chunks(BLOCK) {
-        let mut total = block(part, identity, combine);
+    for start in (0..length).step_by(BLOCK) {
+        let part = rows.map(|row| &row[start..length.min(start + BLOCK)]);
+        let mut total = block(part, identity, value, combine);
         let mut level = 0;
         while filled & (1 << level) != 0 {
             total = combine(levels[level], total);
@@ -99,19 +127,40 @@ pub(crate) fn row<T: Scalar>(numbers: &[T], identity: T, combine: impl Fn(T, T) 
 }
 
 #[inline(always)]
-fn block<T: Scalar>(numbers: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {
-    let (chunks, rest) = numbers.as_chunks::<LANES>();
-    if chunks.is_empty() {
-        return rest.iter().fold(identity, |total, &number| combine(total, number));
-    }
+fn block<T: Scalar, const ROWS: usize>(
+    rows: [&[T]; ROWS],
+    identity: T,
+    value: impl Fn([T; ROWS]) -> T,
+    combine: impl Fn(T, T) -> T + Copy,
+) -> T {
+    let length = rows[0].len();
+    let rows = rows.map(|row| &row[..length]);
     let mut lanes = [identity; LANES];
-    for chunk in chunks {
-        for (lane, &number) in lanes.iter_mut().zip(chunk) {
-            *lane = combine(*lane, number);
+    let whole = length - length % LANES;
+    let mut start = 0;
+    // Eight steps down each lane in one go, so that the lanes are loaded and stored less often.
+    while start + 8 * LANES <= whole {
+        let chunk = rows.map(|row| &row[start..start + 8 * LANES]);
+        for lane in 0..LANES {
+            for step in 0..8 {
+                lanes[lane] = combine(lanes[lane], value(chunk.map(|row| row[step * LANES + lane])));
+            }
         }
+        start += 8 * LANES;
     }
-    for (lane, &number) in lanes.iter_mut().zip(rest) {
-        *lane = combine(*lane, number);
+    while start < whole {
+        let chunk = rows.map(|row| &row[start..start + LANES]);
+        for lane in 0..LANES {
+            lanes[lane] = combine(lanes[lane], value(chunk.map(|row| row[lane])));
+        }
+        start += LANES;
+    }
+    let rest = (whole..length).map(|i| value(rows.map(|row| row[i])));
+    if whole == 0 {
+        return rest.fold(identity, combine);
+    }
+    for (lane, value) in lanes.iter_mut().zip(rest) {
+        *lane = combine(*lane, value);
     }
     let mut width = LANES;
     while width > 1 {
@@ -127,6 +176,7 @@ struct Columns<'a, T, F> {
     numbers: &'a [T],
     count: usize,
     inner: usize,
+    parts: usize,
     start: usize,
     out: &'a mut [T],
     identity: T,
@@ -138,25 +188,29 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Columns<'_, T, F> {
 
     #[inline(always)]
     fn run(self) {
-        let Columns { numbers, count, inner, start, out, identity, combine } = self;
+        let Columns { numbers, count, inner, parts, start, out, identity, combine } = self;
         let mut position = 0;
         while position < out.len() {
-            let (outer, column) = ((start + position) / inner, (start + position) % inner);
-            let width = (inner - column).min(out.len() - position).min(COLUMNS);
+            let (group, column) = ((start + position) / inner, (start + position) % inner);
+            let (outer, first) = (group / parts, group % parts * ROWS);
+            let width = (inner - column).min(out.len() - position);
             let total = &mut out[position..][..width];
+            let row = |row: usize| &numbers[(outer * count + row) * inner + column..][..width];
             total.fill(identity);
-            let mut part = [identity; COLUMNS];
-            let part = &mut part[..width];
-            for first in (0..count).step_by(ROWS) {
-                part.fill(identity);
-                for row in first..count.min(first + ROWS) {
-                    let row = &numbers[(outer * count + row) * inner + column..][..width];
-                    for (part, &number) in part.iter_mut().zip(row) {
-                        *part = combine(*part, number);
+            let rows = first..count.min(first + ROWS);
+            // Row by row, but four in one go, so that the totals are loaded and stored less often.
+            for next in rows.clone().step_by(4) {
+                if next + 4 <= rows.end {
+                    let [a, b, c, d] = [0, 1, 2, 3].map(|more| row(next + more));
+                    for i in 0..width {
+                        total[i] = combine(combine(combine(combine(total[i], a[i]), b[i]), c[i]), d[i]);
                     }
-                }
-                for (total, &part) in total.iter_mut().zip(part.iter()) {
-                    *total = combine(*total, part);
+                } else {
+                    for last in next..rows.end {
+                        for (total, &number) in total.iter_mut().zip(row(last)) {
+                            *total = combine(*total, number);
+                        }
+                    }
                 }
             }
             position += width;
