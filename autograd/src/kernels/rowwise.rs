@@ -1,7 +1,7 @@
 //! Kernels along one dimension of a dense array, seen as `[outer, count, inner]`.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::row;
+use super::reduce::{row, row_of};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -10,31 +10,98 @@ pub(crate) fn around(shape: &[usize], dim: usize) -> [usize; 3] {
     [shape[..dim].iter().product(), shape[dim], shape[dim + 1..].iter().product()]
 }
 
-/// For each place of `outer × inner`, the index of the best element along the middle: the first one that no other is `better` than. A NaN is best.
+/// For each place of `outer × inner`, the index of the largest (or smallest) element along the middle: the first of equal ones. `more_extreme` is
+/// [`Scalar::maximum`] or [`Scalar::minimum`]; a NaN counts as most extreme.
 pub(crate) fn find<T: Scalar>(
     numbers: &[T],
     [outer, count, inner]: [usize; 3],
-    better: impl Fn(T, T) -> bool + Copy + Sync,
+    more_extreme: impl Fn(T, T) -> T + Copy + Sync,
 ) -> Vec<i64> {
     let mut places = vec![0; outer * inner];
     if count == 0 {
         return places;
     }
-    let chunk = (ELEMENTS_PER_TASK / count).max(1);
-    for_each_chunk(&mut places, chunk, |start, places| {
-        for (place, found) in (start..).zip(places) {
-            let first = (place / inner) * count * inner + place % inner;
-            let mut best = numbers[first];
-            for index in 1..count {
-                let candidate = numbers[first + index * inner];
-                if better(candidate, best) || (candidate.is_nan() && !best.is_nan()) {
-                    best = candidate;
-                    *found = index as i64;
-                }
-            }
-        }
+    let few = (ELEMENTS_PER_TASK / count).max(1);
+    if inner == 1 {
+        for_each_chunk(&mut places, few, |start, places| {
+            let numbers = &numbers[start * count..][..places.len() * count];
+            vectorized(FindInRows { numbers, count, places, more_extreme });
+        });
+        return places;
+    }
+    for_each_chunk(&mut places, few.max(FOUND_TOGETHER), |start, places| {
+        vectorized(FindInColumns { numbers, count, inner, start, places, more_extreme });
     });
     places
+}
+
+/// Whether the number is the most extreme of those that it was found among.
+#[inline(always)]
+fn is_it<T: Scalar>(number: T, extreme: T) -> bool {
+    number == extreme || (number.is_nan() && extreme.is_nan())
+}
+
+struct FindInRows<'a, T, F> {
+    numbers: &'a [T],
+    count: usize,
+    places: &'a mut [i64],
+    more_extreme: F,
+}
+
+impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInRows<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (place, numbers) in self.places.iter_mut().zip(self.numbers.chunks_exact(self.count)) {
+            let extreme = row(numbers, numbers[0], self.more_extreme);
+            // A stretch at a time, which the compiler vectorises; the row is in the first cache by now.
+            let has_it = |stretch: &&[T]| stretch.iter().fold(false, |found, &x| found | is_it(x, extreme));
+            let stretch = numbers.chunks(64).position(|stretch| has_it(&stretch)).expect("it is one of them");
+            let within = numbers[64 * stretch..].iter().position(|&x| is_it(x, extreme)).expect("it is in the stretch");
+            *place = (64 * stretch + within) as i64;
+        }
+    }
+}
+
+/// Columns whose most extreme elements are found together.
+const FOUND_TOGETHER: usize = 256;
+
+struct FindInColumns<'a, T, F> {
+    numbers: &'a [T],
+    count: usize,
+    inner: usize,
+    start: usize,
+    places: &'a mut [i64],
+    more_extreme: F,
+}
+
+impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInColumns<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let FindInColumns { numbers, count, inner, start, places, more_extreme } = self;
+        let mut position = 0;
+        while position < places.len() {
+            let (outer, column) = ((start + position) / inner, (start + position) % inner);
+            let width = (inner - column).min(places.len() - position).min(FOUND_TOGETHER);
+            let places = &mut places[position..][..width];
+            let row = |index: usize| &numbers[(outer * count + index) * inner + column..][..width];
+            let mut extreme = [T::ZERO; FOUND_TOGETHER];
+            let extreme = &mut extreme[..width];
+            extreme.copy_from_slice(row(0));
+            for index in 1..count {
+                let row = row(index);
+                for i in 0..width {
+                    let better = more_extreme(extreme[i], row[i]);
+                    places[i] = if is_it(better, extreme[i]) { places[i] } else { index as i64 };
+                    extreme[i] = better;
+                }
+            }
+            position += width;
+        }
+    }
 }
 
 /// Elements of a task: the exponentials of so many take some 10 µs.
@@ -120,7 +187,7 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
     #[inline(always)]
     fn run(self) {
         for (numbers, out) in self.numbers.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
-            let [largest, log_sum] = log_sum_exp_of(numbers, out);
+            let [largest, log_sum] = log_sum_exp_of(numbers);
             for (out, &x) in out.iter_mut().zip(numbers) {
                 *out = (x - largest) - log_sum;
             }
@@ -128,14 +195,11 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
     }
 }
 
-/// The row's largest and ln Σ eˣ⁻ᵐ; `scratch` is as long as the row.
+/// The row's largest and ln Σ eˣ⁻ᵐ.
 #[inline(always)]
-fn log_sum_exp_of<T: Scalar>(numbers: &[T], scratch: &mut [T]) -> [T; 2] {
+fn log_sum_exp_of<T: Scalar>(numbers: &[T]) -> [T; 2] {
     let largest = row(numbers, T::NEG_INFINITY, T::maximum);
-    for (out, &x) in scratch.iter_mut().zip(numbers) {
-        *out = (x - largest).exp();
-    }
-    [largest, row(scratch, T::ZERO, |a, b| a + b).ln()]
+    [largest, row_of([numbers], T::ZERO, |[x]| (x - largest).exp(), |a, b| a + b).ln()]
 }
 
 struct LogSumExp<'a, T> {
@@ -149,9 +213,8 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let mut scratch = vec![T::ZERO; self.count];
         for (index, out) in self.out.iter_mut().enumerate() {
-            *out = log_sum_exp_of(&self.numbers[index * self.count..][..self.count], &mut scratch);
+            *out = log_sum_exp_of(&self.numbers[index * self.count..][..self.count]);
         }
     }
 }
@@ -177,6 +240,81 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
             }
             for (out, &x) in out.iter_mut().zip(numbers) {
                 *out = ((x - largest) - log_sum).exp() * scale;
+            }
+        }
+    }
+}
+
+/// The gradients of softmax and its logarithm: for each row of `count` elements, `slope` of the output's gradient, the output, and the row's sum of `term`
+/// of those two.
+pub(crate) fn with_sums<T: Scalar>(
+    [grads, outputs]: [&[T]; 2],
+    count: usize,
+    out: &mut [T],
+    term: impl Fn(T, T) -> T + Copy + Sync,
+    slope: impl Fn(T, T, T) -> T + Copy + Sync,
+) {
+    if count == 0 {
+        return;
+    }
+    let rows = (EXPONENTIALS_PER_TASK / count).max(1);
+    for_each_chunk(out, rows * count, |start, out| {
+        let [grads, outputs] = [grads, outputs].map(|numbers| &numbers[start..][..out.len()]);
+        vectorized(WithSums { grads, outputs, count, out, term, slope });
+    });
+}
+
+struct WithSums<'a, T, F, G> {
+    grads: &'a [T],
+    outputs: &'a [T],
+    count: usize,
+    out: &'a mut [T],
+    term: F,
+    slope: G,
+}
+
+impl<T: Scalar, F: Fn(T, T) -> T + Copy, G: Fn(T, T, T) -> T> Kernel for WithSums<'_, T, F, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let WithSums { grads, outputs, count, out, term, slope } = self;
+        let rows = grads.chunks_exact(count).zip(outputs.chunks_exact(count)).zip(out.chunks_exact_mut(count));
+        for ((grads, outputs), out) in rows {
+            let sum = row_of([grads, outputs], T::ZERO, |[g, y]| term(g, y), |a, b| a + b);
+            for (out, (&g, &y)) in out.iter_mut().zip(grads.iter().zip(outputs)) {
+                *out = slope(g, y, sum);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parallel::with_threads;
+    use super::*;
+
+    #[test]
+    fn the_first_of_the_largest_is_found() {
+        for extents in [[1, 1, 1], [3, 5, 1], [2, 700, 1], [3, 5, 7], [2, 300, 300], [1, 40_000, 1]] {
+            let [outer, count, inner] = extents;
+            for nan_at in [usize::MAX, 11, 450] {
+                let number = |i: usize| if i == nan_at { f32::NAN } else { (i * 7919 % 101) as f32 };
+                let numbers: Vec<f32> = (0..outer * count * inner).map(number).collect();
+                let found = with_threads(2, || {
+                    [find(&numbers, extents, Scalar::maximum), find(&numbers, extents, Scalar::minimum)]
+                });
+                for place in 0..outer * inner {
+                    let at = |index: usize| numbers[(place / inner * count + index) * inner + place % inner];
+                    let first = |better: fn(f32, f32) -> bool| {
+                        (1..count).fold(0, |best, index| {
+                            let wins = better(at(index), at(best)) || at(index).is_nan();
+                            if wins && !at(best).is_nan() { index } else { best }
+                        }) as i64
+                    };
+                    let wanted = [first(|a, b| a > b), first(|a, b| a < b)];
+                    assert_eq!(found.each_ref().map(|found| found[place]), wanted, "{extents:?} at {place}");
+                }
             }
         }
     }

@@ -159,7 +159,7 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension, or it has extent 0.
     #[track_caller]
     pub fn max_dim(&self, dim: isize, keepdim: bool) -> (Tensor<T>, Indices) {
-        let index = self.find("max_dim", dim, |candidate, best| candidate > best);
+        let index = self.find("max_dim", dim, T::maximum);
         self.pick("max_dim", dim, index, keepdim)
     }
 
@@ -169,7 +169,7 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension, or it has extent 0.
     #[track_caller]
     pub fn min_dim(&self, dim: isize, keepdim: bool) -> (Tensor<T>, Indices) {
-        let index = self.find("min_dim", dim, |candidate, best| candidate < best);
+        let index = self.find("min_dim", dim, T::minimum);
         self.pick("min_dim", dim, index, keepdim)
     }
 
@@ -179,7 +179,7 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension, or it has extent 0.
     #[track_caller]
     pub fn argmax(&self, dim: isize, keepdim: bool) -> Indices {
-        let index = self.find("argmax", dim, |candidate, best| candidate > best);
+        let index = self.find("argmax", dim, T::maximum);
         if keepdim { index } else { self.dropped(index, dim) }
     }
 
@@ -189,7 +189,7 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension, or it has extent 0.
     #[track_caller]
     pub fn argmin(&self, dim: isize, keepdim: bool) -> Indices {
-        let index = self.find("argmin", dim, |candidate, best| candidate < best);
+        let index = self.find("argmin", dim, T::minimum);
         if keepdim { index } else { self.dropped(index, dim) }
     }
 
@@ -222,9 +222,9 @@ impl<T: Float> Tensor<T> {
         })
     }
 
-    /// Where the best element along `dim` is, with that dimension kept as 1.
+    /// Where the most extreme element along `dim` is, with that dimension kept as 1.
     #[track_caller]
-    fn find(&self, op: &str, dim: isize, better: impl Fn(T, T) -> bool + Copy + Sync) -> Indices {
+    fn find(&self, op: &str, dim: isize, more_extreme: impl Fn(T, T) -> T + Copy + Sync) -> Indices {
         let dim = dimension(op, dim, self.rank());
         let dense = self.dense();
         let numbers = dense.as_slice().expect("dense");
@@ -237,7 +237,7 @@ impl<T: Float> Tensor<T> {
         if middle[1] == 0 && shape.numel() > 0 {
             mistake(op, format_args!("dimension {dim} of shape {} has no elements to choose from", self.shape()));
         }
-        Indices::new(rowwise::find(numbers, middle, better), shape)
+        Indices::new(rowwise::find(numbers, middle, more_extreme), shape)
     }
 
     #[track_caller]

@@ -3,14 +3,18 @@
 use crate::error::dimension;
 use crate::float::Float;
 use crate::graph::Backward;
+use crate::graph::broadcast::{reduce_to, sum_to};
+use crate::kernels::map::map;
 use crate::kernels::rowwise;
 use crate::op::{Op, Saved};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// y = eˣ / Σ eˣ along the last dimension        dx = y (g - Σ g y)
+/// y = eˣ / Σ eˣ along a dimension        dx = y (g - Σ g y)
 #[derive(Debug)]
 struct Softmax<T: Float> {
     y: Saved<T>,
+    axis: usize,
 }
 
 impl<T: Float> Op<T> for Softmax<T> {
@@ -20,17 +24,22 @@ impl<T: Float> Op<T> for Softmax<T> {
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let (grad, y) = (ctx.grad(), ctx.get(&self.y));
-        ctx.propagate(0, || {
-            let weighted = &grad * &y;
-            &weighted - &y * weighted.sum_dim(-1, true)
-        });
+        if ctx.higher_order() {
+            ctx.propagate(0, || {
+                let weighted = &grad * &y;
+                &weighted - &y * sum_to(&weighted, &without(&y, self.axis))
+            });
+        } else {
+            ctx.propagate(0, || fused([&grad, &y], self.axis, |g, y| g * y, |g, y, sum| y * (g - sum)));
+        }
     }
 }
 
-/// y = x - ln Σ eˣ along the last dimension        dx = g - eʸ Σ g
+/// y = x - ln Σ eˣ along a dimension        dx = g - eʸ Σ g
 #[derive(Debug)]
 struct LogSoftmax<T: Float> {
     y: Saved<T>,
+    axis: usize,
 }
 
 impl<T: Float> Op<T> for LogSoftmax<T> {
@@ -40,8 +49,46 @@ impl<T: Float> Op<T> for LogSoftmax<T> {
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let (grad, y) = (ctx.grad(), ctx.get(&self.y));
-        ctx.propagate(0, || &grad - y.exp() * grad.sum_dim(-1, true));
+        if ctx.higher_order() {
+            ctx.propagate(0, || &grad - y.exp() * sum_to(&grad, &without(&y, self.axis)));
+        } else {
+            ctx.propagate(0, || fused([&grad, &y], self.axis, |g, _| g, |g, y, sum| g - y.exp() * sum));
+        }
     }
+}
+
+/// The tensor's shape with 1 in place of an extent.
+fn without<T: Float>(tensor: &Tensor<T>, axis: usize) -> Shape {
+    let mut shape = tensor.shape().clone();
+    if axis < shape.rank() {
+        shape.set(axis, 1);
+    }
+    shape
+}
+
+/// Whether the axis is the last one, along which the elements lie side by side. A number alone has none, and is a row of one.
+fn is_last<T: Float>(tensor: &Tensor<T>, axis: usize) -> bool {
+    axis + 1 >= tensor.rank()
+}
+
+/// The gradient without a graph of its own: `slope` of the output's gradient, the output, and the sum of `term` of those along the axis.
+fn fused<T: Float>(
+    [grad, y]: [&Tensor<T>; 2],
+    axis: usize,
+    term: impl Fn(T, T) -> T + Copy + Sync,
+    slope: impl Fn(T, T, T) -> T + Copy + Sync,
+) -> Tensor<T> {
+    let shape = y.shape();
+    if is_last(y, axis) {
+        let (grad, y) = (grad.dense(), y.dense());
+        let numbers = [&grad, &y].map(|tensor| tensor.as_slice().expect("dense"));
+        let count = shape.last().copied().unwrap_or(1);
+        return Tensor::build(shape, |out| rowwise::with_sums(numbers, count, out, term, slope));
+    }
+    let terms = Tensor::build(shape, |out| map([grad.view(), y.view()], shape, out, |[g, y]| term(g, y)));
+    let sums = reduce_to(&terms, &without(y, axis), T::ZERO, |a, b| a + b);
+    let operands = [grad.view(), y.view(), sums.view()];
+    Tensor::build(shape, |out| map(operands, shape, out, |[g, y, sum]| slope(g, y, sum)))
 }
 
 impl<T: Float> Tensor<T> {
@@ -59,7 +106,8 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension.
     #[track_caller]
     pub fn softmax(&self, dim: isize) -> Tensor<T> {
-        self.along_the_last("softmax", dim, |x| x.normalised(false).record(&[x], |y| Softmax { y: Saved::output(y) }))
+        let axis = dimension("softmax", dim, self.rank());
+        self.normalised(axis, false).record(&[self], |y| Softmax { y: Saved::output(y), axis })
     }
 
     /// The logarithm of [`softmax`](Tensor::softmax) along `dim`, without its loss of digits.
@@ -68,26 +116,28 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension.
     #[track_caller]
     pub fn log_softmax(&self, dim: isize) -> Tensor<T> {
-        self.along_the_last("log_softmax", dim, |x| {
-            x.normalised(true).record(&[x], |y| LogSoftmax { y: Saved::output(y) })
-        })
+        let axis = dimension("log_softmax", dim, self.rank());
+        self.normalised(axis, true).record(&[self], |y| LogSoftmax { y: Saved::output(y), axis })
     }
 
-    fn normalised(&self, logarithm: bool) -> Tensor<T> {
-        let dense = self.dense();
-        let numbers = dense.as_slice().expect("dense");
-        let count = self.shape().last().copied().unwrap_or(1);
-        Tensor::build(self.shape().clone(), |out| rowwise::softmax(numbers, count, out, logarithm))
-    }
-
-    /// Applies what works on the last dimension to another one.
-    #[track_caller]
-    fn along_the_last(&self, op: &str, dim: isize, apply: impl FnOnce(&Tensor<T>) -> Tensor<T>) -> Tensor<T> {
-        let axis = dimension(op, dim, self.rank());
-        if axis + 1 >= self.rank() {
-            return apply(self);
+    fn normalised(&self, axis: usize, logarithm: bool) -> Tensor<T> {
+        let shape = self.shape();
+        if is_last(self, axis) {
+            let dense = self.dense();
+            let numbers = dense.as_slice().expect("dense");
+            let count = shape.last().copied().unwrap_or(1);
+            return Tensor::build(shape, |out| rowwise::softmax(numbers, count, out, logarithm));
         }
-        apply(&self.transpose(dim, -1)).transpose(dim, -1)
+        let kept = without(self, axis);
+        let largest = reduce_to(self, &kept, T::NEG_INFINITY, T::maximum);
+        let exps = Tensor::build(shape, |out| map([self.view(), largest.view()], shape, out, |[x, m]| (x - m).exp()));
+        let sums = reduce_to(&exps, &kept, T::ZERO, |a, b| a + b);
+        if !logarithm {
+            return exps / sums;
+        }
+        let logarithms = sums.ln();
+        let operands = [self.view(), largest.view(), logarithms.view()];
+        Tensor::build(shape, |out| map(operands, shape, out, |[x, m, logarithm]| (x - m) - logarithm))
     }
 }
 
