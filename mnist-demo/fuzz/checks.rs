@@ -6,13 +6,15 @@
 #[path = "../../nn/fuzz/allocator.rs"]
 mod allocator;
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use allocator::{assert_at_most, in_use};
 use autograd::Random;
 use flate2::bufread::MultiGzDecoder;
+use image::ImageDecoder;
+use image::codecs::jpeg::JpegDecoder;
 use mnist_demo::checkpoint::Snapshot;
 use mnist_demo::idx::{read, read_compressed};
 use mnist_demo::model::perceptron_for;
@@ -20,17 +22,17 @@ use mnist_demo::picture::{Picture, PictureError, SIDE, normalise};
 use mnist_demo::reading::Reader;
 use mnist_demo::serve::{Site, converse};
 
-/// How a JPEG begins.
-const JPEG: &[u8] = &[0xff, 0xd8];
-
 /// Twice the input and a megabyte.
 fn allowed(input: usize) -> usize {
     2 * input + (1 << 20)
 }
 
-/// What the JPEG decoder may take for the pixels that are really there: for each up to 12 bytes, and each block of 8 × 8 has cost a bit.
-fn decoded(jpeg: &[u8]) -> usize {
-    12 * 64 * 8 * jpeg.len()
+/// What the JPEG decoder may take for a pixel that is really there.
+const PIXEL: usize = 12;
+
+/// The most pixels in so many bytes of JPEG: each block of 8 × 8 has cost a bit.
+fn most_pixels(bytes: usize) -> usize {
+    64 * 8 * bytes
 }
 
 /// An IDX file of any rank.
@@ -57,11 +59,15 @@ pub fn gzip(bytes: &[u8]) {
 pub fn picture(bytes: &[u8]) {
     const MOST_PIXELS: u64 = 1 << 22;
     let (digit, most) = in_use(|| Picture::decode(bytes, MOST_PIXELS).and_then(|it| normalise(&it)));
-    let believed = match digit {
-        Ok(_) | Err(PictureError::Blank | PictureError::Damaged { .. }) if bytes.starts_with(JPEG) => decoded(bytes),
+    let pixels = match (JpegDecoder::new(Cursor::new(bytes)), &digit) {
+        (Ok(jpeg), Ok(_) | Err(PictureError::Blank | PictureError::Damaged { .. })) => {
+            let (width, height) = jpeg.dimensions();
+            width as usize * height as usize
+        }
         _ => 0,
     };
-    assert_at_most(most, allowed(bytes.len()) + believed);
+    assert!(digit.is_err() || pixels <= most_pixels(bytes.len()), "{pixels} pixels were believed");
+    assert_at_most(most, allowed(bytes.len()) + PIXEL * pixels.min(most_pixels(bytes.len())));
     if let Ok(digit) = digit {
         assert!(digit.len() == SIDE * SIDE && digit.iter().all(|ink| (0.0..=1.0).contains(ink)));
     }
@@ -73,12 +79,12 @@ pub fn request(bytes: &[u8]) {
         LazyLock::new(|| Arc::new(Site::new(Reader::new(&perceptron_for(SIDE * SIDE, 10, &mut Random::new(0))))));
     let site = Arc::clone(&SITE);
     // A picture may be anywhere in it.
-    let picture = bytes.windows(2).position(|pair| pair == JPEG).map_or(0, |start| decoded(&bytes[start..]));
+    let jpeg = bytes.windows(2).position(|pair| pair == [0xff, 0xd8]).map_or(0, |start| bytes.len() - start);
     let ((), most) = in_use(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("there is a runtime");
         runtime.block_on(converse(tokio::io::join(bytes, tokio::io::sink()), site));
     });
-    assert_at_most(most, allowed(bytes.len()) + picture);
+    assert_at_most(most, allowed(bytes.len()) + PIXEL * most_pixels(jpeg));
 }
 
 /// A run on disk, with a checksum that is right: a wrong one ends the reading at once.

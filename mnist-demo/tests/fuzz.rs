@@ -4,12 +4,17 @@
 mod checks;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use mnist_demo::serve::MOST_BYTES;
+
+fn corpus(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
+}
 
 fn replay(target: &str, check: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut count = 0;
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(corpus(target)).unwrap() {
         check(&fs::read(entry.unwrap().path()).unwrap());
         count += 1;
     }
@@ -32,14 +37,39 @@ fn gzip() {
 #[test]
 fn picture() {
     replay("picture", checks::picture);
+    // Little picture and much beside it: notes of every kind that the decoder keeps.
+    let whole = fs::read(corpus("picture").join("baseline.jpg")).unwrap();
+    for (mark, begin) in [
+        (0xe1, &b"Exif\0\0"[..]),
+        (0xe1, b"http://ns.adobe.com/xap/1.0/\0"),
+        (0xe2, b"ICC_PROFILE\0\x01\x64"),
+        (0xed, b"Photoshop 3.0\0"),
+        (0xfe, b""),
+    ] {
+        let note = [&[0xff, mark, 0xff, 0xff], begin, &vec![7; 65_533 - begin.len()]].concat();
+        checks::picture(&[&whole[..2], &note.repeat(100), &whole[2..]].concat());
+    }
 }
 
 #[test]
 fn request() {
     replay("request", checks::request);
+    // As much as a body may be: numbers, brackets, and pieces of a byte each.
+    let said = |head: &str, body: &[u8]| {
+        let head = format!("POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{head}\r\n\r\n");
+        checks::request(&[head.as_bytes(), body].concat());
+    };
+    let length = format!("Content-Length: {MOST_BYTES}");
+    said(&length, format!("[{}0]", "0,".repeat(MOST_BYTES / 2 - 1)).as_bytes());
+    said(&length, &[b'['; MOST_BYTES]);
+    said("Transfer-Encoding: chunked", &b"1\r\n0\r\n".repeat(MOST_BYTES));
+    checks::request(&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10_000));
 }
 
 #[test]
 fn checkpoint() {
     replay("checkpoint", checks::checkpoint);
+    // A header that lists a million dimensions.
+    let header = format!(r#"{{"a":{{"dtype":"F32","shape":[{}1],"data_offsets":[0,4]}}}}"#, "1,".repeat(1 << 20));
+    checks::checkpoint(&[&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat());
 }

@@ -74,6 +74,8 @@ fn wrong_requests_are_refused_and_the_server_goes_on() {
     refused(page.predict("text/plain", b"7"), 415, "expected image/png, image/jpeg or application/json");
     refused(page.predict("application/json", b"[1, 2"), 400, "expected a JSON array of 784 numbers");
     refused(page.predict("application/json", b"[1, 2]"), 400, "found 2 numbers, expected 784");
+    let long = format!("[{}0]", "0,".repeat(1 << 18));
+    refused(page.predict("application/json", long.as_bytes()), 400, "found 524291 bytes, expected a JSON array");
     let bright = serde_json::to_string(&vec![256; 784]).unwrap();
     refused(
         page.predict("application/json", bright.as_bytes()),

@@ -3,24 +3,26 @@
 
 mod allocator;
 
-use std::fs;
+use std::io::{Seek, Write};
 use std::sync::LazyLock;
 
 use nn::{Linear, Module, checkpoint};
-use tempfile::TempDir;
+use tempfile::NamedTempFile;
 
 /// A safetensors file, for a model of one layer with 3 inputs and 2 outputs.
 pub fn safetensors(bytes: &[u8]) {
-    static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("there is a place for files"));
-    let path = FOLDER.path().join("weights");
-    fs::write(&path, bytes).expect("there is a place for files");
+    // One file, written over and over: a new one, or one that was emptied, is written to the disk.
+    static PLACE: LazyLock<NamedTempFile> = LazyLock::new(|| NamedTempFile::new().expect("there is a place for files"));
+    let mut file = PLACE.as_file();
+    let written = file.rewind().and_then(|()| file.write_all(bytes)).and_then(|()| file.set_len(bytes.len() as u64));
+    written.expect("there is a place for files");
     let model: Linear = Linear::new(3, 2, 0);
     let numbers = || -> Vec<u32> {
         let named = model.named_parameters();
         named.iter().flat_map(|(_, param)| param.tensor().to_vec()).map(f32::to_bits).collect()
     };
     let before = numbers();
-    let (loaded, most) = allocator::in_use(|| checkpoint::load(&model, &path));
+    let (loaded, most) = allocator::in_use(|| checkpoint::load(&model, PLACE.path()));
     allocator::assert_at_most(most, 2 * bytes.len() + (1 << 20));
     assert!(loaded.is_ok() || numbers() == before, "a file that was refused changed the model");
 }

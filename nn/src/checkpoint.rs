@@ -150,6 +150,35 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// How many values the header of a safetensors file lists, which is JSON: its commas, but for those in texts.
+///
+/// Reading a header takes memory for each of them, forty times what it takes in the file (a shape of a million dimensions is two megabytes of `1,`). Who knows
+/// what should be in a file looks at this first, as [`load`] does.
+///
+/// ```
+/// let header = br#"{"a,b":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}"#;
+/// let file = [&(header.len() as u64).to_le_bytes(), &header[..], &[0; 4]].concat();
+/// assert_eq!(nn::checkpoint::listed(&file), 4);
+/// ```
+pub fn listed(file: &[u8]) -> usize {
+    let Some((&length, rest)) = file.split_first_chunk() else { return 0 };
+    let length = usize::try_from(u64::from_le_bytes(length)).unwrap_or(usize::MAX);
+    let (mut commas, mut text, mut escaped) = (0, false, false);
+    for &byte in &rest[..length.min(rest.len())] {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if text => escaped = true,
+            b'"' => text = !text,
+            b',' if !text => commas += 1,
+            _ => {}
+        }
+    }
+    commas
+}
+
+/// What [`listed`] may be beyond the model's own: other tensors, to be named in a message, and notes.
+const OTHERS_LISTED: usize = 4096;
+
 /// Reads all parameters and buffers by name. Numbers of the other type (`f32` for an `f64` model, or the reverse) are converted.
 ///
 /// # Errors
@@ -161,8 +190,14 @@ pub fn load<T: Float>(model: &(impl Module<T> + ?Sized), path: impl AsRef<Path>)
     File::open(path)
         .and_then(|mut file| file.read_to_end(&mut bytes))
         .map_err(|source| CheckpointError::File { path: path.to_owned(), source })?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| CheckpointError::Format { path: path.to_owned(), reason: error.to_string() })?;
+    let format = |reason: String| CheckpointError::Format { path: path.to_owned(), reason };
+    // A tensor has a type, a shape and two offsets.
+    let own: usize = model.named_parameters().iter().map(|(_, param)| 4 + param.tensor().shape().len()).sum();
+    let (found, most) = (listed(&bytes), own + OTHERS_LISTED);
+    if found > most {
+        return Err(format(format!("found a header that lists {found} values, expected at most {most}")));
+    }
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| format(error.to_string()))?;
     let mismatch = |name: &str, found: String, expected: String| CheckpointError::Mismatch {
         path: path.to_owned(),
         name: name.to_owned(),
@@ -263,9 +298,10 @@ mod tests {
         let claims_much = [&u64::MAX.to_le_bytes()[..], b"{}"].concat();
         let claims_a_gigabyte = [&(1_u64 << 30).to_le_bytes()[..], b"{}"].concat();
         let cut = |length: usize| whole[..length].to_vec();
-        for bytes in
-            [vec![], cut(7), cut(8), cut(50), cut(whole.len() - 1), claims_much, claims_a_gigabyte, vec![0xff; 100]]
-        {
+        let header = format!(r#"{{"a":{{"dtype":"F32","shape":[{}1],"data_offsets":[0,4]}}}}"#, "1,".repeat(5000));
+        let lists_much = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 4]].concat();
+        let cuts = [vec![], cut(7), cut(8), cut(50), cut(whole.len() - 1)];
+        for bytes in cuts.into_iter().chain([claims_much, claims_a_gigabyte, lists_much, vec![0xff; 100]]) {
             std::fs::write(&path, &bytes).unwrap();
             assert!(matches!(load(&model(1), &path), Err(CheckpointError::Format { .. })), "{} bytes", bytes.len());
         }

@@ -14,4 +14,11 @@ fn safetensors() {
     files.iter().for_each(|file| checks::safetensors(file));
     // Eleven bytes that claim a gigabyte.
     checks::safetensors(&[&(1_u64 << 30).to_le_bytes()[..], b"{}."].concat());
+    // Headers that list a million dimensions, or forty thousand tensors.
+    let tensor = |shape: &str| format!(r#"{{"dtype":"F32","shape":[{shape}1],"data_offsets":[0,4]}}"#);
+    let many = (0..40_000).map(|index| format!(r#""{index}":{}"#, tensor(""))).collect::<Vec<_>>().join(",");
+    for tensors in [format!(r#""weight":{}"#, tensor(&"1,".repeat(1 << 20))), many] {
+        let header = format!("{{{tensors}}}");
+        checks::safetensors(&[&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 4]].concat());
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use nn::checkpoint::listed;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ const VERSION: u32 = 1;
 const METADATA: &str = "gradus";
 const CHECKSUM: &str = "checksum";
 const CHECKSUM_BYTES: usize = size_of::<u32>();
+/// What a header may list: a network of three layers, with its optimizer, has some hundred values.
+const MOST_LISTED: usize = 1024;
 
 /// Why bytes are not a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +101,10 @@ impl Snapshot {
         if found != expected {
             let found = format!("{} bytes with the checksum {found:08x}", bytes.len());
             return Err(Flaw::Damaged { found, expected: format!("{expected:08x}, as its end says") });
+        }
+        let listed = listed(bytes);
+        if listed > MOST_LISTED {
+            return Err(foreign(format!("a header that lists {listed} values")));
         }
         let invalid = |error: safetensors::SafeTensorError| foreign(format!("no safetensors file ({error})"));
         let file = SafeTensors::deserialize(bytes).map_err(invalid)?;
@@ -208,6 +215,8 @@ mod tests {
             let file = safetensors::serialize([("a", view), (CHECKSUM, checksum)], metadata).unwrap();
             sealed(&file[..file.len() - 4])
         };
+        let long = format!(r#"{{"a":{{"dtype":"F32","shape":[{}0],"data_offsets":[0,0]}}}}"#, "0,".repeat(2000));
+        assert_eq!(foreign(&claim(long.len() as u64, long.as_bytes())), "a header that lists 2003 values");
         assert!(foreign(&tensors(None, Dtype::F32)).contains("something else"));
         assert_eq!(foreign(&tensors(Some(r#"{"version":2,"run":[]}"#), Dtype::F32)), "version 2");
         assert!(foreign(&tensors(Some(r#"{"version":1}"#), Dtype::F32)).contains("missing field `run`"));

@@ -80,6 +80,10 @@ pub fn png(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
         return Err(PictureError::Large { width, height, most });
     }
     let mut reader = decoder.read_info().map_err(damaged)?;
+    // The decoder takes a colour of one or two bytes, and one too many, for a mistake of ours.
+    if reader.info().palette.as_ref().is_some_and(|palette| palette.len() % 3 != 0 || palette.len() > 3 * 256) {
+        return Err(PictureError::damaged("PNG", "its palette is none"));
+    }
     let channels = reader.output_color_type().0.samples();
     let mut squares = Squares::new(width, height);
     let passes: &[[u32; 4]] = if interlaced { &INTERLACED } else { &[[0, 1, 0, 1]] };

@@ -1,9 +1,11 @@
 //! What is answered to a request.
 
+use std::fmt::Display;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
@@ -81,7 +83,7 @@ impl Site {
     /// The answer to any request.
     pub(super) async fn answer<B>(&self, request: Request<B>) -> Answer
     where
-        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>,
+        B: Body<Data = Bytes, Error: Display>,
     {
         self.route(request).await.unwrap_or_else(|refusal| {
             let content = json!({ "error": refusal.message }).to_string();
@@ -95,7 +97,7 @@ impl Site {
 
     async fn route<B>(&self, request: Request<B>) -> Result<Answer, Refusal>
     where
-        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>,
+        B: Body<Data = Bytes, Error: Display>,
     {
         let (head, body) = request.into_parts();
         let allow = |methods: &[Method], allowed| {
@@ -127,9 +129,9 @@ impl Site {
 }
 
 /// The whole body of a request, unless it is too long or too slow.
-async fn whole<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Refusal>
+async fn whole<B>(headers: &HeaderMap, body: B) -> Result<Vec<u8>, Refusal>
 where
-    B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>,
+    B: Body<Data = Bytes, Error: Display>,
 {
     if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
         return Err(refusal(StatusCode::LENGTH_REQUIRED, "the request has no body, or does not tell its length"));
@@ -138,12 +140,26 @@ where
     if body.size_hint().lower() > MOST_BYTES as u64 {
         return Err(too_large());
     }
-    match timeout(BODY_TIME, Limited::new(body, MOST_BYTES).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+    match timeout(BODY_TIME, gathered(body)).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => Err(too_large()),
         Ok(Err(error)) => Err(refusal(StatusCode::BAD_REQUEST, format!("the body is broken: {error}"))),
         Err(_) => Err(refusal(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
+}
+
+/// The bytes of a body, unless they are too many. They are put together as they come: pieces of a byte each would take many times the memory.
+async fn gathered<B: Body<Data = Bytes>>(body: B) -> Result<Option<Vec<u8>>, B::Error> {
+    let mut body = pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await.transpose()? {
+        let piece = frame.into_data().unwrap_or_default();
+        if bytes.len() + piece.len() > MOST_BYTES {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Some(bytes))
 }
 
 /// The digit in a body: 28 × 28 numbers from 0 to 1.
@@ -165,6 +181,11 @@ fn digit(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<f32>, Refusal> {
 /// The pixels in a JSON array of 784 numbers from 0 to 255.
 fn pixels(bytes: &[u8]) -> Result<Vec<f32>, String> {
     const EXPECTED: usize = SIDE * SIDE;
+    // Numbers in memory are longer than those in JSON can be.
+    const MOST_BYTES: usize = 64 << 10;
+    if bytes.len() > MOST_BYTES {
+        return Err(format!("found {} bytes, expected a JSON array of {EXPECTED} numbers", bytes.len()));
+    }
     let numbers: Vec<f32> = serde_json::from_slice(bytes)
         .map_err(|error| format!("found something else ({error}), expected a JSON array of {EXPECTED} numbers"))?;
     if numbers.len() != EXPECTED {
