@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use ::console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::train::{Epoch, Observer, Step, Trainer};
@@ -34,6 +35,9 @@ pub fn percent(share: f64) -> String {
 /// How long the bar shows the same numbers: they are to be read.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A terminal of fewer columns has no room for a bar beside the numbers.
+const NARROW: u16 = 76;
+
 /// Shows a run as it goes: a bar on stderr if that is a terminal, and a line on stdout for each epoch.
 pub struct Console {
     bar: ProgressBar,
@@ -50,7 +54,9 @@ impl Console {
         // indicatif draws on stderr, and not at all where that is not a terminal.
         let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
-        let style = ProgressStyle::with_template("{prefix:.bold}  {wide_bar:.cyan/238}  {msg}  {eta} left");
+        let narrow = Term::stderr().size().1 < NARROW;
+        let wide = "{prefix:.bold}  {wide_bar:.cyan/238}  {msg}  {eta} left";
+        let style = ProgressStyle::with_template(if narrow { "{prefix:.bold}  {wide_msg}" } else { wide });
         bar.set_style(style.expect("the template is right").progress_chars("━╸─"));
         Console { bar, shown: None, goes_on_unread, outcome: Ok(()) }
     }
