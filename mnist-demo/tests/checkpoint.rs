@@ -238,7 +238,8 @@ fn control_c_finishes_the_step_and_says_how_to_resume() {
     let output = interrupted(true);
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains(&format!("go on with: mnist-demo train --resume {checkpoints}")), "{stderr}");
+    let again = format!("go on with: {} train --resume {checkpoints}", env!("CARGO_BIN_EXE_mnist-demo"));
+    assert!(stderr.contains(&again), "{stderr}");
     assert_eq!(stderr.lines().count(), 1);
     // The run that was interrupted is the one that was not, from the very step on.
     let epochs = (place.steps().last().unwrap() / 16 + 2).to_string();

@@ -87,9 +87,9 @@ impl Arguments {
         }
     }
 
-    /// The command that goes on with an interrupted run of these arguments.
-    pub fn to_resume(&self, folder: &Path) -> String {
-        let mut words = vec!["mnist-demo train --resume".to_owned(), quoted(folder)];
+    /// The command that goes on with an interrupted run of these arguments; `program` is how this one was called.
+    pub fn to_resume(&self, program: &Path, folder: &Path) -> String {
+        let mut words = vec![quoted(program), "train --resume".to_owned(), quoted(folder)];
         let threads = self.threads.threads;
         words.extend((threads > 0).then(|| format!("--threads {threads}")));
         words.extend(self.save.as_deref().map(|path| format!("--save {}", quoted(path))));

@@ -3,6 +3,7 @@
 mod arguments;
 mod plan;
 
+use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -236,10 +237,15 @@ fn interrupted(trainer: &Trainer<'_>, arguments: &Arguments, folder: Option<&Fol
     let place = trainer.progress();
     let images = trainer.data().train.len();
     let how = match folder {
-        Some(folder) => format!("go on with: {}", arguments.to_resume(folder.path())),
+        Some(folder) => format!("go on with: {}", arguments.to_resume(&program(), folder.path())),
         None => "no weights were kept: --checkpoint DIR makes a run that can go on".to_owned(),
     };
     format!("interrupted in epoch {}, after {} of {images} images; {how}", place.epoch, place.so_far.images)
+}
+
+/// How the program was called: behind `cargo run` that is a path, and the bare name would not be found.
+fn program() -> PathBuf {
+    env::args_os().next().map_or_else(|| "mnist-demo".into(), PathBuf::from)
 }
 
 /// Makes sure that a file can be made beside `path` and moved there, and leaves nothing behind.
