@@ -9,6 +9,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use common::demo;
 use common::http::{Server, body};
 use serde_json::{Value, json};
 
@@ -175,8 +176,39 @@ fn digits_drawn_with_the_mouse_are_read() {
     browser.picture("telephone-dark");
     browser.dark(false);
     browser.picture("telephone");
-    let over = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
-    assert_eq!(over, 0, "the page is wider than the telephone");
+    assert_eq!(browser.run(WIDER), 0, "the page is wider than the telephone");
+    let end = browser.run("return document.getElementById('bars').getBoundingClientRect().bottom + scrollY");
+    assert!(end.as_f64().unwrap() <= 844.0, "the answer is not on the screen with the sheet: it ends at {end}");
+    let low = "return [...document.querySelectorAll('button')].filter(key => key.offsetHeight < 44).length";
+    assert_eq!(browser.run(low), 0, "a key is too small for a finger");
+}
+
+/// How much a page stands out to the side.
+const WIDER: &str = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+
+#[test]
+#[ignore = "needs Chromium and its driver: .ci/browser"]
+fn the_report_fits_a_telephone() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    assert!(demo(&["train", "--epochs", "2", "--out", out]).status.success());
+    let page = Server::page();
+    let browser = Browser::open(&page);
+    browser.post("/url", &json!({ "url": format!("file://{out}/report.html") }));
+    browser.picture("report");
+    browser.dark(true);
+    browser.picture("report-dark");
+    browser.telephone();
+    browser.picture("report-telephone-dark");
+    assert_eq!(browser.run(WIDER), 0, "the page is wider than the telephone");
+    let cut =
+        "return [...document.querySelectorAll('.wide')].filter(part => part.scrollWidth > part.clientWidth).length";
+    assert_eq!(browser.run(cut), 0, "a table or a picture is cut off");
+    let letters = "return Math.min(...[...document.querySelectorAll('.curves text')].map(text => \
+        parseFloat(getComputedStyle(text).fontSize) * text.getCTM().a))";
+    assert!(browser.run(letters).as_f64().unwrap() >= 10.0, "the letters of the curves are too small");
+    let nameless = "return document.querySelectorAll('img:not([alt]), figure:not([aria-label])').length";
+    assert_eq!(browser.run(nameless), 0, "a picture has no words");
 }
 
 #[test]

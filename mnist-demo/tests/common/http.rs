@@ -2,7 +2,7 @@
 
 #![allow(dead_code)]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -86,6 +86,8 @@ impl Server {
         while !is_whole(&answer) {
             match stream.read(&mut more) {
                 Ok(count) if count > 0 => answer.extend(&more[..count]),
+                // A program that was stopped for a while and goes on hears of it here.
+                Err(error) if error.kind() == ErrorKind::Interrupted => (),
                 _ => break,
             }
         }
