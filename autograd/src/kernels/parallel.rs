@@ -118,11 +118,11 @@ fn pool(threads: usize) -> Arc<ThreadPool> {
 ///
 /// The caller chooses `tasks` from the size of the problem alone. One task, or one thread, forks nothing.
 pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
-    use rayon::iter::{IntoParallelIterator, ParallelIterator};
+    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
     if tasks <= 1 || num_threads() <= 1 {
         return (0..tasks).for_each(body);
     }
-    fork(|| (0..tasks).into_par_iter().for_each(&body));
+    fork(|| (0..tasks).into_par_iter().with_max_len(1).for_each(&body));
 }
 
 /// Calls `body` with each of the items, on the threads at hand.

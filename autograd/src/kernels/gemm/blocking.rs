@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use super::product::Product;
-use super::route::Path;
-use super::table::Own;
+use super::route::{Path, collides};
+use super::table::{MOST_ROWS, Own};
 
 /// The sizes of the caches in bytes: the first two levels of one core, and the third.
 #[derive(Clone, Copy, Debug)]
@@ -49,15 +49,27 @@ pub(super) struct Plan {
     pub(super) depth: usize,
     /// The rows of a task.
     pub(super) rows: usize,
-    /// The panels of a task; for [`Path::Dots`], its columns.
-    pub(super) panels: usize,
+    /// The columns of a task.
     pub(super) columns: usize,
     /// The columns of B that are packed at a time.
     pub(super) panel_columns: usize,
     /// Whether A is packed once for all tasks, because its few rows are met by many columns, rather than by each task for its own rows.
     pub(super) shares_a: bool,
+    /// Whether C is gone through row tile by row tile rather than panel by panel: where all of B stays in the first-level cache, C is then
+    /// written in the order in which it lies.
+    pub(super) rows_first: bool,
+    /// The most rows of a tile that reads A in place.
+    pub(super) most_rows: usize,
     /// Whether packing pays a fork.
     pub(super) forks_to_pack: bool,
+}
+
+impl Plan {
+    /// The most rows of a tile of some vectors that reads A in place.
+    #[inline(always)]
+    pub(super) fn height<T>(&self, own: &Own<T>, vectors: usize) -> usize {
+        own.heights[vectors - 1].min(self.most_rows)
+    }
 }
 
 /// Multiply-adds below which a product stays on one thread: a fork costs 2 µs when the other thread is awake, in which a core forms
@@ -71,17 +83,19 @@ const MOST_TASKS: usize = 32;
 const PACKED_ALONE: usize = 1 << 16;
 
 /// Cuts a product into blocks.
-#[inline]
+#[inline(always)] // A plan that is handed back through memory costs a small product a tenth of its time.
 pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path) -> Plan {
     let &Product { rows, columns, depth, .. } = product;
     let mut plan = Plan {
         path,
         depth,
         rows,
-        panels: usize::MAX,
         columns,
         panel_columns: columns,
         shares_a: false,
+        // Rows that collide share a set of the first-level cache, of eight lines on most machines; one is B's.
+        most_rows: if collides(product.a.row, size_of::<T>()) { 7 } else { MOST_ROWS },
+        rows_first: path == Path::InPlace && depth * columns * size_of::<T>() <= caches().first / 2,
         forks_to_pack: false,
     };
     let work = rows.saturating_mul(columns).saturating_mul(depth);
@@ -103,7 +117,7 @@ fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Pla
     let size = size_of::<T>();
     let caches = caches();
     let height = own.heights[own.vectors - 1];
-    let width = own.lanes * own.vectors;
+    let width = own.lanes * if plan.path == Path::InPlace { own.vectors_in_place } else { own.vectors };
     // The depth of a block: a panel of B, `depth` steps of a tile's width, is read once for each row tile, and C once for each block. The
     // panel may be larger than the first-level cache: a step's two vectors then come from the second level while the step's products are formed,
     // and that costs less than to touch C more often.
@@ -150,7 +164,6 @@ fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Pla
             }
         }
     }
-    plan.panels = (plan.columns / width).max(1);
 }
 
 /// Cuts `length` into equal parts of at most `most`, and returns a part's length, a multiple of `unit`.

@@ -142,9 +142,9 @@ pub(super) unsafe fn run<T: Scalar>(own: &Own<T>, plan: &Plan, product: &Product
             unsafe { dots(own, product, parts.start(part)..parts.start(part + 1)) }
         });
     }
-    let is_whole = product.columns == plan.panel_columns && product.depth == plan.depth && product.rows == plan.rows;
+    let is_whole = product.columns <= plan.columns && product.depth == plan.depth && product.rows == plan.rows;
     let is_in_place = plan.path == Path::InPlace && (own.masks_are_free || product.columns.is_multiple_of(own.lanes));
-    if is_whole && is_in_place && plan.panels == usize::MAX {
+    if is_whole && is_in_place {
         // Small: one task that packs nothing. Its tiles take less time than what follows would.
         let panels = panels(own, plan, product, product.columns);
         let block = Block { own, plan, product, first_column: 0, first_step: 0, is_first: true, is_last: true };
@@ -191,16 +191,21 @@ pub(super) unsafe fn run<T: Scalar>(own: &Own<T>, plan: &Plan, product: &Product
 #[inline]
 fn panels<T>(own: &Own<T>, plan: &Plan, product: &Product<T>, columns: usize) -> Parts {
     let vectors = columns.div_ceil(own.lanes);
-    if plan.path == Path::Packed {
+    let most = if plan.path != Path::InPlace {
         // Packed row tiles have one height for all panels: no panel may be wider than the main width.
-        Parts::of_at_most(vectors, own.vectors)
+        own.vectors
     } else if product.rows <= own.heights[MOST_VECTORS - 1] {
         // So few rows that one tile of the greatest width holds them all.
-        Parts::of_at_most(vectors, MOST_VECTORS)
+        MOST_VECTORS
     } else {
-        // An odd vector widens its panel: three vectors keep the machine busier than one.
-        Parts::new(vectors, vectors / own.vectors)
+        own.vectors_in_place
+    };
+    if columns <= plan.columns {
+        return Parts::of_at_most(vectors, most);
     }
+    // As many panels for each task as for the others.
+    let tasks = columns.div_ceil(plan.columns);
+    Parts::new(vectors, tasks * vectors.div_ceil(tasks * most))
 }
 
 /// A block of B with all that it meets.
@@ -260,7 +265,7 @@ impl<T: Scalar> Block<'_, T> {
             let tasks = packs_b + if plan.shares_a { down.count } else { 0 };
             if plan.forks_to_pack { for_each_task(tasks, pack) } else { (0..tasks).for_each(pack) }
         }
-        let across = Parts::of_at_most(panels.count, plan.panels);
+        let across = Parts::new(panels.count, columns.div_ceil(plan.columns));
         for_each_task(across.count * down.count, |task| {
             let (i, j) = if down.count == 1 { (0, task) } else { (task % down.count, task / down.count) };
             let rows = (down.start(i), down.start(i + 1));
@@ -308,10 +313,23 @@ impl<T: Scalar> Block<'_, T> {
     /// # Safety
     /// That of [`run`]; nobody else works on this block.
     unsafe fn task(&self, block: &Columns<T>, rows: (usize, usize), panels: (usize, usize), packed: Option<*mut T>) {
-        let Self { own, product, .. } = *self;
+        let Self { own, .. } = *self;
         let count = rows.1 - rows.0;
-        let finish = Some(product.finish).filter(|finish| self.is_last && finish.is_needed());
-        let accumulate = product.accumulate || !self.is_first;
+        if self.plan.rows_first && !block.late {
+            // One height for all panels, that of the widest.
+            let widest = block.panels.start(1);
+            let tiles = Parts::of_at_most(count, self.plan.height(own, widest));
+            for tile in 0..tiles.count {
+                let rows = (rows.0 + tiles.start(tile), rows.0 + tiles.start(tile + 1));
+                for panel in panels.0..panels.1 {
+                    let vectors = (block.panels.start(panel), block.panels.start(panel + 1));
+                    let b = block.panel(vectors.0 * own.lanes, (vectors.1 - vectors.0) * own.lanes);
+                    // SAFETY: the tile lies in this task's block; its part of A is in place and valid, that of B too, or packed.
+                    unsafe { self.tile(block, vectors, b, rows, None) }
+                }
+            }
+            return;
+        }
         let mut of_b = if block.late {
             Buffer::take::<T>(Side::B, (block.panels.short + 1) * own.lanes * block.depth)
         } else {
@@ -320,45 +338,63 @@ impl<T: Scalar> Block<'_, T> {
         for panel in panels.0..panels.1 {
             let (start, end) = (block.panels.start(panel), block.panels.start(panel + 1));
             let vectors = end - start;
-            let column = start * own.lanes;
-            let columns = (vectors * own.lanes).min(block.columns - column);
             let (b, b_step) = if block.late {
                 // SAFETY: the buffer has room for the widest panel, and is this task's.
                 unsafe { block.pack_to(own, panel, of_b.start()) };
                 (of_b.start::<T>().cast_const(), (vectors * own.lanes) as isize)
             } else {
-                block.panel(column, vectors * own.lanes)
+                block.panel(start * own.lanes, vectors * own.lanes)
             };
-            let height = if packed.is_some() { own.heights[own.vectors - 1] } else { own.heights[vectors - 1] };
+            let height = if packed.is_some() { own.heights[own.vectors - 1] } else { self.plan.height(own, vectors) };
             let tiles = Parts::of_at_most(count, height);
             for tile in 0..tiles.count {
                 let (top, bottom) = (tiles.start(tile), tiles.start(tile + 1));
-                let row = rows.0 + top;
-                let (a, a_row, a_step) = match packed {
-                    Some(packed) => (packed.cast_const().wrapping_add(top * block.depth), 1, (bottom - top) as isize),
-                    None => (product.a.at(row, self.first_step), product.a.row, product.a.column),
-                };
-                let work = Tile {
-                    a,
-                    a_row,
-                    a_step,
-                    b,
-                    b_step,
-                    c: std::ptr::null_mut(),
-                    c_row: 0,
-                    depth: block.depth,
-                    last: columns - (vectors - 1) * own.lanes,
-                    accumulate,
-                };
-                let shape = (bottom - top, columns);
-                let kernel = own.tiles[vectors - 1][shape.0 - 1].expect("the heights say which tiles there are");
-                let column = self.first_column + column;
-                let c = Target { data: product.c.at(row, column), ..product.c };
-                let finish = finish.map(|finish| finish.at(row, column));
+                let a = packed.map(|packed| packed.cast_const().wrapping_add(top * block.depth));
                 // SAFETY: the tile lies in this task's block; its part of A and of B is packed, or in place and valid.
-                unsafe { run_tile(own, kernel, work, c, shape, finish) }
+                unsafe { self.tile(block, (start, end), (b, b_step), (rows.0 + top, rows.0 + bottom), a) }
             }
         }
+    }
+
+    /// Computes a tile of C: some vectors of columns, whose panel of B is given, and some rows, whose part of A may be packed.
+    ///
+    /// # Safety
+    /// That of [`run`]; nobody else works on this tile; the panel, and what is packed of A, is this tile's.
+    #[inline(always)]
+    unsafe fn tile(
+        &self,
+        block: &Columns<T>,
+        vectors: (usize, usize),
+        (b, b_step): (*const T, isize),
+        rows: (usize, usize),
+        packed: Option<*const T>,
+    ) {
+        let Self { own, product, .. } = *self;
+        let (count, height) = (vectors.1 - vectors.0, rows.1 - rows.0);
+        let column = vectors.0 * own.lanes;
+        let columns = (count * own.lanes).min(block.columns - column);
+        let (a, a_row, a_step) = match packed {
+            Some(packed) => (packed, 1, height as isize),
+            None => (product.a.at(rows.0, self.first_step), product.a.row, product.a.column),
+        };
+        let work = Tile {
+            a,
+            a_row,
+            a_step,
+            b,
+            b_step,
+            c: std::ptr::null_mut(),
+            c_row: 0,
+            depth: block.depth,
+            last: columns - (count - 1) * own.lanes,
+            accumulate: product.accumulate || !self.is_first,
+        };
+        let kernel = own.tiles[count - 1][height - 1].expect("the heights say which tiles there are");
+        let column = self.first_column + column;
+        let c = Target { data: product.c.at(rows.0, column), ..product.c };
+        let finish = (self.is_last && product.finish.is_needed()).then(|| product.finish.at(rows.0, column));
+        // SAFETY: passed on.
+        unsafe { run_tile(own, kernel, work, c, (height, columns), finish) }
     }
 }
 

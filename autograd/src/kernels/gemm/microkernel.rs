@@ -40,9 +40,9 @@ pub(super) struct Tile<T> {
 /// The type of [`tile`], as the table of kernels holds it.
 pub(super) type TileFn<T> = unsafe fn(&Tile<T>);
 
-/// How many steps before the end the tile of C is asked for. Its lines then arrive while the last products are formed (measured: 3 to
-/// 5 % from 1024³ on, where C comes from the third-level cache or from memory; nothing on small products).
-const PREFETCH_STEPS: usize = 40;
+/// The depth from which on the tile of C is asked for first. Its lines then arrive while the products are formed (measured: 3 to 5 % from 1024³ on,
+/// where C comes from the third-level cache or from memory; nothing on small products).
+const PREFETCH_FROM: usize = 40;
 
 /// Computes a tile of C.
 ///
@@ -53,23 +53,61 @@ const PREFETCH_STEPS: usize = 40;
 /// - At each `c + i · c_row` there are `VECTORS` vectors to write, of the last one only `last` lanes; if `accumulate`, they hold numbers.
 #[inline(always)]
 pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::Element>) {
-    // SAFETY: `steps` reads what this function's contract grants, `depth` steps in all; the prefetched addresses are never read.
-    let sums = unsafe {
-        let mask = V::mask(tile.last);
-        let late = tile.depth.min(PREFETCH_STEPS);
-        let mut at = (tile.a, tile.b);
-        let sums = [[V::splat(V::Element::ZERO); VECTORS]; ROWS];
-        // Two calls, without a loop or a branch around them: with either, the sums leave their registers at every step.
-        let sums = steps::<V, ROWS, VECTORS>(sums, &mut at, tile, mask, tile.depth - late);
-        if tile.depth > PREFETCH_STEPS {
-            for row in 0..ROWS {
-                let line = tile.c.wrapping_offset(row as isize * tile.c_row);
+    // SAFETY: passed on.
+    unsafe {
+        if V::HALVES && 2 * tile.last <= V::LANES {
+            tile_of::<V, ROWS, VECTORS, true>(tile);
+        } else {
+            tile_of::<V, ROWS, VECTORS, false>(tile);
+        }
+    }
+}
+
+/// Computes the tile; with `HALF`, no more than the lower half of the last vector is C's, and only that is computed.
+///
+/// # Safety
+/// That of [`tile`].
+#[inline(always)]
+unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF: bool>(tile: &Tile<V::Element>) {
+    if tile.depth > PREFETCH_FROM {
+        for row in 0..ROWS {
+            let line = tile.c.wrapping_offset(row as isize * tile.c_row);
+            // SAFETY: the address isn't read.
+            unsafe {
                 V::prefetch(line);
                 V::prefetch(line.wrapping_add((VECTORS - 1) * V::LANES + tile.last - 1));
             }
         }
-        steps::<V, ROWS, VECTORS>(sums, &mut at, tile, mask, late)
-    };
+    }
+    // SAFETY: no memory is touched.
+    let (mask, mut sums) = unsafe { (V::mask(tile.last), [[V::splat(V::Element::ZERO); VECTORS]; ROWS]) };
+    let (mut a, mut b) = (tile.a, tile.b);
+    for _ in 0..tile.depth {
+        // SAFETY: `a` and `b` stand at a step that the caller's contract covers.
+        unsafe {
+            let mut of_b = [V::splat(V::Element::ZERO); VECTORS];
+            for (vector, of_b) in of_b.iter_mut().enumerate() {
+                let source = b.add(vector * V::LANES);
+                *of_b = if V::MASKS_ARE_FREE && vector + 1 == VECTORS {
+                    V::load_masked(source, mask)
+                } else {
+                    V::load(source)
+                };
+            }
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let of_a = V::splat(*a.offset(row as isize * tile.a_row));
+                for (vector, (sum, of_b)) in sums.iter_mut().zip(of_b).enumerate() {
+                    *sum = if HALF && vector + 1 == VECTORS {
+                        of_a.mul_add_low(of_b, *sum)
+                    } else {
+                        of_a.mul_add(of_b, *sum)
+                    };
+                }
+            }
+        }
+        a = a.wrapping_offset(tile.a_step);
+        b = b.wrapping_offset(tile.b_step);
+    }
     // SAFETY: the tile of C may be written, and read if `accumulate`, by this function's contract; a partial last vector goes through the mask.
     unsafe {
         if tile.last == V::LANES {
@@ -96,45 +134,6 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
             }
         }
     }
-}
-
-/// Adds `count` steps of the depth to the sums, and moves `at` behind them.
-///
-/// # Safety
-/// As for [`tile`], from `at` on and for `count` steps.
-#[inline(always)]
-unsafe fn steps<V: Vector, const ROWS: usize, const VECTORS: usize>(
-    mut sums: [[V; VECTORS]; ROWS],
-    at: &mut (*const V::Element, *const V::Element),
-    tile: &Tile<V::Element>,
-    mask: V::Mask,
-    count: usize,
-) -> [[V; VECTORS]; ROWS] {
-    let (mut a, mut b) = *at;
-    for _ in 0..count {
-        // SAFETY: `a` and `b` stand at a step that the caller's contract covers.
-        unsafe {
-            let mut of_b = [V::splat(V::Element::ZERO); VECTORS];
-            for (vector, of_b) in of_b.iter_mut().enumerate() {
-                let source = b.add(vector * V::LANES);
-                *of_b = if V::MASKS_ARE_FREE && vector + 1 == VECTORS {
-                    V::load_masked(source, mask)
-                } else {
-                    V::load(source)
-                };
-            }
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let of_a = V::splat(*a.offset(row as isize * tile.a_row));
-                for (sum, of_b) in sums.iter_mut().zip(of_b) {
-                    *sum = of_a.mul_add(of_b, *sum);
-                }
-            }
-        }
-        a = a.wrapping_offset(tile.a_step);
-        b = b.wrapping_offset(tile.b_step);
-    }
-    *at = (a, b);
-    sums
 }
 
 /// The most rows of a tile of scalar products.

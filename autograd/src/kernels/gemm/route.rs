@@ -116,7 +116,7 @@ fn path<T: Scalar>(product: &Product<T>) -> Path {
 }
 
 /// Whether a stride (in bytes) puts all rows of a matrix into a few sets of the cache.
-fn collides(stride: isize, size: usize) -> bool {
+pub(super) fn collides(stride: isize, size: usize) -> bool {
     let bytes = stride.unsigned_abs() * size;
     bytes >= 4096 && bytes.is_multiple_of(4096)
 }

@@ -55,8 +55,9 @@ pub(super) enum Engine<T: 'static> {
 pub(super) struct Own<T: 'static> {
     /// Numbers in a vector.
     pub(super) lanes: usize,
-    /// The main width of a tile, in vectors.
+    /// The main width of a tile, in vectors: of packed panels, and of those that are read in place.
     pub(super) vectors: usize,
+    pub(super) vectors_in_place: usize,
     /// The highest tile of each width: `heights[vectors - 1]`.
     pub(super) heights: [usize; MOST_VECTORS],
     /// `tiles[vectors - 1][rows - 1]`.
@@ -181,10 +182,10 @@ wrappers!(avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
 
-/// A row of the table: its instruction set, its vector, the main width; for each width its heights, one instance of the micro-kernel each; and how many
+/// A row of the table: its instruction set, its vector, the main widths; for each width its heights, one instance of the micro-kernel each; and how many
 /// scalar products one, two, three and four rows form at a time.
 macro_rules! row {
-    ($isa:ident, $module:ident, $vector:ty, main $main:literal, $([$vectors:literal: $($height:literal)*])* dots $($dot_columns:literal)*) => {{
+    ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal, $([$vectors:literal: $($height:literal)*])* dots $($dot_columns:literal)*) => {{
         const OWN: Own<<$vector as Vector>::Element> = {
             let mut heights = [0; MOST_VECTORS];
             let mut tiles = [[None; MOST_ROWS]; MOST_VECTORS];
@@ -196,7 +197,8 @@ macro_rules! row {
             )*)*
             Own {
                 lanes: <$vector as Vector>::LANES,
-                vectors: $main,
+                vectors: $packed,
+                vectors_in_place: $in_place,
                 heights,
                 tiles,
                 dots: dots!($module, $vector, $($dot_columns)*),
@@ -226,7 +228,7 @@ macro_rules! dots {
 /// Tiles for sixteen registers: sums, the vectors of B, and one for A.
 macro_rules! sixteen_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
-        row!($isa, $module, $vector, main 2,
+        row!($isa, $module, $vector, packed 2, in_place 2,
             [1: 1 2 3 4 5 6 7 8 9 10 11 12]
             [2: 1 2 3 4 5 6]
             [3: 1 2 3 4]
@@ -235,10 +237,12 @@ macro_rules! sixteen_registers {
     };
 }
 
-/// Tiles for thirty-two registers.
+/// Tiles for thirty-two registers. A wider tile reads fewer numbers for each product, and writes lines of C that lie together; a higher one goes through
+/// its panel less often, which counts when that comes from the second-level cache. (Measured, in shares of the peak: 1000³ packed 91 % with two vectors,
+/// 93 % with three; 64×784 times 784×256, B packed, 92 % with two or three, 90 % with four; 64×256 times 256×128 in place 95.6, 96.0 and 97.7 %.)
 macro_rules! thirty_two_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
-        row!($isa, $module, $vector, main 2,
+        row!($isa, $module, $vector, packed 3, in_place 4,
             [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
             [2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
             [3: 1 2 3 4 5 6 7 8 9]

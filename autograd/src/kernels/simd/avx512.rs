@@ -17,6 +17,7 @@ impl Vector for F32x16 {
     type Mask = __mmask16;
     const LANES: usize = 16;
     const MASKS_ARE_FREE: bool = true;
+    const HALVES: bool = true;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -58,6 +59,14 @@ impl Vector for F32x16 {
         Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
     }
     #[inline(always)]
+    unsafe fn mul_add_low(self, factor: Self, addend: Self) -> Self {
+        // SAFETY: AVX-512 is there by the contract of the trait, and fused multiply-add with it.
+        unsafe {
+            let low = |vector: Self| _mm512_castps512_ps256(vector.0);
+            Self(_mm512_castps256_ps512(_mm256_fmadd_ps(low(self), low(factor), low(addend))))
+        }
+    }
+    #[inline(always)]
     unsafe fn relu(self) -> Self {
         // The instruction returns its second operand if either is NaN.
         // SAFETY: AVX-512 is there by the contract of the trait.
@@ -91,6 +100,7 @@ impl Vector for F64x8 {
     type Mask = __mmask8;
     const LANES: usize = 8;
     const MASKS_ARE_FREE: bool = true;
+    const HALVES: bool = true;
 
     #[inline(always)]
     unsafe fn splat(value: f64) -> Self {
@@ -130,6 +140,14 @@ impl Vector for F64x8 {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         // SAFETY: AVX-512 is there by the contract of the trait.
         Self(unsafe { _mm512_fmadd_pd(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add_low(self, factor: Self, addend: Self) -> Self {
+        // SAFETY: AVX-512 is there by the contract of the trait, and fused multiply-add with it.
+        unsafe {
+            let low = |vector: Self| _mm512_castpd512_pd256(vector.0);
+            Self(_mm512_castpd256_pd512(_mm256_fmadd_pd(low(self), low(factor), low(addend))))
+        }
     }
     #[inline(always)]
     unsafe fn relu(self) -> Self {

@@ -36,6 +36,8 @@ pub(crate) trait Vector: Copy {
     const LANES: usize;
     /// Whether a masked load costs no more than a plain one, so that it may stand in an inner loop.
     const MASKS_ARE_FREE: bool;
+    /// Whether half a register may take half as long: on some machines a register is as wide as two of their units.
+    const HALVES: bool = false;
 
     /// The same number in each lane.
     unsafe fn splat(value: Self::Element) -> Self;
@@ -55,6 +57,12 @@ pub(crate) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// Lane by lane, `self · factor + addend`, rounded once where the instruction set can, twice where it can't.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// The same in the lower half of the lanes; the others hold anything afterwards.
+    #[inline(always)]
+    unsafe fn mul_add_low(self, factor: Self, addend: Self) -> Self {
+        // SAFETY: passed on.
+        unsafe { self.mul_add(factor, addend) }
+    }
     /// Lane by lane, the larger of `self` and zero; NaN stays NaN.
     unsafe fn relu(self) -> Self;
     /// The sum of the lanes, in an order that is fixed for the instruction set.
