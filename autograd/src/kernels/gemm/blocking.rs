@@ -166,6 +166,41 @@ fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Pla
     }
 }
 
+/// A length cut into `count` parts that differ by at most one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    pub(super) count: usize,
+    /// The length of the shorter parts, and how many longer ones stand before them.
+    pub(super) short: usize,
+    longer: usize,
+}
+
+impl Parts {
+    #[inline(always)]
+    pub(super) fn new(length: usize, count: usize) -> Self {
+        // A division takes as long as a small tile's step: most parts are whole lengths, and lengths fit 32 bits.
+        if count <= 1 {
+            return Self { count: 1, short: length, longer: 0 };
+        }
+        if let (Ok(length), Ok(count)) = (u32::try_from(length), u32::try_from(count)) {
+            return Self { count: count as usize, short: (length / count) as usize, longer: (length % count) as usize };
+        }
+        Self { count, short: length / count, longer: length % count }
+    }
+
+    /// Parts of at most `most`.
+    #[inline(always)]
+    pub(super) fn of_at_most(length: usize, most: usize) -> Self {
+        Self::new(length, if length <= most { 1 } else { length.div_ceil(most) })
+    }
+
+    /// Where part `index` begins, which is where the one before it ends.
+    #[inline(always)]
+    pub(super) fn start(&self, index: usize) -> usize {
+        index * self.short + index.min(self.longer)
+    }
+}
+
 /// Cuts `length` into equal parts of at most `most`, and returns a part's length, a multiple of `unit`.
 fn even(length: usize, most: usize, unit: usize) -> usize {
     let parts = length.div_ceil(most).max(1);

@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::blocking::Plan;
+use super::blocking::{Parts, Plan};
 use super::epilogue::Finish;
 use super::microkernel::{MOST_DOT_ROWS, Tile};
 use super::pack::{Buffer, SLACK, Side, Strip};
@@ -21,41 +21,6 @@ use super::scatter::run_tile;
 use super::table::{MOST_VECTORS, Own};
 use crate::kernels::parallel::for_each_task;
 use crate::scalar::Scalar;
-
-/// A length cut into `count` parts that differ by at most one.
-#[derive(Clone, Copy, Debug)]
-struct Parts {
-    count: usize,
-    /// The length of the shorter parts, and how many longer ones stand before them.
-    short: usize,
-    longer: usize,
-}
-
-impl Parts {
-    #[inline(always)]
-    fn new(length: usize, count: usize) -> Self {
-        // A division takes as long as a small tile's step: most parts are whole lengths, and lengths fit 32 bits.
-        if count <= 1 {
-            return Self { count: 1, short: length, longer: 0 };
-        }
-        if let (Ok(length), Ok(count)) = (u32::try_from(length), u32::try_from(count)) {
-            return Self { count: count as usize, short: (length / count) as usize, longer: (length % count) as usize };
-        }
-        Self { count, short: length / count, longer: length % count }
-    }
-
-    /// Parts of at most `most`.
-    #[inline(always)]
-    fn of_at_most(length: usize, most: usize) -> Self {
-        Self::new(length, if length <= most { 1 } else { length.div_ceil(most) })
-    }
-
-    /// Where part `index` begins, which is where the one before it ends.
-    #[inline(always)]
-    fn start(&self, index: usize) -> usize {
-        index * self.short + index.min(self.longer)
-    }
-}
 
 /// A block of B, ready for the micro-kernel: its first columns in place, those from `packed_from` on in a buffer.
 #[derive(Clone, Copy)]
