@@ -7,7 +7,7 @@ use clap::Args;
 use nn::checkpoint::write_whole;
 use nn::{CrossEntropyLoss, Mode, Module};
 
-use super::{Source, print};
+use super::{Source, print, try_to_write};
 use crate::dataset::Dataset;
 use crate::failure::Failure;
 use crate::model::perceptron;
@@ -36,6 +36,7 @@ const IMAGES: usize = 64;
 /// # Errors
 /// If the data set cannot be read, or the drawing cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    arguments.svg.iter().chain(&arguments.dot).try_for_each(|path| try_to_write(path))?;
     let data = arguments.source.read()?;
     let graph = drawn(&data);
     let write = |path: &Path, drawing: String| {

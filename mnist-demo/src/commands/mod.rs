@@ -7,6 +7,7 @@ pub mod serve;
 pub mod summary;
 pub mod train;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -60,6 +61,20 @@ fn reader(weights: Option<&Path>) -> Result<Reader, Failure> {
     }
 }
 
+/// Makes sure that a file can be made beside `path` and moved there, and leaves nothing behind.
+fn try_to_write(path: &Path) -> Result<(), Failure> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let tried = if path.is_dir() {
+        Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"))
+    } else {
+        tempfile::tempfile_in(folder).map(drop)
+    };
+    tried.map_err(|source| Failure::Target { path: path.to_owned(), source })
+}
+
 /// Prints the last line of a command that knows a test accuracy.
 fn print_last(accuracy: f64) -> Result<(), Failure> {
     print(&accuracy_line(accuracy))
@@ -68,7 +83,7 @@ fn print_last(accuracy: f64) -> Result<(), Failure> {
 /// Prints the last lines of a command; that nobody reads them is no failure.
 fn print(lines: &str) -> Result<(), Failure> {
     match print_line(lines) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
 }

@@ -4,7 +4,6 @@ mod arguments;
 mod plan;
 
 use std::env;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use autograd::with_threads;
@@ -13,7 +12,7 @@ use nn::checkpoint;
 pub use arguments::Arguments;
 
 use self::plan::Plan;
-use super::{print, print_last};
+use super::{print, print_last, try_to_write};
 use crate::checkpoint::{Folder, Run, Snapshot};
 use crate::console::{Console, percent};
 use crate::failure::Failure;
@@ -45,7 +44,7 @@ enum Ending {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(path) = &arguments.save {
         // Now, and not after the training, is the time to hear that the weights have no place to go.
-        try_to_write(path).map_err(|source| Failure::Target { path: path.clone(), source })?;
+        try_to_write(path)?;
     }
     arguments.out.as_deref().map_or(Ok(()), report::prepare)?;
     let server = arguments.serve.map(Server::bind).transpose()?;
@@ -246,16 +245,4 @@ fn interrupted(trainer: &Trainer<'_>, arguments: &Arguments, folder: Option<&Fol
 /// How the program was called: behind `cargo run` that is a path, and the bare name would not be found.
 fn program() -> PathBuf {
     env::args_os().next().map_or_else(|| "mnist-demo".into(), PathBuf::from)
-}
-
-/// Makes sure that a file can be made beside `path` and moved there, and leaves nothing behind.
-fn try_to_write(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-    }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    tempfile::tempfile_in(folder).map(drop)
 }
