@@ -5,6 +5,8 @@ use autograd::{Float, Param};
 
 use crate::optimizer::{Driver, Rule, flushed, fraction, not_negative};
 
+/// Adam's formula.
+///
 /// With the gradient g (plus weight_decay · w), at step t:
 ///
 ///   m ← β₁ m + (1 - β₁) g        v ← β₂ v + (1 - β₂) g²

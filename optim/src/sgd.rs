@@ -5,7 +5,7 @@ use autograd::{Float, Param};
 
 use crate::optimizer::{Driver, Rule, flushed, not_negative};
 
-/// w ← w - lr · (g + weight_decay · w)
+/// The formula of plain descent: w ← w - lr · (g + weight_decay · w)
 #[derive(Clone, Debug, PartialEq)]
 pub struct SgdRule {
     lr: f64,
@@ -25,6 +25,8 @@ impl<T: Float> Rule<T, 0> for SgdRule {
     }
 }
 
+/// The formula of momentum.
+///
 /// With g including the weight decay:        b ← momentum · b + (1 - dampening) g        w ← w - lr · b
 ///
 /// At the first step b is g itself. With Nesterov's momentum, w ← w - lr · (g + momentum · b).
