@@ -252,9 +252,11 @@ mod tests {
 
     const MOST: u64 = 1 << 32;
 
-    /// Files of several encoders, each of 12 × 12 pixels or so, whose headers tell the truth.
-    const WHOLE: [&[u8]; 6] = [
+    /// Small files of several kinds, whose headers tell the truth.
+    const WHOLE: [&[u8]; 8] = [
+        include_bytes!("../../fuzz/corpus/picture/apart.jpg"),
         include_bytes!("../../fuzz/corpus/picture/baseline.jpg"),
+        include_bytes!("../../fuzz/corpus/picture/cmyk.jpg"),
         include_bytes!("../../fuzz/corpus/picture/grey.jpg"),
         include_bytes!("../../fuzz/corpus/picture/progressive.jpg"),
         include_bytes!("../../fuzz/corpus/picture/restart.jpg"),
