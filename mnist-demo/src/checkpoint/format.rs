@@ -137,6 +137,8 @@ impl Snapshot {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::dataset::Dataset;
     use crate::train::{Settings, Trainer};
@@ -239,6 +241,9 @@ mod tests {
         assert!(refused(&|s| s.run.settings.batch_size = 0).contains("whole steps of 0 images"));
         assert!(refused(&|s| s.progress.epoch = usize::MAX).contains("expected 1, since so many epochs are whole"));
         assert!(refused(&|s| s.progress.epoch = 0).starts_with("found epoch 0"));
+        assert!(refused(&|s| s.progress.so_far.right = usize::MAX).contains("counts and times that no run has"));
+        assert!(refused(&|s| s.progress.duration = Duration::MAX).contains("no run has"));
+        assert!(refused(&|s| s.progress.history.elapsed = Duration::MAX).contains("no run has"));
         assert!(refused(&|s| s.numbers[0].shape = vec![784, 256]).contains("model.fc1.weight of shape [256, 784]"));
         assert!(refused(&|s| drop(s.numbers.remove(1))).starts_with("found no model.fc1.bias"));
         assert!(refused(&|s| drop(s.numbers.pop())).contains("optimizer"));

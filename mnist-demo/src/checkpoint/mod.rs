@@ -88,7 +88,7 @@ impl Snapshot {
     /// What was found and what was expected, if the snapshot does not fit the data set, or itself.
     pub fn resume<'a>(self, data: &'a Dataset, settings: Settings) -> Result<Trainer<'a>, [String; 2]> {
         let images = data.train.len();
-        let Progress { epoch, so_far, history, .. } = &self.progress;
+        let Progress { epoch, so_far, duration, history } = &self.progress;
         let whole_steps = settings.batch_size > 0 && so_far.images.is_multiple_of(settings.batch_size);
         if so_far.images > images || !(whole_steps || so_far.images == images) {
             let expected = format!("whole steps of {} images, at most {images}", settings.batch_size);
@@ -100,6 +100,10 @@ impl Snapshot {
         }
         if !(settings.learning_rate.is_finite() && settings.learning_rate > 0.0) {
             return Err([format!("a learning rate of {}", settings.learning_rate), "a number above 0".to_owned()]);
+        }
+        // The time of the epoch in progress is a part of all.
+        if so_far.right > so_far.images || *duration > history.elapsed || !history.has_room() {
+            return Err(["counts and times that no run has".to_owned(), "those of the run so far".to_owned()]);
         }
         let mut trainer = Trainer::at(data, settings, self.progress.clone());
         self.restore(&mut trainer)?;
