@@ -25,6 +25,17 @@ fn polynomial<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
     sum
 }
 
+/// The same as two polynomials of x², for the even and the odd powers: two chains side by side, each half as long, keep the adders busy.
+#[inline(always)]
+fn polynomial_in_halves<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
+    let square = x * x;
+    let half = |from: usize| {
+        let own = coefficients[from..].iter().step_by(2).rev();
+        own.copied().reduce(|sum, coefficient| sum * square + coefficient).expect("coefficients of both kinds")
+    };
+    half(0) + x * half(1)
+}
+
 /// x, but at most `highest`; NaN stays.
 #[inline(always)]
 fn at_most<T: Scalar>(x: T, highest: T) -> T {
@@ -136,17 +147,13 @@ fn normal_tail<T: Scalar>(x: T) -> (T, T) {
     (polynomial(part + part - T::ONE, T::NORMAL_TAIL), part)
 }
 
-/// erf x = x P(x²) up to 0.9, and 1 - 2Φ(-√2x) from there on, and odd
+/// erf x = 1 - exp(-x P(x)) for x ≥ 0, and odd; the exponential less 1, so that small results keep their digits.
 #[inline(always)]
 pub(crate) fn erf<T: Scalar>(x: T) -> T {
     let magnitude = at_most(x.abs(), T::ERF_SATURATED);
-    let square = magnitude * magnitude;
-    let (n, small) = reduced_exp_m1(-square, T::ZERO);
-    let exp = T::power_of_two(n) * (T::ONE + small);
-    let (tail, part) = normal_tail(magnitude * T::SQRT_2);
-    let large = T::ONE - exp * tail * ((T::ONE - part) * (T::from_f64(2.0) / T::NORMAL_CENTRE));
-    let result = if magnitude < T::from_f64(0.9) { magnitude * polynomial(square, T::ERF) } else { large };
-    result.with_sign_of(x)
+    let (n, small) = reduced_exp_m1(-(magnitude * polynomial_in_halves(magnitude, T::ERF)), T::ZERO);
+    let power = T::power_of_two(n);
+    ((T::ONE - power) - power * small).with_sign_of(x)
 }
 
 /// x Φ(x) = max(x, 0) - |x| Φ(-|x|)
