@@ -142,12 +142,15 @@ pub trait Scalar:
     /// The larger of two numbers; NaN if either is (the standard library's `max` drops a NaN).
     #[inline(always)]
     fn maximum(self, other: Self) -> Self {
-        if self > other || self.is_nan() { self } else { other }
+        // Asked in this order, the larger one is a single instruction.
+        let larger = if self > other { self } else { other };
+        if self.is_nan() { self } else { larger }
     }
     /// The smaller of two numbers; NaN if either is.
     #[inline(always)]
     fn minimum(self, other: Self) -> Self {
-        if self < other || self.is_nan() { self } else { other }
+        let smaller = if self < other { self } else { other };
+        if self.is_nan() { self } else { smaller }
     }
 }
 
