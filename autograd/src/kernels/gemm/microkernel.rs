@@ -110,7 +110,7 @@ unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF
     }
     // SAFETY: the tile of C may be written, and read if `accumulate`, by this function's contract; a partial last vector goes through the mask.
     unsafe {
-        if tile.last == V::LANES {
+        if !V::MASKS_ARE_FREE && tile.last == V::LANES {
             for (row, sums) in sums.into_iter().enumerate() {
                 let line = tile.c.offset(row as isize * tile.c_row);
                 for (vector, sum) in sums.into_iter().enumerate() {
