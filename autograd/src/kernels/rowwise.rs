@@ -213,11 +213,41 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        for (index, out) in self.out.iter_mut().enumerate() {
-            *out = log_sum_exp_of(&self.numbers[index * self.count..][..self.count]);
+        let Self { numbers, count, out } = self;
+        if count == 0 || count > SHORT {
+            for (index, out) in out.iter_mut().enumerate() {
+                *out = log_sum_exp_of(&numbers[index * count..][..count]);
+            }
+            return;
+        }
+        // The exponentials and the logarithms of many rows side by side.
+        let mut space = [T::ZERO; TOGETHER];
+        let rows = TOGETHER / count;
+        for (out, numbers) in out.chunks_mut(rows).zip(numbers.chunks(rows * count)) {
+            let below = &mut space[..numbers.len()];
+            for ((out, numbers), below) in out.iter_mut().zip(numbers.chunks(count)).zip(below.chunks_mut(count)) {
+                out[0] = row(numbers, T::NEG_INFINITY, T::maximum);
+                for (below, &x) in below.iter_mut().zip(numbers) {
+                    *below = x - out[0];
+                }
+            }
+            for number in below.iter_mut() {
+                *number = number.exp();
+            }
+            for (out, below) in out.iter_mut().zip(below.chunks(count)) {
+                out[1] = row(below, T::ZERO, |a, b| a + b);
+            }
+            for out in out {
+                out[1] = out[1].ln();
+            }
         }
     }
 }
+
+/// Elements of a row up to which several rows are computed together: a row by itself would not fill the registers.
+const SHORT: usize = 64;
+/// Elements that are computed together: they stay in the first cache.
+const TOGETHER: usize = 1024;
 
 struct ScaledSoftmax<'a, T> {
     numbers: &'a [T],
@@ -232,14 +262,36 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let rows = self.numbers.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count));
-        for ((numbers, out), (&[largest, log_sum], &scale)) in rows.zip(self.sums.iter().zip(self.scales)) {
-            if scale == T::ZERO {
-                out.fill(T::ZERO);
-                continue;
+        let Self { numbers, count, sums, scales, out } = self;
+        if count > SHORT {
+            let rows = numbers.chunks_exact(count).zip(out.chunks_exact_mut(count));
+            for ((numbers, out), (&[largest, log_sum], &scale)) in rows.zip(sums.iter().zip(scales)) {
+                if scale == T::ZERO {
+                    out.fill(T::ZERO);
+                    continue;
+                }
+                for (out, &x) in out.iter_mut().zip(numbers) {
+                    *out = ((x - largest) - log_sum).exp() * scale;
+                }
             }
-            for (out, &x) in out.iter_mut().zip(numbers) {
-                *out = ((x - largest) - log_sum).exp() * scale;
+            return;
+        }
+        // The exponentials of many rows side by side.
+        let rows = TOGETHER / count;
+        let places = out.chunks_mut(rows * count).zip(numbers.chunks(rows * count));
+        for ((out, numbers), (sums, scales)) in places.zip(sums.chunks(rows).zip(scales.chunks(rows))) {
+            for ((out, numbers), &[largest, log_sum]) in out.chunks_mut(count).zip(numbers.chunks(count)).zip(sums) {
+                for (out, &x) in out.iter_mut().zip(numbers) {
+                    *out = (x - largest) - log_sum;
+                }
+            }
+            for out in out.iter_mut() {
+                *out = out.exp();
+            }
+            for (out, &scale) in out.chunks_mut(count).zip(scales) {
+                for out in out {
+                    *out = if scale == T::ZERO { T::ZERO } else { *out * scale };
+                }
             }
         }
     }
@@ -314,6 +366,27 @@ mod tests {
                     };
                     let wanted = [first(|a, b| a > b), first(|a, b| a < b)];
                     assert_eq!(found.each_ref().map(|found| found[place]), wanted, "{extents:?} at {place}");
+                }
+            }
+        }
+    }
+
+    /// Computed together, the rows have the bits that they have by themselves.
+    #[test]
+    fn short_rows_are_what_they_are_alone() {
+        for count in [1, 2, 10, 63, 64, 65, 200] {
+            let rows = 2 * TOGETHER / count + 3;
+            let numbers: Vec<f32> = (0..rows * count).map(|i| (i * 7919 % 1013) as f32 / 50.0 - 10.0).collect();
+            let scales: Vec<f32> = (0..rows).map(|row| (row % 3) as f32 / 7.0).collect();
+            let (mut sums, mut out) = (vec![[0.0; 2]; rows], vec![f32::NAN; rows * count]);
+            log_sum_exp(&numbers, count, &mut sums);
+            scaled_softmax(&numbers, count, &sums, &scales, &mut out);
+            for (index, numbers) in numbers.chunks(count).enumerate() {
+                let [largest, log_sum] = log_sum_exp_of(numbers);
+                assert_eq!(sums[index], [largest, log_sum], "row {index} of {count}");
+                for (&x, &found) in numbers.iter().zip(&out[index * count..]) {
+                    let exponential = Scalar::exp((x - largest) - log_sum); // f32 has an `exp` of its own
+                    assert_eq!(found, exponential * scales[index], "row {index} of {count}");
                 }
             }
         }
