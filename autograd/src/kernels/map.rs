@@ -33,6 +33,13 @@ pub(crate) fn map<T: Scalar, const OPERANDS: usize>(
     if out.is_empty() {
         return;
     }
+    if operands.iter().all(|operand| operand.layout.shape[..] == *shape && operand.layout.is_contiguous()) {
+        // Nothing to walk: of a few numbers, the walk would take longer than they do.
+        return for_each_chunk(out, ELEMENTS_PER_TASK, |start, out| {
+            let rows = operands.map(|View { numbers, layout }| &numbers[layout.offset + start..][..out.len()]);
+            vectorized(Dense { rows, out, f });
+        });
+    }
     let numbers = operands.map(|operand| operand.numbers);
     let walk = Walk::new(shape, operands.map(|operand| operand.layout));
     // Whole bands, unless they are so long that too few tasks would be left.
@@ -66,6 +73,21 @@ pub(crate) fn copy_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: 
             place += step;
             position += operand_step;
         }
+    }
+}
+
+struct Dense<'a, T, F, const OPERANDS: usize> {
+    rows: [&'a [T]; OPERANDS],
+    out: &'a mut [T],
+    f: F,
+}
+
+impl<T: Scalar, F: Fn([T; OPERANDS]) -> T, const OPERANDS: usize> Kernel for Dense<'_, T, F, OPERANDS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        dense_row(self.rows, self.out, self.f);
     }
 }
 
