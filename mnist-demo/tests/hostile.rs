@@ -109,9 +109,10 @@ fn the_program_answers_in_one_line_and_writes_nothing() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let weights = path("weights.safetensors");
     let train = |data: &str| demo(&["train", "--epochs", "1", "--data", data, "--save", &weights]);
-    assert_refused(&train(&path("nowhere")), 1, "no train-images-idx3-ubyte");
+    assert_refused(&train(&path("nowhere")), 1, "found no such folder, expected one with the four files of a data set");
     let data = path("data");
     fs::create_dir(&data).unwrap();
+    assert_refused(&train(&data), 1, "no train-images-idx3-ubyte");
     write_small_set(Path::new(&data));
     fs::write(Path::new(&data).join(IMAGES), idx(&[1 << 30, 1, 1], &[])).unwrap();
     assert_refused(&train(&data), 1, "only 0 bytes, expected 1073741824 bytes");
