@@ -28,12 +28,22 @@ fn memory_is_flat_where_another_thread_drops_what_this_one_makes() {
 #[ignore = "run by the test above, in a process of its own"]
 fn alone_dropped_elsewhere() {
     let (send, receive) = sync_channel::<Tensor>(4);
-    let consumer = thread::spawn(move || receive.into_iter().map(|tensor| tensor.numel()).sum::<usize>());
-    let make = |count: usize| {
+    // Each is waited for until it is gone: else how many are under way, and so how many there must be, is up to the system's whim.
+    let (tell, gone) = sync_channel::<usize>(4);
+    let consumer = thread::spawn(move || {
+        for tensor in receive {
+            let count = tensor.numel();
+            drop(tensor);
+            tell.send(count).unwrap();
+        }
+    });
+    let mut dropped = 0;
+    let mut make = |count: usize| {
         for number in 0..count {
             // A small block and a large one: the first goes through the threads' own lists, the second through the shared one.
             send.send(Tensor::full([1000], number as f32)).unwrap();
             send.send(Tensor::full([100_000], number as f32)).unwrap();
+            dropped += gone.recv().unwrap() + gone.recv().unwrap();
         }
         memory_statistics().pool_misses
     };
@@ -41,7 +51,8 @@ fn alone_dropped_elsewhere() {
     let before = make(3000);
     assert_eq!(make(3000), before, "the system was asked for memory again and again");
     drop(send);
-    assert_eq!(consumer.join().unwrap(), 6000 * 101_000);
+    consumer.join().unwrap();
+    assert_eq!(dropped, 6000 * 101_000);
 }
 
 #[test]
