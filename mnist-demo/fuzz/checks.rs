@@ -3,18 +3,18 @@
 
 #![allow(dead_code)]
 
-#[path = "../../nn/fuzz/allocator.rs"]
-mod allocator;
+#[path = "../../nn/fuzz/memory.rs"]
+pub mod memory;
 
 use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use allocator::{assert_at_most, in_use};
 use autograd::Random;
 use flate2::bufread::MultiGzDecoder;
 use image::ImageDecoder;
 use image::codecs::jpeg::JpegDecoder;
+use memory::{assert_at_most, in_use};
 use mnist_demo::checkpoint::Snapshot;
 use mnist_demo::idx::{read, read_compressed};
 use mnist_demo::model::perceptron_for;

@@ -23,6 +23,7 @@ fn replay(target: &str, check: fn(&[u8])) {
 
 #[test]
 fn idx() {
+    let _turn = checks::memory::alone();
     replay("idx", checks::idx);
     // Few bytes that claim a gigabyte and more.
     checks::idx(b"\0\0\x08\x01\x40\0\0\0......");
@@ -31,11 +32,13 @@ fn idx() {
 
 #[test]
 fn gzip() {
+    let _turn = checks::memory::alone();
     replay("gzip", checks::gzip);
 }
 
 #[test]
 fn picture() {
+    let _turn = checks::memory::alone();
     replay("picture", checks::picture);
     // Little picture and much beside it: notes of every kind that the decoder keeps.
     let whole = fs::read(corpus("picture").join("baseline.jpg")).unwrap();
@@ -53,6 +56,7 @@ fn picture() {
 
 #[test]
 fn request() {
+    let _turn = checks::memory::alone();
     replay("request", checks::request);
     // As much as a body may be: numbers, brackets, and pieces of a byte each.
     let said = |head: &str, body: &[u8]| {
@@ -68,6 +72,7 @@ fn request() {
 
 #[test]
 fn checkpoint() {
+    let _turn = checks::memory::alone();
     replay("checkpoint", checks::checkpoint);
     // A header that lists a million dimensions.
     let header = format!(r#"{{"a":{{"dtype":"F32","shape":[{}1],"data_offsets":[0,4]}}}}"#, "1,".repeat(1 << 20));

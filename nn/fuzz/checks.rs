@@ -1,7 +1,8 @@
 //! What hostile weights may not do: end the program, change the model by halves, or make it take memory that the file merely claims. Shared by the fuzz
 //! target and by the ordinary test `nn/tests/fuzz.rs`, which replays the corpus.
 
-mod allocator;
+#[allow(dead_code)] // `alone`: there is one target, and one test.
+mod memory;
 
 use std::io::{Seek, Write};
 use std::sync::LazyLock;
@@ -22,7 +23,7 @@ pub fn safetensors(bytes: &[u8]) {
         named.iter().flat_map(|(_, param)| param.tensor().to_vec()).map(f32::to_bits).collect()
     };
     let before = numbers();
-    let (loaded, most) = allocator::in_use(|| checkpoint::load(&model, PLACE.path()));
-    allocator::assert_at_most(most, 2 * bytes.len() + (1 << 20));
+    let (loaded, most) = memory::in_use(|| checkpoint::load(&model, PLACE.path()));
+    memory::assert_at_most(most, 2 * bytes.len() + (1 << 20));
     assert!(loaded.is_ok() || numbers() == before, "a file that was refused changed the model");
 }

@@ -106,6 +106,8 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInColumns<'_, T, F> {
 
 /// Elements of a task: the exponentials of so many take some 10 µs.
 const EXPONENTIALS_PER_TASK: usize = ELEMENTS_PER_TASK / 4;
+/// Elements of short rows that are computed together, as a row by itself would not fill the registers: so many stay in the first cache.
+const TOGETHER: usize = 1024;
 
 /// Softmax of each row of `count` elements, or its logarithm: eˣ⁻ᵐ / Σ eˣ⁻ᵐ with m the row's largest, so that nothing overflows.
 pub(crate) fn softmax<T: Scalar>(numbers: &[T], count: usize, out: &mut [T], logarithm: bool) {
@@ -214,7 +216,7 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { numbers, count, out } = self;
-        if count == 0 || count > SHORT {
+        if count == 0 || count > TOGETHER / 2 {
             for (index, out) in out.iter_mut().enumerate() {
                 *out = log_sum_exp_of(&numbers[index * count..][..count]);
             }
@@ -244,11 +246,6 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
     }
 }
 
-/// Elements of a row up to which several rows are computed together: a row by itself would not fill the registers.
-const SHORT: usize = 64;
-/// Elements that are computed together: they stay in the first cache.
-const TOGETHER: usize = 1024;
-
 struct ScaledSoftmax<'a, T> {
     numbers: &'a [T],
     count: usize,
@@ -263,21 +260,8 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { numbers, count, sums, scales, out } = self;
-        if count > SHORT {
-            let rows = numbers.chunks_exact(count).zip(out.chunks_exact_mut(count));
-            for ((numbers, out), (&[largest, log_sum], &scale)) in rows.zip(sums.iter().zip(scales)) {
-                if scale == T::ZERO {
-                    out.fill(T::ZERO);
-                    continue;
-                }
-                for (out, &x) in out.iter_mut().zip(numbers) {
-                    *out = ((x - largest) - log_sum).exp() * scale;
-                }
-            }
-            return;
-        }
-        // The exponentials of many rows side by side.
-        let rows = TOGETHER / count;
+        // The exponentials of short rows side by side; a long row is alone.
+        let rows = (TOGETHER / count).max(1);
         let places = out.chunks_mut(rows * count).zip(numbers.chunks(rows * count));
         for ((out, numbers), (sums, scales)) in places.zip(sums.chunks(rows).zip(scales.chunks(rows))) {
             for ((out, numbers), &[largest, log_sum]) in out.chunks_mut(count).zip(numbers.chunks(count)).zip(sums) {
@@ -374,7 +358,7 @@ mod tests {
     /// Computed together, the rows have the bits that they have by themselves.
     #[test]
     fn short_rows_are_what_they_are_alone() {
-        for count in [1, 2, 10, 63, 64, 65, 200] {
+        for count in [1, 2, 10, 64, 65, 200, 512, 513, 1025] {
             let rows = 2 * TOGETHER / count + 3;
             let numbers: Vec<f32> = (0..rows * count).map(|i| (i * 7919 % 1013) as f32 / 50.0 - 10.0).collect();
             let scales: Vec<f32> = (0..rows).map(|row| (row % 3) as f32 / 7.0).collect();

@@ -8,6 +8,8 @@
 //!         for each row tile                          the tile of C: registers
 //!           the micro-kernel
 //! ```
+//!
+//! Where all of B stays in the first-level cache, the last two loops change places, so that C is written in the order in which it lies.
 
 use std::ops::Range;
 

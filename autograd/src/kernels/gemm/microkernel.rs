@@ -40,8 +40,8 @@ pub(super) struct Tile<T> {
 /// The type of [`tile`], as the table of kernels holds it.
 pub(super) type TileFn<T> = unsafe fn(&Tile<T>);
 
-/// The depth from which on the tile of C is asked for first. Its lines then arrive while the products are formed (measured: 3 to 5 % from 1024³ on,
-/// where C comes from the third-level cache or from memory; nothing on small products).
+/// The depth from which on the tile of C is asked for first. Its lines then arrive while the products are formed. (Measured: 1 to 1.5 % at 1024³ and 2048³,
+/// 5 to 8 % at 4096 × 4096 with depth 64, where C comes from memory; it costs 64³, where C is at hand, 0.8 %.)
 const PREFETCH_FROM: usize = 40;
 
 /// Computes a tile of C.
