@@ -142,15 +142,15 @@ pub trait Scalar:
     /// The larger of two numbers; NaN if either is (the standard library's `max` drops a NaN).
     #[inline(always)]
     fn maximum(self, other: Self) -> Self {
-        // Asked in this order, the larger one is a single instruction.
-        let larger = if self > other { self } else { other };
-        if self.is_nan() { self } else { larger }
+        // Asked in this order, the larger one is a single instruction, of which a NaN in `self` comes out.
+        let larger = if other > self { other } else { self };
+        if other.is_nan() { Self::NAN } else { larger }
     }
     /// The smaller of two numbers; NaN if either is.
     #[inline(always)]
     fn minimum(self, other: Self) -> Self {
-        let smaller = if self < other { self } else { other };
-        if self.is_nan() { self } else { smaller }
+        let smaller = if other < self { other } else { self };
+        if other.is_nan() { Self::NAN } else { smaller }
     }
 }
 

@@ -9,6 +9,8 @@ use crate::storage::Storage;
 
 /// Accumulators of a row: enough to fill the vector registers of any instruction set and to hide the latency of an addition.
 const LANES: usize = 64;
+/// The lanes in groups so short that the loop over one is unrolled, and the lanes with that kept in registers.
+const GROUP: usize = 16;
 /// Elements that the lanes take in one go; longer rows are halved first.
 const BLOCK: usize = 4096;
 /// Rows whose sum is taken in one go; more are first reduced to one for each so many.
@@ -135,30 +137,23 @@ fn block<T: Scalar, const ROWS: usize>(
 ) -> T {
     let length = rows[0].len();
     let rows = rows.map(|row| &row[..length]);
-    let mut lanes = [identity; LANES];
     let whole = length - length % LANES;
-    let mut start = 0;
-    // Eight steps down each lane in one go, so that the lanes are loaded and stored less often.
-    while start + 8 * LANES <= whole {
-        let chunk = rows.map(|row| &row[start..start + 8 * LANES]);
-        for lane in 0..LANES {
-            for step in 0..8 {
-                lanes[lane] = combine(lanes[lane], value(chunk.map(|row| row[step * LANES + lane])));
-            }
-        }
-        start += 8 * LANES;
-    }
-    while start < whole {
-        let chunk = rows.map(|row| &row[start..start + LANES]);
-        for lane in 0..LANES {
-            lanes[lane] = combine(lanes[lane], value(chunk.map(|row| row[lane])));
-        }
-        start += LANES;
-    }
     let rest = (whole..length).map(|i| value(rows.map(|row| row[i])));
     if whole == 0 {
         return rest.fold(identity, combine);
     }
+    let mut groups = [[identity; GROUP]; LANES / GROUP];
+    for start in (0..whole).step_by(LANES) {
+        let chunk = rows.map(|row| &row[start..start + LANES]);
+        for (group, lanes) in groups.iter_mut().enumerate() {
+            for (lane, total) in lanes.iter_mut().enumerate() {
+                *total = combine(*total, value(chunk.map(|row| row[group * GROUP + lane])));
+            }
+        }
+    }
+    // What follows would have the compiler keep the lanes in pairs, or in memory; so it is not told that these are the same.
+    let mut groups = std::hint::black_box(groups);
+    let lanes = groups.as_flattened_mut();
     for (lane, value) in lanes.iter_mut().zip(rest) {
         *lane = combine(*lane, value);
     }
@@ -198,12 +193,12 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Columns<'_, T, F> {
             let row = |row: usize| &numbers[(outer * count + row) * inner + column..][..width];
             total.fill(identity);
             let rows = first..count.min(first + ROWS);
-            // Row by row, but four in one go, so that the totals are loaded and stored less often.
-            for next in rows.clone().step_by(4) {
-                if next + 4 <= rows.end {
-                    let [a, b, c, d] = [0, 1, 2, 3].map(|more| row(next + more));
+            // Row by row, but eight in one go, so that the totals are loaded and stored less often.
+            for next in rows.clone().step_by(8) {
+                if next + 8 <= rows.end {
+                    let rows: [_; 8] = std::array::from_fn(|more| row(next + more));
                     for i in 0..width {
-                        total[i] = combine(combine(combine(combine(total[i], a[i]), b[i]), c[i]), d[i]);
+                        total[i] = rows.iter().fold(total[i], |total, row| combine(total, row[i]));
                     }
                 } else {
                     for last in next..rows.end {
