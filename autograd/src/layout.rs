@@ -57,6 +57,19 @@ impl Layout {
         true
     }
 
+    /// Whether this is what [`contiguous`](Layout::contiguous) makes of the shape.
+    #[inline]
+    pub(crate) fn is_row_major(&self) -> bool {
+        let mut expected = 1;
+        let mut strides = self.shape.iter().zip(&*self.strides).rev();
+        self.offset == 0
+            && strides.all(|(&extent, &stride)| {
+                let as_expected = stride == expected;
+                expected *= extent.max(1) as isize;
+                as_expected
+            })
+    }
+
     pub(crate) fn permute(&self, order: &[usize]) -> Self {
         Layout {
             shape: order.iter().map(|&dim| self.shape[dim]).collect(),
@@ -282,6 +295,8 @@ mod tests {
         let transposed = base.permute(&[1, 0]);
         assert_eq!(elements(&transposed), [0, 3, 1, 4, 2, 5]);
         assert!(!transposed.is_contiguous());
+        assert!(base.is_row_major() && !transposed.is_row_major() && !base.slice(0, 1, 1, 1).is_row_major());
+        assert!(!base.permute(&[1, 0]).slice(1, 0, 1, 1).is_row_major(), "dense, but not what `contiguous` makes");
         assert_eq!(elements(&base.flip(1)), [2, 1, 0, 5, 4, 3]);
         assert_eq!(elements(&base.slice(1, 0, 2, 2)), [0, 2, 3, 5]);
         assert_eq!(elements(&base.slice(0, 1, 1, 1).expand(&Shape::from([2, 3])).unwrap()), [3, 4, 5, 3, 4, 5]);

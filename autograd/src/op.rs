@@ -1,6 +1,7 @@
 //! The one door into the graph: an operation is a value that knows its name and its backward rule.
 
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use crate::float::Float;
 use crate::graph::Backward;
@@ -51,7 +52,7 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
 #[derive(Clone)]
 pub struct Saved<T: Float> {
     pub(crate) storage: Storage<T>,
-    pub(crate) layout: Layout,
+    pub(crate) layout: Arc<Layout>,
     pub(crate) source: Source,
 }
 

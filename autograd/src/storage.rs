@@ -99,7 +99,10 @@ impl<T> Clone for Storage<T> {
 impl<T> Drop for Storage<T> {
     #[inline]
     fn drop(&mut self) {
-        if self.header().holders.fetch_sub(1, Ordering::Release) == 1 {
+        let holders = &self.header().holders;
+        // Who is alone stays alone: a new holder would have to learn of the buffer from this one. So most need not pay for a subtraction
+        // that others could see.
+        if holders.load(Ordering::Acquire) == 1 || holders.fetch_sub(1, Ordering::Release) == 1 {
             // What the other holders did with the numbers comes before whatever becomes of the block.
             fence(Ordering::Acquire);
             // SAFETY: nobody else holds the buffer, and the header is not touched again: the block is moved out once.

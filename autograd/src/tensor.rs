@@ -4,6 +4,8 @@ mod create;
 mod display;
 pub(crate) mod interchange;
 
+use std::sync::Arc;
+
 use crate::error::mistake;
 use crate::float::Float;
 use crate::graph::{Edge, Id, Node};
@@ -31,7 +33,8 @@ use crate::trace;
 #[derive(Clone)]
 pub struct Tensor<T: Float = f32> {
     pub(crate) storage: Storage<T>,
-    pub(crate) layout: Layout,
+    /// Shared by all that lie alike: a tensor is copied a dozen times on its way through an operation and back.
+    pub(crate) layout: Arc<Layout>,
     pub(crate) edge: Edge<T>,
 }
 
@@ -46,19 +49,35 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
-        let shape = shape.into();
+        Tensor::build_in(Layout::contiguous(shape.into()), fill)
+    }
+
+    /// As [`build`](Tensor::build), in a row-major layout, which may be another tensor's.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn build_in(layout: impl Into<Arc<Layout>>, fill: impl FnOnce(&mut [T])) -> Self {
+        let layout = layout.into();
         let start = trace::start();
-        let storage = Storage::build(shape.numel(), fill);
+        let storage = Storage::build(layout.numel(), fill);
         if let Some(start) = start {
-            trace::built(start, &shape, storage.as_slice().as_ptr().cast());
+            trace::built(start, &layout.shape, storage.as_slice().as_ptr().cast());
         }
-        Tensor { storage, layout: Layout::contiguous(shape), edge: Edge::Constant }
+        Tensor { storage, layout, edge: Edge::Constant }
     }
 
     /// The same numbers walked in another way, without an edge.
     #[inline]
-    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
-        Tensor { storage: self.storage.clone(), layout, edge: Edge::Constant }
+    pub(crate) fn with_layout(&self, layout: impl Into<Arc<Layout>>) -> Self {
+        Tensor { storage: self.storage.clone(), layout: layout.into(), edge: Edge::Constant }
+    }
+
+    /// The row-major layout of this tensor's shape: its own, if it is that.
+    #[inline]
+    pub(crate) fn row_major(&self) -> Arc<Layout> {
+        if self.layout.is_row_major() {
+            return Arc::clone(&self.layout);
+        }
+        Arc::new(Layout::contiguous(self.shape().clone()))
     }
 
     /// The extents, outermost first.
@@ -143,7 +162,7 @@ impl<T: Float> Tensor<T> {
         if self.is_contiguous() {
             return self.with_layout(self.layout.clone());
         }
-        Tensor::build(self.shape().clone(), |out| map([self.view()], self.shape(), out, |[x]| x))
+        Tensor::build_in(self.row_major(), |out| map([self.view()], self.shape(), out, |[x]| x))
     }
 
     /// Makes a leaf: a tensor that gradients are asked for. A tensor that is tracked already is returned as it is.
@@ -177,7 +196,7 @@ impl<T: Float> Tensor<T> {
     /// (It is called, for the operation's name, while somebody [traces](crate::trace), too.)
     /// The gradient that backward propagates for input `i` must have its shape or broadcast from it; see [`Op`] for an example.
     #[inline]
-    pub fn record<O: Op<T>>(mut self, inputs: &[&Tensor<T>], op: impl FnOnce(&Tensor<T>) -> O) -> Tensor<T> {
+    pub fn record<O: Op<T>>(self, inputs: &[&Tensor<T>], op: impl FnOnce(&Tensor<T>) -> O) -> Tensor<T> {
         let recorded = is_recording() && inputs.iter().any(|input| input.is_tracked());
         if recorded || trace::is_on() {
             let op = op(&self);
@@ -186,7 +205,7 @@ impl<T: Float> Tensor<T> {
                 trace::operation(op.name(), shapes, self.shape(), self.storage.as_slice().as_ptr().cast());
             }
             if recorded {
-                self.edge = Edge::Node(Node::new(inputs, op));
+                return Tensor { edge: Edge::Node(Node::new(inputs, op)), ..self };
             }
         }
         self

@@ -28,14 +28,23 @@ impl<T: Float> Op<T> for Add {
     }
 }
 
-/// The shape that both operands are stretched to.
+/// The elementwise combination of two tensors, stretched to a common shape. Without an edge: the caller records it.
 #[inline]
 #[track_caller]
-pub(crate) fn common_shape<T: Float>(name: &str, left: &Tensor<T>, right: &Tensor<T>) -> Shape {
-    match left.shape().broadcast(right.shape()) {
-        Some(shape) => shape,
-        None => no_common_shape(name, left.shape(), right.shape()),
+pub(crate) fn combine<T: Float>(
+    name: &str,
+    left: &Tensor<T>,
+    right: &Tensor<T>,
+    formula: impl Fn(T, T) -> T + Copy + Sync,
+) -> Tensor<T> {
+    let (operands, formula) = ([left.view(), right.view()], |[a, b]: [T; 2]| formula(a, b));
+    if left.shape() == right.shape() {
+        return Tensor::build_in(left.row_major(), |out| map(operands, left.shape(), out, formula));
     }
+    let Some(shape) = left.shape().broadcast(right.shape()) else {
+        no_common_shape(name, left.shape(), right.shape());
+    };
+    Tensor::build(shape.clone(), |out| map(operands, &shape, out, formula))
 }
 
 #[cold]
@@ -53,9 +62,7 @@ fn no_common_shape(name: &str, a: &Shape, b: &Shape) -> ! {
 
 #[track_caller]
 pub(crate) fn add<T: Float>(left: &Tensor<T>, right: &Tensor<T>) -> Tensor<T> {
-    let shape = common_shape("add", left, right);
-    Tensor::build(shape.clone(), |out| map([left.view(), right.view()], &shape, out, |[a, b]| a + b))
-        .record(&[left, right], |_| Add)
+    combine("add", left, right, |a, b| a + b).record(&[left, right], |_| Add)
 }
 
 /// Adds a gradient to another one of its shape: in place if nobody else holds the sum's buffer and the sum is not itself differentiated.

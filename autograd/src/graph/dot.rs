@@ -29,7 +29,7 @@ pub fn draw<T: Float>(of: &Tensor<T>) -> Graph<T> {
     while let Some((edge, shape)) = waiting.pop() {
         let Some(id) = edge.id().filter(|id| !found.contains_key(id)) else { continue };
         if let Edge::Node(node) = &edge {
-            waiting.extend(node.inputs.iter().map(|input| (input.edge.clone(), input.shape.clone())));
+            waiting.extend(node.inputs.iter().map(|input| (input.edge.clone(), input.shape().clone())));
         }
         found.insert(id, (edge, shape));
     }
@@ -38,7 +38,7 @@ pub fn draw<T: Float>(of: &Tensor<T>) -> Graph<T> {
     for (id, (edge, shape)) in found {
         let vertex = match edge {
             Edge::Node(node) => {
-                let inputs = node.inputs.iter().map(|input| graph.place(&input.edge, &input.shape)).collect();
+                let inputs = node.inputs.iter().map(|input| graph.place(&input.edge, input.shape())).collect();
                 Vertex { inputs, ..Vertex::new(Kind::Operation(node.name), shape) }
             }
             _ => Vertex::new(Kind::Leaf, shape),

@@ -96,7 +96,7 @@ impl<T: Float> Walk<T> {
                 self.finished.add(node.id, grad.clone());
             }
             let _span = trace::span(Phase::Backward, node.name, || {
-                (node.inputs.iter().map(|input| input.shape.clone()).collect(), grad.shape().clone())
+                (node.inputs.iter().map(|input| input.shape().clone()).collect(), grad.shape().clone())
             });
             let order = self.order;
             let ctx = &mut Backward { node: &node, grad: &grad, walk: &mut self };
@@ -149,15 +149,15 @@ impl<T: Float> Backward<'_, T> {
         let node = self.node;
         let input = &node.inputs[input];
         let mut grad = grad();
-        if grad.shape() != &input.shape {
-            if input.shape.broadcast(grad.shape()).as_ref() != Some(grad.shape()) {
-                let (got, want) = (grad.shape(), &input.shape);
+        if grad.shape() != input.shape() {
+            if input.shape().broadcast(grad.shape()).as_ref() != Some(grad.shape()) {
+                let (got, want) = (grad.shape(), input.shape());
                 mistake(
                     node.name,
                     format_args!("backward made a gradient of shape {got} for an input of shape {want}"),
                 );
             }
-            grad = sum_to(&grad, &input.shape);
+            grad = sum_to(&grad, input.shape());
         }
         self.walk.hand(&input.edge, grad);
     }

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::engine::Backward;
 use crate::float::Float;
+use crate::layout::Layout;
 use crate::op::Op;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -59,7 +60,19 @@ impl<T: Float> Edge<T> {
 /// An input of a recorded operation: where it came from, and the shape that its gradient must have.
 pub(crate) struct Input<T: Float> {
     pub(crate) edge: Edge<T>,
-    pub(crate) shape: Shape,
+    layout: Arc<Layout>,
+}
+
+impl<T: Float> Input<T> {
+    #[inline]
+    fn of(tensor: &Tensor<T>) -> Self {
+        Input { edge: tensor.edge.clone(), layout: Arc::clone(&tensor.layout) }
+    }
+
+    #[inline]
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.layout.shape
+    }
 }
 
 /// Most operations have one input or two.
@@ -75,10 +88,11 @@ pub(crate) struct Node<T: Float, S: ?Sized = dyn Slot<T>> {
 
 impl<T: Float> Node<T> {
     #[inline]
-    pub(crate) fn new<O: Op<T>>(inputs: &[&Tensor<T>], op: O) -> Arc<Node<T>> {
+    pub(crate) fn new<O: Op<T>>(tensors: &[&Tensor<T>], op: O) -> Arc<Node<T>> {
         let name = op.name();
-        let inputs =
-            inputs.iter().map(|input| Input { edge: input.edge.clone(), shape: input.shape().clone() }).collect();
+        // Pushed: to collect one or two takes longer than they do.
+        let mut inputs = Inputs::new();
+        tensors.iter().for_each(|tensor| inputs.push(Input::of(tensor)));
         Arc::new(Node { id: Id::next(), name, inputs, slot: RwLock::new(Some(op)) })
     }
 }
@@ -140,17 +154,19 @@ impl<T: Float> fmt::Debug for Node<T> {
 impl<T: Float, S: ?Sized> Drop for Node<T, S> {
     fn drop(&mut self) {
         let mut waiting: SmallVec<[Arc<Node<T>>; 8]> = SmallVec::new();
+        // Only the last holder takes a node apart. (Should two threads let go of it at the same moment and both see the other's hold, the later
+        // one drops it whole, and this loop starts again inside: one level for each such meeting, not for each node.)
         let take = |inputs: &mut Inputs<T>, waiting: &mut SmallVec<_>| {
             for input in inputs {
-                if let Edge::Node(node) = std::mem::replace(&mut input.edge, Edge::Constant) {
+                if matches!(&input.edge, Edge::Node(node) if Arc::strong_count(node) == 1)
+                    && let Edge::Node(node) = std::mem::replace(&mut input.edge, Edge::Constant)
+                {
                     waiting.push(node);
                 }
             }
         };
         take(&mut self.inputs, &mut waiting);
         while let Some(mut node) = waiting.pop() {
-            // Only the last holder takes the node apart. (Should two threads let go of it at the same moment and both see the other's hold, the later
-            // one drops it whole, and this loop starts again inside: one level for each such meeting, not for each node.)
             if let Some(node) = Arc::get_mut(&mut node) {
                 take(&mut node.inputs, &mut waiting);
             }

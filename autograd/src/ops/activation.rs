@@ -21,8 +21,7 @@ impl<T: Float> Tensor<T> {
 
     /// 0 where `y` is 0 or less, x elsewhere: the gradient of [`relu`](Tensor::relu) and of whatever ends with it.
     pub(crate) fn gate(&self, y: &Tensor<T>) -> Tensor<T> {
-        let shape = self.shape();
-        Tensor::build(shape.clone(), |out| map([self.view(), y.view()], shape, out, |[x, y]| x.gate(y)))
+        Tensor::build_in(self.row_major(), |out| map([self.view(), y.view()], self.shape(), out, |[x, y]| x.gate(y)))
             .record(&[self], |_| Gate { y: Saved::aside(y) })
     }
 

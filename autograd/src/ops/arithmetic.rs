@@ -87,22 +87,14 @@ impl<T: Float> Op<T> for Affine<T> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The elementwise combination of two tensors, broadcast to a common shape. Without an edge: the caller records it.
-    #[inline]
-    #[track_caller]
-    fn combine(&self, name: &str, other: &Tensor<T>, formula: impl Fn(T, T) -> T + Copy + Sync) -> Tensor<T> {
-        let shape = broadcast::common_shape(name, self, other);
-        Tensor::build(shape.clone(), |out| map([self.view(), other.view()], &shape, out, |[a, b]| formula(a, b)))
-    }
-
     #[track_caller]
     fn subtract(&self, other: &Tensor<T>) -> Tensor<T> {
-        self.combine("sub", other, |a, b| a - b).record(&[self, other], |_| Subtract)
+        broadcast::combine("sub", self, other, |a, b| a - b).record(&[self, other], |_| Subtract)
     }
 
     #[track_caller]
     fn multiply(&self, other: &Tensor<T>) -> Tensor<T> {
-        self.combine("mul", other, |a, b| a * b).record(&[self, other], |_| Multiply {
+        broadcast::combine("mul", self, other, |a, b| a * b).record(&[self, other], |_| Multiply {
             a: other.is_tracked().then(|| Saved::input(0, self)),
             b: self.is_tracked().then(|| Saved::input(1, other)),
         })
@@ -110,13 +102,12 @@ impl<T: Float> Tensor<T> {
 
     #[track_caller]
     fn divide(&self, other: &Tensor<T>) -> Tensor<T> {
-        self.combine("div", other, |a, b| a / b)
+        broadcast::combine("div", self, other, |a, b| a / b)
             .record(&[self, other], |y| Divide { b: Saved::input(1, other), y: Saved::output(y) })
     }
 
     fn affine(&self, name: &'static str, scale: T, formula: impl Fn(T) -> T + Copy + Sync) -> Tensor<T> {
-        let shape = self.shape();
-        Tensor::build(shape.clone(), |out| map([self.view()], shape, out, |[x]| formula(x)))
+        Tensor::build_in(self.row_major(), |out| map([self.view()], self.shape(), out, |[x]| formula(x)))
             .record(&[self], |_| Affine { name, scale })
     }
 }
@@ -251,6 +242,19 @@ mod tests {
         assert_eq!((a.clone() / &b).to_vec(), expected);
         assert_eq!((&a / b.clone()).to_vec(), expected);
         assert_eq!((a / b).to_vec(), expected);
+    }
+
+    #[test]
+    fn a_result_is_row_major_however_its_operands_lie() {
+        let x = Tensor::<f32>::arange(0.0, 6.0, 1.0).reshape([2, 3]);
+        for view in [x.clone(), x.t(), x.flip(1), x.narrow(0, 1, 1), x.narrow(1, 0, 1), x.expand([4, 2, 3])] {
+            let plain = Tensor::from_vec(view.to_vec(), view.shape());
+            let doubled: Vec<f32> = view.to_vec().iter().map(|x| 2.0 * x).collect();
+            for result in [&view + &view, &view + &plain, &plain + &view, &view * 2.0] {
+                assert_eq!(result.strides(), plain.strides());
+                assert_eq!(result.to_vec(), doubled);
+            }
+        }
     }
 
     #[test]

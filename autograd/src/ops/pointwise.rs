@@ -57,9 +57,10 @@ where
         if ctx.higher_order() {
             ctx.propagate(0, || (self.tensor)(&grad, &kept));
         } else {
-            let (shape, scalar) = (kept.shape().clone(), self.scalar);
             ctx.propagate(0, || {
-                Tensor::build(shape.clone(), |out| map([grad.view(), kept.view()], &shape, out, |[g, x]| scalar(g, x)))
+                Tensor::build_in(kept.row_major(), |out| {
+                    map([grad.view(), kept.view()], kept.shape(), out, |[g, x]| (self.scalar)(g, x));
+                })
             });
         }
     }
@@ -78,8 +79,8 @@ impl<T: Float> Tensor<T> {
         S: Fn(T, T) -> T + Copy + Send + Sync + 'static,
         D: Fn(&Tensor<T>, &Tensor<T>) -> Tensor<T> + Send + Sync + 'static,
     {
-        let shape = self.shape();
-        Tensor::build(shape.clone(), |out| map([self.view()], shape, out, |[x]| formula(x))).record(&[self], |y| {
+        let values = Tensor::build_in(self.row_major(), |out| map([self.view()], self.shape(), out, |[x]| formula(x)));
+        values.record(&[self], |y| {
             let kept = match keep {
                 Keep::Input => Saved::input(0, self),
                 Keep::Output => Saved::output(y),

@@ -136,7 +136,7 @@ impl<T: Float> Op<T> for Flip {
 }
 
 fn flipped<T: Float>(x: &Tensor<T>, dims: SmallVec<[usize; 4]>) -> Tensor<T> {
-    let layout = dims.iter().fold(x.layout.clone(), |layout, &dim| layout.flip(dim));
+    let layout = dims.iter().fold(Layout::clone(&x.layout), |layout, &dim| layout.flip(dim));
     x.with_layout(layout).record(&[x], |_| Flip { dims })
 }
 

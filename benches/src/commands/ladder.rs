@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(warning) = neighbours::warning(watch.others()) {
         println!("{warning}");
     }
-    let mut table = Table::new(["step", "GFLOP/s", "of peak", "times as fast", "what it changes"]);
+    let mut table = Table::new(["step", "GFLOP/s", "of peak", "times as fast"]);
     let speeds: Vec<f64> = series.iter().map(|series| case.flop() / series.median() / 1e9).collect();
     for (index, (rung, &speed)) in rungs.iter().zip(&speeds).enumerate() {
         let share = 100.0 * speed / if rung.threads == 1 { peak_of_one } else { peak_of_all };
@@ -82,9 +82,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         let alike = (0..index).rev().find(|&before| rungs[before].threads == rung.threads);
         let times =
             alike.or(index.checked_sub(1)).map_or(String::new(), |before| format!("{:.1}", speed / speeds[before]));
-        table.row([rung.name.clone(), format!("{speed:.1}"), format!("{share:.0} %"), times, rung.change.clone()]);
+        table.row([rung.name.clone(), format!("{speed:.1}"), format!("{share:.0} %"), times]);
     }
     println!("\n{table}");
+    println!("What each step changes:\n");
+    for Rung { name, change, .. } in &rungs {
+        println!("- {name}: {change}");
+    }
     Ok(())
 }
 
