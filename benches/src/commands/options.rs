@@ -32,6 +32,9 @@ pub struct Options {
     /// How many milliseconds a turn lasts
     #[arg(long, default_value = "40", value_parser = positive)]
     pub turn: usize,
+    /// Digits without a black pixel (1 of 255 instead of 0), so that no product can leave out zeros
+    #[arg(long)]
+    pub no_black: bool,
     /// Where to write all figures
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -70,7 +73,11 @@ impl Options {
     /// # Errors
     /// If they can't be read.
     pub fn problem(&self) -> Result<Arc<Problem>> {
-        Ok(Arc::new(Problem::digits()?))
+        let mut problem = Problem::digits()?;
+        if self.no_black {
+            problem.lighten();
+        }
+        Ok(Arc::new(problem))
     }
 
     /// Runs a task and keeps the figures in `records`.

@@ -118,7 +118,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", table(&of_these, limit_counts));
     }
     println!(
-        "The limit at batch {JUDGED_BATCH} on one thread reaches {:.0}% of the peak measured in this run{}.",
+        "The limit at batch {JUDGED_BATCH} on one thread gets done {:.0}% of what the peak measured in this run allows{}.",
         100.0 * share,
         if limit_counts {
             String::new()
@@ -137,7 +137,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The arithmetic that the limit does a second, as a share of what the machine can do, both measured now.
+/// The arithmetic that the limit gets done in a second, as a share of what the machine can do, both measured now. Counted are the operations of the
+/// formulas: products that leave out zeros may do more of them in a second than there could be.
 fn share_of_peak(options: &Options, problem: &Arc<Problem>, records: &mut Vec<Record>) -> Result<f64> {
     let isa = selected().isa;
     let before = peak::flops(isa, 1);
@@ -146,7 +147,12 @@ fn share_of_peak(options: &Options, problem: &Arc<Problem>, records: &mut Vec<Re
     let all = options.run(&mut entrants, (task, 1), AGREEMENT, records)?;
     let peak = before.max(peak::flops(isa, 1));
     let reached = JUDGED_BATCH as f64 * operations_per_image() / all[0].median();
-    println!("Peak on one thread: {:.1} GFLOP/s ({}); the limit does {:.1}.\n", peak / 1e9, isa.name(), reached / 1e9);
+    println!(
+        "Peak on one thread: {:.1} GFLOP/s ({}); the limit gets {:.1} done.\n",
+        peak / 1e9,
+        isa.name(),
+        reached / 1e9
+    );
     Ok(reached / peak)
 }
 

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::product::Product;
 use super::route::{Path, collides};
-use super::table::{MOST_ROWS, Own};
+use super::table::{MOST_ROWS, MOST_VECTORS, Own};
 
 /// The sizes of the caches in bytes: the first two levels of one core, and the third.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +61,9 @@ pub(super) struct Plan {
     /// Whether C is gone through row tile by row tile rather than panel by panel: where all of B stays in the first-level cache, C is then
     /// written in the order in which it lies.
     pub(super) rows_first: bool,
+    /// Whether steps at which a row tile of A is zero are left out, and how high all tiles then are.
+    pub(super) seeks_zeros: bool,
+    pub(super) sparse_height: usize,
     /// The most rows of a tile that reads A in place.
     pub(super) most_rows: usize,
     /// Whether packing pays a fork.
@@ -87,7 +90,7 @@ const PACKED_ALONE: usize = 1 << 16;
 
 /// Cuts a product into blocks.
 #[inline(always)] // A plan that is handed back through memory costs a small product a tenth of its time.
-pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path) -> Plan {
+pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path, seeks_zeros: bool) -> Plan {
     let &Product { rows, columns, depth, .. } = product;
     let mut plan = Plan {
         path,
@@ -98,14 +101,55 @@ pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path) -> Plan {
         shares_a: false,
         // Rows that collide share a set of the first-level cache, of eight lines on most machines; one is B's.
         most_rows: if collides(product.a.row, size_of::<T>()) { 7 } else { MOST_ROWS },
-        rows_first: path == Path::InPlace && depth * columns * size_of::<T>() <= caches().first / 2,
+        seeks_zeros: seeks_zeros && path != Path::Dots && (product.a.row == 1 || product.a.column == 1),
+        sparse_height: 0,
+        rows_first: path == Path::InPlace && !seeks_zeros && depth * columns * size_of::<T>() <= caches().first / 2,
         forks_to_pack: false,
     };
     let work = rows.saturating_mul(columns).saturating_mul(depth);
     if work >= WORTH_A_FORK || depth * size_of::<T>() > DEPTH {
         plan_large(own, product, work, &mut plan);
     }
+    if plan.seeks_zeros {
+        let is_scattered = product.c.column != 1;
+        let vectors = most_vectors(own, &plan, product).min(columns.div_ceil(own.lanes));
+        let (height, half) = (plan.height(own, vectors), own.lanes / 2);
+        // A tile that is transposed on its way to C is written in halves of vectors.
+        let over = if is_scattered && height > 4 * (height % half) { height % half } else { 0 };
+        plan.sparse_height = height - over;
+        plan.rows = plan.rows.next_multiple_of(height - over);
+    }
     plan
+}
+
+/// The most vectors of a panel.
+#[inline]
+fn most_vectors<T>(own: &Own<T>, plan: &Plan, product: &Product<T>) -> usize {
+    if plan.seeks_zeros {
+        // Wide and low: fewer rows are zero together more often. But what is transposed on its way to C had better be high.
+        if product.c.column == 1 { own.vectors_in_place } else { own.vectors }
+    } else if plan.path != Path::InPlace {
+        // Packed row tiles have one height for all panels: no panel may be wider than the main width.
+        own.vectors
+    } else if product.rows <= own.heights[MOST_VECTORS - 1] {
+        // So few rows that one tile of the greatest width holds them all.
+        MOST_VECTORS
+    } else {
+        own.vectors_in_place
+    }
+}
+
+/// Cuts columns into panels.
+#[inline]
+pub(super) fn panels<T>(own: &Own<T>, plan: &Plan, product: &Product<T>, columns: usize) -> Parts {
+    let vectors = columns.div_ceil(own.lanes);
+    let most = most_vectors(own, plan, product);
+    if columns <= plan.columns {
+        return Parts::of_at_most(vectors, most);
+    }
+    // As many panels for each task as for the others.
+    let tasks = columns.div_ceil(plan.columns);
+    Parts::new(vectors, tasks * vectors.div_ceil(tasks * most))
 }
 
 /// Bytes of a row of A, or of a column of B, in a block of depth.
@@ -143,7 +187,9 @@ fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Pla
     // The columns that are packed at a time: their block stays in half of the third level.
     plan.panel_columns = even(product.columns, (caches.third / 2 / (plan.depth.max(1) * size)).max(width), own.lanes);
     plan.columns = plan.panel_columns;
-    plan.forks_to_pack = plan.panel_columns * plan.depth >= PACKED_ALONE && work >= 4 * WORTH_A_FORK;
+    // To look for zeros among numbers that don't lie along the depth takes twice as long as to pack them.
+    let looked_at = if plan.seeks_zeros && product.a.column != 1 { 2 * product.rows * plan.depth } else { 0 };
+    plan.forks_to_pack = (plan.panel_columns * plan.depth).max(looked_at) >= PACKED_ALONE && work >= 4 * WORTH_A_FORK;
     if work >= WORTH_A_FORK {
         let only_rows = plan.path == Path::Packed && !plan.shares_a;
         let only_columns = plan.path == Path::Dots;
@@ -176,6 +222,7 @@ pub(super) struct Parts {
     /// The length of the shorter parts, and how many longer ones stand before them.
     pub(super) short: usize,
     longer: usize,
+    length: usize,
 }
 
 impl Parts {
@@ -183,12 +230,18 @@ impl Parts {
     pub(super) fn new(length: usize, count: usize) -> Self {
         // A division takes as long as a small tile's step: most parts are whole lengths, and lengths fit 32 bits.
         if count <= 1 {
-            return Self { count: 1, short: length, longer: 0 };
+            return Self { count: 1, short: length, longer: 0, length };
         }
-        if let (Ok(length), Ok(count)) = (u32::try_from(length), u32::try_from(count)) {
-            return Self { count: count as usize, short: (length / count) as usize, longer: (length % count) as usize };
-        }
-        Self { count, short: length / count, longer: length % count }
+        let (short, longer) = match (u32::try_from(length), u32::try_from(count)) {
+            (Ok(length), Ok(count)) => ((length / count) as usize, (length % count) as usize),
+            _ => (length / count, length % count),
+        };
+        Self { count, short, longer, length }
+    }
+
+    /// Parts of exactly `part`, but for the last one.
+    pub(super) fn of(length: usize, part: usize) -> Self {
+        Self { count: length.div_ceil(part).max(1), short: part, longer: 0, length }
     }
 
     /// Parts of at most `most`.
@@ -200,7 +253,7 @@ impl Parts {
     /// Where part `index` begins, which is where the one before it ends.
     #[inline(always)]
     pub(super) fn start(&self, index: usize) -> usize {
-        index * self.short + index.min(self.longer)
+        (index * self.short + index.min(self.longer)).min(self.length)
     }
 }
 

@@ -13,78 +13,18 @@
 
 use std::ops::Range;
 
-use super::blocking::{Parts, Plan};
+use super::blocking::{Parts, Plan, panels};
+use super::columns::Columns;
 use super::epilogue::Finish;
 use super::microkernel::{MOST_DOT_ROWS, Tile};
 use super::pack::{Buffer, SLACK, Side, Strip};
 use super::product::{Operand, Product, Target};
 use super::route::Path;
 use super::scatter::run_tile;
-use super::table::{MOST_VECTORS, Own};
+use super::table::Own;
+use super::zeros::{Lists, Run};
 use crate::kernels::parallel::for_each_task;
 use crate::scalar::Scalar;
-
-/// A block of B, ready for the micro-kernel: its first columns in place, those from `packed_from` on in a buffer.
-#[derive(Clone, Copy)]
-struct Columns<T> {
-    in_place: Operand<T>,
-    packed: *mut T,
-    /// Columns are counted from the block's first one.
-    packed_from: usize,
-    /// Whether each panel is packed when its turn comes, into a buffer of the thread, because only one task meets it: it is then still in the
-    /// first-level cache, and the buffer stays there.
-    late: bool,
-    depth: usize,
-    /// The panels, in vectors.
-    panels: Parts,
-    columns: usize,
-}
-
-impl<T> Columns<T> {
-    /// The panel that begins at `column`, `width` wide: its address, and the distance of its steps.
-    #[inline(always)]
-    fn panel(&self, column: usize, width: usize) -> (*const T, isize) {
-        if column >= self.packed_from {
-            (self.packed.cast_const().wrapping_add((column - self.packed_from) * self.depth), width as isize)
-        } else {
-            (self.in_place.at(0, column), self.in_place.row)
-        }
-    }
-
-    /// Packs a panel, unless it is read in place.
-    ///
-    /// # Safety
-    /// The instruction set of `own` is available; the block lies in a valid B; nobody else packs this panel.
-    unsafe fn pack(&self, own: &Own<T>, panel: usize) {
-        let start = self.panels.start(panel) * own.lanes;
-        if start >= self.packed_from {
-            // SAFETY: passed on; the target is this panel's own part of the buffer.
-            unsafe { self.pack_to(own, panel, self.packed.wrapping_add((start - self.packed_from) * self.depth)) }
-        }
-    }
-
-    /// Packs a panel.
-    ///
-    /// # Safety
-    /// The instruction set of `own` is available; the block lies in a valid B; the target has room for the panel, and is nobody else's.
-    unsafe fn pack_to(&self, own: &Own<T>, panel: usize, target: *mut T) {
-        let (start, end) = (self.panels.start(panel) * own.lanes, self.panels.start(panel + 1) * own.lanes);
-        let strip = Strip {
-            source: self.in_place.at(0, start),
-            across: self.in_place.column,
-            along: self.in_place.row,
-            count: end.min(self.columns) - start,
-            depth: self.depth,
-            target,
-            width: end - start,
-        };
-        // SAFETY: the strip lies in B; the target is full vectors wide.
-        unsafe { (own.pack)(&strip) }
-    }
-}
-
-// SAFETY: while the block is shared, either its panels are packed, each by one task, or it is only read.
-unsafe impl<T: Send + Sync> Sync for Columns<T> {}
 
 /// Where the tasks pack their parts of A; each writes its own.
 struct Shared<T>(*mut T);
@@ -125,7 +65,7 @@ pub(super) unsafe fn run<T: Scalar>(own: &Own<T>, plan: &Plan, product: &Product
             columns: product.columns,
         };
         // SAFETY: passed on.
-        return unsafe { block.task(&columns, (0, product.rows), (0, panels.count), None) };
+        return unsafe { block.task(&columns, (0, product.rows), (0, panels.count), None, None) };
     }
     let mut first_column = 0;
     while first_column < product.columns {
@@ -152,27 +92,6 @@ pub(super) unsafe fn run<T: Scalar>(own: &Own<T>, plan: &Plan, product: &Product
         }
         first_column += columns;
     }
-}
-
-/// Cuts columns into panels.
-#[inline]
-fn panels<T>(own: &Own<T>, plan: &Plan, product: &Product<T>, columns: usize) -> Parts {
-    let vectors = columns.div_ceil(own.lanes);
-    let most = if plan.path != Path::InPlace {
-        // Packed row tiles have one height for all panels: no panel may be wider than the main width.
-        own.vectors
-    } else if product.rows <= own.heights[MOST_VECTORS - 1] {
-        // So few rows that one tile of the greatest width holds them all.
-        MOST_VECTORS
-    } else {
-        own.vectors_in_place
-    };
-    if columns <= plan.columns {
-        return Parts::of_at_most(vectors, most);
-    }
-    // As many panels for each task as for the others.
-    let tasks = columns.div_ceil(plan.columns);
-    Parts::new(vectors, tasks * vectors.div_ceil(tasks * most))
 }
 
 /// A block of B with all that it meets.
@@ -203,7 +122,10 @@ impl<T: Scalar> Block<'_, T> {
         } else {
             panels.start(panels.count - 1) * lanes
         };
-        let down = Parts::of_at_most(product.rows, plan.rows);
+        let down = match plan.seeks_zeros {
+            true => Parts::of(product.rows, plan.rows),
+            false => Parts::of_at_most(product.rows, plan.rows),
+        };
         let late = down.count == 1 && packed_from == 0;
         let mut of_b = match columns.next_multiple_of(lanes).checked_sub(packed_from) {
             Some(packed) if !late => Buffer::take::<T>(Side::B, packed * depth),
@@ -216,37 +138,58 @@ impl<T: Scalar> Block<'_, T> {
         let shared_a = Shared(of_a.start::<T>());
         // A shared block of rows begins a little behind the one before it, which may scribble there while this one is packed.
         let shared_at = |i: usize| shared_a.get().wrapping_add((down.start(i) + i * SLACK) * depth.max(1));
-        let packs_b = if packed_from < columns && !late { panels.count } else { 0 };
-        if packs_b > 0 || plan.shares_a {
-            let pack = |task: usize| {
-                // SAFETY: passed on; each panel and each block of rows has its own part of a buffer.
-                unsafe {
-                    if task < packs_b {
-                        block.pack(own, task);
-                    } else {
-                        let i = task - packs_b;
-                        self.pack_rows((down.start(i), down.start(i + 1)), depth, shared_at(i));
+        let tiles = self.tiles(down.start(1)).count;
+        let mut of_lists = match plan.seeks_zeros {
+            true => Lists::buffer(panels.count, down.count * tiles, depth),
+            false => Buffer::none(Side::Lists),
+        };
+        let lists = Lists::new(&mut of_lists, panels.count, depth);
+        let packs_b = packed_from < columns && !late;
+        let of_panels = if packs_b || plan.seeks_zeros && !late { panels.count } else { 0 };
+        let packs_a = if plan.shares_a { down.count } else { 0 };
+        let seeks = if plan.seeks_zeros { down.count } else { 0 };
+        let prepare = |task: usize| {
+            // SAFETY: passed on; each panel and each block of rows has its own part of a buffer.
+            unsafe {
+                if task < of_panels {
+                    if plan.seeks_zeros {
+                        lists.set_finite(task, block.is_finite(own, task));
                     }
+                    if packs_b {
+                        block.pack(own, task);
+                    }
+                } else if task < of_panels + packs_a {
+                    let i = task - of_panels;
+                    self.pack_rows((down.start(i), down.start(i + 1)), depth, shared_at(i));
+                } else {
+                    let i = task - of_panels - packs_a;
+                    let strip = self.strip((down.start(i), down.start(i + 1)), depth);
+                    (own.find)(&strip, plan.sparse_height, lists.from(i * tiles));
                 }
-            };
-            let tasks = packs_b + if plan.shares_a { down.count } else { 0 };
-            if plan.forks_to_pack { for_each_task(tasks, pack) } else { (0..tasks).for_each(pack) }
+            }
+        };
+        let tasks = of_panels + packs_a + seeks;
+        if plan.forks_to_pack {
+            for_each_task(tasks, prepare)
+        } else {
+            (0..tasks).for_each(prepare)
         }
         let across = Parts::new(panels.count, columns.div_ceil(plan.columns));
         for_each_task(across.count * down.count, |task| {
             let (i, j) = if down.count == 1 { (0, task) } else { (task % down.count, task / down.count) };
             let rows = (down.start(i), down.start(i + 1));
             let panels = (across.start(j), across.start(j + 1));
+            let lists = plan.seeks_zeros.then(|| lists.from(i * tiles));
             // SAFETY: passed on; each task has its own part of C, and a buffer of its own or a block of the shared one.
             unsafe {
                 if plan.path != Path::Packed {
-                    self.task(&block, rows, panels, None);
+                    self.task(&block, rows, panels, None, lists);
                 } else if plan.shares_a {
-                    self.task(&block, rows, panels, Some(shared_at(i)));
+                    self.task(&block, rows, panels, Some(shared_at(i)), lists);
                 } else {
                     let mut buffer = Buffer::take::<T>(Side::A, (rows.1 - rows.0) * depth);
                     self.pack_rows(rows, depth, buffer.start());
-                    self.task(&block, rows, panels, Some(buffer.start()));
+                    self.task(&block, rows, panels, Some(buffer.start()), lists);
                 }
             }
         });
@@ -257,21 +200,27 @@ impl<T: Scalar> Block<'_, T> {
     /// # Safety
     /// That of [`run`]; the target has room for the block and the slack, and nobody else writes there.
     unsafe fn pack_rows(&self, rows: (usize, usize), depth: usize, target: *mut T) {
-        let a = self.product.a;
-        let tiles = Parts::of_at_most(rows.1 - rows.0, self.own.heights[self.own.vectors - 1]);
+        let tiles = self.tiles(rows.1 - rows.0);
         for tile in 0..tiles.count {
             let (start, end) = (tiles.start(tile), tiles.start(tile + 1));
-            let strip = Strip {
-                source: a.at(rows.0 + start, self.first_step),
-                across: a.row,
-                along: a.column,
-                count: end - start,
-                depth,
-                target: target.wrapping_add(start * depth),
-                width: end - start,
-            };
+            let strip = self.strip((rows.0 + start, rows.0 + end), depth);
             // SAFETY: the strip lies in A, its target in the block's; the last tile has the slack behind it.
-            unsafe { (self.own.pack)(&strip) }
+            unsafe { (self.own.pack)(&strip, target.wrapping_add(start * depth), end - start) }
+        }
+    }
+
+    /// Some rows of A's block.
+    fn strip(&self, rows: (usize, usize), depth: usize) -> Strip<T> {
+        let a = self.product.a;
+        Strip { source: a.at(rows.0, self.first_step), across: a.row, along: a.column, count: rows.1 - rows.0, depth }
+    }
+
+    /// Cuts a block of rows into tiles, where they are the same for all panels.
+    fn tiles(&self, rows: usize) -> Parts {
+        if self.plan.seeks_zeros {
+            Parts::of(rows, self.plan.sparse_height)
+        } else {
+            Parts::of_at_most(rows, self.own.heights[self.own.vectors - 1])
         }
     }
 
@@ -279,20 +228,27 @@ impl<T: Scalar> Block<'_, T> {
     ///
     /// # Safety
     /// That of [`run`]; nobody else works on this block.
-    unsafe fn task(&self, block: &Columns<T>, rows: (usize, usize), panels: (usize, usize), packed: Option<*mut T>) {
+    unsafe fn task(
+        &self,
+        block: &Columns<T>,
+        rows: (usize, usize),
+        panels: (usize, usize),
+        packed: Option<*mut T>,
+        lists: Option<Lists>,
+    ) {
         let Self { own, .. } = *self;
         let count = rows.1 - rows.0;
+        let all = [[0, block.depth]];
         if self.plan.rows_first && !block.late {
             // One height for all panels, that of the widest.
-            let widest = block.panels.start(1);
-            let tiles = Parts::of_at_most(count, self.plan.height(own, widest));
+            let tiles = Parts::of_at_most(count, self.plan.height(own, block.panels.start(1)));
             for tile in 0..tiles.count {
                 let rows = (rows.0 + tiles.start(tile), rows.0 + tiles.start(tile + 1));
                 for panel in panels.0..panels.1 {
                     let vectors = (block.panels.start(panel), block.panels.start(panel + 1));
                     let b = block.panel(vectors.0 * own.lanes, (vectors.1 - vectors.0) * own.lanes);
                     // SAFETY: the tile lies in this task's block; its part of A is in place and valid, that of B too, or packed.
-                    unsafe { self.tile(block, vectors, b, rows, None) }
+                    unsafe { self.tile(block, vectors, b, rows, None, &all) }
                 }
             }
             return;
@@ -305,20 +261,29 @@ impl<T: Scalar> Block<'_, T> {
         for panel in panels.0..panels.1 {
             let (start, end) = (block.panels.start(panel), block.panels.start(panel + 1));
             let vectors = end - start;
-            let (b, b_step) = if block.late {
-                // SAFETY: the buffer has room for the widest panel, and is this task's.
-                unsafe { block.pack_to(own, panel, of_b.start()) };
-                (of_b.start::<T>().cast_const(), (vectors * own.lanes) as isize)
-            } else {
-                block.panel(start * own.lanes, vectors * own.lanes)
+            // SAFETY: the buffer has room for the widest panel, and is this task's; the flag was set before the tasks, unless the panel is packed late.
+            let ((b, b_step), lists) = unsafe {
+                if block.late {
+                    let lists = lists.filter(|_| block.is_finite(own, panel));
+                    block.pack_to(own, panel, of_b.start());
+                    ((of_b.start::<T>().cast_const(), (vectors * own.lanes) as isize), lists)
+                } else {
+                    (block.panel(start * own.lanes, vectors * own.lanes), lists.filter(|lists| lists.is_finite(panel)))
+                }
             };
-            let height = if packed.is_some() { own.heights[own.vectors - 1] } else { self.plan.height(own, vectors) };
-            let tiles = Parts::of_at_most(count, height);
+            let tiles = if packed.is_some() || self.plan.seeks_zeros {
+                self.tiles(count)
+            } else {
+                Parts::of_at_most(count, self.plan.height(own, vectors))
+            };
             for tile in 0..tiles.count {
                 let (top, bottom) = (tiles.start(tile), tiles.start(tile + 1));
                 let a = packed.map(|packed| packed.cast_const().wrapping_add(top * block.depth));
-                // SAFETY: the tile lies in this task's block; its part of A and of B is packed, or in place and valid.
-                unsafe { self.tile(block, (start, end), (b, b_step), (rows.0 + top, rows.0 + bottom), a) }
+                // SAFETY: the tile lies in this task's block; its part of A and of B is packed, or in place and valid; the lists are of these tiles.
+                unsafe {
+                    let runs = lists.map_or(&all[..], |lists| lists.runs(tile));
+                    self.tile(block, (start, end), (b, b_step), (rows.0 + top, rows.0 + bottom), a, runs)
+                }
             }
         }
     }
@@ -335,6 +300,7 @@ impl<T: Scalar> Block<'_, T> {
         (b, b_step): (*const T, isize),
         rows: (usize, usize),
         packed: Option<*const T>,
+        runs: &[Run],
     ) {
         let Self { own, product, .. } = *self;
         let (count, height) = (vectors.1 - vectors.0, rows.1 - rows.0);
@@ -353,6 +319,7 @@ impl<T: Scalar> Block<'_, T> {
             c: std::ptr::null_mut(),
             c_row: 0,
             depth: block.depth,
+            runs,
             last: columns - (count - 1) * own.lanes,
             accumulate: product.accumulate || !self.is_first,
         };
@@ -387,6 +354,7 @@ unsafe fn dots<T: Scalar>(own: &Own<T>, product: &Product<T>, columns: Range<usi
                 c: std::ptr::null_mut(),
                 c_row: 0,
                 depth: product.depth,
+                runs: &[],
                 last,
                 accumulate: product.accumulate,
             };

@@ -13,12 +13,13 @@
 //!
 //! Each sum is a chain along the depth in rising order: which tile an element of C falls into doesn't change its bits.
 
+use super::zeros::Run;
 use crate::kernels::simd::Vector;
 use crate::scalar::Scalar;
 
 /// One tile's work.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tile<T> {
+pub(super) struct Tile<'a, T> {
     /// The tile's first row of A; how far it is to the next row, and to the next step of the depth.
     pub(super) a: *const T,
     pub(super) a_row: isize,
@@ -29,8 +30,9 @@ pub(super) struct Tile<T> {
     /// The tile's corner of C; how far it is to the next row. The columns are adjacent.
     pub(super) c: *mut T,
     pub(super) c_row: isize,
-    /// How many steps there are.
+    /// How many steps there are, and those that are taken: all, or all but some that would add zero times a finite number.
     pub(super) depth: usize,
+    pub(super) runs: &'a [Run],
     /// How many columns of the last vector are C's, from 1 to all.
     pub(super) last: usize,
     /// Whether C is added to rather than overwritten.
@@ -38,7 +40,7 @@ pub(super) struct Tile<T> {
 }
 
 /// The type of [`tile`], as the table of kernels holds it.
-pub(super) type TileFn<T> = unsafe fn(&Tile<T>);
+pub(super) type TileFn<T> = unsafe fn(&Tile<'_, T>);
 
 /// The depth from which on the tile of C is asked for first. Its lines then arrive while the products are formed. (Measured: 1 to 1.5 % at 1024³ and 2048³,
 /// 5 to 8 % at 4096 × 4096 with depth 64, where C comes from memory; it costs 64³, where C is at hand, 0.8 %.)
@@ -48,11 +50,11 @@ const PREFETCH_FROM: usize = 40;
 ///
 /// # Safety
 /// - The instruction set of `V` is available and enabled in the caller.
-/// - A's numbers at `a + i · a_row + p · a_step`, for i < `ROWS` and p < `depth`, may be read.
+/// - A's numbers at `a + i · a_row + p · a_step`, for i < `ROWS` and p in `runs`, may be read.
 /// - At each `b + p · b_step` there are `VECTORS` vectors to read; if [`Vector::MASKS_ARE_FREE`], only `last` lanes of the last one.
 /// - At each `c + i · c_row` there are `VECTORS` vectors to write, of the last one only `last` lanes; if `accumulate`, they hold numbers.
 #[inline(always)]
-pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::Element>) {
+pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<'_, V::Element>) {
     // SAFETY: passed on.
     unsafe {
         if V::HALVES && 2 * tile.last <= V::LANES {
@@ -68,7 +70,7 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
 /// # Safety
 /// That of [`tile`].
 #[inline(always)]
-unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF: bool>(tile: &Tile<V::Element>) {
+unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF: bool>(tile: &Tile<'_, V::Element>) {
     if tile.depth > PREFETCH_FROM {
         for row in 0..ROWS {
             let line = tile.c.wrapping_offset(row as isize * tile.c_row);
@@ -81,32 +83,35 @@ unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF
     }
     // SAFETY: no memory is touched.
     let (mask, mut sums) = unsafe { (V::mask(tile.last), [[V::splat(V::Element::ZERO); VECTORS]; ROWS]) };
-    let (mut a, mut b) = (tile.a, tile.b);
-    for _ in 0..tile.depth {
-        // SAFETY: `a` and `b` stand at a step that the caller's contract covers.
-        unsafe {
-            let mut of_b = [V::splat(V::Element::ZERO); VECTORS];
-            for (vector, of_b) in of_b.iter_mut().enumerate() {
-                let source = b.add(vector * V::LANES);
-                *of_b = if V::MASKS_ARE_FREE && vector + 1 == VECTORS {
-                    V::load_masked(source, mask)
-                } else {
-                    V::load(source)
-                };
-            }
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let of_a = V::splat(*a.offset(row as isize * tile.a_row));
-                for (vector, (sum, of_b)) in sums.iter_mut().zip(of_b).enumerate() {
-                    *sum = if HALF && vector + 1 == VECTORS {
-                        of_a.mul_add_low(of_b, *sum)
+    for &[start, end] in tile.runs {
+        let (start, end) = (start as isize, end as isize);
+        let (mut a, mut b) = (tile.a.wrapping_offset(start * tile.a_step), tile.b.wrapping_offset(start * tile.b_step));
+        for _ in start..end {
+            // SAFETY: `a` and `b` stand at a step that the caller's contract covers.
+            unsafe {
+                let mut of_b = [V::splat(V::Element::ZERO); VECTORS];
+                for (vector, of_b) in of_b.iter_mut().enumerate() {
+                    let source = b.add(vector * V::LANES);
+                    *of_b = if V::MASKS_ARE_FREE && vector + 1 == VECTORS {
+                        V::load_masked(source, mask)
                     } else {
-                        of_a.mul_add(of_b, *sum)
+                        V::load(source)
                     };
                 }
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    let of_a = V::splat(*a.offset(row as isize * tile.a_row));
+                    for (vector, (sum, of_b)) in sums.iter_mut().zip(of_b).enumerate() {
+                        *sum = if HALF && vector + 1 == VECTORS {
+                            of_a.mul_add_low(of_b, *sum)
+                        } else {
+                            of_a.mul_add(of_b, *sum)
+                        };
+                    }
+                }
             }
+            a = a.wrapping_offset(tile.a_step);
+            b = b.wrapping_offset(tile.b_step);
         }
-        a = a.wrapping_offset(tile.a_step);
-        b = b.wrapping_offset(tile.b_step);
     }
     // SAFETY: the tile of C may be written, and read if `accumulate`, by this function's contract; a partial last vector goes through the mask.
     unsafe {
@@ -150,7 +155,7 @@ pub(super) const MOST_DOT_ROWS: usize = 4;
 /// - There are `depth` numbers to read at `a + i · a_row` for i < `ROWS`, and at `b + j · b_step` for j < `last`; `last` is at least 1.
 /// - There are `last` numbers to write at each `c + i · c_row`; if `accumulate`, they hold numbers.
 #[inline(always)]
-pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(tile: &Tile<V::Element>) {
+pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(tile: &Tile<'_, V::Element>) {
     let whole = tile.depth / V::LANES * V::LANES;
     // SAFETY: whole vectors end inside the rows and columns, the last one is masked to what is left of them; columns that aren't there read the last
     // one again, and aren't written.

@@ -5,6 +5,7 @@
 #![doc = include_str!("../../../docs/gemm.md")]
 
 mod blocking;
+mod columns;
 mod epilogue;
 mod loops;
 mod microkernel;
@@ -13,6 +14,7 @@ mod product;
 mod route;
 mod scatter;
 mod table;
+mod zeros;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +30,8 @@ pub use table::{Kernels, Row};
 
 /// C ← A·B, finished by an [`Epilogue`]: A is m × k, B is k × n, C is m × n; any strides, any of them zero long.
 ///
-/// The result's bits don't depend on the number of threads. NaN and infinity in A and B reach C by the rules of arithmetic; no zero is skipped.
+/// The result's bits don't depend on the number of threads. NaN and infinity in A and B reach C by the rules of arithmetic: zeros of
+/// an operand spare work only where they meet finite numbers.
 /// With k = 0 the product is zero: `Store` writes zeros, `Bias` the bias.
 ///
 /// ```
@@ -88,14 +91,14 @@ pub fn gemm<T: Kernels>(
 #[inline]
 pub(crate) unsafe fn run<T: Kernels>(product: &Product<T>) {
     // SAFETY: passed on; the selected row runs on this machine.
-    unsafe { gemm_on(table::selected::<T>(), None, product) }
+    unsafe { gemm_on(table::selected::<T>(), None, None, product) }
 }
 
-/// The same on a given row of the table, and along a given route, if the product can go it.
+/// The same on a given row of the table, along a given route, if the product can go it, and with given [`zeros::shares`] of its steps.
 ///
 /// # Safety
 /// That of [`run`]; the row runs on this machine.
-pub(crate) unsafe fn gemm_on<T: Kernels>(row: &Row<T>, route: Option<Route>, product: &Product<T>) {
+unsafe fn gemm_on<T: Kernels>(row: &Row<T>, route: Option<Route>, shares: Option<[f32; 2]>, product: &Product<T>) {
     if product.rows == 0 || product.columns == 0 {
         return;
     }
@@ -103,7 +106,9 @@ pub(crate) unsafe fn gemm_on<T: Kernels>(row: &Row<T>, route: Option<Route>, pro
         // SAFETY: passed on.
         Engine::Foreign(foreign) => unsafe { foreign(product) },
         Engine::Own(own) => {
-            let route = route.filter(|route| route.fits(product)).unwrap_or_else(|| route::route(own, product));
+            // SAFETY: passed on.
+            let shares = shares.unwrap_or_else(|| unsafe { zeros::shares(own, product) });
+            let route = route.filter(|route| route.fits(product)).unwrap_or_else(|| route::route(own, product, shares));
             let turned;
             let product = if route.turned {
                 turned = product.transposed();
@@ -111,7 +116,7 @@ pub(crate) unsafe fn gemm_on<T: Kernels>(row: &Row<T>, route: Option<Route>, pro
             } else {
                 product
             };
-            let plan = blocking::plan(own, product, route.path);
+            let plan = blocking::plan(own, product, route.path, shares[usize::from(route.turned)] < 1.0);
             // SAFETY: passed on.
             unsafe { loops::run(own, &plan, product) }
         }

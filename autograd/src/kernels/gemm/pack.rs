@@ -17,7 +17,7 @@ use std::mem::MaybeUninit;
 use crate::kernels::simd::Vector;
 use crate::scalar::Scalar;
 
-/// A strip to copy: at each of `depth` steps, `count` numbers, `across` apart; the steps are `along` apart.
+/// A strip of an operand: at each of `depth` steps, `count` numbers, `across` apart; the steps are `along` apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Strip<T> {
     pub(super) source: *const T,
@@ -25,26 +25,23 @@ pub(super) struct Strip<T> {
     pub(super) along: isize,
     pub(super) count: usize,
     pub(super) depth: usize,
-    /// Where the strip goes, and how far apart its steps are there: at least `count`. The numbers between `count` and `width` become zero.
-    pub(super) target: *mut T,
-    pub(super) width: usize,
 }
 
 /// The type of [`pack`], as the table of kernels holds it.
-pub(super) type PackFn<T> = unsafe fn(&Strip<T>);
+pub(super) type PackFn<T> = unsafe fn(&Strip<T>, *mut T, usize);
 
 /// Numbers behind the end of a packed block that a strip may scribble on, because it is written in whole vectors.
 pub(super) const SLACK: usize = 16;
 
-/// Copies a strip.
+/// Copies a strip to `target`, where its steps are `width` apart, at least `count`; the numbers between `count` and `width` become zero.
 ///
 /// # Safety
 /// The instruction set of `V` is available and enabled in the caller; the source may be read; the target has room for `depth · width`
 /// numbers and [`SLACK`] more, which nobody else touches meanwhile.
 #[inline(always)]
-pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>) {
+pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>, target: *mut V::Element, width: usize) {
     const { assert!(V::LANES <= SLACK) };
-    let Strip { source, across, along, count, depth, target, width } = *strip;
+    let Strip { source, across, along, count, depth } = *strip;
     // SAFETY: reads stay inside the strip (masked where a vector is not full); writes are whole vectors that start inside the
     // target, so that they end at most `LANES` ≤ SLACK behind it. Steps are written in rising order: what a vector scribbles on the
     // next step is overwritten by it.
@@ -101,11 +98,13 @@ pub(super) enum Side {
     B,
     /// The block of A that all threads read, if A has few rows.
     SharedA,
+    /// What is known of zeros in A and of finite numbers in B.
+    Lists,
 }
 
 thread_local! {
-    static BUFFERS: [Cell<Vec<Line>>; 3] =
-        const { [Cell::new(Vec::new()), Cell::new(Vec::new()), Cell::new(Vec::new())] };
+    static BUFFERS: [Cell<Vec<Line>>; 4] =
+        const { [const { Cell::new(Vec::new()) }; 4] };
 }
 
 /// Room for a packed block. It comes from the thread and goes back to it, so that a product in a training loop allocates nothing.
@@ -117,7 +116,7 @@ pub(super) struct Buffer {
 impl Buffer {
     /// Takes the thread's buffer, grown to `count` numbers and [`SLACK`]. A product that is stolen by a thread that waits inside another one
     /// finds the place empty, and gets a new buffer.
-    pub(super) fn take<T: Scalar>(side: Side, count: usize) -> Self {
+    pub(super) fn take<T>(side: Side, count: usize) -> Self {
         let mut lines = BUFFERS.with(|buffers| buffers[side as usize].take());
         let needed = ((count + SLACK) * size_of::<T>()).div_ceil(size_of::<Line>());
         if lines.capacity() < needed {

@@ -22,7 +22,7 @@ impl<T> Operand<T> {
     }
 
     #[inline(always)]
-    fn transposed(self) -> Self {
+    pub(super) fn transposed(self) -> Self {
         Self { data: self.data, row: self.column, column: self.row }
     }
 }

@@ -45,15 +45,15 @@ impl Route {
     }
 }
 
-/// The cost of a product with its vectors along the columns of C, in multiply-adds of a vector.
+/// The cost of a product with its vectors along the columns of C, of whose steps a row tile takes a share, in multiply-adds of a vector.
 ///
 /// The constants were measured with vectors of sixteen `f32`; they only have to put the routes into the right order.
 #[inline]
-fn cost<T: Scalar>(lanes: usize, product: &Product<T>) -> f32 {
+fn cost<T: Scalar>(lanes: usize, product: &Product<T>, share: f32) -> f32 {
     let (rows, columns, depth) = (product.rows as f32, product.columns as f32, product.depth as f32);
     let vectors = product.columns.div_ceil(lanes);
     // A single vector of columns meets a number of A at every multiply-add, and the loads of those are in the way.
-    let sums = rows * vectors as f32 * depth * if vectors == 1 { 1.1 } else { 1.0 };
+    let sums = share * rows * vectors as f32 * depth * if vectors == 1 { 1.1 } else { 1.0 };
     let packing = columns * depth * by_lie(product.b.column, product.b.row, product.columns, [0.0, 2.5, 16.0]);
     let scattering = rows * columns * by_lie(product.c.column, product.c.row, product.columns, [0.0, 5.0, 16.0]);
     sums + (packing + scattering) / lanes as f32
@@ -71,13 +71,13 @@ fn by_lie(column: isize, row: isize, columns: usize, costs: [f32; 3]) -> f32 {
     }
 }
 
-/// Chooses the way of a product.
+/// Chooses the way of a product, of whose steps a row tile takes a share; the second share is that of the transposed product.
 #[inline]
-pub(super) fn route<T: Scalar>(own: &Own<T>, product: &Product<T>) -> Route {
+pub(super) fn route<T: Scalar>(own: &Own<T>, product: &Product<T>, shares: [f32; 2]) -> Route {
     let lanes = own.lanes;
     let turned = product.transposed();
-    let straight_cost = cost(lanes, product);
-    let turned_cost = cost(lanes, &turned);
+    let straight_cost = cost(lanes, product, shares[0]);
+    let turned_cost = cost(lanes, &turned, shares[1]);
     if (Route { path: Path::Dots, turned: false }).fits(product) {
         // A scalar product ends with the sum of a vector's lanes.
         let vectors = product.depth.div_ceil(lanes) as f32;

@@ -58,6 +58,19 @@ pub(super) unsafe fn scatter<V: Vector>(
     if c.row == 1 && width.is_multiple_of(V::LANES) {
         for row in (0..rows).step_by(V::LANES) {
             let height = V::LANES.min(rows - row);
+            if c.column > 0 && (height == V::LANES || 2 * height == V::LANES) {
+                let to = (c.at(row, 0), c.column as usize);
+                // SAFETY: the band lies in the scratch tile, and in C's tile, where its numbers are whole vectors or halves of one.
+                unsafe {
+                    let band = scratch.add(row * width);
+                    if height == V::LANES {
+                        V::transpose(band, width as isize, (height, columns), to.0, to.1);
+                    } else {
+                        V::transpose_half(band, width as isize, columns, to.0, to.1);
+                    }
+                }
+                continue;
+            }
             let mut turned = [MaybeUninit::<V::Element>::uninit(); 2 * MOST_NUMBERS];
             let turned = turned.as_mut_ptr().cast::<V::Element>();
             // SAFETY: the blocks lie in the scratch tile; its columns, a vector of `LANES` rows each, have room in `turned`; what is
@@ -94,7 +107,7 @@ pub(super) unsafe fn scatter<V: Vector>(
 pub(super) unsafe fn run_tile<T: Scalar>(
     own: &Own<T>,
     kernel: TileFn<T>,
-    mut work: Tile<T>,
+    mut work: Tile<'_, T>,
     c: Target<T>,
     shape: (usize, usize),
     finish: Option<Finish<T>>,
@@ -123,7 +136,7 @@ pub(super) unsafe fn run_tile<T: Scalar>(
 unsafe fn run_scattered<T: Scalar>(
     own: &Own<T>,
     kernel: TileFn<T>,
-    mut work: Tile<T>,
+    mut work: Tile<'_, T>,
     c: Target<T>,
     shape: (usize, usize),
     finish: Option<Finish<T>>,

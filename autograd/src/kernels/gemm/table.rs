@@ -4,9 +4,10 @@
 
 use super::epilogue::{self, FinishFn};
 use super::microkernel::{self, MOST_DOT_ROWS, TileFn};
-use super::pack::{self, PackFn};
+use super::pack::{self, PackFn, Strip};
 use super::product::{Product, Target};
 use super::scatter::{self, MoveFn};
+use super::zeros::{self, FindFn, IsFiniteFn, Lists};
 use crate::kernels::simd::isa::{self, Isa};
 use crate::kernels::simd::{Array, Vector};
 use crate::scalar::Scalar;
@@ -69,6 +70,8 @@ pub(super) struct Own<T: 'static> {
     pub(super) gather: MoveFn<T>,
     pub(super) scatter: MoveFn<T>,
     pub(super) pack: PackFn<T>,
+    pub(super) find: FindFn<T>,
+    pub(super) is_finite: IsFiniteFn<T>,
     /// Whether the micro-kernel reads the last vector of B in place even if it is not full.
     pub(super) masks_are_free: bool,
 }
@@ -110,7 +113,7 @@ macro_rules! wrappers {
             /// That of [`microkernel::tile`].
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
-                tile: &microkernel::Tile<V::Element>,
+                tile: &microkernel::Tile<'_, V::Element>,
             ) {
                 // SAFETY: passed on; the features of `V` are enabled here.
                 unsafe { microkernel::tile::<V, ROWS, VECTORS>(tile) }
@@ -120,7 +123,7 @@ macro_rules! wrappers {
             /// That of [`microkernel::dots`].
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(
-                tile: &microkernel::Tile<V::Element>,
+                tile: &microkernel::Tile<'_, V::Element>,
             ) {
                 // SAFETY: passed on; the features of `V` are enabled here.
                 unsafe { microkernel::dots::<V, ROWS, COLUMNS>(tile) }
@@ -168,9 +171,25 @@ macro_rules! wrappers {
             /// # Safety
             /// That of [`pack::pack`].
             $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn pack<V: Vector>(strip: &pack::Strip<V::Element>) {
+            pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>, target: *mut V::Element, width: usize) {
                 // SAFETY: passed on; the features of `V` are enabled here.
-                unsafe { pack::pack::<V>(strip) }
+                unsafe { pack::pack::<V>(strip, target, width) }
+            }
+
+            /// # Safety
+            /// That of [`zeros::find`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn find<V: Vector>(strip: &Strip<V::Element>, height: usize, lists: Lists) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { zeros::find::<V>(strip, height, lists) }
+            }
+
+            /// # Safety
+            /// That of [`zeros::is_finite`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn is_finite<V: Vector>(strip: &Strip<V::Element>) -> bool {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { zeros::is_finite::<V>(strip) }
             }
         }
     };
@@ -207,6 +226,8 @@ macro_rules! row {
                 gather: $module::gather::<$vector>,
                 scatter: $module::scatter::<$vector>,
                 pack: $module::pack::<$vector>,
+                find: $module::find::<$vector>,
+                is_finite: $module::is_finite::<$vector>,
                 masks_are_free: <$vector as Vector>::MASKS_ARE_FREE,
             }
         };

@@ -68,6 +68,11 @@ impl Vector for F32x8 {
         Self(unsafe { _mm256_max_ps(_mm256_setzero_ps(), self.0) })
     }
     #[inline(always)]
+    unsafe fn not_zero(self) -> u64 {
+        // SAFETY: AVX2 is there by the contract of the trait.
+        unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, _mm256_setzero_ps())) as u64 }
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         // SAFETY: AVX2 is there by the contract of the trait.
         unsafe {
@@ -147,6 +152,11 @@ impl Vector for F64x4 {
         // The instruction returns its second operand if either is NaN.
         // SAFETY: AVX2 is there by the contract of the trait.
         Self(unsafe { _mm256_max_pd(_mm256_setzero_pd(), self.0) })
+    }
+    #[inline(always)]
+    unsafe fn not_zero(self) -> u64 {
+        // SAFETY: AVX2 is there by the contract of the trait.
+        unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(self.0, _mm256_setzero_pd())) as u64 }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f64 {

@@ -73,6 +73,11 @@ impl Vector for F32x16 {
         Self(unsafe { _mm512_max_ps(_mm512_setzero_ps(), self.0) })
     }
     #[inline(always)]
+    unsafe fn not_zero(self) -> u64 {
+        // SAFETY: AVX-512 is there by the contract of the trait.
+        unsafe { u64::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps())) }
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         // SAFETY: AVX-512 is there by the contract of the trait.
         unsafe { _mm512_reduce_add_ps(self.0) }
@@ -87,6 +92,17 @@ impl Vector for F32x16 {
     ) {
         // SAFETY: AVX2 comes with AVX-512; the block is valid by the contract of the trait.
         unsafe { in_halves::<F32x8>(source, source_row, shape, target, target_row) }
+    }
+    #[inline(always)]
+    unsafe fn transpose_half(
+        source: *const f32,
+        source_row: isize,
+        columns: usize,
+        target: *mut f32,
+        target_row: usize,
+    ) {
+        // SAFETY: AVX2 comes with AVX-512; the block is valid by the contract of the trait.
+        unsafe { F32x8::transpose(source, source_row, (F32x8::LANES, columns), target, target_row) }
     }
     #[inline(always)]
     unsafe fn prefetch(address: *const f32) {
@@ -156,6 +172,11 @@ impl Vector for F64x8 {
         Self(unsafe { _mm512_max_pd(_mm512_setzero_pd(), self.0) })
     }
     #[inline(always)]
+    unsafe fn not_zero(self) -> u64 {
+        // SAFETY: AVX-512 is there by the contract of the trait.
+        unsafe { u64::from(_mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_pd())) }
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f64 {
         // SAFETY: AVX-512 is there by the contract of the trait.
         unsafe { _mm512_reduce_add_pd(self.0) }
@@ -170,6 +191,17 @@ impl Vector for F64x8 {
     ) {
         // SAFETY: AVX2 comes with AVX-512; the block is valid by the contract of the trait.
         unsafe { in_halves::<F64x4>(source, source_row, shape, target, target_row) }
+    }
+    #[inline(always)]
+    unsafe fn transpose_half(
+        source: *const f64,
+        source_row: isize,
+        columns: usize,
+        target: *mut f64,
+        target_row: usize,
+    ) {
+        // SAFETY: AVX2 comes with AVX-512; the block is valid by the contract of the trait.
+        unsafe { F64x4::transpose(source, source_row, (F64x4::LANES, columns), target, target_row) }
     }
     #[inline(always)]
     unsafe fn prefetch(address: *const f64) {

@@ -65,6 +65,8 @@ pub(crate) trait Vector: Copy {
     }
     /// Lane by lane, the larger of `self` and zero; NaN stays NaN.
     unsafe fn relu(self) -> Self;
+    /// A bit for each lane that isn't zero, the lowest one for the first lane; NaN isn't zero.
+    unsafe fn not_zero(self) -> u64;
     /// The sum of the lanes, in an order that is fixed for the instruction set.
     unsafe fn sum(self) -> Self::Element;
 
@@ -87,6 +89,26 @@ pub(crate) trait Vector: Copy {
                 unsafe {
                     let from = source.offset(row.min(rows - 1) as isize * source_row + column as isize);
                     *target.add(column * target_row + row) = *from;
+                }
+            }
+        }
+    }
+
+    /// Transposes a band of `LANES` / 2 rows, of which the target's rows are `LANES` / 2 numbers.
+    #[inline(always)]
+    unsafe fn transpose_half(
+        source: *const Self::Element,
+        source_row: isize,
+        columns: usize,
+        target: *mut Self::Element,
+        target_row: usize,
+    ) {
+        for column in 0..columns {
+            for row in 0..Self::LANES / 2 {
+                // SAFETY: the caller vouches for the rows of the source and the target.
+                unsafe {
+                    *target.add(column * target_row + row) =
+                        *source.offset(row as isize * source_row + column as isize);
                 }
             }
         }

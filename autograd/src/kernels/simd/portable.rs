@@ -63,6 +63,10 @@ impl<T: Scalar, const N: usize> Vector for Array<T, N> {
         Self(self.0.map(|value| if value < T::ZERO { T::ZERO } else { value }))
     }
     #[inline(always)]
+    unsafe fn not_zero(self) -> u64 {
+        self.0.into_iter().enumerate().fold(0, |bits, (lane, value)| bits | u64::from(value != T::ZERO) << lane)
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> T {
         self.0.into_iter().fold(T::ZERO, |sum, value| sum + value)
     }

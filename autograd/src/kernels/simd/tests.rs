@@ -26,6 +26,11 @@ unsafe fn check<V: Vector>() {
         (0..lanes).for_each(|i| assert_eq!(out[i], x[i].maximum(V::Element::ZERO)));
         V::splat(V::Element::NAN).relu().store(out.as_mut_ptr());
         (0..lanes).for_each(|i| assert!(out[i].is_nan()));
+        for lane in 0..lanes {
+            let mut row = vec![-V::Element::ZERO; lanes];
+            row[lane] = if lane % 2 == 0 { V::Element::NAN } else { x[0] };
+            assert_eq!(V::load(row.as_ptr()).not_zero(), 1 << lane);
+        }
         assert_eq!(V::load(x.as_ptr()).sum(), x[..lanes].iter().copied().sum());
 
         for count in 0..=lanes {
@@ -39,6 +44,19 @@ unsafe fn check<V: Vector>() {
             V::load(x.as_ptr()).store_masked(target.as_mut_ptr(), V::mask(count));
             for i in 0..lanes {
                 assert!(if i < count { target[i] == x[i] } else { target[i].is_nan() });
+            }
+        }
+
+        for columns in 0..=lanes {
+            out.fill(V::Element::NAN);
+            V::transpose_half(x.as_ptr(), lanes as isize, columns, out.as_mut_ptr(), lanes + 1);
+            for (i, &found) in out[..lanes * lanes].iter().enumerate() {
+                let (column, row) = (i / (lanes + 1), i % (lanes + 1));
+                if column < columns && row < lanes / 2 {
+                    assert_eq!(found, x[row * lanes + column]);
+                } else {
+                    assert!(found.is_nan(), "half a band was written, and no more");
+                }
             }
         }
 

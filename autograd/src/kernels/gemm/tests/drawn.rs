@@ -81,7 +81,8 @@ fn drawn<T: Kernels>(name: &str, full: usize, wanted: usize) {
             }
             _ => layouts,
         };
-        let case = Case { shape: shape(cases, row, random), layouts, epilogue: random.below(EPILOGUES) };
+        let (shape, epilogue) = (shape(cases, row, random), random.below(EPILOGUES));
+        let case = Case { shape, layouts, epilogue, sparse: random.below(4) == 0 };
         let fits = check(row, route, case, random);
         if let Some(route) = route.filter(|_| fits) {
             *seen.entry((route.path, layouts[0], layouts[1], case.epilogue)).or_default() += 1;

@@ -58,6 +58,22 @@ impl<T: Scalar> Guarded<T> {
         Self::new(shape, layout, T::NAN, || random.number())
     }
 
+    /// The same, but zero in some rows and columns and in stretches of the others.
+    pub(super) fn sparse(shape: (usize, usize), layout: Layout, random: &mut Random) -> Self {
+        let mut empty = |count: usize| (0..count).map(|_| random.below(3) > 0).collect::<Vec<_>>();
+        let (rows, columns) = (empty(shape.0), empty(shape.1));
+        let (mut place, mut left) = (0, 0);
+        Self::new(shape, layout, T::NAN, || {
+            let (row, column) = (place / shape.1, place % shape.1);
+            place += 1;
+            if left == 0 {
+                left = random.below(40);
+            }
+            left -= 1.min(left);
+            if rows[row] || columns[column] || left > 20 { -T::ZERO } else { random.number() }
+        })
+    }
+
     fn each(&mut self, mut body: impl FnMut(&mut T)) {
         for row in 0..self.shape.0 {
             for column in 0..self.shape.1 {

@@ -46,15 +46,18 @@ struct Case {
     /// Of A, of B and of C.
     layouts: [Layout; 3],
     epilogue: usize,
+    /// Whether numbers of A and B are zero here and there, and are looked for.
+    sparse: bool,
 }
 
 const EPILOGUES: usize = 4;
 
 /// Runs a case on a row along a route, and holds it against the oracle and against the crate `matrixmultiply`. Returns whether it could go that way.
 fn check<T: Kernels>(row: &Row<T>, route: Option<Route>, case: Case, random: &mut Random) -> bool {
-    let Case { shape: (m, n, k), layouts, epilogue } = case;
-    let a = Guarded::<T>::operand((m, k), layouts[0], random);
-    let b = Guarded::<T>::operand((k, n), layouts[1], random);
+    let Case { shape: (m, n, k), layouts, epilogue, sparse } = case;
+    let operand = if sparse { Guarded::<T>::sparse } else { Guarded::<T>::operand };
+    let a = operand((m, k), layouts[0], random);
+    let b = operand((k, n), layouts[1], random);
     let bias: Vec<T> = (0..n).map(|_| random.number()).collect();
     let epilogue = [Epilogue::Store, Epilogue::Add, Epilogue::Bias(&bias), Epilogue::BiasRelu(&bias)][epilogue];
     // What C held must not matter where it is overwritten: then it holds NaN.
@@ -62,18 +65,22 @@ fn check<T: Kernels>(row: &Row<T>, route: Option<Route>, case: Case, random: &mu
     let guard = T::from_f64(12345.0);
     let before = Guarded::new((m, n), layouts[2], guard, || if adds { random.number() } else { T::NAN });
     let expected = oracle::product(&a.numbers(), &b.numbers(), &before.numbers(), (m, n, k), epilogue);
-    let run = |row: &Row<T>, route: Option<Route>| {
+    let run = |row: &Row<T>, route: Option<Route>, shares: [f32; 2]| {
         let mut c = before.clone();
         let product = Product::new((m, n, k), a.read(), b.read(), c.write(), epilogue);
         let fits = route.is_none_or(|route| route.fits(&product));
         // SAFETY: buffers of fitting shapes that live on; the row is one of the available ones.
-        unsafe { super::gemm_on(row, route, &product) };
+        unsafe { super::gemm_on(row, route, Some(shares), &product) };
         let numbers = c.numbers();
         assert!(c.into_intact(), "{} {route:?} {case:?}: wrote outside C", row.name());
         (numbers, fits)
     };
-    let (found, fits) = run(row, route);
-    let (other, _) = run(T::rows().last().expect("the table has rows"), None);
+    let (found, fits) = run(row, route, [1.0; 2]);
+    if sparse {
+        let (without_zeros, _) = run(row, route, [0.5; 2]);
+        assert!(found == without_zeros, "{} {route:?} {case:?}: zeros that are left out change nothing", row.name());
+    }
+    let (other, _) = run(T::rows().last().expect("the table has rows"), None, [1.0; 2]);
     for (index, (&found, &other)) in found.iter().zip(&other).enumerate() {
         let (wanted, bound) = (expected.value[index], (k + 2) as f64 * T::EPSILON.to_f64() * expected.magnitude[index]);
         let place = || format!("{} {route:?} {case:?} at {}, {}", row.name(), index / n, index % n);
@@ -97,7 +104,8 @@ fn small<T: Kernels>() {
                 for a in Layout::ALL {
                     for b in Layout::ALL {
                         for epilogue in 0..EPILOGUES {
-                            let case = Case { shape, layouts: [a, b, random.of(&Layout::ALL)], epilogue };
+                            let layouts = [a, b, random.of(&Layout::ALL)];
+                            let case = Case { shape, layouts, epilogue, sparse: place % 4 == 0 };
                             check(row, route, case, random);
                         }
                     }
@@ -131,7 +139,7 @@ fn gemm_on<T: Kernels>(
     let target = Target { row: c.strides()[0], column: c.strides()[1], data: c.as_mut_ptr() };
     let product = Product::new((a.nrows(), b.ncols(), a.ncols()), operand(&a), operand(&b), target, epilogue);
     // SAFETY: valid views of fitting shapes; the row is one of the available ones.
-    unsafe { super::gemm_on(row, route, &product) }
+    unsafe { super::gemm_on(row, route, None, &product) }
 }
 
 #[test]
@@ -148,7 +156,7 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
                         let mut c = Guarded::new((m, n), Layout::Rows, 0.0, || f32::NAN);
                         let product = Product::new((m, n, k), a.read(), b.read(), c.write(), Epilogue::Store);
                         // SAFETY: buffers of fitting shapes that live on; the row is one of the available ones.
-                        let run = || unsafe { super::gemm_on(row, route, &product) };
+                        let run = || unsafe { super::gemm_on(row, route, None, &product) };
                         crate::kernels::parallel::with_threads(threads, run);
                         c.numbers().into_iter().map(f32::to_bits).collect::<Vec<_>>()
                     });
@@ -171,6 +179,42 @@ fn not_a_number_and_infinity_reach_the_result() {
         for ((i, j), value) in c.indexed_iter() {
             // Zero times infinity is not a number.
             assert_eq!(value.is_nan(), i == 3 || j == 11, "{} at {i}, {j}", row.name());
+        }
+    }
+}
+
+/// Products that are large enough for zeros to be looked for: of pictures with a border, and of their transposes.
+#[test]
+fn zeros_are_left_out_only_where_they_meet_finite_numbers() {
+    let (m, n, k) = (61, 200, 400);
+    for row in table::available::<f32>() {
+        for route in routes() {
+            for transposed in [false, true] {
+                let mut a =
+                    Array2::from_shape_fn(
+                        (m, k),
+                        |(i, j)| {
+                            if j % 50 < 30 { 0.0 } else { (i * 7 + j) as f32 % 11.0 - 5.0 }
+                        },
+                    );
+                let mut b = Array2::from_shape_fn((k, n), |(i, j)| (i + j * 5) as f32 % 13.0 - 6.0);
+                let product = |a: &Array2<f32>, b: &Array2<f32>| {
+                    let mut c = Array2::from_elem((m, n), 0.0);
+                    if transposed {
+                        gemm_on(row, route, b.t(), a.t(), c.view_mut().reversed_axes(), Epilogue::Store);
+                    } else {
+                        gemm_on(row, route, a.view(), b.view(), c.view_mut(), Epilogue::Store);
+                    }
+                    c
+                };
+                // Whole numbers: any order gives the same sums.
+                assert_eq!(product(&a, &b), a.dot(&b), "{} {route:?}", row.name());
+                a[(3, 7)] = f32::NAN;
+                b[(9, 11)] = f32::INFINITY;
+                for ((i, j), value) in product(&a, &b).indexed_iter() {
+                    assert_eq!(value.is_nan(), i == 3 || j == 11, "{} {route:?} at {i}, {j}", row.name());
+                }
+            }
         }
     }
 }
