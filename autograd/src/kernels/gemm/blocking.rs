@@ -156,7 +156,7 @@ pub(super) fn panels<T>(own: &Own<T>, plan: &Plan, product: &Product<T>, columns
 pub(super) const DEPTH: usize = 4096;
 
 /// Rows of C up to which B is read along its rows.
-const FEWEST_ROWS: usize = 2;
+pub(super) const FEWEST_ROWS: usize = 2;
 
 /// The same for a product that may be too large for the caches, or worth a second thread.
 #[inline(never)]

@@ -59,15 +59,16 @@ impl<T> Columns<T> {
     /// # Safety
     /// The instruction set of `own` is available; the block lies in a valid B.
     pub(super) unsafe fn is_finite(&self, own: &Own<T>, panel: usize) -> bool {
-        let strip = self.strip(own, panel);
-        // SAFETY: the strip lies in B, and numbers are adjacent across, or else along, which is across when looked at from the side.
-        match strip {
-            Strip { across: 1, .. } => unsafe { (own.is_finite)(&strip) },
-            Strip { source, across, along: 1, count, depth } => unsafe {
-                (own.is_finite)(&Strip { source, across: 1, along: across, count: depth, depth: count })
-            },
-            _ => false,
-        }
+        let strip = match self.strip(own, panel) {
+            strip @ Strip { across: 1, .. } => strip,
+            // Looked at from the side.
+            Strip { source, across, along: 1, count, depth } => {
+                Strip { source, across: 1, along: across, count: depth, depth: count }
+            }
+            _ => return false,
+        };
+        // SAFETY: the strip lies in B, and its numbers are adjacent across.
+        unsafe { (own.is_finite)(&strip) }
     }
 
     /// A panel as it lies in B.

@@ -108,7 +108,10 @@ unsafe fn gemm_on<T: Kernels>(row: &Row<T>, route: Option<Route>, shares: Option
         Engine::Own(own) => {
             // SAFETY: passed on.
             let shares = shares.unwrap_or_else(|| unsafe { zeros::shares(own, product) });
-            let route = route.filter(|route| route.fits(product)).unwrap_or_else(|| route::route(own, product, shares));
+            let route = route.filter(|route| route.fits(product)).unwrap_or_else(|| {
+                let dense = route::route(own, product);
+                if shares == [1.0; 2] { dense } else { route::reroute(own, product, shares, dense) }
+            });
             let turned;
             let product = if route.turned {
                 turned = product.transposed();

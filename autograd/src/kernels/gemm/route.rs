@@ -1,6 +1,6 @@
 //! Which way a product goes: what is copied before it is read, and along which dimension of C the vectors run. It follows from the whole product.
 
-use super::blocking::caches;
+use super::blocking::{DEPTH, FEWEST_ROWS, caches};
 use super::product::Product;
 use super::table::Own;
 use crate::scalar::Scalar;
@@ -71,13 +71,13 @@ fn by_lie(column: isize, row: isize, columns: usize, costs: [f32; 3]) -> f32 {
     }
 }
 
-/// Chooses the way of a product, of whose steps a row tile takes a share; the second share is that of the transposed product.
+/// Chooses the way of a product of which each row tile takes all steps.
 #[inline]
-pub(super) fn route<T: Scalar>(own: &Own<T>, product: &Product<T>, shares: [f32; 2]) -> Route {
+pub(super) fn route<T: Scalar>(own: &Own<T>, product: &Product<T>) -> Route {
     let lanes = own.lanes;
     let turned = product.transposed();
-    let straight_cost = cost(lanes, product, shares[0]);
-    let turned_cost = cost(lanes, &turned, shares[1]);
+    let straight_cost = cost(lanes, product, 1.0);
+    let turned_cost = cost(lanes, &turned, 1.0);
     if (Route { path: Path::Dots, turned: false }).fits(product) {
         // A scalar product ends with the sum of a vector's lanes.
         let vectors = product.depth.div_ceil(lanes) as f32;
@@ -91,6 +91,22 @@ pub(super) fn route<T: Scalar>(own: &Own<T>, product: &Product<T>, shares: [f32;
     } else {
         Route { path: path(product), turned: false }
     }
+}
+
+/// Chooses again for a product of which a row tile takes a share of the steps, and one of the transposed product another; but only among ways that
+/// give the same bits, so that the sums of a row don't depend on zeros in others.
+pub(super) fn reroute<T: Scalar>(own: &Own<T>, product: &Product<T>, shares: [f32; 2], dense: Route) -> Route {
+    let turned = product.transposed();
+    let is_turned = cost(own.lanes, &turned, shares[1]) < cost(own.lanes, product, shares[0]);
+    let route = Route { path: path(if is_turned { &turned } else { product }), turned: is_turned };
+    if gives_the_bits_of(dense, route, product) { route } else { dense }
+}
+
+/// Whether both ways add up the same terms in the same order.
+fn gives_the_bits_of<T>(one: Route, other: Route, product: &Product<T>) -> bool {
+    let is_one_block = product.depth * size_of::<T>() <= DEPTH;
+    let are_dots = one.path == Path::Dots || other.path == Path::Dots;
+    one == other || !are_dots && is_one_block && product.rows.min(product.columns) > FEWEST_ROWS
 }
 
 /// Rows of C up to which B is read in place although its rows collide: packing it would cost more than the row tiles that follow save.
