@@ -30,15 +30,19 @@ const THREAD_BYTES: usize = 4 << 20;
 const SHARED_BYTES: usize = 1 << 30;
 
 /// A piece of memory of a size class; returns to the pool when it is dropped.
-pub(crate) struct Block {
+pub(crate) struct Block(Memory);
+
+/// Where a block's memory is. The address may be copied, but the memory has one owner at a time: the block, and once that is dropped, a list.
+#[derive(Clone, Copy)]
+struct Memory {
     start: NonNull<u8>,
     class: u8,
 }
 
-// SAFETY: a block owns its memory exclusively, like a `Box<[u8]>`.
-unsafe impl Send for Block {}
-// SAFETY: a shared block hands out nothing but its address.
-unsafe impl Sync for Block {}
+// SAFETY: a block, or the list that it waits in, owns its memory exclusively, like a `Box<[u8]>`.
+unsafe impl Send for Memory {}
+// SAFETY: shared, it hands out nothing but its address.
+unsafe impl Sync for Memory {}
 
 fn class_of(bytes: usize) -> usize {
     let lines = bytes.div_ceil(LINE).max(1);
@@ -68,12 +72,12 @@ impl Block {
     pub(crate) fn take(bytes: usize) -> Block {
         assert!(bytes <= bytes_of(CLASSES - 1), "a buffer of {bytes} bytes is more than a process can address");
         let class = class_of(bytes);
-        if let Some(block) = recycled(class) {
+        if let Some(memory) = recycled(class) {
             if cfg!(debug_assertions) {
-                // SAFETY: the block is ours alone and `bytes_of(class)` long; all-ones is a NaN in f32 and in f64.
-                unsafe { block.start.write_bytes(0xff, bytes_of(class)) };
+                // SAFETY: the memory is ours alone and `bytes_of(class)` long; all-ones is a NaN in f32 and in f64.
+                unsafe { memory.start.write_bytes(0xff, bytes_of(class)) };
             }
-            return block;
+            return Block(memory);
         }
         MISSES.fetch_add(1, Ordering::Relaxed);
         let layout = memory_layout(class);
@@ -81,18 +85,31 @@ impl Block {
         let memory = unsafe { alloc_zeroed(layout) };
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
         // SAFETY: the memory is a line longer than the class.
-        Block { start: unsafe { memory.add(LINE) }, class: class as u8 }
+        Block(Memory { start: unsafe { memory.add(LINE) }, class: class as u8 })
     }
 
     /// Where its numbers begin.
     #[inline]
     pub(crate) fn start(&self) -> NonNull<u8> {
-        self.start
+        self.0.start
     }
 
     /// The cache line in front of the numbers, for whoever has the block.
     #[inline]
     pub(crate) fn header(&self) -> NonNull<u8> {
+        self.0.header()
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        recycle(self.0);
+    }
+}
+
+impl Memory {
+    #[inline]
+    fn header(self) -> NonNull<u8> {
         // SAFETY: the memory of a block begins one line before its numbers.
         unsafe { self.start.sub(LINE) }
     }
@@ -103,22 +120,15 @@ fn memory_layout(class: usize) -> Layout {
     Layout::from_size_align(LINE + bytes_of(class), LINE).expect("a class is no larger than a process can address")
 }
 
-impl Drop for Block {
-    fn drop(&mut self) {
-        recycle(Block { start: self.start, class: self.class });
-    }
-}
-
-/// Gives a block's memory back to the system.
-fn free(block: Block) {
-    // SAFETY: the block came from `alloc_zeroed` with this very layout, and is forgotten right after.
-    unsafe { dealloc(block.header().as_ptr(), memory_layout(usize::from(block.class))) };
-    std::mem::forget(block);
+/// Gives an idle block's memory back to the system.
+fn free(memory: Memory) {
+    // SAFETY: it came from `alloc_zeroed` with this very layout; its block is gone, and whoever calls this has taken it out of its list.
+    unsafe { dealloc(memory.header().as_ptr(), memory_layout(usize::from(memory.class))) };
 }
 
 /// Idle blocks by class, with the bytes that they hold.
 struct Shelf {
-    classes: Vec<Vec<Block>>,
+    classes: Vec<Vec<Memory>>,
     bytes: usize,
 }
 
@@ -128,26 +138,26 @@ impl Shelf {
     }
 
     #[inline]
-    fn take(&mut self, class: usize) -> Option<Block> {
-        let block = self.classes.get_mut(class)?.pop()?;
+    fn take(&mut self, class: usize) -> Option<Memory> {
+        let memory = self.classes.get_mut(class)?.pop()?;
         self.bytes -= bytes_of(class);
-        Some(block)
+        Some(memory)
     }
 
-    /// Keeps the block unless that would pass the bound.
+    /// Keeps the memory unless that would pass the bound; says whether it did.
     #[inline]
-    fn keep(&mut self, block: Block, bound: usize) -> Result<(), Block> {
-        let class = usize::from(block.class);
+    fn keep(&mut self, memory: Memory, bound: usize) -> bool {
+        let class = usize::from(memory.class);
         let bytes = bytes_of(class);
         if self.bytes + bytes > bound {
-            return Err(block);
+            return false;
         }
         if self.classes.is_empty() {
             self.classes.resize_with(CLASSES, Vec::new);
         }
         self.bytes += bytes;
-        self.classes[class].push(block);
-        Ok(())
+        self.classes[class].push(memory);
+        true
     }
 
     fn clear(&mut self) {
@@ -178,12 +188,12 @@ fn is_on() -> bool {
     *ON.get_or_init(|| std::env::var_os("AUTOGRAD_POOL").is_none_or(|value| value != "0"))
 }
 
-fn recycled(class: usize) -> Option<Block> {
+fn recycled(class: usize) -> Option<Memory> {
     if class < THREAD_CLASSES {
         // A thread that is ending has lost its shelf; it takes from the shared one.
         let own = OWN.try_with(|own| own.borrow_mut().0.take(class));
-        if let Ok(Some(block)) = own {
-            return Some(block);
+        if let Ok(Some(memory)) = own {
+            return Some(memory);
         }
     }
     // A look without the lock: most misses happen while nothing is idle.
@@ -191,35 +201,30 @@ fn recycled(class: usize) -> Option<Block> {
         return None;
     }
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let block = shared.take(class);
+    let memory = shared.take(class);
     SHARED_IDLE.store(shared.bytes, Ordering::Relaxed);
-    block
+    memory
 }
 
-fn recycle(block: Block) {
+fn recycle(memory: Memory) {
     if !is_on() {
-        return free(block);
+        return free(memory);
     }
-    let mut block = Some(block);
-    if block.as_ref().is_some_and(|block| usize::from(block.class) < THREAD_CLASSES) {
-        // A thread that is ending has lost its shelf; then the block stays where it is.
-        let _ = OWN.try_with(|own| {
-            let offered = block.take().expect("offered once");
-            block = own.borrow_mut().0.keep(offered, THREAD_BYTES).err();
-        });
-    }
-    if let Some(block) = block {
-        share(block);
+    // A thread that is ending has lost its shelf; it gives to the shared one.
+    let kept = usize::from(memory.class) < THREAD_CLASSES
+        && OWN.try_with(|own| own.borrow_mut().0.keep(memory, THREAD_BYTES)).unwrap_or(false);
+    if !kept {
+        share(memory);
     }
 }
 
-fn share(block: Block) {
+fn share(memory: Memory) {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = shared.keep(block, SHARED_BYTES);
+    let kept = shared.keep(memory, SHARED_BYTES);
     SHARED_IDLE.store(shared.bytes, Ordering::Relaxed);
     drop(shared);
-    if let Err(block) = kept {
-        free(block);
+    if !kept {
+        free(memory);
     }
 }
 
