@@ -67,6 +67,13 @@ pub(crate) fn exp<T: Scalar>(x: T) -> T {
     (T::ONE + small).scale(n)
 }
 
+/// eˣ for x ≤ 0, to the same bits as [`exp`] but in three quarters of the operations.
+#[inline(always)]
+pub(crate) fn exp_of_negative<T: Scalar>(x: T) -> T {
+    let (n, small) = reduced_exp_m1(at_least(x, T::EXP_LOWEST), T::ZERO);
+    (T::ONE + small).scale_down(n)
+}
+
 /// eˣ - 1 = 2ⁿ ((eʳ - 1) + (1 - 2⁻ⁿ))
 #[inline(always)]
 pub(crate) fn exp_m1<T: Scalar>(x: T) -> T {
@@ -134,29 +141,31 @@ pub(crate) fn tanh<T: Scalar>(x: T) -> T {
 /// 1 / (1 + e⁻ˣ) for x ≥ 0 and eˣ / (1 + eˣ) for x < 0: nothing overflows, and small results keep their digits.
 #[inline(always)]
 pub(crate) fn sigmoid<T: Scalar>(x: T) -> T {
-    let exp = exp(-x.abs());
+    let exp = exp_of_negative(-x.abs());
     let numerator = if x < T::ZERO { exp } else { T::ONE };
     numerator / (T::ONE + exp)
 }
 
-/// Φ(-x) for x ≥ 0, with Φ the distribution function of the standard normal, but for two factors: (x + c) exp(½x²) Φ(-x), which lies between
-/// ⅖ and ½c, and x / (x + c). Here c is [`Tables::NORMAL_CENTRE`].
-#[inline(always)]
-fn normal_tail<T: Scalar>(x: T) -> (T, T) {
-    let part = x / (x + T::NORMAL_CENTRE);
-    (polynomial(part + part - T::ONE, T::NORMAL_TAIL), part)
-}
-
-/// erf x = 1 - exp(-x P(x)) for x ≥ 0, and odd; the exponential less 1, so that small results keep their digits.
+/// erf x = 1 - (1 - v)⁸ with v = ⅛x + x P(x) for x ≥ 0, and odd.
+///
+/// To take 1 - v to the eighth power and that from 1 would leave small results no digits. 1 - (1 - v)² = 2v - v², three times, keeps them.
 #[inline(always)]
 pub(crate) fn erf<T: Scalar>(x: T) -> T {
+    let two = T::ONE + T::ONE;
+    let quarter = (two * two).recip();
     let magnitude = at_most(x.abs(), T::ERF_SATURATED);
-    let (n, small) = reduced_exp_m1(-(magnitude * polynomial_in_halves(magnitude, T::ERF)), T::ZERO);
-    let power = T::power_of_two(n);
-    ((T::ONE - power) - power * small).with_sign_of(x)
+    // 2v in two parts, the larger of them exact: so what is rounded is the small part only.
+    let high = magnitude * quarter;
+    let low = magnitude * polynomial_in_halves(magnitude, T::ERF);
+    let doubled = high + low;
+    let v = high + (low - doubled * doubled * quarter);
+    let v = v * (two - v);
+    ((v + v) - v * v).with_sign_of(x)
 }
 
-/// x Φ(x) = max(x, 0) - |x| Φ(-|x|)
+/// x Φ(x) = max(x, 0) - |x| Φ(-|x|), with Φ the distribution function of the standard normal
+///
+/// Φ(-x) for x ≥ 0 is exp(-½x²) / (x + c) times a factor between ⅖ and ½c, which is a polynomial. Here c is [`Tables::NORMAL_CENTRE`].
 ///
 /// In the tail an error of x² would grow by x²; so its square is taken in two parts, the first of them exact.
 #[inline(always)]
@@ -168,24 +177,23 @@ pub(crate) fn gelu<T: Scalar>(x: T) -> T {
     let low = (magnitude - leading) * (magnitude + leading) * half;
     let (n, small) = reduced_exp_m1(-high, low);
     // 2ⁿ comes last, so that nothing before it is denormal.
-    let (tail, part) = normal_tail(magnitude);
+    let part = magnitude / (magnitude + T::NORMAL_CENTRE);
+    let tail = polynomial(part + part - T::ONE, T::NORMAL_TAIL);
     // What x + c lost in rounding is made good to first order.
     let rounded_off = magnitude - ((magnitude + T::NORMAL_CENTRE) - T::NORMAL_CENTRE);
     let small = small - rounded_off * ((T::ONE - part) * T::NORMAL_CENTRE.recip());
-    let lost = ((tail + tail * small) * part).scale(n);
+    let lost = ((tail + tail * small) * part).scale_down(n);
     // x · 0 is -0, and NaN for -∞ as in PyTorch.
     (if x < T::ZERO { x * T::ZERO } else { x }) - lost
 }
 
 /// The derivative of [`gelu`]: Φ(x) + x φ(x), accurate to a few units of [`Scalar::EPSILON`].
+///
+/// Below 0 it is exp(-½x²) P(-x), and at x and -x it adds up to 1.
 #[inline(always)]
 pub(crate) fn gelu_slope<T: Scalar>(x: T) -> T {
-    let bounded = at_least(at_most(x, T::NORMAL_SATURATED), -T::NORMAL_SATURATED);
+    let magnitude = at_most(x.abs(), T::NORMAL_SATURATED);
     let half = (T::ONE + T::ONE).recip();
-    let (n, small) = reduced_exp_m1(-(bounded * bounded * half), T::ZERO);
-    let exp = (T::ONE + small).scale(n);
-    let (tail, part) = normal_tail(bounded.abs());
-    let tail = exp * tail * ((T::ONE - part) * T::NORMAL_CENTRE.recip());
-    let density = exp * T::from_f64(std::f64::consts::FRAC_2_SQRT_PI / std::f64::consts::SQRT_2 / 2.0);
-    (if x < T::ZERO { tail } else { T::ONE - tail }) + bounded * density
+    let below = exp_of_negative(-(magnitude * magnitude * half)) * polynomial(magnitude, T::GELU_SLOPE);
+    if x < T::ZERO { below } else { T::ONE - below }
 }

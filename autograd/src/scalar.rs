@@ -78,6 +78,11 @@ pub trait Scalar:
     fn exp(self) -> Self {
         elementary::exp(self)
     }
+    /// eˣ for x ≤ 0: the same number as [`exp`](Scalar::exp), sooner.
+    #[inline(always)]
+    fn exp_of_negative(self) -> Self {
+        elementary::exp_of_negative(self)
+    }
     /// eˣ - 1, within 4 ulp also where x is small.
     #[inline(always)]
     fn exp_m1(self) -> Self {

@@ -25,16 +25,20 @@ pub trait Tables: Sized + Copy + 'static {
     const EXP: &'static [Self];
     /// (ln((1 + s) / (1 - s)) / s - 2) / s² by s², for |s| ≤ (√2 - 1) / (√2 + 1).
     const LN: &'static [Self];
-    /// -ln(1 - erf x) / x, for x from 0 to where erf is 1. The less is left to 1, the less exact it need be: its error is that of erf.
+    /// 2 (1 - (1 - erf x)^⅛) / x - ¼, for x from 0 to where erf is 1. The less is left to 1, the less exact it need be: its error is that of erf.
     const ERF: &'static [Self];
     /// Where [`Self::NORMAL_TAIL`] has its middle.
     const NORMAL_CENTRE: Self;
     /// (x + c) · exp(½x²) · Φ(-x) by (x - c) / (x + c) with c the centre above, for x from 0 to the end of Φ(-x). (The substitution maps the half
     /// line to an interval: Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x²) erfc x", 1981.)
     const NORMAL_TAIL: &'static [Self];
+    /// exp(½x²) · (Φ(-x) - x φ(x)) for x from 0 to where exp(-½x²) leaves nothing of it: its error is that of the product.
+    const GELU_SLOPE: &'static [Self];
 
     /// self · 2ⁿ with n = `shifted` - SHIFT, rounded once, also where the result is denormal.
     fn scale(self, shifted: Self) -> Self;
+    /// The same for n ≤ 0 and numbers up to 2, in fewer steps.
+    fn scale_down(self, shifted: Self) -> Self;
     /// 2ⁿ with n = `shifted` - SHIFT, an exponent of normal numbers.
     fn power_of_two(shifted: Self) -> Self;
     /// m and k with self = m · 2ᵏ and √½ ≤ m < √2, for positive finite numbers.
@@ -54,6 +58,13 @@ macro_rules! bits {
             let first = twice_biased >> 1;
             let second = twice_biased.wrapping_sub(first);
             self * $float::from_bits(first << FRACTION) * $float::from_bits(second << FRACTION)
+        }
+        #[inline(always)]
+        fn scale_down(self, shifted: Self) -> Self {
+            // 2ⁿ⁺¹⁰⁰ is neither denormal nor infinite; the second product rounds.
+            const LIFT: $bits = 100;
+            let lifted = $float::from_bits((shifted.to_bits() << FRACTION).wrapping_add((BIAS + LIFT) << FRACTION));
+            self * lifted * $float::from_bits((BIAS - LIFT) << FRACTION)
         }
         #[inline(always)]
         fn power_of_two(shifted: Self) -> Self {
@@ -104,17 +115,16 @@ mod single {
         const EXP: &'static [f32] = &[0.499_999_94, 0.166_665_15, 0.041_668_456, 0.008_369_419, 0.001_381_314];
         /// 2⁻³⁰
         const LN: &'static [f32] = &[0.666_667_8, 0.399_770_8, 0.298_852_38];
-        /// 2⁻²⁸
+        /// 2⁻²⁷
         const ERF: &'static [f32] = &[
-            std::f32::consts::FRAC_2_SQRT_PI,
-            0.636_619_4,
-            0.102_777_83,
-            -0.019_153_057,
-            -1.604_089_9e-4,
-            0.001_667_038_8,
-            -6.328_415e-4,
-            1.176_419_54e-4,
-            -9.256_255e-6,
+            0.032_094_79,
+            0.139_260_74,
+            0.004_178_084,
+            -0.013_178_528,
+            -3.729_958_6e-4,
+            0.001_025_678_4,
+            -1.777_464_5e-4,
+            9.600_952e-6,
         ];
         const NORMAL_CENTRE: f32 = 3.25;
         /// 2⁻²⁷
@@ -129,6 +139,20 @@ mod single {
             -0.001_051_633_6,
             0.000_143_459_07,
             0.000_127_530_48,
+        ];
+        /// 2⁻²⁴
+        const GELU_SLOPE: &'static [f32] = &[
+            0.499_999_94,
+            -0.797_878_8,
+            0.249_916_79,
+            -0.132_513_79,
+            0.061_154_865,
+            -0.024_313_904,
+            0.007_939_373,
+            -0.001_974_620_2,
+            3.397_366_7e-4,
+            -3.520_753_7e-5,
+            1.631_675_7e-6,
         ];
 
         bits!(f32, u32);
@@ -173,34 +197,34 @@ mod double {
             0.153_125_660_568_724_93,
             0.148_115_799_828_714_1,
         ];
-        /// 2⁻⁶⁰
+        /// 2⁻⁵⁸
         const ERF: &'static [f64] = &[
-            std::f64::consts::FRAC_2_SQRT_PI,
-            0.636_619_772_367_581_6,
-            0.102_772_603_301_923_59,
-            -0.019_128_447_008_672_767,
-            -2.091_946_442_500_261_3e-4,
-            0.001_696_205_953_286_818,
-            -5.901_230_953_698_855e-4,
-            2.586_876_207_283_958_3e-5,
-            6.452_080_074_484_325e-5,
-            -2.978_840_880_112_277_5e-5,
-            3.517_953_866_249_780_5e-6,
-            2.685_488_532_596_896_4e-6,
-            -1.580_521_658_798_570_8e-6,
-            1.972_542_634_220_401_8e-7,
-            2.342_318_078_889_112_5e-7,
-            -1.966_063_124_527_294_2e-7,
-            9.084_869_402_335_76e-8,
-            -3.025_940_125_994_604e-8,
-            7.763_450_491_577_818e-9,
-            -1.563_015_872_745_829_6e-9,
-            2.463_303_367_794_952e-10,
-            -2.986_666_865_746_529e-11,
-            2.693_425_954_024_110_3e-12,
-            -1.702_134_367_274_268_4e-13,
-            6.725_299_078_086_228e-15,
-            -1.249_677_798_152_193_6e-16,
+            0.032_094_791_773_878_14,
+            0.139_260_575_205_408_72,
+            0.004_180_110_154_224_231,
+            -0.013_188_476_407_306_415,
+            -3.471_250_139_928_457e-4,
+            9.833_305_481_398_97e-4,
+            -1.297_951_874_946_518_4e-4,
+            -2.877_077_088_948_851e-5,
+            2.069_238_450_376_885e-5,
+            -6.357_889_828_671_117_4e-6,
+            1.072_163_391_695_720_8e-7,
+            8.666_544_598_553_786e-7,
+            -3.732_241_257_063_234_5e-7,
+            1.170_436_953_911_539_6e-8,
+            7.191_232_422_246_423e-8,
+            -4.967_496_480_200_627e-8,
+            2.091_033_860_204_407_8e-8,
+            -6.490_078_715_311_575_5e-9,
+            1.564_379_182_382_956e-9,
+            -2.968_869_349_020_743e-10,
+            4.415_997_537_941_631e-11,
+            -5.054_674_878_385_289_5e-12,
+            4.302_342_338_736_098_5e-13,
+            -2.564_961_216_654_155_4e-14,
+            9.555_069_770_916_345e-16,
+            -1.672_981_174_139_058_8e-17,
         ];
         const NORMAL_CENTRE: f64 = 5.0;
         /// 2⁻⁵⁷
@@ -228,6 +252,35 @@ mod double {
             7.942_160_742_043_667e-9,
             1.431_935_841_109_022e-9,
             -3.029_060_481_367_126e-10,
+        ];
+        /// 2⁻⁵³
+        const GELU_SLOPE: &'static [f64] = &[
+            0.499_999_999_999_999_9,
+            -0.797_884_560_802_832_4,
+            0.249_999_999_998_339_63,
+            -0.132_980_760_100_533_58,
+            0.062_499_999_646_581_4,
+            -0.026_596_149_724_230_092,
+            0.010_416_656_614_517_725,
+            -0.003_799_419_103_215_269,
+            0.001_302_011_654_386_743_6,
+            -4.220_352_753_030_447_6e-4,
+            1.300_354_440_684_599e-4,
+            -3.818_905_191_729_052e-5,
+            1.068_315_783_681_044_7e-5,
+            -2.830_691_322_318_464e-6,
+            7.021_121_583_765_762e-7,
+            -1.601_871_178_033_876_2e-7,
+            3.290_231_090_690_698_5e-8,
+            -5.944_084_858_792_747e-9,
+            9.222_315_027_938_462e-10,
+            -1.198_997_614_005_880_4e-10,
+            1.271_636_444_195_946e-11,
+            -1.065_345_151_882_599_2e-12,
+            6.752_336_599_636_979e-14,
+            -3.032_066_055_542_190_7e-15,
+            8.571_879_392_164_4e-17,
+            -1.144_629_875_561_645_2e-18,
         ];
 
         bits!(f64, u64);

@@ -279,6 +279,19 @@ fn exp_is_accurate() {
 }
 
 #[test]
+fn exp_of_negative_numbers_has_the_bits_of_exp() {
+    for bits in (0..f32::INFINITY.to_bits()).step_by(6101).chain([f32::INFINITY.to_bits()]) {
+        let x = -f32::from_bits(bits);
+        assert_eq!(x.exp_of_negative().to_bits(), Scalar::exp(x).to_bits(), "{x:e}");
+    }
+    for n in 0..400_000 {
+        let x = f64::from(n) / -500.0;
+        assert_eq!(x.exp_of_negative().to_bits(), Scalar::exp(x).to_bits(), "{x:e}");
+    }
+    assert!(f32::NAN.exp_of_negative().is_nan() && f64::NAN.exp_of_negative().is_nan());
+}
+
+#[test]
 fn exp_m1_is_accurate() {
     singles("exp_m1", 4.0, Scalar::exp_m1, f64::exp_m1);
     doubles("exp_m1", 4.0, [-40.0, 40.0], Scalar::exp_m1, exp_m1);

@@ -167,7 +167,7 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
         for (numbers, out) in self.numbers.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
             let largest = row(numbers, T::NEG_INFINITY, T::maximum);
             for (out, &x) in out.iter_mut().zip(numbers) {
-                *out = (x - largest).exp();
+                *out = (x - largest).exp_of_negative();
             }
             let scale = row(out, T::ZERO, |a, b| a + b).recip();
             for out in out {
@@ -201,7 +201,7 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
 #[inline(always)]
 fn log_sum_exp_of<T: Scalar>(numbers: &[T]) -> [T; 2] {
     let largest = row(numbers, T::NEG_INFINITY, T::maximum);
-    [largest, row_of([numbers], T::ZERO, |[x]| (x - largest).exp(), |a, b| a + b).ln()]
+    [largest, row_of([numbers], T::ZERO, |[x]| (x - largest).exp_of_negative(), |a, b| a + b).ln()]
 }
 
 struct LogSumExp<'a, T> {
@@ -234,7 +234,7 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
                 }
             }
             for number in below.iter_mut() {
-                *number = number.exp();
+                *number = number.exp_of_negative();
             }
             for (out, below) in out.iter_mut().zip(below.chunks(count)) {
                 out[1] = row(below, T::ZERO, |a, b| a + b);
@@ -270,7 +270,7 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
                 }
             }
             for out in out.iter_mut() {
-                *out = out.exp();
+                *out = out.exp_of_negative();
             }
             for (out, &scale) in out.chunks_mut(count).zip(scales) {
                 for out in out {

@@ -52,7 +52,7 @@ impl<T: Float> Op<T> for LogSoftmax<T> {
         if ctx.higher_order() {
             ctx.propagate(0, || &grad - y.exp() * sum_to(&grad, &without(&y, self.axis)));
         } else {
-            ctx.propagate(0, || fused([&grad, &y], self.axis, |g, _| g, |g, y, sum| g - y.exp() * sum));
+            ctx.propagate(0, || fused([&grad, &y], self.axis, |g, _| g, |g, y, sum| g - y.exp_of_negative() * sum));
         }
     }
 }
@@ -130,7 +130,9 @@ impl<T: Float> Tensor<T> {
         }
         let kept = without(self, axis);
         let largest = reduce_to(self, &kept, T::NEG_INFINITY, T::maximum);
-        let exps = Tensor::build(shape, |out| map([self.view(), largest.view()], shape, out, |[x, m]| (x - m).exp()));
+        let exps = Tensor::build(shape, |out| {
+            map([self.view(), largest.view()], shape, out, |[x, m]| (x - m).exp_of_negative())
+        });
         let sums = reduce_to(&exps, &kept, T::ZERO, |a, b| a + b);
         if !logarithm {
             return exps / sums;
