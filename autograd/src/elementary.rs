@@ -49,11 +49,12 @@ fn at_least<T: Scalar>(x: T, lowest: T) -> T {
 }
 
 /// x = n ln 2 + r with |r| ≤ ½ ln 2, for x = `high` - `low`: n plus [`Tables::SHIFT`], as the functions that make 2ⁿ want it, and eʳ - 1.
+/// (`low` is so small that n need not know of it: at most |r| is larger by that much.)
 ///
 /// n ln 2 is subtracted in two parts, the first of which leaves no error (Cody and Waite, "Software Manual for the Elementary Functions", 1980).
 #[inline(always)]
 fn reduced_exp_m1<T: Scalar>(high: T, low: T) -> (T, T) {
-    let shifted = (high - low) * T::LOG2_E + T::SHIFT;
+    let shifted = high * T::LOG2_E + T::SHIFT;
     let n = shifted - T::SHIFT;
     let r = ((high - n * T::LN_2_HIGH) - low) - n * T::LN_2_LOW;
     (shifted, r + r * r * polynomial(r, T::EXP))
