@@ -147,21 +147,21 @@ pub(crate) fn sigmoid<T: Scalar>(x: T) -> T {
     numerator / (T::ONE + exp)
 }
 
-/// erf x = 1 - (1 - v)⁸ with v = ⅛x + x P(x) for x ≥ 0, and odd.
+/// erf x = 1 - (1 - v)⁸ with 8v = x + x P(x) for x ≥ 0, and odd.
 ///
-/// To take 1 - v to the eighth power and that from 1 would leave small results no digits. 1 - (1 - v)² = 2v - v², three times, keeps them.
+/// To take 1 - v to the eighth power and that from 1 would leave small results no digits. Three times w = 1 - (1 - v)² = 2v - v² keeps them; of the
+/// multiples that are as large as the result, it is 4w = 8v - (8v)² / 16, and so on.
 #[inline(always)]
 pub(crate) fn erf<T: Scalar>(x: T) -> T {
-    let two = T::ONE + T::ONE;
-    let quarter = (two * two).recip();
+    let quarter = (T::ONE + T::ONE + T::ONE + T::ONE).recip();
+    let half = quarter + quarter;
     let magnitude = at_most(x.abs(), T::ERF_SATURATED);
-    // 2v in two parts, the larger of them exact: so what is rounded is the small part only.
-    let high = magnitude * quarter;
-    let low = magnitude * polynomial_in_halves(magnitude, T::ERF);
-    let doubled = high + low;
-    let v = high + (low - doubled * doubled * quarter);
-    let v = v * (two - v);
-    ((v + v) - v * v).with_sign_of(x)
+    let rest = magnitude * polynomial_in_halves(magnitude, T::ERF);
+    let once = magnitude + rest;
+    // Only what is not x itself is rounded on the way.
+    let twice = magnitude + (rest - once * once * (quarter * quarter));
+    let thrice = twice - twice * twice * (quarter * half);
+    (thrice - thrice * thrice * quarter).with_sign_of(x)
 }
 
 /// x Φ(x) = max(x, 0) - |x| Φ(-|x|), with Φ the distribution function of the standard normal
