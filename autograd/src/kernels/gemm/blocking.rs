@@ -155,6 +155,9 @@ pub(super) fn panels<T>(own: &Own<T>, plan: &Plan, product: &Product<T>, columns
 /// Bytes of a row of A, or of a column of B, in a block of depth.
 pub(super) const DEPTH: usize = 4096;
 
+/// Rows of a task of whose steps many are left out: fewer would not pay for its panels.
+const FEW_ROWS: usize = 64;
+
 /// Rows of C up to which B is read along its rows.
 pub(super) const FEWEST_ROWS: usize = 2;
 
@@ -164,7 +167,12 @@ fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Pla
     let size = size_of::<T>();
     let caches = caches();
     let height = own.heights[own.vectors - 1];
-    let width = own.lanes * if plan.path == Path::InPlace { own.vectors_in_place } else { own.vectors };
+    let width = own.lanes
+        * match (plan.seeks_zeros, plan.path) {
+            (true, _) => most_vectors(own, plan, product),
+            (false, Path::InPlace) => own.vectors_in_place,
+            (false, _) => own.vectors,
+        };
     // The depth of a block: a panel of B, `depth` steps of a tile's width, is read once for each row tile, and C once for each block. The
     // panel may be larger than the first-level cache: a step's two vectors then come from the second level while the step's products are formed,
     // and that costs less than to touch C more often.
@@ -196,7 +204,13 @@ fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Pla
         let total = product.rows * plan.panel_columns * plan.depth;
         let count = |plan: &Plan| product.rows.div_ceil(plan.rows) * plan.panel_columns.div_ceil(plan.columns);
         // A packed block of rows that is too low is left before its panels have paid for coming into the first-level cache.
-        let lowest = if only_rows { 4 * height } else { height };
+        let lowest = if only_rows {
+            4 * height
+        } else if plan.seeks_zeros {
+            FEW_ROWS
+        } else {
+            height
+        };
         while count(plan) < 2 || total > 2 * TASK * count(plan) && count(plan) < MOST_TASKS {
             let (rows, columns) = (plan.rows > lowest && !only_columns, plan.columns > width && !only_rows);
             // Halve the longer side of a task, measured in tiles; but columns first if they are packed and there are enough of them: then each task
