@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::broadcast::{accumulate, sum_to};
 use super::gradients::Gradients;
-use super::node::{Edge, Id, Node, Unavailable};
+use super::node::{Edge, Id, Input, Node, Unavailable};
 use crate::error::mistake;
 use crate::float::Float;
 use crate::kernels::parallel::with_recording;
@@ -150,19 +150,24 @@ impl<T: Float> Backward<'_, T> {
         let input = &node.inputs[input];
         let mut grad = grad();
         if grad.shape() != input.shape() {
-            if input.shape().broadcast(grad.shape()).as_ref() != Some(grad.shape()) {
-                let (got, want) = (grad.shape(), input.shape());
-                mistake(
-                    node.name,
-                    format_args!("backward made a gradient of shape {got} for an input of shape {want}"),
-                );
-            }
-            grad = sum_to(&grad, input.shape());
+            grad = self.sum_for(input, &grad);
         }
         self.walk.hand(&input.edge, grad);
     }
 
-    fn input(&self, index: usize) -> &super::node::Input<T> {
+    /// The sum of a gradient over what was broadcast from the input.
+    fn sum_for(&self, input: &Input<T>, grad: &Tensor<T>) -> Tensor<T> {
+        if input.shape().broadcast(grad.shape()).as_ref() != Some(grad.shape()) {
+            let (got, want) = (grad.shape(), input.shape());
+            mistake(
+                self.node.name,
+                format_args!("backward made a gradient of shape {got} for an input of shape {want}"),
+            );
+        }
+        sum_to(grad, input.shape())
+    }
+
+    fn input(&self, index: usize) -> &Input<T> {
         match self.node.inputs.get(index) {
             Some(input) => input,
             None => mistake(

@@ -24,6 +24,7 @@ const BAND: usize = 64;
 /// Writes `f` of the operands' elements to `out`, which is dense and has the extents `shape`.
 ///
 /// `f` is plain scalar code and small enough to be inlined.
+#[inline]
 pub(crate) fn map<T: Scalar, const OPERANDS: usize>(
     operands: [View<'_, T>; OPERANDS],
     shape: &[usize],
@@ -33,12 +34,45 @@ pub(crate) fn map<T: Scalar, const OPERANDS: usize>(
     if out.is_empty() {
         return;
     }
-    if operands.iter().all(|operand| operand.layout.shape[..] == *shape && operand.layout.is_contiguous()) {
-        // Nothing to walk: of a few numbers, the walk would take longer than they do.
-        return for_each_chunk(out, ELEMENTS_PER_TASK, |start, out| {
-            let rows = operands.map(|View { numbers, layout }| &numbers[layout.offset + start..][..out.len()]);
-            vectorized(Dense { rows, out, f });
-        });
+    if out.len() <= ELEMENTS_PER_TASK && are_dense(&operands, shape) {
+        // Nothing to walk or to share: of a few numbers, that would take longer than they do.
+        return vectorized(Dense { rows: rows_of(&operands, 0, out.len()), out, f });
+    }
+    for_each_row(operands, shape, out, &|rows: [&[T]; OPERANDS], out: &mut [T]| vectorized(Dense { rows, out, f }));
+}
+
+#[inline(always)]
+fn are_dense<T>(operands: &[View<'_, T>], shape: &[usize]) -> bool {
+    operands.iter().all(|operand| operand.layout.shape[..] == *shape && operand.layout.is_contiguous())
+}
+
+/// A part of each of the operands, which are dense.
+#[inline(always)]
+fn rows_of<'a, T: Scalar, const OPERANDS: usize>(
+    operands: &[View<'a, T>; OPERANDS],
+    start: usize,
+    length: usize,
+) -> [&'a [T]; OPERANDS] {
+    let mut rows = [&[][..]; OPERANDS];
+    for (row, View { numbers, layout }) in rows.iter_mut().zip(operands) {
+        *row = &numbers[layout.offset + start..][..length];
+    }
+    rows
+}
+
+/// What is to be done with a dense row of each operand and the elements of the output that belong to them.
+///
+/// It alone knows the formula: what finds the rows is compiled once, not once more for each of a hundred formulas.
+type RowBody<'a, T, const OPERANDS: usize> = &'a (dyn Fn([&[T]; OPERANDS], &mut [T]) + Sync);
+
+fn for_each_row<T: Scalar, const OPERANDS: usize>(
+    operands: [View<'_, T>; OPERANDS],
+    shape: &[usize],
+    out: &mut [T],
+    body: RowBody<'_, T, OPERANDS>,
+) {
+    if are_dense(&operands, shape) {
+        return for_each_chunk(out, ELEMENTS_PER_TASK, |start, out| body(rows_of(&operands, start, out.len()), out));
     }
     let numbers = operands.map(|operand| operand.numbers);
     let walk = Walk::new(shape, operands.map(|operand| operand.layout));
@@ -46,7 +80,7 @@ pub(crate) fn map<T: Scalar, const OPERANDS: usize>(
     let band = BAND * walk.row_length();
     let chunk =
         if band <= 8 * ELEMENTS_PER_TASK { ELEMENTS_PER_TASK.next_multiple_of(band) } else { ELEMENTS_PER_TASK };
-    for_each_chunk(out, chunk, |start, out| vectorized(Rows { numbers, walk: &walk, start, out, f }));
+    for_each_chunk(out, chunk, |start, out| vectorized(Rows { numbers, walk: &walk, start, out, body }));
 }
 
 /// `out[i] = f(out[i], operand[i])`, all dense and of one length.
@@ -76,6 +110,7 @@ pub(crate) fn copy_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: 
     }
 }
 
+/// The one loop: all slices have the length of `out`.
 struct Dense<'a, T, F, const OPERANDS: usize> {
     rows: [&'a [T]; OPERANDS],
     out: &'a mut [T],
@@ -87,24 +122,36 @@ impl<T: Scalar, F: Fn([T; OPERANDS]) -> T, const OPERANDS: usize> Kernel for Den
 
     #[inline(always)]
     fn run(self) {
-        dense_row(self.rows, self.out, self.f);
+        let Dense { mut rows, out, f } = self;
+        // Cut to one length, so that the compiler sees that no index is out of bounds.
+        let length = out.len();
+        for row in &mut rows {
+            *row = &row[..length];
+        }
+        let mut elements = [T::ZERO; OPERANDS];
+        for i in 0..length {
+            for operand in 0..OPERANDS {
+                elements[operand] = rows[operand][i];
+            }
+            out[i] = f(elements);
+        }
     }
 }
 
-struct Rows<'a, T, F, const OPERANDS: usize> {
+struct Rows<'a, T, const OPERANDS: usize> {
     numbers: [&'a [T]; OPERANDS],
     walk: &'a Walk<OPERANDS>,
     start: usize,
     out: &'a mut [T],
-    f: F,
+    body: RowBody<'a, T, OPERANDS>,
 }
 
-impl<T: Scalar, F: Fn([T; OPERANDS]) -> T + Copy, const OPERANDS: usize> Kernel for Rows<'_, T, F, OPERANDS> {
+impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Rows { numbers, walk, start, out, f } = self;
+        let Rows { numbers, walk, start, out, body } = self;
         let (steps, jumps) = (walk.row_strides(), walk.band_strides());
         let widest = if steps == [1; OPERANDS] { usize::MAX } else { GATHERED };
         let mut gathered = [[T::ZERO; GATHERED]; OPERANDS];
@@ -138,27 +185,11 @@ impl<T: Scalar, F: Fn([T; OPERANDS]) -> T + Copy, const OPERANDS: usize> Kernel 
                             &gathered[..width]
                         };
                     }
-                    // The only call: a large formula is inlined, and with that vectorised, where it is called once.
-                    dense_row(rows, &mut out[first + row * length + column..][..width], f);
+                    body(rows, &mut out[first + row * length + column..][..width]);
                 }
                 column += width;
             }
         }
-    }
-}
-
-/// The one loop: all slices have the length of `out`.
-#[inline(always)]
-fn dense_row<T: Scalar, const OPERANDS: usize>(rows: [&[T]; OPERANDS], out: &mut [T], f: impl Fn([T; OPERANDS]) -> T) {
-    // Cut to one length, so that the compiler sees that no index is out of bounds.
-    let length = out.len();
-    let rows = rows.map(|row| &row[..length]);
-    let mut elements = [T::ZERO; OPERANDS];
-    for i in 0..length {
-        for operand in 0..OPERANDS {
-            elements[operand] = rows[operand][i];
-        }
-        out[i] = f(elements);
     }
 }
 

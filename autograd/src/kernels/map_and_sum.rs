@@ -21,9 +21,9 @@ pub(crate) fn map_and_sum<T: Scalar>([a, b]: [&[T]; 2], out: &mut [T], sums: &mu
         .chunks_mut(length)
         .zip(partial.chunks_mut(blocks_per_task * width))
         .zip(a.chunks(length).zip(b.chunks(length)));
-    let tasks: Vec<_> =
-        tasks.map(|((out, sums), (a, b))| MapAndSum { operands: [a, b], width, out, sums, f: &f }).collect();
-    for_each_item(tasks, vectorized);
+    for_each_item(tasks.collect(), |((out, sums), (a, b))| {
+        vectorized(MapAndSum { operands: [a, b], width, out, sums, f: &f })
+    });
     reduce(&partial, [1, partial.len() / width, width], sums, T::ZERO, |a, b| a + b);
 }
 

@@ -118,19 +118,47 @@ fn pool(threads: usize) -> Arc<ThreadPool> {
 ///
 /// The caller chooses `tasks` from the size of the problem alone. One task, or one thread, forks nothing.
 pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
-    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
     if tasks <= 1 || num_threads() <= 1 {
         return (0..tasks).for_each(body);
     }
-    fork(|| (0..tasks).into_par_iter().with_max_len(1).for_each(&body));
+    fork_tasks(tasks, &body);
+}
+
+/// Cuts `out` into chunks of `length` elements and calls `body` with each one and the index of its first element, on the threads at hand.
+pub(crate) fn for_each_chunk<T: Send>(out: &mut [T], length: usize, body: impl Fn(usize, &mut [T]) + Sync) {
+    if out.len() <= length {
+        return body(0, out);
+    }
+    for_each_of_several_chunks(out, length, &body);
 }
 
 /// Calls `body` with each of the items, on the threads at hand.
-pub(crate) fn for_each_item<I: Send>(items: Vec<I>, body: impl Fn(I) + Sync + Send) {
-    use rayon::iter::{IntoParallelIterator, ParallelIterator};
+pub(crate) fn for_each_item<I: Send>(items: Vec<I>, body: impl Fn(I) + Sync) {
     if items.len() <= 1 || num_threads() <= 1 {
         return items.into_iter().for_each(body);
     }
+    fork_items(items, &body);
+}
+
+// From here on a body is a `dyn`: rayon's part of a fork, three thousand lines for the compiler, would else be compiled once more for each kernel. A
+// call through a pointer is nothing beside a task.
+
+fn fork_tasks(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
+    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+    fork(|| (0..tasks).into_par_iter().with_max_len(1).for_each(body));
+}
+
+fn for_each_of_several_chunks<T: Send>(out: &mut [T], length: usize, body: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+    use rayon::slice::ParallelSliceMut;
+    if num_threads() <= 1 {
+        return out.chunks_mut(length).enumerate().for_each(|(index, chunk)| body(index * length, chunk));
+    }
+    fork(|| out.par_chunks_mut(length).enumerate().for_each(|(index, chunk)| body(index * length, chunk)));
+}
+
+fn fork_items<I: Send>(items: Vec<I>, body: &(dyn Fn(I) + Sync)) {
+    use rayon::iter::{IntoParallelIterator, ParallelIterator};
     fork(|| items.into_par_iter().for_each(body));
 }
 
@@ -142,19 +170,6 @@ fn fork(run: impl FnOnce() + Send) {
     } else {
         pool(num_threads()).install(run);
     }
-}
-
-/// Cuts `out` into chunks of `length` elements and calls `body` with each one and the index of its first element, on the threads at hand.
-pub(crate) fn for_each_chunk<T: Send>(out: &mut [T], length: usize, body: impl Fn(usize, &mut [T]) + Sync) {
-    use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-    use rayon::slice::ParallelSliceMut;
-    if out.len() <= length {
-        return body(0, out);
-    }
-    if num_threads() <= 1 {
-        return out.chunks_mut(length).enumerate().for_each(|(index, chunk)| body(index * length, chunk));
-    }
-    fork(|| out.par_chunks_mut(length).enumerate().for_each(|(index, chunk)| body(index * length, chunk)));
 }
 
 #[cfg(test)]

@@ -45,9 +45,9 @@ pub fn update<T: Scalar, const SLOTS: usize>(
     let mut slots = state.each_mut().map(|slot| slot.chunks_mut(WEIGHTS_PER_TASK));
     for (weights, gradient) in weights.chunks_mut(WEIGHTS_PER_TASK).zip(gradient.chunks(WEIGHTS_PER_TASK)) {
         let state = slots.each_mut().map(|slot| slot.next().expect("as long as the weights"));
-        parts.push(Update { weights, gradient, state, rule: &rule });
+        parts.push((weights, gradient, state));
     }
-    for_each_item(parts, vectorized);
+    for_each_item(parts, |(weights, gradient, state)| vectorized(Update { weights, gradient, state, rule: &rule }));
 }
 
 struct Update<'a, T, F, const SLOTS: usize> {

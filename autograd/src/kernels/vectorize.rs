@@ -31,8 +31,14 @@ pub(crate) fn vectorized_for<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Isa::Avx2 => unsafe { avx2(kernel) },
-        _ => kernel.run(),
+        _ => portable(kernel),
     }
+}
+
+/// Not inlined, so that it exists once, wherever it is called from; the others cannot be.
+#[inline(never)]
+fn portable<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
 }
 
 #[cfg(target_arch = "x86_64")]
