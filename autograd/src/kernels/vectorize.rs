@@ -105,6 +105,6 @@ mod tests {
                 )+
             };
         }
-        same!(exp exp_m1 ln ln_1p tanh sigmoid erf gelu);
+        same!(exp exp_m1 ln ln_1p tanh sigmoid erf gelu gelu_slope);
     }
 }
