@@ -4,6 +4,7 @@ use super::blocking::Parts;
 use super::pack::Strip;
 use super::product::Operand;
 use super::table::Own;
+use super::zeros::Run;
 
 /// A block of B, ready for the micro-kernel: its first columns in place, those from `packed_from` on in a buffer.
 #[derive(Clone, Copy)]
@@ -40,18 +41,28 @@ impl<T> Columns<T> {
         let start = self.panels.start(panel) * own.lanes;
         if start >= self.packed_from {
             // SAFETY: passed on; the target is this panel's own part of the buffer.
-            unsafe { self.pack_to(own, panel, self.packed.wrapping_add((start - self.packed_from) * self.depth)) }
+            unsafe {
+                let target = self.packed.wrapping_add((start - self.packed_from) * self.depth);
+                self.pack_to(own, panel, target, [0, self.depth]);
+            }
         }
     }
 
-    /// Packs a panel.
+    /// Packs a panel, or as much of it as some steps in a row need.
     ///
     /// # Safety
-    /// The instruction set of `own` is available; the block lies in a valid B; the target has room for the panel, and is nobody else's.
-    pub(super) unsafe fn pack_to(&self, own: &Own<T>, panel: usize, target: *mut T) {
+    /// The instruction set of `own` is available; the block lies in a valid B; the steps are the block's; the target has room for the whole panel, and is
+    /// nobody else's.
+    pub(super) unsafe fn pack_to(&self, own: &Own<T>, panel: usize, target: *mut T, [start, end]: Run) {
         let width = (self.panels.start(panel + 1) - self.panels.start(panel)) * own.lanes;
+        // From a whole vector on, so that the reads keep to their lines.
+        let start = start / own.lanes * own.lanes;
+        let strip = self.strip(own, panel);
+        let source = strip.source.wrapping_offset(start as isize * strip.along);
         // SAFETY: the strip lies in B; the target is full vectors wide.
-        unsafe { (own.pack)(&self.strip(own, panel), target, width) }
+        unsafe {
+            (own.pack)(&Strip { source, depth: end - start, ..strip }, target.wrapping_add(start * width), width);
+        }
     }
 
     /// Whether all numbers of a panel are known to be finite.

@@ -265,7 +265,8 @@ impl<T: Scalar> Block<'_, T> {
             let ((b, b_step), lists) = unsafe {
                 if block.late {
                     let lists = lists.filter(|_| block.is_finite(own, panel));
-                    block.pack_to(own, panel, of_b.start());
+                    let steps = lists.map_or([0, block.depth], |lists| lists.reach(self.tiles(count).count));
+                    block.pack_to(own, panel, of_b.start(), steps);
                     ((of_b.start::<T>().cast_const(), (vectors * own.lanes) as isize), lists)
                 } else {
                     (block.panel(start * own.lanes, vectors * own.lanes), lists.filter(|lists| lists.is_finite(panel)))

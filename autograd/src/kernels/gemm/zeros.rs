@@ -265,6 +265,19 @@ impl Lists {
         unsafe { *self.from(tile).start = runs }
     }
 
+    /// From the first step that one of the first tiles takes to the last one.
+    ///
+    /// # Safety
+    /// That of [`Lists::runs`].
+    pub(super) unsafe fn reach(self, tiles: usize) -> Run {
+        // SAFETY: passed on.
+        let lists = (0..tiles).filter_map(|tile| unsafe {
+            let runs = self.runs(tile);
+            Some([runs.first()?[0], runs.last()?[1]])
+        });
+        lists.reduce(|one, other| [one[0].min(other[0]), one[1].max(other[1])]).unwrap_or([0, 0])
+    }
+
     /// The runs of a tile.
     ///
     /// # Safety
