@@ -14,12 +14,22 @@ use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
 /// [`Library`](crate::contest::Library): everything that Gradus has.
 pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
     match task {
-        Task::Train { batch } => Some(train(problem, batch, threads)),
+        Task::Train { batch } => {
+            let source = Arc::clone(problem);
+            Some(train(problem, batch, threads, move |rows| pixels_of(&source, rows)))
+        }
         Task::Infer { batch } => Some(infer(problem, batch, threads)),
         Task::Chain { extent, backward } => Some(chain(extent, backward, threads)),
         Task::Elementwise(operation) => elementwise(operation, threads),
         Task::Optimize { rule, weights } => optimize(rule, weights, threads),
     }
+}
+
+/// [`Library`](crate::contest::Library): the training step on images that are kept as `f32`, four times the bytes, and chosen by `index_select`.
+pub fn gradus_from_singles(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
+    let Task::Train { batch } = task else { return None };
+    let all = pixels_of(problem, &(0..problem.labels.len()).collect::<Vec<_>>());
+    Some(train(problem, batch, threads, move |rows| all.index_select(0, rows.to_vec())))
 }
 
 /// [`Library`](crate::contest::Library): the training step without the engine.
@@ -78,11 +88,20 @@ pub fn perceptron(problem: &Problem) -> Sequential {
 
 /// The chosen images as numbers from 0 to 1, and their labels.
 pub fn batch_of(problem: &Problem, rows: &[usize]) -> (Tensor, Indices) {
-    let pixels = Tensor::build([rows.len(), SIZES[0]], |out| problem.gather(rows, out));
-    (pixels, problem.labels_of(rows).collect())
+    (pixels_of(problem, rows), problem.labels_of(rows).collect())
 }
 
-fn train(problem: &Arc<Problem>, batch: usize, threads: usize) -> Work {
+fn pixels_of(problem: &Problem, rows: &[usize]) -> Tensor {
+    Tensor::build([rows.len(), SIZES[0]], |out| problem.gather(rows, out))
+}
+
+/// The training step on the images that `choose` makes of the rows of a batch.
+fn train(
+    problem: &Arc<Problem>,
+    batch: usize,
+    threads: usize,
+    choose: impl Fn(&[usize]) -> Tensor + Send + Sync + 'static,
+) -> Work {
     let problem = Arc::clone(problem);
     let model = perceptron(&problem);
     let criterion = CrossEntropyLoss::new();
@@ -92,8 +111,9 @@ fn train(problem: &Arc<Problem>, batch: usize, threads: usize) -> Work {
         with_threads(threads, || {
             let mut value = f32::NAN;
             for _ in 0..repeats {
-                let (images, labels) = batch_of(&problem, problem.batch(next, batch));
-                let loss = criterion.forward(&model.forward(&images, Mode::Train), &labels);
+                let rows = problem.batch(next, batch);
+                let labels: Indices = problem.labels_of(rows).collect();
+                let loss = criterion.forward(&model.forward(&choose(rows), Mode::Train), &labels);
                 value = loss.item();
                 adam.step(&loss.backward());
                 next += 1;
@@ -223,6 +243,16 @@ fn element(tensor: &Tensor) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_of_bytes_and_of_singles_train_alike() {
+        let problem = Arc::new(Problem::dots(96));
+        let task = Task::Train { batch: 16 };
+        let (mut bytes, mut singles) =
+            (gradus(&problem, task, 1).unwrap(), gradus_from_singles(&problem, task, 1).unwrap());
+        assert_eq!(bytes(20), singles(20));
+        assert!(gradus_from_singles(&problem, Task::Infer { batch: 1 }, 1).is_none());
+    }
 
     #[test]
     fn the_limit_does_what_the_engine_does() {

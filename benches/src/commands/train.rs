@@ -12,7 +12,7 @@ use super::positive;
 use crate::chart::{Labels, bars};
 use crate::contest::{Entrant, Local, Task};
 use crate::measure::Series;
-use crate::ours::{gradus, limit};
+use crate::ours::{gradus, gradus_from_singles, limit};
 use crate::peak;
 use crate::problem::{Problem, operations_per_image};
 use crate::table::Table;
@@ -23,6 +23,9 @@ pub struct Arguments {
     /// Images in a step, a list
     #[arg(long, value_delimiter = ',', default_value = "32,64,128,512", value_parser = positive)]
     batch: Vec<usize>,
+    /// Train on images kept as f32 and chosen by index_select, too
+    #[arg(long)]
+    singles: bool,
     #[command(flatten)]
     options: Options,
     /// Where to draw the figures of the largest number of threads
@@ -40,6 +43,7 @@ const AGREEMENT: Agreement = Agreement { warm_up: 20, tolerance: 0.01 };
 /// Names in the table.
 const OURS: &str = "Gradus";
 const LIMIT: &str = "limit";
+const SINGLES: &str = "from f32";
 
 /// The figures of one batch size and number of threads, in images a second.
 struct Row {
@@ -61,7 +65,7 @@ impl Row {
     }
 
     fn best_peer(&self) -> Option<(&str, f64)> {
-        let peers = self.speeds.iter().filter(|(name, ..)| name != OURS && name != LIMIT);
+        let peers = self.speeds.iter().filter(|(name, ..)| ![OURS, LIMIT, SINGLES].contains(&name.as_str()));
         peers.map(|(name, median, _)| (name.as_str(), *median)).max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
@@ -100,6 +104,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             Box::new(Local::new(OURS, gradus, &problem, threads)),
             Box::new(Local::new(LIMIT, limit, &problem, threads)),
         ];
+        if arguments.singles {
+            entrants.push(Box::new(Local::new(SINGLES, gradus_from_singles, &problem, threads)));
+        }
         entrants.extend(options.start_peers(&problem, threads)?);
         for &batch in &arguments.batch {
             let task = Task::Train { batch };

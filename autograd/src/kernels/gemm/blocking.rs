@@ -61,8 +61,9 @@ pub(super) struct Plan {
     /// Whether C is gone through row tile by row tile rather than panel by panel: where all of B stays in the first-level cache, C is then
     /// written in the order in which it lies.
     pub(super) rows_first: bool,
-    /// Whether steps at which a row tile of A is zero are left out, and how high all tiles then are.
+    /// Whether steps at which a row tile of A is zero are left out.
     pub(super) seeks_zeros: bool,
+    /// How high all tiles then are.
     pub(super) sparse_height: usize,
     /// The most rows of a tile that reads A in place.
     pub(super) most_rows: usize,
@@ -92,6 +93,8 @@ const PACKED_ALONE: usize = 1 << 16;
 #[inline(always)] // A plan that is handed back through memory costs a small product a tenth of its time.
 pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path, seeks_zeros: bool) -> Plan {
     let &Product { rows, columns, depth, .. } = product;
+    // Scalar products have no tiles.
+    let seeks_zeros = seeks_zeros && path != Path::Dots && product.a.lies_along_a_dimension();
     let mut plan = Plan {
         path,
         depth,
@@ -101,7 +104,7 @@ pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path, seeks_zero
         shares_a: false,
         // Rows that collide share a set of the first-level cache, of eight lines on most machines; one is B's.
         most_rows: if collides(product.a.row, size_of::<T>()) { 7 } else { MOST_ROWS },
-        seeks_zeros: seeks_zeros && path != Path::Dots && (product.a.row == 1 || product.a.column == 1),
+        seeks_zeros,
         sparse_height: 0,
         rows_first: path == Path::InPlace && !seeks_zeros && depth * columns * size_of::<T>() <= caches().first / 2,
         forks_to_pack: false,
@@ -156,7 +159,7 @@ pub(super) fn panels<T>(own: &Own<T>, plan: &Plan, product: &Product<T>, columns
 pub(super) const DEPTH: usize = 4096;
 
 /// Rows of a task of whose steps many are left out: fewer would not pay for its panels.
-const FEW_ROWS: usize = 64;
+const LOWEST_SPARSE: usize = 64;
 
 /// Rows of C up to which B is read along its rows.
 pub(super) const FEWEST_ROWS: usize = 2;
@@ -207,7 +210,7 @@ fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Pla
         let lowest = if only_rows {
             4 * height
         } else if plan.seeks_zeros {
-            FEW_ROWS
+            LOWEST_SPARSE
         } else {
             height
         };

@@ -21,6 +21,12 @@ impl<T> Operand<T> {
         self.data.wrapping_offset(row as isize * self.row).wrapping_offset(column as isize * self.column)
     }
 
+    /// Whether the numbers of a row are adjacent, or those of a column.
+    #[inline(always)]
+    pub(super) fn lies_along_a_dimension(&self) -> bool {
+        self.row == 1 || self.column == 1
+    }
+
     #[inline(always)]
     pub(super) fn transposed(self) -> Self {
         Self { data: self.data, row: self.column, column: self.row }

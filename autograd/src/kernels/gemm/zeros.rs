@@ -167,7 +167,7 @@ pub(super) unsafe fn shares<T: Scalar>(own: &Own<T>, product: &Product<T>) -> [f
 /// # Safety
 /// The instruction set of `own` is available; the operand is valid.
 unsafe fn share<T: Scalar>(own: &Own<T>, a: Operand<T>, rows: usize, depth: usize) -> f32 {
-    if a.row != 1 && a.column != 1 {
+    if !a.lies_along_a_dimension() {
         return 1.0;
     }
     let count = own.heights[own.vectors - 1].min(rows);
