@@ -1,8 +1,8 @@
 //! Exponential, logarithm and their relatives as branch-free polynomials, written once for `f32` and `f64`.
 //!
 //! The standard library's functions are calls into the C library, which no loop around them can be vectorised across. These are plain arithmetic and
-//! selections, so that the compiler turns a loop over them into vector code of whatever instruction set it compiles for. They use no
-//! fused multiply-add (without hardware for it that is a slow call), so they give the same bits on every machine.
+//! selections, so that the compiler turns a loop over them into vector code of whatever instruction set it compiles for. They give the same bits on
+//! every machine. Only [`gelu`] and its slope use fused multiply-adds: without hardware for it that is a slow call.
 //!
 //! Errors are in units in the last place (ulp) of the exact result, the largest that the tests find: the bounds are 2 for [`exp`] and [`ln`],
 //! 4 for the others. Zeros keep their sign, NaN stays NaN, results are denormal or infinite where they should be.
@@ -36,6 +36,13 @@ fn polynomial_in_halves<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
     half(0) + x * half(1)
 }
 
+/// [`polynomial`] with one rounding for each term.
+#[inline(always)]
+fn polynomial_fused<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
+    let terms = coefficients.iter().copied().rev();
+    terms.reduce(|sum, coefficient| sum.mul_add(x, coefficient)).expect("coefficients")
+}
+
 /// x, but at most `highest`; NaN stays.
 #[inline(always)]
 fn at_most<T: Scalar>(x: T, highest: T) -> T {
@@ -48,30 +55,45 @@ fn at_least<T: Scalar>(x: T, lowest: T) -> T {
     if x < lowest { lowest } else { x }
 }
 
-/// x = n ln 2 + r with |r| ≤ ½ ln 2, for x = `high` - `low`: n plus [`Tables::SHIFT`], as the functions that make 2ⁿ want it, and eʳ - 1.
-/// (`low` is so small that n need not know of it: at most |r| is larger by that much.)
+/// x = n ln 2 + r with |r| ≤ ½ ln 2: n plus [`Tables::SHIFT`], as the functions that make 2ⁿ want it, and eʳ - 1.
 ///
 /// n ln 2 is subtracted in two parts, the first of which leaves no error (Cody and Waite, "Software Manual for the Elementary Functions", 1980).
 #[inline(always)]
-fn reduced_exp_m1<T: Scalar>(high: T, low: T) -> (T, T) {
-    let shifted = high * T::LOG2_E + T::SHIFT;
+fn reduced_exp_m1<T: Scalar>(x: T) -> (T, T) {
+    let shifted = x * T::LOG2_E + T::SHIFT;
     let n = shifted - T::SHIFT;
-    let r = ((high - n * T::LN_2_HIGH) - low) - n * T::LN_2_LOW;
+    let r = (x - n * T::LN_2_HIGH) - n * T::LN_2_LOW;
     (shifted, r + r * r * polynomial(r, T::EXP))
+}
+
+/// The same for -½x² in place of x.
+///
+/// In the tail an error of x² would grow by x²; so what its rounding lost is found, by a fused multiply-add, and taken into r. All is done with twice
+/// the exponent, and the coefficients are those for its half.
+#[inline(always)]
+fn reduced_normal_m1<T: Scalar>(x: T) -> (T, T) {
+    let two = T::ONE + T::ONE;
+    let square = x * x;
+    let lost = x.mul_add(x, -square);
+    let shifted = square.mul_add(-T::LOG2_E / two, T::SHIFT);
+    let n = shifted - T::SHIFT;
+    let r = n.mul_add(-two * T::LN_2_HIGH, -square) - lost;
+    let r = n.mul_add(-two * T::LN_2_LOW, r);
+    (shifted, r * polynomial_fused(r, T::EXP_OF_HALF))
 }
 
 /// eˣ = 2ⁿ eʳ
 #[inline(always)]
 pub(crate) fn exp<T: Scalar>(x: T) -> T {
     let x = at_least(at_most(x, T::EXP_HIGHEST), T::EXP_LOWEST);
-    let (n, small) = reduced_exp_m1(x, T::ZERO);
+    let (n, small) = reduced_exp_m1(x);
     (T::ONE + small).scale(n)
 }
 
 /// eˣ for x ≤ 0, to the same bits as [`exp`] but in three quarters of the operations.
 #[inline(always)]
 pub(crate) fn exp_of_negative<T: Scalar>(x: T) -> T {
-    let (n, small) = reduced_exp_m1(at_least(x, T::EXP_LOWEST), T::ZERO);
+    let (n, small) = reduced_exp_m1(at_least(x, T::EXP_LOWEST));
     (T::ONE + small).scale_down(n)
 }
 
@@ -79,7 +101,7 @@ pub(crate) fn exp_of_negative<T: Scalar>(x: T) -> T {
 #[inline(always)]
 pub(crate) fn exp_m1<T: Scalar>(x: T) -> T {
     let bounded = at_least(at_most(x, T::EXP_HIGHEST), -T::EXP_SATURATED);
-    let (n, small) = reduced_exp_m1(bounded, T::ZERO);
+    let (n, small) = reduced_exp_m1(bounded);
     let minus_n = T::SHIFT - (n - T::SHIFT);
     let result = (small + (T::ONE - T::ONE.scale(minus_n))).scale(n);
     if x == T::ZERO { x } else { result }
@@ -133,7 +155,7 @@ fn at_the_ends_of_ln<T: Scalar>(x: T, inside: T) -> T {
 #[inline(always)]
 pub(crate) fn tanh<T: Scalar>(x: T) -> T {
     let magnitude = at_most(x.abs(), T::EXP_SATURATED);
-    let (n, small) = reduced_exp_m1(magnitude + magnitude, T::ZERO);
+    let (n, small) = reduced_exp_m1(magnitude + magnitude);
     let power = T::power_of_two(n);
     let exp_m1 = power * small + (power - T::ONE);
     (exp_m1 / (exp_m1 + (T::ONE + T::ONE))).with_sign_of(x)
@@ -167,25 +189,17 @@ pub(crate) fn erf<T: Scalar>(x: T) -> T {
 /// x Φ(x) = max(x, 0) - |x| Φ(-|x|), with Φ the distribution function of the standard normal
 ///
 /// Φ(-x) for x ≥ 0 is exp(-½x²) / (x + c) times a factor between ⅖ and ½c, which is a polynomial. Here c is [`Tables::NORMAL_CENTRE`].
-///
-/// In the tail an error of x² would grow by x²; so its square is taken in two parts, the first of them exact.
 #[inline(always)]
 pub(crate) fn gelu<T: Scalar>(x: T) -> T {
     let magnitude = at_most(x.abs(), T::NORMAL_SATURATED);
     let half = (T::ONE + T::ONE).recip();
-    let leading = magnitude.leading_half();
-    let high = leading * leading * half;
-    let low = (magnitude - leading) * (magnitude + leading) * half;
-    let (n, small) = reduced_exp_m1(-high, low);
-    // 2ⁿ comes last, so that nothing before it is denormal.
+    let (n, small) = reduced_normal_m1(magnitude);
     let part = magnitude / (magnitude + T::NORMAL_CENTRE);
-    let tail = polynomial(part + part - T::ONE, T::NORMAL_TAIL);
-    // What x + c lost in rounding is made good to first order.
-    let rounded_off = magnitude - ((magnitude + T::NORMAL_CENTRE) - T::NORMAL_CENTRE);
-    let small = small - rounded_off * ((T::ONE - part) * T::NORMAL_CENTRE.recip());
-    let lost = ((tail + tail * small) * part).scale_down(n);
-    // x · 0 is -0, and NaN for -∞ as in PyTorch.
-    (if x < T::ZERO { x * T::ZERO } else { x }) - lost
+    let tail = polynomial_fused(part - half, T::NORMAL_TAIL);
+    let (factor, part) = tail.mul_add(small, tail).scale_both(part, n);
+    // -0, but NaN for -∞, as in PyTorch.
+    let rectified = if x < T::ZERO { -(x + x.abs()) } else { x };
+    (-factor).mul_add(part, rectified)
 }
 
 /// The derivative of [`gelu`]: Φ(x) + x φ(x), accurate to a few units of [`Scalar::EPSILON`].
@@ -194,7 +208,7 @@ pub(crate) fn gelu<T: Scalar>(x: T) -> T {
 #[inline(always)]
 pub(crate) fn gelu_slope<T: Scalar>(x: T) -> T {
     let magnitude = at_most(x.abs(), T::NORMAL_SATURATED);
-    let half = (T::ONE + T::ONE).recip();
-    let below = exp_of_negative(-(magnitude * magnitude * half)) * polynomial(magnitude, T::GELU_SLOPE);
+    let (n, small) = reduced_normal_m1(magnitude);
+    let below = (T::ONE + small).scale_down(n) * polynomial_fused(magnitude, T::GELU_SLOPE);
     if x < T::ZERO { below } else { T::ONE - below }
 }

@@ -69,6 +69,8 @@ pub trait Scalar:
     fn abs(self) -> Self;
     /// Square root, correctly rounded.
     fn sqrt(self) -> Self;
+    /// self · `factor` + `summand`, rounded once. A slow call where the machine cannot do that in one instruction.
+    fn mul_add(self, factor: Self, summand: Self) -> Self;
     /// 1 / x.
     fn recip(self) -> Self {
         Self::ONE / self
@@ -196,6 +198,10 @@ macro_rules! scalar {
             #[inline(always)]
             fn sqrt(self) -> Self {
                 $float::sqrt(self)
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, summand: Self) -> Self {
+                $float::mul_add(self, factor, summand)
             }
             #[inline(always)]
             fn sin(self) -> Self {

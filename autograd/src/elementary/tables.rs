@@ -23,13 +23,15 @@ pub trait Tables: Sized + Copy + 'static {
     const NORMAL_SATURATED: Self;
     /// (eʳ - 1 - r) / r² for |r| ≤ ½ ln 2.
     const EXP: &'static [Self];
+    /// (e^½ʳ - 1) / r for |½r| ≤ ½ ln 2: [`Self::EXP`] again, and its leading terms.
+    const EXP_OF_HALF: &'static [Self];
     /// (ln((1 + s) / (1 - s)) / s - 2) / s² by s², for |s| ≤ (√2 - 1) / (√2 + 1).
     const LN: &'static [Self];
     /// 8 (1 - (1 - erf x)^⅛) / x - 1, for x from 0 to where erf is 1. The less is left to 1, the less exact it need be: its error is that of erf.
     const ERF: &'static [Self];
     /// Where [`Self::NORMAL_TAIL`] has its middle.
     const NORMAL_CENTRE: Self;
-    /// (x + c) · exp(½x²) · Φ(-x) by (x - c) / (x + c) with c the centre above, for x from 0 to the end of Φ(-x). (The substitution maps the half
+    /// (x + c) · exp(½x²) · Φ(-x) by x / (x + c) - ½ with c the centre above, for x from 0 to the end of Φ(-x). (The substitution maps the half
     /// line to an interval: Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x²) erfc x", 1981.)
     const NORMAL_TAIL: &'static [Self];
     /// exp(½x²) · (Φ(-x) - x φ(x)) for x from 0 to where exp(-½x²) leaves nothing of it: its error is that of the product.
@@ -39,18 +41,29 @@ pub trait Tables: Sized + Copy + 'static {
     fn scale(self, shifted: Self) -> Self;
     /// The same for n ≤ 0 and numbers up to 2, in fewer steps.
     fn scale_down(self, shifted: Self) -> Self;
+    /// self · 2ⁱ and `other` · 2ʲ, with i + j = n ≤ 0 about equal: the product of both, which may be denormal, is then rounded once. Neither of them may
+    /// be, except `other` where n is 0.
+    fn scale_both(self, other: Self, shifted: Self) -> (Self, Self);
     /// 2ⁿ with n = `shifted` - SHIFT, an exponent of normal numbers.
     fn power_of_two(shifted: Self) -> Self;
     /// m and k with self = m · 2ᵏ and √½ ≤ m < √2, for positive finite numbers.
     fn mantissa_and_exponent(self) -> (Self, Self);
-    /// The number cut to half of its bits, so that its square is exact.
-    fn leading_half(self) -> Self;
     /// The magnitude of self with the sign of `other`.
     fn with_sign_of(self, other: Self) -> Self;
 }
 
 macro_rules! bits {
     ($float:ident, $bits:ident) => {
+        const EXP_OF_HALF: &'static [Self] = &{
+            let mut coefficients = [0.5; Self::EXP.len() + 1];
+            let (mut index, mut power) = (1, 0.25);
+            while index < coefficients.len() {
+                coefficients[index] = Self::EXP[index - 1] * power;
+                power *= 0.5;
+                index += 1;
+            }
+            coefficients
+        };
         #[inline(always)]
         fn scale(self, shifted: Self) -> Self {
             // In two steps, since 2ⁿ alone may overflow or be denormal. Both exponents are biased, and positive.
@@ -65,6 +78,14 @@ macro_rules! bits {
             const LIFT: $bits = 100;
             let lifted = $float::from_bits((shifted.to_bits() << FRACTION).wrapping_add((BIAS + LIFT) << FRACTION));
             self * lifted * $float::from_bits((BIAS - LIFT) << FRACTION)
+        }
+        #[inline(always)]
+        fn scale_both(self, other: Self, shifted: Self) -> (Self, Self) {
+            // Half of n, rounded down, where a number has its exponent; then the rest of n.
+            let half = (shifted.to_bits() << (FRACTION - 1)) & ($bits::MAX << FRACTION);
+            let rest = (shifted.to_bits() << FRACTION).wrapping_sub(half);
+            let scale = |number: Self, exponent| $float::from_bits(number.to_bits().wrapping_add(exponent));
+            (scale(self, half), scale(other, rest))
         }
         #[inline(always)]
         fn power_of_two(shifted: Self) -> Self {
@@ -84,10 +105,6 @@ macro_rules! bits {
             let exponent = $float::from_bits(two_to_fraction.to_bits() | biased) - two_to_fraction;
             let bias = if is_denormal { BIAS + FRACTION + 1 } else { BIAS } as $float;
             (mantissa, exponent - bias)
-        }
-        #[inline(always)]
-        fn leading_half(self) -> Self {
-            $float::from_bits(self.to_bits() & ($bits::MAX << (FRACTION / 2 + 1)))
         }
         #[inline(always)]
         fn with_sign_of(self, other: Self) -> Self {
@@ -130,15 +147,15 @@ mod single {
         /// 2⁻²⁷
         const NORMAL_TAIL: &'static [f32] = &[
             0.737_438_4,
-            -0.539_486_7,
-            0.274_453_88,
-            -0.080_924_51,
-            0.001_097_404,
-            0.008_304_423,
-            -0.001_164_049_5,
-            -0.001_051_633_6,
-            0.000_143_459_07,
-            0.000_127_530_48,
+            -1.078_973_4,
+            1.097_815_5,
+            -0.647_396_1,
+            0.017_558_465,
+            0.265_741_53,
+            -0.074_499_17,
+            -0.134_609_1,
+            0.036_725_52,
+            0.065_295_61,
         ];
         /// 2⁻²⁴
         const GELU_SLOPE: &'static [f32] = &[
@@ -230,28 +247,28 @@ mod double {
         /// 2⁻⁵⁷
         const NORMAL_TAIL: &'static [f64] = &[
             0.769_193_049_750_063,
-            -0.665_382_502_890_056_7,
-            0.495_305_615_969_977_3,
-            -0.313_533_156_671_296_2,
-            0.165_020_366_170_337_4,
-            -0.069_118_638_706_569_97,
-            0.020_795_066_800_837_77,
-            -0.002_993_376_766_706_175,
-            -0.000_797_869_408_010_897_2,
-            0.000_544_899_033_393_723_8,
-            -5.937_567_478_394_418e-5,
-            -4.976_265_491_916_586e-5,
-            1.668_104_118_637_268e-5,
-            3.980_384_707_439_554e-6,
-            -2.768_952_387_608_527e-6,
-            -3.355_371_582_912_56e-7,
-            4.328_839_696_454_198_3e-7,
-            4.088_039_086_615_946e-8,
-            -6.601_143_014_413_704e-8,
-            -8.294_707_732_415_17e-9,
-            7.942_160_742_043_667e-9,
-            1.431_935_841_109_022e-9,
-            -3.029_060_481_367_126e-10,
+            -1.330_765_005_780_113_5,
+            1.981_222_463_879_909_2,
+            -2.508_265_253_370_369_8,
+            2.640_325_858_725_398_6,
+            -2.211_796_438_610_239,
+            1.330_884_275_253_617_2,
+            -0.383_152_226_138_390_4,
+            -0.204_254_568_450_789_68,
+            0.278_988_305_097_586_6,
+            -0.060_800_690_978_758_84,
+            -0.101_913_917_274_451_68,
+            0.068_325_544_699_382_5,
+            0.032_607_311_523_344_826,
+            -0.045_366_515_918_578_106,
+            -0.010_994_881_602_887_877,
+            0.028_369_483_834_682_234,
+            0.005_358_274_591_609_253,
+            -0.017_304_500_343_704_66,
+            -0.004_348_815_727_612_485,
+            0.008_327_959_142_249_18,
+            0.003_002_987_113_053_467_6,
+            -0.001_270_480_049_324_006_3,
         ];
         /// 2⁻⁵³
         const GELU_SLOPE: &'static [f64] = &[
