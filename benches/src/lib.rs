@@ -9,6 +9,7 @@
 //! - [`ladder`]: a matrix product made fast, a step a file, for reading;
 //! - [`commands`]: one file for each command of the program.
 
+pub mod aligned;
 pub mod chart;
 pub mod commands;
 pub mod contest;

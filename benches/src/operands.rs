@@ -2,24 +2,9 @@
 
 use autograd::ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 
+use crate::aligned::Aligned;
 use crate::products::Number;
 use crate::shapes::Case;
-
-/// Numbers that begin on a cache line, as those of the engine's tensors do: whoever reads them in place reads whole lines.
-struct Aligned<T> {
-    numbers: Vec<T>,
-    from: usize,
-}
-
-impl<T: Number> Aligned<T> {
-    fn new(count: usize, value: impl FnMut() -> T) -> Self {
-        let lane = 64 / size_of::<T>();
-        let mut numbers = vec![T::ZERO; count + lane];
-        let from = numbers.as_ptr().align_offset(64).min(lane);
-        numbers[from..from + count].fill_with(value);
-        Self { numbers, from }
-    }
-}
 
 /// A and B of a case, filled with numbers between -1 and 1, and room for C.
 pub struct Operands<T> {
@@ -53,10 +38,9 @@ impl<T: Number> Operands<T> {
             ArrayView2::from_shape((rows, columns).set_f(turned), numbers).expect("there are as many numbers")
         };
         (
-            view(&self.a.numbers[self.a.from..][..m * k], m, k, a_turned),
-            view(&self.b.numbers[self.b.from..][..k * n], k, n, b_turned),
-            ArrayViewMut2::from_shape((m, n), &mut self.c.numbers[self.c.from..][..m * n])
-                .expect("there are as many numbers"),
+            view(&self.a, m, k, a_turned),
+            view(&self.b, k, n, b_turned),
+            ArrayViewMut2::from_shape((m, n), &mut self.c[..]).expect("there are as many numbers"),
         )
     }
 }

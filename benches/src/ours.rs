@@ -7,6 +7,7 @@ use nn::{CrossEntropyLoss, Linear, Mode, Module, ReLU, Sequential};
 use optim::{Adam, AdamW, Optimizer, Sgd};
 use rayon::prelude::*;
 
+use crate::aligned::Aligned;
 use crate::contest::{CHAIN, Elementwise, GRADIENT, PLANE, Rule, Task, Work};
 use crate::limit::HandFused;
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
@@ -56,7 +57,7 @@ pub fn copy(_: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
     /// Numbers that one thread copies at a time: as many as the engine gives it.
     const CHUNK: usize = 1 << 15;
     let length = task.bytes() / size_of::<f32>() / 2;
-    let (from, mut to) = (vec![1.0_f32; length], vec![0.0; length]);
+    let (from, mut to) = (Aligned::new(length, || 1.0_f32), Aligned::new(length, || 0.0));
     (length > 0).then(|| -> Work {
         Box::new(move |repeats| {
             with_threads(threads, || {

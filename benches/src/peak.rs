@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use autograd::kernels::simd::isa::Isa;
 
+use crate::aligned::Aligned;
+
 /// Tries of which the fastest counts.
 const TRIES: usize = 25;
 
@@ -23,7 +25,7 @@ pub fn flops(isa: Isa, threads: usize) -> f64 {
 pub fn copy(bytes: usize, threads: usize) -> f64 {
     // About a millisecond's worth in cache, and once at least.
     let repetitions = ((32 << 20) / bytes.max(1)).max(1);
-    let buffers = || (vec![1_u8; bytes], vec![2_u8; bytes]);
+    let buffers = || (Aligned::new(bytes, || 1_u8), Aligned::new(bytes, || 2_u8));
     best(threads, buffers, |(from, to)| {
         for _ in 0..repetitions {
             to.copy_from_slice(black_box(from));
