@@ -5,6 +5,7 @@
 //! is dense the other way (a transpose) is turned, a band of rows at a time, so that each cache line is read once.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
+use super::turn::turn;
 use super::vectorize::{Kernel, vectorized};
 use crate::layout::{Band, Layout, Walk};
 use crate::scalar::Scalar;
@@ -202,25 +203,6 @@ fn gather<T: Scalar>(numbers: &[T], mut position: isize, step: isize, out: &mut 
     for number in out {
         *number = numbers[position as usize];
         position += step;
-    }
-}
-
-/// Copies `width` columns of `height` numbers each, which lie dense and `step` apart, to the rows of `out`.
-#[inline(always)]
-fn turn<T: Scalar>(
-    numbers: &[T],
-    position: isize,
-    step: isize,
-    [height, width]: [usize; 2],
-    out: &mut [[T; GATHERED]],
-) {
-    let out: &mut [_; BAND] = out.first_chunk_mut().expect("a band has so many rows");
-    for column in 0..width.min(GATHERED) {
-        let numbers = &numbers[(position + step * column as isize) as usize..][..height];
-        match numbers.first_chunk::<BAND>() {
-            Some(numbers) => (0..BAND).for_each(|row| out[row][column] = numbers[row]),
-            None => numbers.iter().zip(&mut *out).for_each(|(&number, row)| row[column] = number),
-        }
     }
 }
 

@@ -8,5 +8,6 @@ pub(crate) mod parallel;
 pub(crate) mod reduce;
 pub(crate) mod rowwise;
 pub mod simd;
+pub(crate) mod turn;
 pub mod update;
 pub(crate) mod vectorize;
