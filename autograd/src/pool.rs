@@ -2,6 +2,8 @@
 //! longer than the arithmetic. So a buffer that is dropped is kept, by size, and handed out again.
 //!
 //! - **Blocks** are aligned to a cache line and sized in classes: multiples of 64 bytes up to 1 KiB, then four classes a doubling.
+//! - **Huge blocks**, from 2 MiB on, begin at a huge page and ask the system for such pages: the processor then looks up one address where it would
+//!   look up 512, and reads ahead across them.
 //! - A block has one more line **in front** of its numbers, where [`Storage`](crate::storage::Storage) counts its holders.
 //! - **Small blocks** lie in a list of the thread, reached without a lock; **large ones**, and what overflows a thread's list, in one
 //!   shared list behind a mutex. A tensor may be dropped on another thread than the one that made it.
@@ -10,7 +12,7 @@
 //! - Blocks hold **stale numbers**, never uninitialised memory: they start zeroed and only numbers are written to them. That makes it
 //!   sound to hand them out as `&mut [f32]`. Every kernel writes all of its output; debug builds fill a recycled block with NaN to show one that does not.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,6 +20,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Bytes of a cache line: the alignment of every block and the unit of the small classes.
 const LINE: usize = 64;
+/// Bytes of a huge page, and the alignment of blocks that are no smaller.
+const HUGE: usize = 2 << 20;
 /// Classes of whole lines, up to 1 KiB.
 const SMALL_CLASSES: usize = 16;
 /// Four classes a doubling from 1 KiB up to 2⁴⁷ bytes, more than a process can address.
@@ -80,10 +84,7 @@ impl Block {
             return Block(memory);
         }
         MISSES.fetch_add(1, Ordering::Relaxed);
-        let layout = memory_layout(class);
-        // SAFETY: the size is not zero.
-        let memory = unsafe { alloc_zeroed(layout) };
-        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        let memory = zeroed(memory_layout(class));
         // SAFETY: the memory is a line longer than the class.
         Block(Memory { start: unsafe { memory.add(LINE) }, class: class as u8 })
     }
@@ -117,12 +118,30 @@ impl Memory {
 
 /// What a block takes of the system: its numbers, and a line in front of them.
 fn memory_layout(class: usize) -> Layout {
-    Layout::from_size_align(LINE + bytes_of(class), LINE).expect("a class is no larger than a process can address")
+    let bytes = LINE + bytes_of(class);
+    let alignment = if bytes < HUGE { LINE } else { HUGE };
+    Layout::from_size_align(bytes, alignment).expect("a class is no larger than a process can address")
+}
+
+/// Memory of the system, cleared.
+fn zeroed(layout: Layout) -> NonNull<u8> {
+    // SAFETY: the size is not zero.
+    let Some(memory) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
+    // Before anything is written, as that is when the system chooses the pages.
+    #[cfg(all(target_os = "linux", not(miri)))]
+    if layout.align() == HUGE {
+        // SAFETY: the pages, whole ones from the first byte on, are ours alone, and keep what they hold. It is advice: whether it is taken, or even
+        // understood, makes no difference but in time.
+        unsafe { libc::madvise(memory.as_ptr().cast(), layout.size() / HUGE * HUGE, libc::MADV_HUGEPAGE) };
+    }
+    // SAFETY: the memory is ours alone, and so long.
+    unsafe { memory.write_bytes(0, layout.size()) };
+    memory
 }
 
 /// Gives an idle block's memory back to the system.
 fn free(memory: Memory) {
-    // SAFETY: it came from `alloc_zeroed` with this very layout; its block is gone, and whoever calls this has taken it out of its list.
+    // SAFETY: it came from `alloc` with this very layout; its block is gone, and whoever calls this has taken it out of its list.
     unsafe { dealloc(memory.header().as_ptr(), memory_layout(usize::from(memory.class))) };
 }
 
@@ -294,6 +313,21 @@ mod tests {
             if bytes == 100 {
                 assert_eq!(Block::take(bytes).start(), address);
             }
+        }
+    }
+
+    #[test]
+    fn huge_blocks_begin_at_a_huge_page_and_new_ones_are_cleared() {
+        for bytes in [HUGE - LINE, HUGE - LINE + 1, HUGE, 3 * HUGE + 5, 64 << 20] {
+            let block = Block::take(bytes);
+            let at_page = (block.header().as_ptr() as usize).is_multiple_of(HUGE);
+            assert!(at_page || bytes_of(class_of(bytes)) + LINE < HUGE, "{bytes}");
+            let memory = zeroed(memory_layout(class_of(bytes)));
+            // SAFETY: the memory is so long, and initialised.
+            let cleared = unsafe { std::slice::from_raw_parts(memory.as_ptr(), bytes) };
+            assert!(cleared.iter().all(|byte| *byte == 0), "{bytes}");
+            // SAFETY: the memory is a line longer than the class, and nobody else has it.
+            free(Memory { start: unsafe { memory.add(LINE) }, class: class_of(bytes) as u8 });
         }
     }
 
