@@ -1,7 +1,9 @@
 //! Floor 1: kernels. They see slices and `ndarray` views, never a tensor.
 
 pub mod bytes;
+mod crew;
 pub mod gemm;
+mod lookout;
 pub(crate) mod map;
 pub(crate) mod map_and_sum;
 pub(crate) mod parallel;

@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::crew::Crew;
+use super::lookout::{self, Lookout};
 use crate::trace;
 
 thread_local! {
@@ -104,8 +106,12 @@ fn pool(threads: usize) -> Arc<ThreadPool> {
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     let pools = pools.get_or_insert_default();
     let pool = pools.entry(threads).or_insert_with(|| {
-        let built =
-            ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("autograd-{index}")).build();
+        let lookout = Lookout::new();
+        let built = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("autograd-{index}"))
+            .start_handler(move |_| lookout.enter())
+            .build();
         match built {
             Ok(pool) => Arc::new(pool),
             Err(error) => panic!("with_threads: the system did not start {threads} threads: {error}"),
@@ -137,34 +143,42 @@ pub(crate) fn for_each_item<I: Send>(items: Vec<I>, body: impl Fn(I) + Sync) {
     if items.len() <= 1 || num_threads() <= 1 {
         return items.into_iter().for_each(body);
     }
-    fork_items(items, &body);
-}
-
-// From here on a body is a `dyn`: rayon's part of a fork, three thousand lines for the compiler, would else be compiled once more for each kernel. A
-// call through a pointer is nothing beside a task.
-
-fn fork_tasks(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
-    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
-    fork(|| (0..tasks).into_par_iter().with_max_len(1).for_each(body));
+    let items: Vec<_> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+    fork_tasks(items.len(), &|task| {
+        let item = items[task].lock().unwrap_or_else(PoisonError::into_inner).take();
+        body(item.expect("a task runs once"));
+    });
 }
 
 fn for_each_of_several_chunks<T: Send>(out: &mut [T], length: usize, body: &(dyn Fn(usize, &mut [T]) + Sync)) {
-    use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-    use rayon::slice::ParallelSliceMut;
-    if num_threads() <= 1 {
-        return out.chunks_mut(length).enumerate().for_each(|(index, chunk)| body(index * length, chunk));
+    struct Start<T>(*mut T);
+    // SAFETY: each task takes a chunk of its own.
+    unsafe impl<T: Send> Sync for Start<T> {}
+    impl<T> Start<T> {
+        fn at(&self, index: usize) -> *mut T {
+            self.0.wrapping_add(index)
+        }
     }
-    fork(|| out.par_chunks_mut(length).enumerate().for_each(|(index, chunk)| body(index * length, chunk)));
+    let (start, count) = (Start(out.as_mut_ptr()), out.len());
+    for_each_task(count.div_ceil(length), |task| {
+        let from = task * length;
+        // SAFETY: the chunk lies in `out`, which is borrowed meanwhile; it is this task's alone, and a task runs once.
+        body(from, unsafe { std::slice::from_raw_parts_mut(start.at(from), length.min(count - from)) });
+    });
 }
 
-fn fork_items<I: Send>(items: Vec<I>, body: &(dyn Fn(I) + Sync)) {
-    use rayon::iter::{IntoParallelIterator, ParallelIterator};
-    fork(|| items.into_par_iter().for_each(body));
+/// Hands the tasks out to a [`Crew`]. (A body is a `dyn`, since a fork would else be compiled once more for each kernel. A call through a pointer is nothing
+/// beside a task.)
+fn fork_tasks(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
+    fork(|| Crew::new(tasks, body).work());
 }
 
-/// Runs a parallel iterator in the surrounding pool or the default one, with the grad mode at its default meanwhile.
+/// Runs what forks in the surrounding pool or the default one, with the grad mode at its default meanwhile.
 fn fork(run: impl FnOnce() + Send) {
-    let run = || with_recording(true, run);
+    let run = || {
+        lookout::keep_awake();
+        with_recording(true, run);
+    };
     if rayon::current_thread_index().is_some() {
         run();
     } else {
