@@ -231,6 +231,8 @@ fn the_libraries_stay_light() {
     for (member, names) in allowed {
         let manifest = fs::read_to_string(workspace().join(member).join("Cargo.toml")).unwrap();
         let found = section(&manifest, "dependencies");
+        let of_linux = section(&manifest, "target.'cfg(target_os = \"linux\")'.dependencies");
+        assert!(of_linux.is_empty() || of_linux == ["libc"], "{member} depends on {of_linux:?} on Linux");
         assert!(!found.is_empty() && found.iter().all(|name| names.contains(name)), "{member} depends on {found:?}");
     }
 }
