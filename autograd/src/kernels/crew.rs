@@ -13,12 +13,11 @@
 //! Who forked waits a while awake for the last task to end: it takes less time than to fall asleep and be woken.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use smallvec::SmallVec;
 
-/// How long who forked waits awake. A task takes some ten microseconds; on a machine with more threads than cores it may take far longer.
-const PATIENCE: Duration = Duration::from_micros(200);
+use super::lookout::PATIENCE;
 
 /// The tasks of a fork.
 pub(super) struct Crew<'a> {
@@ -70,7 +69,8 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Waits for tasks that others have taken, but not for ever: one may have panicked, and then rayon tells.
+    /// Waits for tasks that others have taken, but not for ever: where there are more threads than cores one may take long, and one may have panicked;
+    /// rayon, to which this returns, sleeps and tells.
     fn wait(&self) {
         let start = Instant::now();
         while self.done.load(Ordering::Acquire) < self.tasks && start.elapsed() < PATIENCE {
@@ -105,16 +105,18 @@ mod tests {
 
     #[test]
     fn a_thread_begins_with_its_own_part() {
-        let firsts = std::sync::Mutex::new(Vec::new());
+        let first = std::sync::OnceLock::new();
         with_threads(2, || {
             let here = rayon::current_thread_index();
             let body = |task: usize| {
                 if rayon::current_thread_index() == here {
-                    firsts.lock().unwrap().push(task);
+                    first.get_or_init(|| task);
+                } else {
+                    first.wait(); // Or the other thread might be done with both parts before this one begins.
                 }
             };
             Crew::new(8, &body).work();
-            assert_eq!(firsts.lock().unwrap().first(), Some(&(4 * here.unwrap())));
+            assert_eq!(first.get(), Some(&(4 * here.unwrap())));
         });
     }
 

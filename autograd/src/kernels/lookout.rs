@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 
 use rayon::Yield;
 
-/// How long a worker looks after the last fork, and after what it last did: longer than the serial stretches of a training step, shorter than anything one would notice.
-const PATIENCE: Duration = Duration::from_micros(200);
+/// How long a worker looks after the last fork, and after what it last did; and how long who forked waits for the others, awake. It is longer than the
+/// serial stretches of a training step, and shorter than anything one would notice.
+pub(super) const PATIENCE: Duration = Duration::from_micros(200);
 /// Pauses between two looks: about a microsecond, so that looking doesn't take the forker's cache lines away all the time.
 const PAUSES: usize = 16;
 /// After how many fruitless looks in a row the forks to sit out are no longer doubled.
@@ -105,4 +106,43 @@ pub(super) fn keep_awake() {
             lookout.fork();
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::parallel::with_threads;
+
+    fn pool_of_two() -> rayon::ThreadPool {
+        rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
+    }
+
+    #[test]
+    fn looks_that_find_nothing_become_rare() {
+        let lookout = Lookout::new();
+        for to_skip in [1, 3, 7, 15] {
+            lookout.looking.store(1, Relaxed);
+            lookout.look();
+            assert_eq!((lookout.looking.load(Relaxed), lookout.to_skip.load(Relaxed)), (0, to_skip));
+        }
+        // A pool of its own: in one that is shared a worker might find the work of other tests.
+        pool_of_two().install(|| {
+            for left in (0..15).rev() {
+                lookout.fork();
+                assert_eq!((lookout.looking.load(Relaxed), lookout.to_skip.load(Relaxed)), (0, left));
+            }
+            lookout.fork(); // And now the other worker looks, and finds nothing again.
+            while lookout.looking.load(Relaxed) > 0 {
+                std::hint::spin_loop();
+            }
+            assert_eq!(lookout.fruitless.load(Relaxed), 5);
+        });
+    }
+
+    #[test]
+    fn workers_look_out_in_our_pools_alone() {
+        let is_ours = || OURS.with(|ours| ours.get().is_some());
+        assert!(with_threads(2, is_ours));
+        assert!(!pool_of_two().install(is_ours));
+    }
 }
