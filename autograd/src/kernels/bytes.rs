@@ -3,6 +3,7 @@
 //! The rows of a shuffled batch lie anywhere in a data set that no cache holds, so each is asked for some rows before it is needed.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
+use super::simd::prefetch;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::trace;
@@ -72,10 +73,10 @@ where
     fn run(self) {
         let Choose { row, first, width, out, convert } = self;
         for place in first..first + AHEAD {
-            row(place).into_iter().for_each(prefetch);
+            row(place).into_iter().for_each(ask_for);
         }
         for (place, out) in (first..).zip(out.chunks_exact_mut(width)) {
-            row(place + AHEAD).into_iter().for_each(prefetch);
+            row(place + AHEAD).into_iter().for_each(ask_for);
             let source = row(place).expect("as many rows as the output has");
             for (number, &chosen) in out.iter_mut().zip(source) {
                 *number = convert(chosen);
@@ -86,15 +87,8 @@ where
 
 /// Asks memory for a row.
 #[inline(always)]
-fn prefetch<S>(row: &[S]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in row.chunks((64 / size_of::<S>()).max(1)) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch never faults, whatever the address, and every x86-64 has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = row;
+fn ask_for<S>(row: &[S]) {
+    row.chunks((64 / size_of::<S>()).max(1)).for_each(|line| prefetch(line.as_ptr()));
 }
 
 #[cfg(test)]

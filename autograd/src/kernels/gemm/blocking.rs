@@ -63,8 +63,9 @@ pub(super) struct Plan {
     pub(super) rows_first: bool,
     /// Whether steps at which a row tile of A is zero are left out.
     pub(super) seeks_zeros: bool,
-    /// How high all tiles then are.
+    /// How high all tiles then are, and how many of them, one under the other, are written together.
     pub(super) sparse_height: usize,
+    pub(super) together: usize,
     /// The most rows of a tile that reads A in place.
     pub(super) most_rows: usize,
     /// Whether packing pays a fork.
@@ -106,6 +107,7 @@ pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path, seeks_zero
         most_rows: if collides(product.a.row, size_of::<T>()) { 7 } else { MOST_ROWS },
         seeks_zeros,
         sparse_height: 0,
+        together: 1,
         rows_first: path == Path::InPlace && !seeks_zeros && depth * columns * size_of::<T>() <= caches().first / 2,
         forks_to_pack: false,
     };
@@ -114,13 +116,14 @@ pub(super) fn plan<T>(own: &Own<T>, product: &Product<T>, path: Path, seeks_zero
         plan_large(own, product, work, &mut plan);
     }
     if plan.seeks_zeros {
-        let is_scattered = product.c.column != 1;
         let vectors = most_vectors(own, &plan, product).min(columns.div_ceil(own.lanes));
+        let is_scattered = product.c.column != 1;
         let (height, half) = (plan.height(own, vectors), own.lanes / 2);
-        // A tile that is transposed on its way to C is written in halves of vectors.
+        // What is transposed on its way to C is written in whole vectors: of one tile, or of two.
         let over = if is_scattered && height > 4 * (height % half) { height % half } else { 0 };
         plan.sparse_height = height - over;
-        plan.rows = plan.rows.next_multiple_of(height - over);
+        plan.together = if is_scattered && plan.sparse_height == half { 2 } else { 1 };
+        plan.rows = plan.rows.next_multiple_of(plan.together * plan.sparse_height);
     }
     plan
 }
@@ -162,7 +165,7 @@ pub(super) const DEPTH: usize = 4096;
 const LOWEST_SPARSE: usize = 64;
 
 /// Rows of C up to which B is read along its rows.
-pub(super) const FEWEST_ROWS: usize = 2;
+const FEWEST_ROWS: usize = 2;
 
 /// The same for a product that may be too large for the caches, or worth a second thread.
 #[inline(never)]
@@ -214,6 +217,11 @@ fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Pla
         } else {
             height
         };
+        // Where C lies by columns, so do the tasks: a thread begins with its own part of them, and mostly meets the same part of C again in the
+        // operation that follows, then in its own cache.
+        if product.c.row == 1 && !only_rows && plan.columns >= 4 * width {
+            plan.columns = (plan.columns / 2).next_multiple_of(own.lanes);
+        }
         while count(plan) < 2 || total > 2 * TASK * count(plan) && count(plan) < MOST_TASKS {
             let (rows, columns) = (plan.rows > lowest && !only_columns, plan.columns > width && !only_rows);
             // Halve the longer side of a task, measured in tiles; but columns first if they are packed and there are enough of them: then each task

@@ -4,7 +4,10 @@ use super::blocking::Parts;
 use super::pack::Strip;
 use super::product::Operand;
 use super::table::Own;
-use super::zeros::Run;
+
+/// Steps of a panel that are packed together: a line is then still at hand when its next numbers come. (Measured on an Emerald Rapids, a panel of 784 steps
+/// of 64 numbers from rows along the depth: 11 µs at once, 6.4 in parts of 64.)
+const TOGETHER: usize = 64;
 
 /// A block of B, ready for the micro-kernel: its first columns in place, those from `packed_from` on in a buffer.
 #[derive(Clone, Copy)]
@@ -33,36 +36,44 @@ impl<T> Columns<T> {
         }
     }
 
-    /// Packs a panel, unless it is read in place.
+    /// Packs a panel, unless it is read in place; and tells whether all its numbers are known to be finite, if that is asked.
     ///
     /// # Safety
     /// The instruction set of `own` is available; the block lies in a valid B; nobody else packs this panel.
-    pub(super) unsafe fn pack(&self, own: &Own<T>, panel: usize) {
+    pub(super) unsafe fn prepare(&self, own: &Own<T>, panel: usize, asks: bool) -> bool {
         let start = self.panels.start(panel) * own.lanes;
-        if start >= self.packed_from {
-            // SAFETY: passed on; the target is this panel's own part of the buffer.
-            unsafe {
+        // SAFETY: passed on; the target is this panel's own part of the buffer.
+        unsafe {
+            if start >= self.packed_from {
                 let target = self.packed.wrapping_add((start - self.packed_from) * self.depth);
-                self.pack_to(own, panel, target, [0, self.depth]);
+                self.pack_to(own, panel, target, asks)
+            } else {
+                asks && self.is_finite(own, panel)
             }
         }
     }
 
-    /// Packs a panel, or as much of it as some steps in a row need.
+    /// Packs a panel, and tells whether all its numbers are finite, if that is asked.
     ///
     /// # Safety
-    /// The instruction set of `own` is available; the block lies in a valid B; the steps are the block's; the target has room for the whole panel, and is
-    /// nobody else's.
-    pub(super) unsafe fn pack_to(&self, own: &Own<T>, panel: usize, target: *mut T, [start, end]: Run) {
+    /// The instruction set of `own` is available; the block lies in a valid B; the target has room for the panel, and is nobody else's.
+    pub(super) unsafe fn pack_to(&self, own: &Own<T>, panel: usize, target: *mut T, asks: bool) -> bool {
         let width = (self.panels.start(panel + 1) - self.panels.start(panel)) * own.lanes;
-        // From a whole vector on, so that the reads keep to their lines.
-        let start = start / own.lanes * own.lanes;
         let strip = self.strip(own, panel);
-        let source = strip.source.wrapping_offset(start as isize * strip.along);
-        // SAFETY: the strip lies in B; the target is full vectors wide.
-        unsafe {
-            (own.pack)(&Strip { source, depth: end - start, ..strip }, target.wrapping_add(start * width), width);
+        let mut is_finite = true;
+        for step in (0..self.depth).step_by(TOGETHER) {
+            let source = strip.source.wrapping_offset(step as isize * strip.along);
+            let target = target.wrapping_add(step * width);
+            let depth = TOGETHER.min(self.depth - step);
+            // SAFETY: the strip lies in B; the target is full vectors wide, and what was just written there may be read.
+            unsafe {
+                (own.pack)(&Strip { source, depth, ..strip }, target, width);
+                let packed =
+                    Strip { source: target.cast_const(), across: 1, along: width as isize, count: width, depth };
+                is_finite = is_finite && asks && (own.is_finite)(&packed);
+            }
         }
+        is_finite
     }
 
     /// Whether all numbers of a panel are known to be finite.

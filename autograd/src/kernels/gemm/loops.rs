@@ -20,9 +20,9 @@ use super::microkernel::{MOST_DOT_ROWS, Tile};
 use super::pack::{Buffer, SLACK, Side, Strip};
 use super::product::{Operand, Product, Target};
 use super::route::Path;
-use super::scatter::run_tile;
+use super::scatter::write;
 use super::table::Own;
-use super::zeros::{Lists, Run};
+use super::zeros::Lists;
 use crate::kernels::parallel::for_each_task;
 use crate::scalar::Scalar;
 
@@ -152,11 +152,9 @@ impl<T: Scalar> Block<'_, T> {
             // SAFETY: passed on; each panel and each block of rows has its own part of a buffer.
             unsafe {
                 if task < of_panels {
+                    let is_finite = block.prepare(own, task, plan.seeks_zeros);
                     if plan.seeks_zeros {
-                        lists.set_finite(task, block.is_finite(own, task));
-                    }
-                    if packs_b {
-                        block.pack(own, task);
+                        lists.set_finite(task, is_finite);
                     }
                 } else if task < of_panels + packs_a {
                     let i = task - of_panels;
@@ -238,17 +236,15 @@ impl<T: Scalar> Block<'_, T> {
     ) {
         let Self { own, .. } = *self;
         let count = rows.1 - rows.0;
-        let all = [[0, block.depth]];
         if self.plan.rows_first && !block.late {
             // One height for all panels, that of the widest.
             let tiles = Parts::of_at_most(count, self.plan.height(own, block.panels.start(1)));
             for tile in 0..tiles.count {
-                let rows = (rows.0 + tiles.start(tile), rows.0 + tiles.start(tile + 1));
                 for panel in panels.0..panels.1 {
                     let vectors = (block.panels.start(panel), block.panels.start(panel + 1));
                     let b = block.panel(vectors.0 * own.lanes, (vectors.1 - vectors.0) * own.lanes);
                     // SAFETY: the tile lies in this task's block; its part of A is in place and valid, that of B too, or packed.
-                    unsafe { self.tile(block, vectors, b, rows, None, &all) }
+                    unsafe { self.compute(block, vectors, b, (rows.0, &tiles, tile..tile + 1), None, None) }
                 }
             }
             return;
@@ -260,76 +256,82 @@ impl<T: Scalar> Block<'_, T> {
         };
         for panel in panels.0..panels.1 {
             let (start, end) = (block.panels.start(panel), block.panels.start(panel + 1));
-            let vectors = end - start;
-            // SAFETY: the buffer has room for the widest panel, and is this task's; the flag was set before the tasks, unless the panel is packed late.
-            let ((b, b_step), lists) = unsafe {
-                if block.late {
-                    let lists = lists.filter(|_| block.is_finite(own, panel));
-                    let steps = lists.map_or([0, block.depth], |lists| lists.reach(self.tiles(count).count));
-                    block.pack_to(own, panel, of_b.start(), steps);
-                    ((of_b.start::<T>().cast_const(), (vectors * own.lanes) as isize), lists)
-                } else {
-                    (block.panel(start * own.lanes, vectors * own.lanes), lists.filter(|lists| lists.is_finite(panel)))
-                }
-            };
+            let (vectors, width) = (end - start, (end - start) * own.lanes);
             let tiles = if packed.is_some() || self.plan.seeks_zeros {
                 self.tiles(count)
             } else {
                 Parts::of_at_most(count, self.plan.height(own, vectors))
             };
-            for tile in 0..tiles.count {
-                let (top, bottom) = (tiles.start(tile), tiles.start(tile + 1));
-                let a = packed.map(|packed| packed.cast_const().wrapping_add(top * block.depth));
-                // SAFETY: the tile lies in this task's block; its part of A and of B is packed, or in place and valid; the lists are of these tiles.
-                unsafe {
-                    let runs = lists.map_or(&all[..], |lists| lists.runs(tile));
-                    self.tile(block, (start, end), (b, b_step), (rows.0 + top, rows.0 + bottom), a, runs)
+            // SAFETY: the buffer has room for the widest panel, and is this task's; the flag was set before the tasks, unless the panel is packed late.
+            let ((b, b_step), lists) = unsafe {
+                if block.late {
+                    let is_finite = block.pack_to(own, panel, of_b.start(), lists.is_some());
+                    ((of_b.start::<T>().cast_const(), width as isize), lists.filter(|_| is_finite))
+                } else {
+                    (block.panel(start * own.lanes, width), lists.filter(|lists| lists.is_finite(panel)))
                 }
+            };
+            for first in (0..tiles.count).step_by(self.plan.together) {
+                let group = (rows.0, &tiles, first..tiles.count.min(first + self.plan.together));
+                // SAFETY: the tiles lie in this task's block; their part of A and of B is packed, or in place and valid; the lists are of these tiles.
+                unsafe { self.compute(block, (start, end), (b, b_step), group, packed, lists) }
             }
         }
     }
 
-    /// Computes a tile of C: some vectors of columns, whose panel of B is given, and some rows, whose part of A may be packed.
+    /// Computes some tiles, one under the other, of those into which a block of rows is cut: some vectors of columns of C, whose panel of B is given, and
+    /// rows of A, which may be packed.
     ///
     /// # Safety
-    /// That of [`run`]; nobody else works on this tile; the panel, and what is packed of A, is this tile's.
+    /// That of [`run`]; nobody else works on these tiles; the panel, and what is packed of A, is theirs.
     #[inline(always)]
-    unsafe fn tile(
+    unsafe fn compute(
         &self,
         block: &Columns<T>,
         vectors: (usize, usize),
         (b, b_step): (*const T, isize),
-        rows: (usize, usize),
-        packed: Option<*const T>,
-        runs: &[Run],
+        (first_row, tiles, group): (usize, &Parts, Range<usize>),
+        packed: Option<*mut T>,
+        lists: Option<Lists>,
     ) {
         let Self { own, product, .. } = *self;
-        let (count, height) = (vectors.1 - vectors.0, rows.1 - rows.0);
+        let count = vectors.1 - vectors.0;
         let column = vectors.0 * own.lanes;
         let columns = (count * own.lanes).min(block.columns - column);
-        let (a, a_row, a_step) = match packed {
-            Some(packed) => (packed, 1, height as isize),
-            None => (product.a.at(rows.0, self.first_step), product.a.row, product.a.column),
+        let top = tiles.start(group.start);
+        let (row, column) = (first_row + top, self.first_column + column);
+        let c = Target { data: product.c.at(row, column), ..product.c };
+        let finish = (self.is_last && product.finish.is_needed()).then(|| product.finish.at(row, column));
+        let accumulate = product.accumulate || !self.is_first;
+        let shape = (tiles.start(group.end) - top, columns);
+        let compute = |c: *mut T, c_row: isize| {
+            for tile in group.clone() {
+                let (start, height) = (tiles.start(tile), tiles.start(tile + 1) - tiles.start(tile));
+                let (a, a_row, a_step) = match packed {
+                    Some(packed) => (packed.cast_const().wrapping_add(start * block.depth), 1, height as isize),
+                    None => (product.a.at(first_row + start, self.first_step), product.a.row, product.a.column),
+                };
+                let work = Tile {
+                    a,
+                    a_row,
+                    a_step,
+                    b,
+                    b_step,
+                    c: c.wrapping_offset((start - top) as isize * c_row),
+                    c_row,
+                    depth: block.depth,
+                    // SAFETY: the list was found before the tasks.
+                    taken: lists.map(|lists| unsafe { lists.steps(tile) }),
+                    last: columns - (count - 1) * own.lanes,
+                    accumulate,
+                };
+                let kernel = own.tiles[count - 1][height - 1].expect("the heights say which tiles there are");
+                // SAFETY: valid parts of A and B that fit the kernel, and a tile of C, or of what will be, that nobody else works on.
+                unsafe { kernel(&work) }
+            }
         };
-        let work = Tile {
-            a,
-            a_row,
-            a_step,
-            b,
-            b_step,
-            c: std::ptr::null_mut(),
-            c_row: 0,
-            depth: block.depth,
-            runs,
-            last: columns - (count - 1) * own.lanes,
-            accumulate: product.accumulate || !self.is_first,
-        };
-        let kernel = own.tiles[count - 1][height - 1].expect("the heights say which tiles there are");
-        let column = self.first_column + column;
-        let c = Target { data: product.c.at(rows.0, column), ..product.c };
-        let finish = (self.is_last && product.finish.is_needed()).then(|| product.finish.at(rows.0, column));
-        // SAFETY: passed on.
-        unsafe { run_tile(own, kernel, work, c, (height, columns), finish) }
+        // SAFETY: a part of C that nobody else works on; the kernels write all of it, and read it if they add to it.
+        unsafe { write(own, c, shape, accumulate, finish, compute) }
     }
 }
 
@@ -346,23 +348,27 @@ unsafe fn dots<T: Scalar>(own: &Own<T>, product: &Product<T>, columns: Range<usi
         let last = width.min(columns.end - column);
         for group in 0..groups.count {
             let (row, end) = (groups.start(group), groups.start(group + 1));
-            let work = Tile {
-                a: product.a.at(row, 0),
-                a_row: product.a.row,
-                a_step: 1,
-                b: product.b.at(0, column),
-                b_step: product.b.column,
-                c: std::ptr::null_mut(),
-                c_row: 0,
-                depth: product.depth,
-                runs: &[],
-                last,
-                accumulate: product.accumulate,
+            let compute = |c: *mut T, c_row: isize| {
+                let work = Tile {
+                    a: product.a.at(row, 0),
+                    a_row: product.a.row,
+                    a_step: 1,
+                    b: product.b.at(0, column),
+                    b_step: product.b.column,
+                    c,
+                    c_row,
+                    depth: product.depth,
+                    taken: None,
+                    last,
+                    accumulate: product.accumulate,
+                };
+                // SAFETY: rows of A, columns of B and a tile of C inside the product; the kernel of fewer rows takes at least as many columns.
+                unsafe { own.dots[end - row - 1](&work) }
             };
             let c = Target { data: product.c.at(row, column), ..product.c };
             let finish = finish.map(|finish| finish.at(row, column));
-            // SAFETY: rows of A, columns of B and a tile of C inside the product; the kernel of fewer rows takes at least as many columns.
-            unsafe { run_tile(own, own.dots[end - row - 1], work, c, (end - row, last), finish) }
+            // SAFETY: columns of C that nobody else works on; the kernel writes all of the tile, and reads it if it adds to it.
+            unsafe { write(own, c, (end - row, last), product.accumulate, finish, compute) }
         }
     }
 }

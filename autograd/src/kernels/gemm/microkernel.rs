@@ -11,10 +11,11 @@
 //!            a₁₁  c₁₁,₀ …   c₁₁,₁ …
 //! ```
 //!
-//! Each sum is a chain along the depth in rising order: which tile an element of C falls into doesn't change its bits.
+//! Each sum is a chain along the depth in rising order, which goes on from C where the depth is cut into blocks: neither the tile that an element
+//! of C falls into nor the blocks change its bits.
 
-use super::zeros::Run;
-use crate::kernels::simd::Vector;
+use super::zeros::Step;
+use crate::kernels::simd::{Vector, prefetch};
 use crate::scalar::Scalar;
 
 /// One tile's work.
@@ -32,10 +33,10 @@ pub(super) struct Tile<'a, T> {
     pub(super) c_row: isize,
     /// How many steps there are, and those that are taken: all, or all but some that would add zero times a finite number.
     pub(super) depth: usize,
-    pub(super) runs: &'a [Run],
+    pub(super) taken: Option<&'a [Step]>,
     /// How many columns of the last vector are C's, from 1 to all.
     pub(super) last: usize,
-    /// Whether C is added to rather than overwritten.
+    /// Whether the sums begin with C's numbers rather than with zero.
     pub(super) accumulate: bool,
 }
 
@@ -50,92 +51,105 @@ const PREFETCH_FROM: usize = 40;
 ///
 /// # Safety
 /// - The instruction set of `V` is available and enabled in the caller.
-/// - A's numbers at `a + i · a_row + p · a_step`, for i < `ROWS` and p in `runs`, may be read.
+/// - A's numbers at `a + i · a_row + p · a_step`, for i < `ROWS` and each step p that is taken, may be read.
 /// - At each `b + p · b_step` there are `VECTORS` vectors to read; if [`Vector::MASKS_ARE_FREE`], only `last` lanes of the last one.
 /// - At each `c + i · c_row` there are `VECTORS` vectors to write, of the last one only `last` lanes; if `accumulate`, they hold numbers.
 #[inline(always)]
 pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<'_, V::Element>) {
     // SAFETY: passed on.
     unsafe {
-        if V::HALVES && 2 * tile.last <= V::LANES {
-            tile_of::<V, ROWS, VECTORS, true>(tile);
+        if tile.taken.is_some() {
+            tile_of::<V, ROWS, VECTORS, false, true>(tile);
+        } else if V::HALVES && 2 * tile.last <= V::LANES {
+            tile_of::<V, ROWS, VECTORS, true, false>(tile);
         } else {
-            tile_of::<V, ROWS, VECTORS, false>(tile);
+            tile_of::<V, ROWS, VECTORS, false, false>(tile);
         }
     }
 }
 
-/// Computes the tile; with `HALF`, no more than the lower half of the last vector is C's, and only that is computed.
+/// Computes the tile; with `HALF`, no more than the lower half of the last vector is C's, and only that is computed; with `SOME`, the steps that are
+/// taken are told one by one.
 ///
 /// # Safety
 /// That of [`tile`].
 #[inline(always)]
-unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF: bool>(tile: &Tile<'_, V::Element>) {
+unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF: bool, const SOME: bool>(
+    tile: &Tile<'_, V::Element>,
+) {
+    let line = |row: usize| tile.c.wrapping_offset(row as isize * tile.c_row);
     if tile.depth > PREFETCH_FROM {
         for row in 0..ROWS {
-            let line = tile.c.wrapping_offset(row as isize * tile.c_row);
-            // SAFETY: the address isn't read.
-            unsafe {
-                V::prefetch(line);
-                V::prefetch(line.wrapping_add((VECTORS - 1) * V::LANES + tile.last - 1));
-            }
+            prefetch(line(row));
+            prefetch(line(row).wrapping_add((VECTORS - 1) * V::LANES + tile.last - 1));
         }
     }
     // SAFETY: no memory is touched.
     let (mask, mut sums) = unsafe { (V::mask(tile.last), [[V::splat(V::Element::ZERO); VECTORS]; ROWS]) };
-    for &[start, end] in tile.runs {
-        let (start, end) = (start as isize, end as isize);
-        let (mut a, mut b) = (tile.a.wrapping_offset(start * tile.a_step), tile.b.wrapping_offset(start * tile.b_step));
-        for _ in start..end {
-            // SAFETY: `a` and `b` stand at a step that the caller's contract covers.
-            unsafe {
-                let mut of_b = [V::splat(V::Element::ZERO); VECTORS];
-                for (vector, of_b) in of_b.iter_mut().enumerate() {
-                    let source = b.add(vector * V::LANES);
-                    *of_b = if V::MASKS_ARE_FREE && vector + 1 == VECTORS {
-                        V::load_masked(source, mask)
-                    } else {
-                        V::load(source)
-                    };
-                }
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    let of_a = V::splat(*a.offset(row as isize * tile.a_row));
-                    for (vector, (sum, of_b)) in sums.iter_mut().zip(of_b).enumerate() {
-                        *sum = if HALF && vector + 1 == VECTORS {
-                            of_a.mul_add_low(of_b, *sum)
-                        } else {
-                            of_a.mul_add(of_b, *sum)
-                        };
-                    }
-                }
+    let masks_last = V::MASKS_ARE_FREE || tile.last < V::LANES;
+    if tile.accumulate {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            for (vector, sum) in sums.iter_mut().enumerate() {
+                let source = line(row).wrapping_add(vector * V::LANES);
+                // SAFETY: C's tile holds numbers, by the caller's contract; a partial last vector goes through the mask.
+                *sum = unsafe {
+                    if masks_last && vector + 1 == VECTORS { V::load_masked(source, mask) } else { V::load(source) }
+                };
             }
+        }
+    }
+    if SOME {
+        for &step in tile.taken.unwrap_or_default() {
+            let a = tile.a.wrapping_offset(step as isize * tile.a_step);
+            let b = tile.b.wrapping_offset(step as isize * tile.b_step);
+            // SAFETY: `a` and `b` stand at a step that the caller's contract covers.
+            unsafe { add_step::<V, ROWS, VECTORS, HALF>(&mut sums, a, tile.a_row, b, mask) }
+        }
+    } else {
+        let (mut a, mut b) = (tile.a, tile.b);
+        for _ in 0..tile.depth {
+            // SAFETY: as above.
+            unsafe { add_step::<V, ROWS, VECTORS, HALF>(&mut sums, a, tile.a_row, b, mask) }
             a = a.wrapping_offset(tile.a_step);
             b = b.wrapping_offset(tile.b_step);
         }
     }
-    // SAFETY: the tile of C may be written, and read if `accumulate`, by this function's contract; a partial last vector goes through the mask.
-    unsafe {
-        if !V::MASKS_ARE_FREE && tile.last == V::LANES {
-            for (row, sums) in sums.into_iter().enumerate() {
-                let line = tile.c.offset(row as isize * tile.c_row);
-                for (vector, sum) in sums.into_iter().enumerate() {
-                    let target = line.add(vector * V::LANES);
-                    if tile.accumulate { V::load(target).add(sum) } else { sum }.store(target);
-                }
+    for (row, sums) in sums.into_iter().enumerate() {
+        for (vector, sum) in sums.into_iter().enumerate() {
+            let target = line(row).wrapping_add(vector * V::LANES);
+            // SAFETY: C's tile may be written; a partial last vector goes through the mask.
+            unsafe {
+                if masks_last && vector + 1 == VECTORS { sum.store_masked(target, mask) } else { sum.store(target) }
             }
-        } else {
-            let mask = V::mask(tile.last);
-            for (row, sums) in sums.into_iter().enumerate() {
-                let line = tile.c.offset(row as isize * tile.c_row);
-                for (vector, sum) in sums.into_iter().enumerate() {
-                    let target = line.add(vector * V::LANES);
-                    if vector + 1 < VECTORS {
-                        if tile.accumulate { V::load(target).add(sum) } else { sum }.store(target);
-                    } else {
-                        let sum = if tile.accumulate { V::load_masked(target, mask).add(sum) } else { sum };
-                        sum.store_masked(target, mask);
-                    }
-                }
+        }
+    }
+}
+
+/// Adds the products of a step: a column of A's tile with a row of B's panel.
+///
+/// # Safety
+/// That of [`tile`], for the step at which `a` and `b` stand.
+#[inline(always)]
+unsafe fn add_step<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF: bool>(
+    sums: &mut [[V; VECTORS]; ROWS],
+    a: *const V::Element,
+    a_row: isize,
+    b: *const V::Element,
+    mask: V::Mask,
+) {
+    // SAFETY: passed on.
+    unsafe {
+        let mut of_b = [V::splat(V::Element::ZERO); VECTORS];
+        for (vector, of_b) in of_b.iter_mut().enumerate() {
+            let source = b.add(vector * V::LANES);
+            *of_b =
+                if V::MASKS_ARE_FREE && vector + 1 == VECTORS { V::load_masked(source, mask) } else { V::load(source) };
+        }
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let of_a = V::splat(*a.offset(row as isize * a_row));
+            for (vector, (sum, of_b)) in sums.iter_mut().zip(of_b).enumerate() {
+                *sum =
+                    if HALF && vector + 1 == VECTORS { of_a.mul_add_low(of_b, *sum) } else { of_a.mul_add(of_b, *sum) };
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Which way a product goes: what is copied before it is read, and along which dimension of C the vectors run. It follows from the whole product.
 
-use super::blocking::{DEPTH, FEWEST_ROWS, caches};
+use super::blocking::caches;
 use super::product::Product;
 use super::table::Own;
 use crate::scalar::Scalar;
@@ -99,14 +99,12 @@ pub(super) fn reroute<T: Scalar>(own: &Own<T>, product: &Product<T>, shares: [f3
     let turned = product.transposed();
     let is_turned = cost(own.lanes, &turned, shares[1]) < cost(own.lanes, product, shares[0]);
     let route = Route { path: path(if is_turned { &turned } else { product }), turned: is_turned };
-    if gives_the_bits_of(dense, route, product) { route } else { dense }
+    if give_the_same_bits(dense, route) { route } else { dense }
 }
 
-/// Whether both ways add up the same terms in the same order.
-fn gives_the_bits_of<T>(one: Route, other: Route, product: &Product<T>) -> bool {
-    let is_one_block = product.depth * size_of::<T>() <= DEPTH;
-    let are_dots = one.path == Path::Dots || other.path == Path::Dots;
-    one == other || !are_dots && is_one_block && product.rows.min(product.columns) > FEWEST_ROWS
+/// Whether both ways add up the same terms in the same order: vectors along the depth don't.
+fn give_the_same_bits(one: Route, other: Route) -> bool {
+    one == other || one.path != Path::Dots && other.path != Path::Dots
 }
 
 /// Rows of C up to which B is read in place although its rows collide: packing it would cost more than the row tiles that follow save.

@@ -6,10 +6,9 @@
 use std::mem::MaybeUninit;
 
 use super::epilogue::Finish;
-use super::microkernel::{Tile, TileFn};
 use super::product::Target;
 use super::table::{MOST_NUMBERS, MOST_VECTORS, Own};
-use crate::kernels::simd::Vector;
+use crate::kernels::simd::{Vector, prefetch};
 use crate::scalar::Scalar;
 
 /// The type of [`gather`] and [`scatter`], as the table of kernels holds them: the scratch tile, how far apart its rows are, C's tile, its shape.
@@ -58,17 +57,10 @@ pub(super) unsafe fn scatter<V: Vector>(
     if c.row == 1 && width.is_multiple_of(V::LANES) {
         for row in (0..rows).step_by(V::LANES) {
             let height = V::LANES.min(rows - row);
-            if c.column > 0 && (height == V::LANES || 2 * height == V::LANES) {
-                let to = (c.at(row, 0), c.column as usize);
-                // SAFETY: the band lies in the scratch tile, and in C's tile, where its numbers are whole vectors or halves of one.
-                unsafe {
-                    let band = scratch.add(row * width);
-                    if height == V::LANES {
-                        V::transpose(band, width as isize, (height, columns), to.0, to.1);
-                    } else {
-                        V::transpose_half(band, width as isize, columns, to.0, to.1);
-                    }
-                }
+            if c.column > 0 && height == V::LANES {
+                let (band, to) = (scratch.wrapping_add(row * width), c.at(row, 0));
+                // SAFETY: the band lies in the scratch tile, and in C's tile, where its numbers are whole vectors.
+                unsafe { V::transpose(band, width as isize, (height, columns), to, c.column as usize) }
                 continue;
             }
             let mut turned = [MaybeUninit::<V::Element>::uninit(); 2 * MOST_NUMBERS];
@@ -80,12 +72,7 @@ pub(super) unsafe fn scatter<V: Vector>(
                 V::transpose(band, width as isize, (height, columns), turned, V::LANES);
                 let mask = V::mask(height);
                 for column in 0..columns {
-                    let line = V::load(turned.add(column * V::LANES));
-                    if height == V::LANES {
-                        line.store(c.at(row, column));
-                    } else {
-                        line.store_masked(c.at(row, column), mask);
-                    }
+                    V::load(turned.add(column * V::LANES)).store_masked(c.at(row, column), mask);
                 }
             }
         }
@@ -99,59 +86,59 @@ pub(super) unsafe fn scatter<V: Vector>(
     }
 }
 
-/// Runs a kernel on a tile of C: in place if the columns of C are adjacent, else in a scratch tile that is then scattered.
+/// Writes a part of C, no larger than [`MOST_SCATTERED`] where its columns are not adjacent: `compute` is given a place and the distance of its rows, C
+/// itself or a scratch tile that is then scattered.
 ///
 /// # Safety
-/// `work` describes valid parts of A and B that fit the kernel, `c` and `shape` a part of C that nobody else works on.
+/// Nobody else works on the part of C; `compute` writes all of the shape, and reads it only if C is added to.
 #[inline(always)]
-pub(super) unsafe fn run_tile<T: Scalar>(
+pub(super) unsafe fn write<T: Scalar>(
     own: &Own<T>,
-    kernel: TileFn<T>,
-    mut work: Tile<'_, T>,
     c: Target<T>,
     shape: (usize, usize),
+    accumulate: bool,
     finish: Option<Finish<T>>,
+    compute: impl Fn(*mut T, isize),
 ) {
     if c.column == 1 {
-        work.c = c.data;
-        work.c_row = c.row;
-        // SAFETY: the tile of C is valid, and its columns are adjacent.
-        unsafe {
-            kernel(&work);
-            if let Some(finish) = finish {
-                (own.finish)(&finish, c.data, c.row, shape);
-            }
+        compute(c.data, c.row);
+        if let Some(finish) = finish {
+            // SAFETY: the part of C is valid, and its columns are adjacent.
+            unsafe { (own.finish)(&finish, c.data, c.row, shape) }
         }
     } else {
         // SAFETY: passed on.
-        unsafe { run_scattered(own, kernel, work, c, shape, finish) }
+        unsafe { write_scattered(own, c, shape, accumulate, finish, compute) }
     }
 }
 
 /// The same through a scratch tile, for a C of any strides.
 ///
 /// # Safety
-/// That of [`run_tile`].
+/// That of [`write`].
 #[inline(never)]
-unsafe fn run_scattered<T: Scalar>(
+unsafe fn write_scattered<T: Scalar>(
     own: &Own<T>,
-    kernel: TileFn<T>,
-    mut work: Tile<'_, T>,
     c: Target<T>,
     shape: (usize, usize),
+    accumulate: bool,
     finish: Option<Finish<T>>,
+    compute: impl Fn(*mut T, isize),
 ) {
-    let mut scratch = Scratch::<T>([MaybeUninit::uninit(); MOST_NUMBERS]);
+    let mut scratch = Scratch::<T>([MaybeUninit::uninit(); MOST_SCATTERED]);
     let start = scratch.0.as_mut_ptr().cast::<T>();
     let width = shape.1.next_multiple_of(own.lanes);
-    work.c = start;
-    work.c_row = width as isize;
-    // SAFETY: the scratch tile has room for the greatest tile; what is read from it was written before; C's tile is valid.
+    // C's lines arrive while the products are formed. (Measured on an Emerald Rapids, the gradient of a 784×256 weight that lies in the third-level cache:
+    // 148 µs without, 110 with it.)
+    for column in 0..shape.1 {
+        prefetch(c.at(0, column));
+    }
+    // SAFETY: the scratch tile has room for the shape; what is read from it was written before; C's part is valid.
     unsafe {
-        if work.accumulate {
+        if accumulate {
             (own.gather)(start, width, c, shape);
         }
-        kernel(&work);
+        compute(start, width as isize);
         if let Some(finish) = finish {
             (own.finish)(&finish, start, width as isize, shape);
         }
@@ -159,6 +146,9 @@ unsafe fn run_scattered<T: Scalar>(
     }
 }
 
+/// The most numbers of a scratch tile: two tiles, one under the other.
+const MOST_SCATTERED: usize = 2 * MOST_NUMBERS;
+
 /// A tile outside C.
 #[repr(C, align(64))]
-struct Scratch<T>([MaybeUninit<T>; MOST_NUMBERS]);
+struct Scratch<T>([MaybeUninit<T>; MOST_SCATTERED]);

@@ -92,11 +92,6 @@ impl Vector for F32x8 {
         // SAFETY: passed on.
         unsafe { transpose_band::<Self, 64>(source, source_row, shape, target, target_row) }
     }
-    #[inline(always)]
-    unsafe fn prefetch(address: *const f32) {
-        // SAFETY: a prefetch never faults, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
-    }
 }
 
 impl Vector for F64x4 {
@@ -177,15 +172,10 @@ impl Vector for F64x4 {
         // SAFETY: passed on.
         unsafe { transpose_band::<Self, 16>(source, source_row, shape, target, target_row) }
     }
-    #[inline(always)]
-    unsafe fn prefetch(address: *const f64) {
-        // SAFETY: a prefetch never faults, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
-    }
 }
 
 /// A block of `LANES` × `LANES` numbers, transposed in registers.
-trait Block: Vector {
+pub(super) trait Block: Vector {
     /// Row r of the block starts at `rows[r] + column`; row c of the target at `target + c · target_row`.
     ///
     /// # Safety
@@ -244,16 +234,16 @@ impl Block for F64x4 {
 /// # Safety
 /// That of [`Vector::transpose`].
 #[inline(always)]
-unsafe fn transpose_band<V: Block, const AREA: usize>(
+pub(super) unsafe fn transpose_band<V: Block, const AREA: usize>(
     source: *const V::Element,
     source_row: isize,
     (rows, columns): (usize, usize),
     target: *mut V::Element,
     target_row: usize,
 ) {
-    const { assert!(AREA == V::LANES * V::LANES && V::LANES <= 8) };
+    const { assert!(AREA == V::LANES * V::LANES && V::LANES <= 16) };
     // Rows that aren't there repeat the last one.
-    let lines: [_; 8] = std::array::from_fn(|row| source.wrapping_offset(row.min(rows - 1) as isize * source_row));
+    let lines: [_; 16] = std::array::from_fn(|row| source.wrapping_offset(row.min(rows - 1) as isize * source_row));
     let whole = columns / V::LANES * V::LANES;
     let mut column = 0;
     while column < whole {
@@ -266,7 +256,7 @@ unsafe fn transpose_band<V: Block, const AREA: usize>(
         // SAFETY: the copies stay inside the rest of the band, the rows of the target, and the two arrays.
         unsafe {
             let mask = V::mask(columns - whole);
-            let copied: [_; 8] = std::array::from_fn(|row| before.as_ptr().wrapping_add(row * V::LANES));
+            let copied: [_; 16] = std::array::from_fn(|row| before.as_ptr().wrapping_add(row % V::LANES * V::LANES));
             for (row, line) in lines.into_iter().enumerate().take(V::LANES) {
                 V::load_masked(line.add(whole), mask).store(before.as_mut_ptr().add(row * V::LANES));
             }

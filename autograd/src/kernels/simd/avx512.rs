@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{F32x8, F64x4, Vector};
+use super::Vector;
+use super::avx2::{Block, transpose_band};
 
 /// Sixteen `f32`.
 #[derive(Clone, Copy)]
@@ -90,24 +91,8 @@ impl Vector for F32x16 {
         target: *mut f32,
         target_row: usize,
     ) {
-        // SAFETY: AVX2 comes with AVX-512; the block is valid by the contract of the trait.
-        unsafe { in_halves::<F32x8>(source, source_row, shape, target, target_row) }
-    }
-    #[inline(always)]
-    unsafe fn transpose_half(
-        source: *const f32,
-        source_row: isize,
-        columns: usize,
-        target: *mut f32,
-        target_row: usize,
-    ) {
-        // SAFETY: AVX2 comes with AVX-512; the block is valid by the contract of the trait.
-        unsafe { F32x8::transpose(source, source_row, (F32x8::LANES, columns), target, target_row) }
-    }
-    #[inline(always)]
-    unsafe fn prefetch(address: *const f32) {
-        // SAFETY: a prefetch never faults, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+        // SAFETY: passed on.
+        unsafe { transpose_band::<Self, 256>(source, source_row, shape, target, target_row) }
     }
 }
 
@@ -189,50 +174,72 @@ impl Vector for F64x8 {
         target: *mut f64,
         target_row: usize,
     ) {
-        // SAFETY: AVX2 comes with AVX-512; the block is valid by the contract of the trait.
-        unsafe { in_halves::<F64x4>(source, source_row, shape, target, target_row) }
-    }
-    #[inline(always)]
-    unsafe fn transpose_half(
-        source: *const f64,
-        source_row: isize,
-        columns: usize,
-        target: *mut f64,
-        target_row: usize,
-    ) {
-        // SAFETY: AVX2 comes with AVX-512; the block is valid by the contract of the trait.
-        unsafe { F64x4::transpose(source, source_row, (F64x4::LANES, columns), target, target_row) }
-    }
-    #[inline(always)]
-    unsafe fn prefetch(address: *const f64) {
-        // SAFETY: a prefetch never faults, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+        // SAFETY: passed on.
+        unsafe { transpose_band::<Self, 64>(source, source_row, shape, target, target_row) }
     }
 }
 
-/// Transposes a band of twice `Half::LANES` rows in two halves: a shuffle of half a register costs half a cycle where one of a whole register costs a
-/// cycle, and more of the work is done by the loads.
+// In both: quarters of the rows are loaded into the quarters of the registers where they will stay, so that no shuffle has to cross them. The loads do
+// half of the work, and each line of the target is written at once.
+impl Block for F32x16 {
+    #[inline(always)]
+    unsafe fn transpose_block(rows: &[*const f32], column: usize, target: *mut f32, target_row: usize) {
+        for quarter in [0, 4, 8, 12] {
+            // SAFETY: AVX-512 is there; four numbers from `column + quarter` on are in each row; the target has sixteen full rows.
+            unsafe {
+                let from = column + quarter;
+                let [a, b, c, d] = [four(rows, 0, from), four(rows, 1, from), four(rows, 2, from), four(rows, 3, from)];
+                let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+                let (ab_high, cd_high) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+                _mm512_storeu_ps(target.add(quarter * target_row), _mm512_shuffle_ps::<0x44>(ab, cd));
+                _mm512_storeu_ps(target.add((quarter + 1) * target_row), _mm512_shuffle_ps::<0xEE>(ab, cd));
+                _mm512_storeu_ps(target.add((quarter + 2) * target_row), _mm512_shuffle_ps::<0x44>(ab_high, cd_high));
+                _mm512_storeu_ps(target.add((quarter + 3) * target_row), _mm512_shuffle_ps::<0xEE>(ab_high, cd_high));
+            }
+        }
+    }
+}
+
+impl Block for F64x8 {
+    #[inline(always)]
+    unsafe fn transpose_block(rows: &[*const f64], column: usize, target: *mut f64, target_row: usize) {
+        for quarter in [0, 2, 4, 6] {
+            // SAFETY: AVX-512 is there; two numbers from `column + quarter` on are in each row; the target has eight full rows.
+            unsafe {
+                let [a, b] = [four_pairs(rows, 0, column + quarter), four_pairs(rows, 1, column + quarter)];
+                _mm512_storeu_pd(target.add(quarter * target_row), _mm512_unpacklo_pd(a, b));
+                _mm512_storeu_pd(target.add((quarter + 1) * target_row), _mm512_unpackhi_pd(a, b));
+            }
+        }
+    }
+}
+
+/// Four numbers of every fourth row.
 ///
 /// # Safety
-/// That of [`Vector::transpose`] for a vector twice as long as `Half`.
-#[inline(always)]
-unsafe fn in_halves<Half: Vector>(
-    source: *const Half::Element,
-    source_row: isize,
-    (rows, columns): (usize, usize),
-    target: *mut Half::Element,
-    target_row: usize,
-) {
-    let half = Half::LANES;
-    // SAFETY: each half lies inside the band; a right one without rows of its own repeats the left one's, unless the next row of the target
-    // would cut it off. The right one is written first: where rows of the target overlap, it reaches into the next row, which the left one then mends.
+/// AVX-512 is there, and the numbers may be read.
+#[inline(always)] // A closure would not be inlined into code of another instruction set.
+unsafe fn four(rows: &[*const f32], row: usize, from: usize) -> __m512 {
+    // SAFETY: passed on.
     unsafe {
-        if rows > half {
-            let right = source.wrapping_offset(half as isize * source_row);
-            Half::transpose(right, source_row, (rows - half, columns), target.add(half), target_row);
-        } else if target_row > half {
-            Half::transpose(source, source_row, (rows, columns), target.add(half), target_row);
-        }
-        Half::transpose(source, source_row, (rows.min(half), columns), target, target_row);
+        let one = _mm512_castps128_ps512(_mm_loadu_ps(rows[row].add(from)));
+        let two = _mm512_insertf32x4::<1>(one, _mm_loadu_ps(rows[row + 4].add(from)));
+        let three = _mm512_insertf32x4::<2>(two, _mm_loadu_ps(rows[row + 8].add(from)));
+        _mm512_insertf32x4::<3>(three, _mm_loadu_ps(rows[row + 12].add(from)))
+    }
+}
+
+/// Two numbers of every second row.
+///
+/// # Safety
+/// That of [`four`].
+#[inline(always)]
+unsafe fn four_pairs(rows: &[*const f64], row: usize, from: usize) -> __m512d {
+    // SAFETY: passed on.
+    unsafe {
+        let one = _mm512_castpd128_pd512(_mm_loadu_pd(rows[row].add(from)));
+        let two = _mm512_insertf64x2::<1>(one, _mm_loadu_pd(rows[row + 2].add(from)));
+        let three = _mm512_insertf64x2::<2>(two, _mm_loadu_pd(rows[row + 4].add(from)));
+        _mm512_insertf64x2::<3>(three, _mm_loadu_pd(rows[row + 6].add(from)))
     }
 }

@@ -93,30 +93,18 @@ pub(crate) trait Vector: Copy {
             }
         }
     }
+}
 
-    /// Transposes a band of `LANES` / 2 rows, of which the target's rows are `LANES` / 2 numbers.
-    #[inline(always)]
-    unsafe fn transpose_half(
-        source: *const Self::Element,
-        source_row: isize,
-        columns: usize,
-        target: *mut Self::Element,
-        target_row: usize,
-    ) {
-        for column in 0..columns {
-            for row in 0..Self::LANES / 2 {
-                // SAFETY: the caller vouches for the rows of the source and the target.
-                unsafe {
-                    *target.add(column * target_row + row) =
-                        *source.offset(row as isize * source_row + column as isize);
-                }
-            }
-        }
-    }
-
-    /// Asks for the cache line of `address` ahead of a write. Any address will do.
-    #[inline(always)]
-    unsafe fn prefetch(_address: *const Self::Element) {}
+/// Asks for the cache line of an address ahead of its use. Any address will do: nothing is read.
+#[inline(always)]
+pub(crate) fn prefetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults, whatever the address, and each such machine has it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast())
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 #[cfg(test)]

@@ -168,6 +168,29 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn neither_the_way_nor_the_blocks_change_the_bits_where_no_vector_runs_along_the_depth() {
+    let random = &mut Random(4);
+    for row in table::available::<f32>().filter(|row| row.tile().is_some()) {
+        // The last two are cut along the depth.
+        for (m, n, k) in [(64, 48, 90), (2, 300, 20), (20, 70, 1100), (31, 17, 2500)] {
+            let a = Guarded::<f32>::sparse((m, k), Layout::Rows, random);
+            let b = Guarded::<f32>::operand((k, n), Layout::Rows, random);
+            let results = routes().flatten().filter(|route| route.path != Path::Dots).map(|route| {
+                let mut c = Guarded::new((m, n), Layout::Rows, 0.0, || 1.0);
+                let product = Product::new((m, n, k), a.read(), b.read(), c.write(), Epilogue::Add);
+                // SAFETY: buffers of fitting shapes that live on; the row is one of the available ones.
+                unsafe { super::gemm_on(row, Some(route), Some([0.5; 2]), &product) };
+                (route, c.numbers())
+            });
+            let results: Vec<_> = results.collect();
+            for (route, numbers) in &results {
+                assert!(*numbers == results[0].1, "{} {route:?} {m}×{n}×{k}", row.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn not_a_number_and_infinity_reach_the_result() {
     for row in table::available::<f32>() {
         let mut a = Array2::<f32>::zeros((20, 30));
