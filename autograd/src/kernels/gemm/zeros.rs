@@ -82,10 +82,13 @@ unsafe fn used<V: Vector>(strip: &Strip<V::Element>) -> u64 {
             // A row tile is seldom higher than a vector is long.
             for lane in (0..count).step_by(V::LANES) {
                 let (from, mask) = (source.add(lane), V::mask(V::LANES.min(count - lane)));
-                for step in 0..depth {
+                let mut found = 0;
+                // From the last step to the first: to shift by one is faster than by a number.
+                for step in (0..depth).rev() {
                     let lanes = V::load_masked(from.offset(step as isize * along), mask).not_zero();
-                    used |= u64::from(lanes != 0) << step;
+                    found = found << 1 | u64::from(lanes != 0);
                 }
+                used |= found;
             }
         } else {
             for step in (0..depth).step_by(V::LANES) {
