@@ -305,8 +305,9 @@ impl<T: Scalar> Block<'_, T> {
         let accumulate = product.accumulate || !self.is_first;
         let shape = (tiles.start(group.end) - top, columns);
         let compute = |c: *mut T, c_row: isize| {
+            let mut start = top;
             for tile in group.clone() {
-                let (start, height) = (tiles.start(tile), tiles.start(tile + 1) - tiles.start(tile));
+                let height = tiles.start(tile + 1) - start;
                 let (a, a_row, a_step) = match packed {
                     Some(packed) => (packed.cast_const().wrapping_add(start * block.depth), 1, height as isize),
                     None => (product.a.at(first_row + start, self.first_step), product.a.row, product.a.column),
@@ -328,6 +329,7 @@ impl<T: Scalar> Block<'_, T> {
                 let kernel = own.tiles[count - 1][height - 1].expect("the heights say which tiles there are");
                 // SAFETY: valid parts of A and B that fit the kernel, and a tile of C, or of what will be, that nobody else works on.
                 unsafe { kernel(&work) }
+                start += height;
             }
         };
         // SAFETY: a part of C that nobody else works on; the kernels write all of it, and read it if they add to it.
