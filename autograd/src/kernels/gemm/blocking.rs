@@ -218,7 +218,7 @@ fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Pla
             height
         };
         // Where C lies by columns, so do the tasks: a thread begins with its own part of them, and mostly meets the same part of C again in the
-        // operation that follows, then in its own cache.
+        // operation that follows, then in its own cache. (As long as each half has more than one panel.)
         if product.c.row == 1 && !only_rows && plan.columns >= 4 * width {
             plan.columns = (plan.columns / 2).next_multiple_of(own.lanes);
         }

@@ -162,7 +162,7 @@ impl<T: Scalar> Block<'_, T> {
                 } else {
                     let i = task - of_panels - packs_a;
                     let strip = self.strip((down.start(i), down.start(i + 1)), depth);
-                    (own.find)(&strip, plan.sparse_height, lists.from(i * tiles));
+                    (own.find)(&strip, plan.sparse_height, Some(lists.from(i * tiles)));
                 }
             }
         };

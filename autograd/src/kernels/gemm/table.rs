@@ -179,7 +179,7 @@ macro_rules! wrappers {
             /// # Safety
             /// That of [`zeros::find`].
             $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn find<V: Vector>(strip: &Strip<V::Element>, height: usize, lists: Lists) {
+            pub(super) unsafe fn find<V: Vector>(strip: &Strip<V::Element>, height: usize, lists: Option<Lists>) -> usize {
                 // SAFETY: passed on; the features of `V` are enabled here.
                 unsafe { zeros::find::<V>(strip, height, lists) }
             }

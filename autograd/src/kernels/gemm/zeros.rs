@@ -25,7 +25,7 @@ use crate::scalar::Scalar;
 pub(super) type Step = u32;
 
 /// The type of [`find`], as the table of kernels holds it.
-pub(super) type FindFn<T> = unsafe fn(&Strip<T>, usize, Lists);
+pub(super) type FindFn<T> = unsafe fn(&Strip<T>, usize, Option<Lists>) -> usize;
 
 /// The type of [`is_finite`], as the table of kernels holds it.
 pub(super) type IsFiniteFn<T> = unsafe fn(&Strip<T>) -> bool;
@@ -33,14 +33,16 @@ pub(super) type IsFiniteFn<T> = unsafe fn(&Strip<T>) -> bool;
 /// Row tiles whose steps are looked at by turns, so that numbers which lie together are read while they are at hand.
 const TOGETHER: usize = 8;
 
-/// Finds the steps at which some number of a row tile is not zero, for all tiles of a strip, each `height` rows high.
+/// Finds the steps at which some number of a row tile is not zero, for all tiles of a strip, each `height` rows high. They are written where there are
+/// lists; how many there are is returned.
 ///
 /// # Safety
 /// The instruction set of `V` is available and enabled in the caller; the strip may be read, and its numbers are adjacent across or along; there is room
 /// for the lists, and nobody else uses them.
 #[inline(always)]
-pub(super) unsafe fn find<V: Vector>(strip: &Strip<V::Element>, height: usize, lists: Lists) {
+pub(super) unsafe fn find<V: Vector>(strip: &Strip<V::Element>, height: usize, lists: Option<Lists>) -> usize {
     let Strip { count, depth, .. } = *strip;
+    let mut all = 0;
     for band in (0..count.div_ceil(height)).step_by(TOGETHER) {
         let tiles = (count - band * height).div_ceil(height).min(TOGETHER);
         let mut found = [0; TOGETHER];
@@ -53,6 +55,8 @@ pub(super) unsafe fn find<V: Vector>(strip: &Strip<V::Element>, height: usize, l
                     let source = source.wrapping_offset(first as isize * strip.along);
                     let (count, depth) = (height.min(count - row), (depth - first).min(64));
                     let mut used = used::<V>(&Strip { source, count, depth, ..*strip });
+                    all += used.count_ones() as usize;
+                    let Some(lists) = lists else { continue };
                     while used != 0 {
                         lists.write(band + tile, *found, first + used.trailing_zeros() as usize);
                         *found += 1;
@@ -62,10 +66,13 @@ pub(super) unsafe fn find<V: Vector>(strip: &Strip<V::Element>, height: usize, l
             }
         }
         for (tile, found) in found.into_iter().enumerate().take(tiles) {
-            // SAFETY: as above; the list is complete.
-            unsafe { lists.end(band + tile, found) }
+            if let Some(lists) = lists {
+                // SAFETY: as above; the list is complete.
+                unsafe { lists.end(band + tile, found) }
+            }
         }
     }
+    all
 }
 
 /// A bit for each of at most 64 steps of a strip: whether one of its numbers is not zero.
@@ -165,8 +172,6 @@ unsafe fn share<T: Scalar>(own: &Own<T>, a: Operand<T>, rows: usize, depth: usiz
         return 1.0;
     }
     let count = own.heights[own.vectors - 1].min(rows);
-    let mut buffer = Lists::buffer(0, 1, depth);
-    let lists = Lists::new(&mut buffer, 0, depth);
     let samples = (SAMPLED / depth.max(1)).clamp(2, 8);
     let mut used = 0;
     for sample in 0..samples {
@@ -174,11 +179,8 @@ unsafe fn share<T: Scalar>(own: &Own<T>, a: Operand<T>, rows: usize, depth: usiz
         let place = (sample as f32 + 0.5) * 0.618_034;
         let row = ((rows - count) as f32 * place.fract()) as usize;
         let strip = Strip { source: a.at(row, 0), across: a.row, along: a.column, count, depth };
-        // SAFETY: the strip lies in the operand; the buffer has room for its only tile.
-        used += unsafe {
-            (own.find)(&strip, count, lists);
-            lists.steps(0).len()
-        };
+        // SAFETY: the strip lies in the operand, and nothing is written.
+        used += unsafe { (own.find)(&strip, count, None) };
         if sample == 1 && used == 2 * depth {
             return 1.0;
         }
