@@ -107,7 +107,7 @@ fn pool(threads: usize) -> Arc<ThreadPool> {
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     let pools = pools.get_or_insert_default();
     let pool = pools.entry(threads).or_insert_with(|| {
-        let lookout = Lookout::new();
+        let lookout = Lookout::new(threads);
         let built = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("autograd-{index}"))
@@ -167,10 +167,7 @@ fn fork_tasks(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
 
 /// Runs what forks in the surrounding pool or the default one, with the grad mode at its default meanwhile.
 fn fork(run: impl FnOnce() + Send) {
-    let run = || {
-        lookout::keep_awake();
-        with_recording(true, run);
-    };
+    let run = || lookout::forking(|| with_recording(true, run));
     if rayon::current_thread_index().is_some() {
         run();
     } else {
