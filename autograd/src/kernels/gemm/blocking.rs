@@ -201,8 +201,8 @@ fn plan_large<T>(own: &Own<T>, product: &Product<T>, work: usize, plan: &mut Pla
     // The columns that are packed at a time: their block stays in half of the third level.
     plan.panel_columns = even(product.columns, (caches.third / 2 / (plan.depth.max(1) * size)).max(width), own.lanes);
     plan.columns = plan.panel_columns;
-    // To look for zeros among numbers that don't lie along the depth takes twice as long as to pack them.
-    let looked_at = if plan.seeks_zeros && product.a.column != 1 { 2 * product.rows * plan.depth } else { 0 };
+    // To look for zeros takes longer than to pack.
+    let looked_at = if plan.seeks_zeros { 2 * product.rows * plan.depth } else { 0 };
     plan.forks_to_pack = (plan.panel_columns * plan.depth).max(looked_at) >= PACKED_ALONE && work >= 4 * WORTH_A_FORK;
     if work >= WORTH_A_FORK {
         let only_rows = plan.path == Path::Packed && !plan.shares_a;

@@ -22,7 +22,7 @@ use super::product::{Operand, Product, Target};
 use super::route::Path;
 use super::scatter::write;
 use super::table::Own;
-use super::zeros::Lists;
+use super::zeros::{Lists, TOGETHER};
 use crate::kernels::parallel::for_each_task;
 use crate::scalar::Scalar;
 
@@ -147,7 +147,9 @@ impl<T: Scalar> Block<'_, T> {
         let packs_b = packed_from < columns && !late;
         let of_panels = if packs_b || plan.seeks_zeros && !late { panels.count } else { 0 };
         let packs_a = if plan.shares_a { down.count } else { 0 };
-        let seeks = if plan.seeks_zeros { down.count } else { 0 };
+        // All blocks of rows but the last one are whole tiles.
+        let seekers = Parts::of_at_most(product.rows.div_ceil(plan.sparse_height.max(1)), TOGETHER);
+        let seeks = if plan.seeks_zeros { seekers.count } else { 0 };
         let prepare = |task: usize| {
             // SAFETY: passed on; each panel and each block of rows has its own part of a buffer.
             unsafe {
@@ -161,8 +163,9 @@ impl<T: Scalar> Block<'_, T> {
                     self.pack_rows((down.start(i), down.start(i + 1)), depth, shared_at(i));
                 } else {
                     let i = task - of_panels - packs_a;
-                    let strip = self.strip((down.start(i), down.start(i + 1)), depth);
-                    (own.find)(&strip, plan.sparse_height, Some(lists.from(i * tiles)));
+                    let (start, end) = (seekers.start(i), seekers.start(i + 1));
+                    let rows = (start * plan.sparse_height, product.rows.min(end * plan.sparse_height));
+                    (own.find)(&self.strip(rows, depth), plan.sparse_height, Some(lists.from(start)));
                 }
             }
         };

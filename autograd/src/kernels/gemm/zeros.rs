@@ -30,8 +30,8 @@ pub(super) type FindFn<T> = unsafe fn(&Strip<T>, usize, Option<Lists>) -> usize;
 /// The type of [`is_finite`], as the table of kernels holds it.
 pub(super) type IsFiniteFn<T> = unsafe fn(&Strip<T>) -> bool;
 
-/// Row tiles whose steps are looked at by turns, so that numbers which lie together are read while they are at hand.
-const TOGETHER: usize = 8;
+/// Row tiles that one task looks at; it does so by turns, so that numbers which lie together are read while they are at hand.
+pub(super) const TOGETHER: usize = 8;
 
 /// Finds the steps at which some number of a row tile is not zero, for all tiles of a strip, each `height` rows high. They are written where there are
 /// lists; how many there are is returned.
@@ -54,18 +54,16 @@ pub(super) unsafe fn find<V: Vector>(strip: &Strip<V::Element>, height: usize, l
                     let source = strip.source.wrapping_offset(row as isize * strip.across);
                     let source = source.wrapping_offset(first as isize * strip.along);
                     let (count, depth) = (height.min(count - row), (depth - first).min(64));
-                    let mut used = used::<V>(&Strip { source, count, depth, ..*strip });
-                    all += used.count_ones() as usize;
-                    let Some(lists) = lists else { continue };
-                    while used != 0 {
-                        lists.write(band + tile, *found, first + used.trailing_zeros() as usize);
-                        *found += 1;
-                        used &= used - 1;
-                    }
+                    let used = used::<V>(&Strip { source, count, depth, ..*strip });
+                    *found += match lists {
+                        Some(lists) => V::places(used, first as Step, lists.end_of(band + tile, *found)),
+                        None => used.count_ones() as usize,
+                    };
                 }
             }
         }
         for (tile, found) in found.into_iter().enumerate().take(tiles) {
+            all += found;
             if let Some(lists) = lists {
                 // SAFETY: as above; the list is complete.
                 unsafe { lists.end(band + tile, found) }
@@ -144,8 +142,9 @@ pub(super) unsafe fn is_finite<V: Vector>(strip: &Strip<V::Element>) -> bool {
 
 /// Multiply-adds from which on zeros are looked for.
 const WORTH_A_LOOK: usize = 1 << 22;
-/// Steps of row tiles that are looked at first: of two tiles to eight.
-const SAMPLED: usize = 2048;
+/// Row tiles of which some steps are looked at first, and how many steps. (No more than a glance: the operand may lie far away.)
+const SAMPLES: usize = 8;
+const SAMPLED_STEPS: usize = 128;
 /// The share of steps with numbers above which nothing is left out.
 const MOST_USED: f32 = 0.875;
 
@@ -171,21 +170,21 @@ unsafe fn share<T: Scalar>(own: &Own<T>, a: Operand<T>, rows: usize, depth: usiz
     if !a.lies_along_a_dimension() {
         return 1.0;
     }
-    let count = own.heights[own.vectors - 1].min(rows);
-    let samples = (SAMPLED / depth.max(1)).clamp(2, 8);
+    let (count, steps) = (own.heights[own.vectors - 1].min(rows), depth.min(SAMPLED_STEPS));
     let mut used = 0;
-    for sample in 0..samples {
-        // Steps of the golden section of the operand meet each of its regions, and no rhythm in it, such as that of a picture's rows.
-        let place = (sample as f32 + 0.5) * 0.618_034;
-        let row = ((rows - count) as f32 * place.fract()) as usize;
-        let strip = Strip { source: a.at(row, 0), across: a.row, along: a.column, count, depth };
+    for sample in 0..SAMPLES {
+        // Places of a sequence that fills a square evenly (Martin Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018) meet each
+        // region of the operand, and no rhythm in it, such as that of a picture's rows.
+        let place = |ratio: f32, last: usize| ((0.5 + sample as f32 * ratio).fract() * last as f32) as usize;
+        let (row, step) = (place(0.754_877_7, rows - count), place(0.569_840_3, depth - steps));
+        let strip = Strip { source: a.at(row, step), across: a.row, along: a.column, count, depth: steps };
         // SAFETY: the strip lies in the operand, and nothing is written.
         used += unsafe { (own.find)(&strip, count, None) };
-        if sample == 1 && used == 2 * depth {
+        if sample == 1 && used == 2 * steps {
             return 1.0;
         }
     }
-    let share = used as f32 / (samples * depth) as f32;
+    let share = used as f32 / (SAMPLES * steps) as f32;
     if share > MOST_USED { 1.0 } else { share }
 }
 
@@ -243,20 +242,16 @@ impl Lists {
         unsafe { *self.flags.add(panel) != 0 }
     }
 
-    /// Writes a step of a tile.
-    ///
-    /// # Safety
-    /// The buffer is alive and has room for the list, which nobody else uses meanwhile.
+    /// Where the next step of a tile goes that has some already.
     #[inline(always)]
-    unsafe fn write(self, tile: usize, index: usize, step: usize) {
-        // SAFETY: passed on.
-        unsafe { *self.from(tile).start.add(1 + index) = step as Step }
+    fn end_of(self, tile: usize, found: usize) -> *mut Step {
+        self.from(tile).start.wrapping_add(1 + found)
     }
 
     /// Writes how many steps a tile takes.
     ///
     /// # Safety
-    /// That of [`Lists::write`].
+    /// The buffer is alive and has room for the list, which nobody else uses meanwhile.
     #[inline(always)]
     unsafe fn end(self, tile: usize, found: usize) {
         // SAFETY: passed on.

@@ -31,6 +31,12 @@ unsafe fn check<V: Vector>() {
             row[lane] = if lane % 2 == 0 { V::Element::NAN } else { x[0] };
             assert_eq!(V::load(row.as_ptr()).not_zero(), 1 << lane);
         }
+        for word in [0, 1, 1 << 63, 0x8001_4000_0002_8001, 0xffff_0000_ffff_0000, u64::MAX] {
+            let expected: Vec<u32> = (0..64).filter(|place| word >> place & 1 == 1).map(|place| place + 100).collect();
+            let mut places = vec![0; expected.len()]; // No longer than it must be, for a checker of memory.
+            assert_eq!(V::places(word, 100, places.as_mut_ptr()), expected.len());
+            assert_eq!(places, expected);
+        }
         assert_eq!(V::load(x.as_ptr()).sum(), x[..lanes].iter().copied().sum());
 
         for count in 0..=lanes {
