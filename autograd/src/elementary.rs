@@ -2,7 +2,7 @@
 //!
 //! The standard library's functions are calls into the C library, which no loop around them can be vectorised across. These are plain arithmetic and
 //! selections, so that the compiler turns a loop over them into vector code of whatever instruction set it compiles for. They give the same bits on
-//! every machine. Only [`gelu`] and its slope use fused multiply-adds: without hardware for it that is a slow call.
+//! every machine. What is made of an exponential uses fused multiply-adds: without hardware for it each is a slow call.
 //!
 //! Errors are in units in the last place (ulp) of the exact result, the largest that the tests find: the bounds are 2 for [`exp`] and [`ln`],
 //! 4 for the others. Zeros keep their sign, NaN stays NaN, results are denormal or infinite where they should be.
@@ -60,24 +60,22 @@ fn at_least<T: Scalar>(x: T, lowest: T) -> T {
 /// n ln 2 is subtracted in two parts, the first of which leaves no error (Cody and Waite, "Software Manual for the Elementary Functions", 1980).
 #[inline(always)]
 fn reduced_exp_m1<T: Scalar>(x: T) -> (T, T) {
-    let shifted = x * T::LOG2_E + T::SHIFT;
+    let shifted = x.mul_add(T::LOG2_E, T::SHIFT);
     let n = shifted - T::SHIFT;
-    let r = (x - n * T::LN_2_HIGH) - n * T::LN_2_LOW;
-    (shifted, r + r * r * polynomial(r, T::EXP))
+    let r = n.mul_add(-T::LN_2_LOW, n.mul_add(-T::LN_2_HIGH, x));
+    (shifted, (r * r).mul_add(polynomial_fused(r, T::EXP), r))
 }
 
 /// The same for -½x² in place of x.
 ///
-/// In the tail an error of x² would grow by x²; so what its rounding lost is found, by a fused multiply-add, and taken into r. All is done with twice
+/// In the tail an error of x² would grow by x². So x² is rounded only after n ln 2 has been taken from it, by a fused multiply-add. All is done with twice
 /// the exponent, and the coefficients are those for its half.
 #[inline(always)]
 fn reduced_normal_m1<T: Scalar>(x: T) -> (T, T) {
     let two = T::ONE + T::ONE;
-    let square = x * x;
-    let lost = x.mul_add(x, -square);
-    let shifted = square.mul_add(-T::LOG2_E / two, T::SHIFT);
+    let shifted = (x * x).mul_add(-T::LOG2_E / two, T::SHIFT);
     let n = shifted - T::SHIFT;
-    let r = n.mul_add(-two * T::LN_2_HIGH, -square) - lost;
+    let r = x.mul_add(-x, n * (-two * T::LN_2_HIGH));
     let r = n.mul_add(-two * T::LN_2_LOW, r);
     (shifted, r * polynomial_fused(r, T::EXP_OF_HALF))
 }
@@ -197,8 +195,8 @@ pub(crate) fn gelu<T: Scalar>(x: T) -> T {
     let part = magnitude / (magnitude + T::NORMAL_CENTRE);
     let tail = polynomial_fused(part - half, T::NORMAL_TAIL);
     let (factor, part) = tail.mul_add(small, tail).scale_both(part, n);
-    // -0, but NaN for -∞, as in PyTorch.
-    let rectified = if x < T::ZERO { -(x + x.abs()) } else { x };
+    // 0 for negative numbers, but NaN for -∞, as in PyTorch; -0 stays.
+    let rectified = x - if x < T::ZERO { x } else { T::ZERO };
     (-factor).mul_add(part, rectified)
 }
 

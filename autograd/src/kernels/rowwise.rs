@@ -108,6 +108,8 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInColumns<'_, T, F> {
 const EXPONENTIALS_PER_TASK: usize = ELEMENTS_PER_TASK / 4;
 /// Elements of short rows that are computed together, as a row by itself would not fill the registers: so many stay in the first cache.
 const TOGETHER: usize = 1024;
+/// Sums of such stretches of a long row that are kept, before they are summed themselves.
+const SUMS: usize = 16;
 
 /// Softmax of each row of `count` elements, or its logarithm: eˣ⁻ᵐ / Σ eˣ⁻ᵐ with m the row's largest, so that nothing overflows.
 pub(crate) fn softmax<T: Scalar>(numbers: &[T], count: usize, out: &mut [T], logarithm: bool) {
@@ -188,8 +190,9 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
+        let mut space = [T::ZERO; TOGETHER];
         for (numbers, out) in self.numbers.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
-            let [largest, log_sum] = log_sum_exp_of(numbers);
+            let [largest, log_sum] = log_sum_exp_of(numbers, &mut space);
             for (out, &x) in out.iter_mut().zip(numbers) {
                 *out = (x - largest) - log_sum;
             }
@@ -198,10 +201,24 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
 }
 
 /// The row's largest and ln Σ eˣ⁻ᵐ.
+///
+/// The exponentials of a stretch are computed in some space before they are summed: among the lanes of a sum the compiler would not vectorise them.
 #[inline(always)]
-fn log_sum_exp_of<T: Scalar>(numbers: &[T]) -> [T; 2] {
+fn log_sum_exp_of<T: Scalar>(numbers: &[T], space: &mut [T; TOGETHER]) -> [T; 2] {
     let largest = row(numbers, T::NEG_INFINITY, T::maximum);
-    [largest, row_of([numbers], T::ZERO, |[x]| (x - largest).exp_of_negative(), |a, b| a + b).ln()]
+    let (mut sums, mut filled) = ([T::ZERO; SUMS], 0);
+    for numbers in numbers.chunks(TOGETHER) {
+        let space = &mut space[..numbers.len()];
+        for (exponential, &x) in space.iter_mut().zip(numbers) {
+            *exponential = (x - largest).exp_of_negative();
+        }
+        if filled == SUMS {
+            (sums[0], filled) = (row(&sums, T::ZERO, |a, b| a + b), 1);
+        }
+        sums[filled] = row(space, T::ZERO, |a, b| a + b);
+        filled += 1;
+    }
+    [largest, row(&sums[..filled], T::ZERO, |a, b| a + b).ln()]
 }
 
 struct LogSumExp<'a, T> {
@@ -216,14 +233,14 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { numbers, count, out } = self;
+        let mut space = [T::ZERO; TOGETHER];
         if count == 0 || count > TOGETHER / 2 {
             for (index, out) in out.iter_mut().enumerate() {
-                *out = log_sum_exp_of(&numbers[index * count..][..count]);
+                *out = log_sum_exp_of(&numbers[index * count..][..count], &mut space);
             }
             return;
         }
         // The exponentials and the logarithms of many rows side by side.
-        let mut space = [T::ZERO; TOGETHER];
         let rows = TOGETHER / count;
         for (out, numbers) in out.chunks_mut(rows).zip(numbers.chunks(rows * count)) {
             let below = &mut space[..numbers.len()];
@@ -366,7 +383,7 @@ mod tests {
             log_sum_exp(&numbers, count, &mut sums);
             scaled_softmax(&numbers, count, &sums, &scales, &mut out);
             for (index, numbers) in numbers.chunks(count).enumerate() {
-                let [largest, log_sum] = log_sum_exp_of(numbers);
+                let [largest, log_sum] = log_sum_exp_of(numbers, &mut [0.0; TOGETHER]);
                 assert_eq!(sums[index], [largest, log_sum], "row {index} of {count}");
                 for (&x, &found) in numbers.iter().zip(&out[index * count..]) {
                     let exponential = Scalar::exp((x - largest) - log_sum); // f32 has an `exp` of its own

@@ -106,7 +106,11 @@ impl<T: Float> Tensor<T> {
     /// ```
     pub fn softplus(&self, beta: T, threshold: T) -> Tensor<T> {
         let is_linear = move |x: T| x * beta > threshold;
-        let formula = move |x: T| if is_linear(x) { x } else { (x * beta).softplus() / beta };
+        // Both are computed, as a choice between numbers is what can be vectorised.
+        let formula = move |x: T| {
+            let curve = (x * beta).softplus() / beta;
+            if is_linear(x) { x } else { curve }
+        };
         // The derivative is pointwise itself, with a derivative that is 0 where it is 1.
         let slope = move |x: T| if is_linear(x) { T::ONE } else { (x * beta).sigmoid() };
         let derivative = (
