@@ -3,7 +3,7 @@
 
 use autograd::{Float, Param};
 
-use crate::optimizer::{Driver, Rule, flushed, fraction, not_negative};
+use crate::optimizer::{Driver, Rule, flushed, flushed_square, fraction, not_negative};
 
 /// Adam's formula.
 ///
@@ -65,7 +65,7 @@ impl<T: Float> Corrected<T> {
     #[inline(always)]
     pub(crate) fn moments(&self, gradient: T, m: &mut T, v: &mut T) {
         *m = flushed(*m * self.beta1.0 + gradient * self.beta1.1);
-        *v = flushed(*v * self.beta2.0 + gradient * gradient * self.beta2.1);
+        *v = flushed(*v * self.beta2.0 + flushed_square(gradient) * self.beta2.1);
     }
 
     #[inline(always)]
@@ -221,6 +221,18 @@ mod tests {
             assert!(moment == 0.0 || moment >= f32::MIN_POSITIVE, "{moment:e} is denormal");
         }
         assert_eq!(adam.state()[0].slots[0].1, [0.0]);
+    }
+
+    #[test]
+    fn squares_of_small_gradients_are_zero_or_far_from_denormal() {
+        let smallest = f32::MIN_POSITIVE / f32::EPSILON;
+        for exponent in -45..20 {
+            let gradient = 10_f32.powi(exponent);
+            let square = flushed_square(-gradient);
+            let is_exact = square == gradient * gradient && square >= 0.99 * smallest;
+            assert!(is_exact || (square == 0.0 && gradient * gradient <= smallest), "{gradient:e}² is {square:e}");
+        }
+        assert!(flushed_square(f32::NAN).is_nan());
     }
 
     #[test]

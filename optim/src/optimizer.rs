@@ -240,3 +240,11 @@ pub(crate) fn fraction(name: &str, value: f64) -> f64 {
 pub(crate) fn flushed<T: Float>(moment: T) -> T {
     if moment.abs() < T::MIN_POSITIVE / T::EPSILON { T::ZERO } else { moment }
 }
+
+/// The square of a gradient, zero where it is nearly denormal, and without a denormal number on the way: of examples that a network is sure of most gradients
+/// are so small.
+#[inline(always)]
+pub(crate) fn flushed_square<T: Float>(gradient: T) -> T {
+    let root = if gradient.abs() < (T::MIN_POSITIVE / T::EPSILON).sqrt() { T::ZERO } else { gradient };
+    root * root
+}

@@ -136,7 +136,8 @@ pub(crate) fn log_sum_exp<T: Scalar>(numbers: &[T], count: usize, out: &mut [[T;
     });
 }
 
-/// `scale · softmax` of each row of `count` elements, from what [`log_sum_exp`] found. A row whose scale is 0 is zeros.
+/// `scale · softmax` of each row of `count` elements, from what [`log_sum_exp`] found. A row whose scale is 0 is zeros; and so is what is nearly denormal, as
+/// what is computed from it would be denormal, and take many times longer.
 pub(crate) fn scaled_softmax<T: Scalar>(numbers: &[T], count: usize, sums: &[[T; 2]], scales: &[T], out: &mut [T]) {
     if count == 0 {
         return;
@@ -291,7 +292,9 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
             }
             for (out, &scale) in out.chunks_mut(count).zip(scales) {
                 for out in out {
-                    *out = if scale == T::ZERO { T::ZERO } else { *out * scale };
+                    let scaled = *out * scale;
+                    let is_lost = scale == T::ZERO || scaled.abs() < T::MIN_POSITIVE / T::EPSILON;
+                    *out = if is_lost { T::ZERO } else { scaled };
                 }
             }
         }
@@ -369,6 +372,28 @@ mod tests {
                     assert_eq!(found.each_ref().map(|found| found[place]), wanted, "{extents:?} at {place}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn scaled_probabilities_are_zero_or_far_from_denormal() {
+        let numbers: Vec<f32> = (0..1200).map(|i| -i as f32 / 10.0).collect();
+        let (mut sums, mut out) = ([[0.0; 2]; 2], vec![f32::NAN; 1200]);
+        log_sum_exp(&numbers, 600, &mut sums);
+        scaled_softmax(&numbers, 600, &sums, &[1e-10, -1e-29], &mut out);
+        let smallest = f32::MIN_POSITIVE / f32::EPSILON;
+        assert!(out[0] > 9e-12 && out[600] < -9e-31, "{} {}", out[0], out[600]);
+        assert!(out.iter().all(|&scaled| scaled == 0.0 || scaled.abs() >= smallest));
+        assert!(out[599] == 0.0 && out[1199] == 0.0);
+    }
+
+    #[test]
+    fn the_sum_of_a_long_row_is_exact_to_some_digits() {
+        for count in [1023, 1024, 1025, 16 * TOGETHER, 16 * TOGETHER + 1, 40_000] {
+            let numbers: Vec<f32> = (0..count).map(|i| (i * 7919 % 1013) as f32 / 50.0 - 10.0).collect();
+            let [largest, log_sum] = log_sum_exp_of(&numbers, &mut [0.0; TOGETHER]);
+            let sum: f64 = numbers.iter().map(|&x| f64::from(x - largest).exp()).sum();
+            assert!((f64::from(log_sum) - sum.ln()).abs() < 1e-6, "{count}: {log_sum}, {}", sum.ln());
         }
     }
 
