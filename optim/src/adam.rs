@@ -12,6 +12,8 @@ use crate::optimizer::{Driver, Rule, flushed, flushed_square, fraction, not_nega
 ///   m ← β₁ m + (1 - β₁) g        v ← β₂ v + (1 - β₂) g²
 ///
 ///   w ← w - lr / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + ε)
+///
+/// What is nearly denormal is 0, of m, of v and of g²: below the smallest normal number over its type's ε, 10⁻³¹ for `f32`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdamRule {
     pub(crate) lr: f64,

@@ -1,5 +1,6 @@
 //! Floor 1: kernels. They see slices and `ndarray` views, never a tensor.
 
+pub(crate) mod argmax;
 pub mod bytes;
 mod crew;
 pub mod gemm;

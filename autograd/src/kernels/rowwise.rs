@@ -10,100 +10,6 @@ pub(crate) fn around(shape: &[usize], dim: usize) -> [usize; 3] {
     [shape[..dim].iter().product(), shape[dim], shape[dim + 1..].iter().product()]
 }
 
-/// For each place of `outer × inner`, the index of the largest (or smallest) element along the middle: the first of equal ones. `more_extreme` is
-/// [`Scalar::maximum`] or [`Scalar::minimum`]; a NaN counts as most extreme.
-pub(crate) fn find<T: Scalar>(
-    numbers: &[T],
-    [outer, count, inner]: [usize; 3],
-    more_extreme: impl Fn(T, T) -> T + Copy + Sync,
-) -> Vec<i64> {
-    let mut places = vec![0; outer * inner];
-    if count == 0 {
-        return places;
-    }
-    let few = (ELEMENTS_PER_TASK / count).max(1);
-    if inner == 1 {
-        for_each_chunk(&mut places, few, |start, places| {
-            let numbers = &numbers[start * count..][..places.len() * count];
-            vectorized(FindInRows { numbers, count, places, more_extreme });
-        });
-        return places;
-    }
-    for_each_chunk(&mut places, few.max(FOUND_TOGETHER), |start, places| {
-        vectorized(FindInColumns { numbers, count, inner, start, places, more_extreme });
-    });
-    places
-}
-
-/// Whether the number is the most extreme of those that it was found among.
-#[inline(always)]
-fn is_it<T: Scalar>(number: T, extreme: T) -> bool {
-    number == extreme || (number.is_nan() && extreme.is_nan())
-}
-
-struct FindInRows<'a, T, F> {
-    numbers: &'a [T],
-    count: usize,
-    places: &'a mut [i64],
-    more_extreme: F,
-}
-
-impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInRows<'_, T, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for (place, numbers) in self.places.iter_mut().zip(self.numbers.chunks_exact(self.count)) {
-            let extreme = row(numbers, numbers[0], self.more_extreme);
-            // A stretch at a time, which the compiler vectorises; the row is in the first cache by now.
-            let has_it = |stretch: &&[T]| stretch.iter().fold(false, |found, &x| found | is_it(x, extreme));
-            let stretch = numbers.chunks(64).position(|stretch| has_it(&stretch)).expect("it is one of them");
-            let within = numbers[64 * stretch..].iter().position(|&x| is_it(x, extreme)).expect("it is in the stretch");
-            *place = (64 * stretch + within) as i64;
-        }
-    }
-}
-
-/// Columns whose most extreme elements are found together.
-const FOUND_TOGETHER: usize = 256;
-
-struct FindInColumns<'a, T, F> {
-    numbers: &'a [T],
-    count: usize,
-    inner: usize,
-    start: usize,
-    places: &'a mut [i64],
-    more_extreme: F,
-}
-
-impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInColumns<'_, T, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let FindInColumns { numbers, count, inner, start, places, more_extreme } = self;
-        let mut position = 0;
-        while position < places.len() {
-            let (outer, column) = ((start + position) / inner, (start + position) % inner);
-            let width = (inner - column).min(places.len() - position).min(FOUND_TOGETHER);
-            let places = &mut places[position..][..width];
-            let row = |index: usize| &numbers[(outer * count + index) * inner + column..][..width];
-            let mut extreme = [T::ZERO; FOUND_TOGETHER];
-            let extreme = &mut extreme[..width];
-            extreme.copy_from_slice(row(0));
-            for index in 1..count {
-                let row = row(index);
-                for i in 0..width {
-                    let better = more_extreme(extreme[i], row[i]);
-                    places[i] = if is_it(better, extreme[i]) { places[i] } else { index as i64 };
-                    extreme[i] = better;
-                }
-            }
-            position += width;
-        }
-    }
-}
-
 /// Elements of a task: the exponentials of so many take some 10 µs.
 const EXPONENTIALS_PER_TASK: usize = ELEMENTS_PER_TASK / 4;
 /// Elements of short rows that are computed together, as a row by itself would not fill the registers: so many stay in the first cache.
@@ -347,33 +253,7 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy, G: Fn(T, T, T) -> T> Kernel for WithSum
 
 #[cfg(test)]
 mod tests {
-    use super::super::parallel::with_threads;
     use super::*;
-
-    #[test]
-    fn the_first_of_the_largest_is_found() {
-        for extents in [[1, 1, 1], [3, 5, 1], [2, 700, 1], [3, 5, 7], [2, 300, 300], [1, 40_000, 1]] {
-            let [outer, count, inner] = extents;
-            for nan_at in [usize::MAX, 11, 450] {
-                let number = |i: usize| if i == nan_at { f32::NAN } else { (i * 7919 % 101) as f32 };
-                let numbers: Vec<f32> = (0..outer * count * inner).map(number).collect();
-                let found = with_threads(2, || {
-                    [find(&numbers, extents, Scalar::maximum), find(&numbers, extents, Scalar::minimum)]
-                });
-                for place in 0..outer * inner {
-                    let at = |index: usize| numbers[(place / inner * count + index) * inner + place % inner];
-                    let first = |better: fn(f32, f32) -> bool| {
-                        (1..count).fold(0, |best, index| {
-                            let wins = better(at(index), at(best)) || at(index).is_nan();
-                            if wins && !at(best).is_nan() { index } else { best }
-                        }) as i64
-                    };
-                    let wanted = [first(|a, b| a > b), first(|a, b| a < b)];
-                    assert_eq!(found.each_ref().map(|found| found[place]), wanted, "{extents:?} at {place}");
-                }
-            }
-        }
-    }
 
     #[test]
     fn scaled_probabilities_are_zero_or_far_from_denormal() {

@@ -5,8 +5,9 @@ use crate::float::Float;
 use crate::graph::Backward;
 use crate::graph::broadcast::{reduce_to, sum_to};
 use crate::indices::Indices;
+use crate::kernels::argmax;
 use crate::kernels::map::map;
-use crate::kernels::rowwise;
+use crate::kernels::rowwise::around;
 use crate::op::{Op, Saved};
 use crate::ops::gather::gathered;
 use crate::ops::views::{distinct, reshaped};
@@ -232,12 +233,12 @@ impl<T: Float> Tensor<T> {
             ([1, 1, 1], Shape::default())
         } else {
             let (kept, _) = reduced_shapes(self.shape(), &[dim]);
-            (rowwise::around(self.shape(), dim), kept)
+            (around(self.shape(), dim), kept)
         };
         if middle[1] == 0 && shape.numel() > 0 {
             mistake(op, format_args!("dimension {dim} of shape {} has no elements to choose from", self.shape()));
         }
-        Indices::new(rowwise::find(numbers, middle, more_extreme), shape)
+        Indices::new(argmax::find(numbers, middle, more_extreme), shape)
     }
 
     #[track_caller]
