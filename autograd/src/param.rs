@@ -1,12 +1,17 @@
 //! A parameter: the only cell of the engine that changes.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::error::mistake;
 use crate::float::Float;
 use crate::graph::{Edge, Id};
+use crate::kernels::map::map;
+use crate::layout::Layout;
+use crate::lock::{ShortLock, none_is_held};
+use crate::pool::count_copy_on_write;
+use crate::storage::Storage;
 use crate::tensor::Tensor;
 
 /// What a parameter is for.
@@ -20,10 +25,13 @@ pub enum ParamKind {
     Buffer,
 }
 
-/// A named place for a tensor that training changes.
+/// A tensor that training changes.
 ///
 /// Tensors are immutable; a `Param` holds the current one. Cloning makes another handle to the same parameter: a model, an optimizer and other
 /// threads may all hold one.
+///
+/// A change is written to a second buffer and then put in place of the old values in one step. So whoever reads meanwhile gets a whole version, the old one or
+/// the new one, and nobody waits. Two changes at the same time would lose one of them; the second one panics.
 ///
 /// ```
 /// use autograd::{Param, Tensor};
@@ -39,24 +47,33 @@ pub struct Param<T: Float = f32>(Arc<Cell<T>>);
 struct Cell<T: Float> {
     id: Id,
     kind: AtomicU8,
-    value: RwLock<Tensor<T>>,
+    /// The layout of every version: row-major.
+    layout: Arc<Layout>,
+    /// Whether an update or a set is running.
+    is_changing: AtomicBool,
+    /// The current version. Locked to clone it or to swap it, never while one is computed.
+    value: ShortLock<Storage<T>>,
 }
 
 impl<T: Float> Param<T> {
-    /// A trainable parameter that starts with these numbers.
+    /// A trainable parameter that starts with these values.
     pub fn new(value: Tensor<T>) -> Self {
         Param::of_kind(value, ParamKind::Trainable)
     }
 
-    /// A buffer: numbers that are saved with the weights but not trained.
+    /// A buffer: values that are saved with the weights but not trained.
     pub fn buffer(value: Tensor<T>) -> Self {
         Param::of_kind(value, ParamKind::Buffer)
     }
 
     fn of_kind(value: Tensor<T>, kind: ParamKind) -> Self {
-        // A buffer of its own, so that the first update finds it unshared.
-        let value = RwLock::new(own_copy(&value));
-        Param(Arc::new(Cell { id: Id::next(), kind: AtomicU8::new(kind as u8), value }))
+        Param(Arc::new(Cell {
+            id: Id::next(),
+            kind: AtomicU8::new(kind as u8),
+            layout: Arc::new(Layout::contiguous(value.shape().clone())),
+            is_changing: AtomicBool::new(false),
+            value: ShortLock::new(own_copy(&value)),
+        }))
     }
 
     /// What the parameter is for.
@@ -70,46 +87,93 @@ impl<T: Float> Param<T> {
 
     /// Stops gradients and updates until [`unfreeze`](Param::unfreeze). A buffer stays a buffer.
     pub fn freeze(&self) {
-        self.turn(ParamKind::Trainable, ParamKind::Frozen);
+        self.change_kind(ParamKind::Trainable, ParamKind::Frozen);
     }
 
     /// Makes a frozen parameter trainable again.
     pub fn unfreeze(&self) {
-        self.turn(ParamKind::Frozen, ParamKind::Trainable);
+        self.change_kind(ParamKind::Frozen, ParamKind::Trainable);
     }
 
-    fn turn(&self, from: ParamKind, to: ParamKind) {
+    fn change_kind(&self, from: ParamKind, to: ParamKind) {
         let _ = self.0.kind.compare_exchange(from as u8, to as u8, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// The current numbers: a leaf of the graph if the parameter is trainable, a constant otherwise. No number is copied.
+    /// The current values: a leaf of the graph if the parameter is trainable, a constant otherwise. No element is copied.
+    ///
+    /// Inside of an [`update`](Param::update) of this parameter these are the old values.
     pub fn tensor(&self) -> Tensor<T> {
-        let mut value = self.0.value.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if self.kind() == ParamKind::Trainable {
-            value.edge = Edge::Leaf(self.0.id);
-        }
-        value
+        let edge = if self.kind() == ParamKind::Trainable { Edge::Leaf(self.0.id) } else { Edge::Constant };
+        Tensor { storage: self.current(), layout: Arc::clone(&self.0.layout), edge }
     }
 
-    /// Changes the numbers, in row-major order: in place if no graph or tensor holds the old ones any more, in a (counted) copy otherwise.
-    pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
-        let mut value = self.0.value.write().unwrap_or_else(PoisonError::into_inner);
-        change(value.storage.make_mut())
-    }
-
-    /// Replaces the numbers.
+    /// Changes the values, in row-major order: `change` gets a copy of them, which becomes the current version when it returns.
+    ///
+    /// Everybody else sees the old values until then, and for ever if `change` panics.
     ///
     /// # Panics
-    /// If the shape is another.
+    /// If an update or a set of this parameter is running, on this thread or on another one.
+    #[track_caller]
+    pub fn update<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> R {
+        self.write("Param::update", |old, new| {
+            new.copy_from_slice(old);
+            change(new)
+        })
+    }
+
+    /// Computes the values anew from the old ones: `write(old, new)`, both in row-major order. Saves the copy that [`update`](Param::update) makes.
+    ///
+    /// `write` must set every element of `new`, which holds stale values of a recycled buffer. They become the current version when it returns.
+    ///
+    /// ```
+    /// use autograd::{Param, Tensor};
+    /// let weight = Param::new(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// weight.update_from(|old, new| new.iter_mut().zip(old).for_each(|(new, old)| *new = old * 10.0));
+    /// assert_eq!(weight.tensor().to_vec(), [10.0, 20.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If an update or a set of this parameter is running, on this thread or on another one.
+    #[track_caller]
+    pub fn update_from<R>(&self, write: impl FnOnce(&[T], &mut [T]) -> R) -> R {
+        self.write("Param::update_from", write)
+    }
+
+    /// Replaces the values by a copy of `value`'s.
+    ///
+    /// # Panics
+    /// If the shape is another, or an update or a set of this parameter is running, on this thread or on another one.
     #[track_caller]
     pub fn set(&self, value: &Tensor<T>) {
-        let mut current = self.0.value.write().unwrap_or_else(PoisonError::into_inner);
-        if current.shape() != value.shape() {
-            let (own, other) = (current.shape().clone(), value.shape());
-            drop(current);
+        let own = &self.0.layout.shape;
+        if *own != *value.shape() {
+            let other = value.shape();
             mistake("Param::set", format_args!("the parameter has shape {own}, the new value {other}"));
         }
-        *current = own_copy(value);
+        self.write("Param::set", |_, new| map([value.view()], own, new, |[x]| x));
+    }
+
+    fn current(&self) -> Storage<T> {
+        self.0.value.with(|value| value.clone())
+    }
+
+    /// Makes the next version and swaps it in. No lock is held while `write` runs: it may fork, wait, read this parameter, or panic.
+    #[track_caller]
+    fn write<R>(&self, operation: &str, write: impl FnOnce(&[T], &mut [T]) -> R) -> R {
+        debug_assert!(none_is_held(), "{operation}: a lock is held");
+        let shape = &self.0.layout.shape;
+        let Some(_changing) = Changing::begin(&self.0.is_changing) else {
+            let message = format_args!("an update or a set of this parameter of shape {shape} is running already");
+            mistake(operation, message);
+        };
+        let (old, mut result) = (self.current(), None);
+        let new = Storage::build(shape.numel(), |new| result = Some(write(old.as_slice(), new)));
+        let replaced = self.0.value.with(|value| std::mem::replace(value, new));
+        drop(old);
+        if replaced.is_shared() {
+            count_copy_on_write();
+        }
+        result.expect("a storage is built by one call of its closure")
     }
 
     /// Whether both are handles to the same parameter.
@@ -122,10 +186,24 @@ impl<T: Float> Param<T> {
     }
 }
 
-fn own_copy<T: Float>(value: &Tensor<T>) -> Tensor<T> {
-    Tensor::build(value.shape().clone(), |out| {
-        crate::kernels::map::map([value.view()], value.shape(), out, |[x]| x);
-    })
+/// A buffer of the parameter's own, so that nobody else keeps it in use when it has been replaced.
+fn own_copy<T: Float>(value: &Tensor<T>) -> Storage<T> {
+    Storage::build(value.numel(), |out| map([value.view()], value.shape(), out, |[x]| x))
+}
+
+/// The sign that a change is running, taken back when it ends, also by a panic.
+struct Changing<'a>(&'a AtomicBool);
+
+impl<'a> Changing<'a> {
+    fn begin(is_changing: &'a AtomicBool) -> Option<Self> {
+        (!is_changing.swap(true, Ordering::Acquire)).then_some(Changing(is_changing))
+    }
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 impl<T: Float> fmt::Debug for Param<T> {

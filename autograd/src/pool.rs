@@ -15,8 +15,10 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::lock::ShortLock;
 
 /// Bytes of a cache line: the alignment of every block and the unit of the small classes.
 const LINE: usize = 64;
@@ -179,9 +181,9 @@ impl Shelf {
         true
     }
 
-    fn clear(&mut self) {
-        self.classes.drain(..).flatten().for_each(free);
+    fn take_all(&mut self) -> Vec<Vec<Memory>> {
         self.bytes = 0;
+        std::mem::take(&mut self.classes)
     }
 }
 
@@ -197,7 +199,7 @@ impl Drop for ThreadShelf {
 thread_local! {
     static OWN: RefCell<ThreadShelf> = const { RefCell::new(ThreadShelf(Shelf::new())) };
 }
-static SHARED: Mutex<Shelf> = Mutex::new(Shelf::new());
+static SHARED: ShortLock<Shelf> = ShortLock::new(Shelf::new());
 static MISSES: AtomicU64 = AtomicU64::new(0);
 static COPIES: AtomicU64 = AtomicU64::new(0);
 static SHARED_IDLE: AtomicUsize = AtomicUsize::new(0);
@@ -219,10 +221,11 @@ fn recycled(class: usize) -> Option<Memory> {
     if SHARED_IDLE.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let memory = shared.take(class);
-    SHARED_IDLE.store(shared.bytes, Ordering::Relaxed);
-    memory
+    SHARED.with(|shared| {
+        let memory = shared.take(class);
+        SHARED_IDLE.store(shared.bytes, Ordering::Relaxed);
+        memory
+    })
 }
 
 fn recycle(memory: Memory) {
@@ -238,10 +241,11 @@ fn recycle(memory: Memory) {
 }
 
 fn share(memory: Memory) {
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = shared.keep(memory, SHARED_BYTES);
-    SHARED_IDLE.store(shared.bytes, Ordering::Relaxed);
-    drop(shared);
+    let kept = SHARED.with(|shared| {
+        let kept = shared.keep(memory, SHARED_BYTES);
+        SHARED_IDLE.store(shared.bytes, Ordering::Relaxed);
+        kept
+    });
     if !kept {
         free(memory);
     }
@@ -252,13 +256,14 @@ fn share(memory: Memory) {
 pub struct MemoryStatistics {
     /// Buffers that had to be asked of the system because the pool had none of their size. Flat from the third training step on.
     pub pool_misses: u64,
-    /// Whole buffers copied because somebody wanted to change one that was shared. Flat in a training loop.
+    /// Changes of a parameter whose old values somebody else still held (a tensor, or a graph that was not walked), so that there is one buffer more in use.
+    /// Flat in a training loop.
     pub copies_on_write: u64,
     /// Bytes that wait in the shared list and in this thread's own to be used again.
     pub idle_bytes: usize,
 }
 
-/// The counters of the buffer pool and of copy-on-write.
+/// The counters of the buffer pool and of changed parameters.
 ///
 /// ```
 /// let before = autograd::memory_statistics();
@@ -277,10 +282,13 @@ pub fn memory_statistics() -> MemoryStatistics {
 
 /// Gives the idle buffers back to the system: those of the shared list and of this thread. (Another thread keeps at most 4 MiB.)
 pub fn release_memory() {
-    let _ = OWN.try_with(|own| own.borrow_mut().0.clear());
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.clear();
-    SHARED_IDLE.store(0, Ordering::Relaxed);
+    let own = OWN.try_with(|own| own.borrow_mut().0.take_all()).unwrap_or_default();
+    let shared = SHARED.with(|shared| {
+        SHARED_IDLE.store(0, Ordering::Relaxed);
+        shared.take_all()
+    });
+    // Without the lock: to give back a gigabyte takes the system some time.
+    own.into_iter().chain(shared).flatten().for_each(free);
 }
 
 pub(crate) fn count_copy_on_write() {

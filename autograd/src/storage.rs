@@ -1,13 +1,13 @@
-//! The numbers of a tensor: a shared buffer that is copied when somebody wants to change it while others read it.
+//! The elements of a tensor: a shared buffer that is written once, when it is made, or by its only holder.
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
-use crate::pool::{self, Block};
+use crate::pool::Block;
 use crate::scalar::Scalar;
 
-/// A shared buffer. Cloning shares it; [`Storage::make_mut`] copies it first if it is shared.
+/// A shared buffer. Cloning shares it; [`Storage::get_mut`] lends it for writing to its only holder.
 ///
 /// It is an `Arc` whose count lies in the line that a block keeps in front of its numbers: a small operation would spend a third of its time on
 /// allocating that count elsewhere.
@@ -45,10 +45,6 @@ impl<T: Scalar> Storage<T> {
         storage
     }
 
-    pub(crate) fn from_slice(numbers: &[T]) -> Self {
-        Storage::build(numbers.len(), |out| out.copy_from_slice(numbers))
-    }
-
     #[inline]
     pub(crate) fn as_slice(&self) -> &[T] {
         let header = self.header();
@@ -68,18 +64,15 @@ impl<T: Scalar> Storage<T> {
         // SAFETY: as in `as_slice`; this is the only holder, and borrowed mutably, so nobody else sees the numbers meanwhile.
         Some(unsafe { std::slice::from_raw_parts_mut(header.block.start().cast().as_ptr(), header.length) })
     }
-
-    /// The numbers for writing; a shared buffer is copied first, and the copy counted.
-    pub(crate) fn make_mut(&mut self) -> &mut [T] {
-        if self.get_mut().is_none() {
-            pool::count_copy_on_write();
-            *self = Storage::from_slice(self.as_slice());
-        }
-        self.get_mut().expect("the buffer was just made, or found, unshared")
-    }
 }
 
 impl<T> Storage<T> {
+    /// Whether somebody else holds the buffer too.
+    #[inline]
+    pub(crate) fn is_shared(&self) -> bool {
+        self.header().holders.load(Ordering::Acquire) != 1
+    }
+
     #[inline]
     fn header(&self) -> &Header {
         // SAFETY: written in `build`, and valid until the last holder lets go.
@@ -115,16 +108,19 @@ impl<T> Drop for Storage<T> {
 mod tests {
     use super::*;
 
+    fn storage_of(values: &[f32]) -> Storage<f32> {
+        Storage::build(values.len(), |out| out.copy_from_slice(values))
+    }
+
     #[test]
-    fn a_shared_buffer_is_copied_before_it_changes() {
-        let mut first = Storage::from_slice(&[1.0_f32, 2.0]);
-        first.make_mut()[0] = 5.0;
-        let before = first.clone();
-        let copies = pool::memory_statistics().copies_on_write;
-        first.make_mut()[1] = 7.0;
-        assert!(pool::memory_statistics().copies_on_write > copies);
-        assert_eq!(first.as_slice(), [5.0, 7.0]);
-        assert_eq!(before.as_slice(), [5.0, 2.0]);
+    fn a_shared_buffer_is_not_lent_for_writing() {
+        let mut first = storage_of(&[1.0, 2.0]);
+        first.get_mut().expect("not shared yet")[0] = 5.0;
+        let second = first.clone();
+        assert!(first.is_shared() && first.get_mut().is_none());
+        drop(second);
+        assert!(!first.is_shared() && first.get_mut().is_some());
+        assert_eq!(first.as_slice(), [5.0, 2.0]);
     }
 
     #[test]
@@ -136,7 +132,7 @@ mod tests {
     #[test]
     fn holders_on_many_threads_let_go_in_any_order() {
         for _ in 0..200 {
-            let mut own = Storage::from_slice(&[1.0_f32; 100]);
+            let mut own = storage_of(&[1.0; 100]);
             std::thread::scope(|scope| {
                 for _ in 0..3 {
                     let held = own.clone();

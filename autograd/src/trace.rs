@@ -7,10 +7,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::lock::ShortLock;
 use crate::shape::Shape;
 
 /// What an operation ran for.
@@ -97,14 +98,7 @@ const ON: u8 = 2;
 /// Whether anybody looks.
 static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-fn watchers() -> MutexGuard<'static, Watchers> {
-    static WATCHERS: OnceLock<Mutex<Watchers>> = OnceLock::new();
-    let start = || {
-        let prints = std::env::var_os("AUTOGRAD_TRACE").is_some_and(|value| !value.is_empty() && value != "0");
-        Mutex::new(Watchers { prints, recordings: Vec::new() })
-    };
-    WATCHERS.get_or_init(start).lock().unwrap_or_else(PoisonError::into_inner)
-}
+static WATCHERS: ShortLock<Watchers> = ShortLock::new(Watchers { prints: false, recordings: Vec::new() });
 
 impl Watchers {
     fn settle(&self) -> bool {
@@ -125,7 +119,11 @@ pub(crate) fn is_on() -> bool {
 
 #[cold]
 fn first_look() -> bool {
-    watchers().settle()
+    let prints = std::env::var_os("AUTOGRAD_TRACE").is_some_and(|value| !value.is_empty() && value != "0");
+    WATCHERS.with(|watchers| {
+        watchers.prints = prints;
+        watchers.settle()
+    })
 }
 
 /// One [`record`]; leaves the watchers when it is dropped, also by a panic.
@@ -135,37 +133,41 @@ impl Recording {
     fn start() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let own = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mut watchers = watchers();
-        watchers.recordings.push((own, Vec::new()));
-        watchers.settle();
+        is_on(); // Reads the environment, if nobody has yet.
+        WATCHERS.with(|watchers| {
+            watchers.recordings.push((own, Vec::new()));
+            watchers.settle()
+        });
         Recording(own)
     }
 
     fn finish(self) -> Vec<Event> {
-        watchers()
-            .recordings
-            .iter_mut()
-            .find(|(id, _)| *id == self.0)
-            .map(|(_, events)| std::mem::take(events))
-            .unwrap_or_default()
+        WATCHERS.with(|watchers| {
+            let own = watchers.recordings.iter_mut().find(|(id, _)| *id == self.0);
+            own.map(|(_, events)| std::mem::take(events)).unwrap_or_default()
+        })
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        let mut watchers = watchers();
-        watchers.recordings.retain(|(id, _)| *id != self.0);
-        watchers.settle();
+        WATCHERS.with(|watchers| {
+            watchers.recordings.retain(|(id, _)| *id != self.0);
+            watchers.settle()
+        });
     }
 }
 
 fn emit(event: Event) {
-    let mut watchers = watchers();
-    if watchers.prints {
+    let prints = WATCHERS.with(|watchers| {
+        for (_, events) in &mut watchers.recordings {
+            events.push(event.clone());
+        }
+        watchers.prints
+    });
+    // Without the lock: whoever reads the error stream may be slow.
+    if prints {
         eprintln!("{event}");
-    }
-    for (_, events) in &mut watchers.recordings {
-        events.push(event.clone());
     }
 }
 
@@ -244,6 +246,27 @@ fn event(
     }
     let start = start.saturating_duration_since(*ZERO.get_or_init(|| start));
     Event { name, phase, inputs, output, start, duration, thread: THREAD.with(|&thread| thread), depth: DEPTH.get() }
+}
+
+/// What this thread is in the middle of, if anybody looks.
+type Traced = (Option<Made>, &'static str, Phase, usize);
+
+fn exchange((made, label, phase, depth): Traced) -> Traced {
+    (MADE.replace(made), LABEL.replace(label), PHASE.replace(phase), DEPTH.replace(depth))
+}
+
+/// Runs `body`, in which this thread may run tasks that are not its own: what they run for is not what this thread runs for.
+#[inline]
+pub(crate) fn aside<R>(body: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Traced>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            flush();
+            self.0.take().map(exchange);
+        }
+    }
+    let _restore = is_on().then(|| Restore(Some(exchange((None, "build", Phase::Forward, 0)))));
+    body()
 }
 
 /// Something that other events may lie in; it ends when it is dropped.

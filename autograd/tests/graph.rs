@@ -44,6 +44,100 @@ fn a_graph_that_two_threads_let_go_of_is_dropped_once() {
     }
 }
 
+/// Levels of a graph that no stack could recurse down; a build without optimisation takes its time for each.
+const LEVELS: usize = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+
+/// Runs `body` on a stack on which a few thousand nested calls would not fit.
+fn on_a_small_stack(body: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        let small = thread::Builder::new().stack_size(256 << 10);
+        small.spawn_scoped(scope, body).unwrap().join().unwrap();
+    });
+}
+
+#[test]
+fn a_graph_of_any_shape_is_dropped_without_recursion() {
+    let shapes: [(&str, fn(&Tensor) -> Tensor); 5] = [
+        ("a value used twice", |y| y + y.tanh()),
+        ("a product with itself", |y| y * y),
+        ("the second use first", |y| y.tanh() + y),
+        ("a value used three times", |y| (y + y.sin()) * y),
+        ("views", |y| y.unsqueeze(0).select(0, 0) + y),
+    ];
+    for (_, level) in shapes {
+        on_a_small_stack(|| {
+            let x = leaf(&[0.5]);
+            drop((0..LEVELS / 2).fold(x.clone(), |y, _| level(&y)));
+        });
+    }
+}
+
+#[test]
+fn gradients_that_were_recorded_are_dropped_without_recursion() {
+    on_a_small_stack(|| {
+        let x = leaf(&[0.5]);
+        let y = (0..LEVELS / 10).fold(x.clone(), |y, _| &y + y.tanh());
+        let slope = grad(&y, &[&x], Order::Higher);
+        drop(y);
+        drop(slope);
+    });
+}
+
+#[test]
+fn a_graph_that_many_threads_let_go_of_at_once_is_dropped_without_recursion() {
+    const HEADS: usize = 8;
+    for round in 0..if cfg!(debug_assertions) { 2 } else { 10 } {
+        // Strands that cross at every level, each held by one thread: they meet again and again on the way down.
+        let x = leaf(&[0.5]);
+        let mut strands: Vec<Tensor> = (0..HEADS).map(|strand| &x * strand as f32).collect();
+        for level in 0..LEVELS / 50 {
+            strands = (0..HEADS).map(|i| &strands[i] + &strands[(i + level + round) % HEADS]).collect();
+        }
+        let start = std::sync::Barrier::new(HEADS);
+        thread::scope(|scope| {
+            for head in strands {
+                let start = &start;
+                let small = thread::Builder::new().stack_size(256 << 10);
+                let let_go = move || {
+                    start.wait();
+                    drop(head);
+                };
+                small.spawn_scoped(scope, let_go).unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn operations_that_hold_tensors_with_their_graphs_are_dropped_without_recursion() {
+    /// What the book advises against: an operation that keeps a tensor with its edge.
+    #[derive(Debug)]
+    struct Holder {
+        _held: Tensor,
+        _other_type: Option<Tensor<f64>>,
+    }
+    impl Op<f32> for Holder {
+        fn name(&self) -> &'static str {
+            "holder"
+        }
+        fn backward(&self, ctx: &mut Backward<'_, f32>) {
+            let grad = ctx.grad();
+            ctx.propagate(0, || grad);
+        }
+    }
+    on_a_small_stack(|| {
+        let x = leaf(&[0.5]);
+        let mut other = Tensor::from_vec(vec![0.5_f64], [1]).requires_grad();
+        let y = (0..LEVELS / 2).fold(x.clone(), |y, level| {
+            other = &other + 1.0;
+            let _other_type = (level % 10 == 0).then(|| other.clone());
+            Tensor::from_vec(vec![0.5], [1]).record(&[&x], |_| Holder { _held: y, _other_type })
+        });
+        drop(other);
+        drop(y);
+    });
+}
+
 #[test]
 fn gradients_of_a_shared_part_are_added() {
     let x = leaf(&[2.0, 3.0]);
@@ -94,6 +188,53 @@ fn gradients_may_be_asked_for_at_any_tensor() {
     assert_eq!(found[0].to_vec(), [6.0, 12.0]);
     assert_eq!(found[1].to_vec(), [18.0, 36.0]);
     assert_eq!(found[2].to_vec(), [0.0]);
+}
+
+#[test]
+fn what_lies_on_no_path_to_a_target_is_neither_run_nor_freed() {
+    let (a, b) = (leaf(&[2.0]), leaf(&[3.0]));
+    let beside = b.exp();
+    let y = (&a * &a * &beside).sum();
+    let found = grad(&y, &[&a], Order::First);
+    assert_eq!(found[0].to_vec(), [4.0 * 3.0_f32.exp()]);
+    // The node of `exp` was newer than `a`, but led only to `b`.
+    assert_eq!(beside.backward().get(&b).unwrap().to_vec(), [3.0_f32.exp()]);
+}
+
+#[test]
+fn what_lies_behind_a_target_can_still_be_walked() {
+    let x = leaf(&[1.0, 2.0]);
+    let h = &x * &x;
+    let y = (&h * 3.0).sum();
+    let gradient_of_h = grad(&y, &[&h], Order::First).remove(0);
+    assert_eq!(gradient_of_h.to_vec(), [3.0, 3.0]);
+    assert_eq!(h.backward_with(&gradient_of_h).get(&x).unwrap().to_vec(), [6.0, 12.0]);
+    // A result is its own target.
+    let z = &x * 2.0;
+    assert_eq!(grad_with(&z, &[&z], &Tensor::ones([2]), Order::First)[0].to_vec(), [1.0, 1.0]);
+    assert_eq!(z.sum().backward().get(&x).unwrap().to_vec(), [2.0, 2.0]);
+}
+
+#[test]
+fn a_target_on_the_way_to_another_one_is_passed() {
+    let x = leaf(&[1.0, 2.0]);
+    let h = &x * &x;
+    let k = &h * &h;
+    let found = grad(&(&h + &k).sum(), &[&x, &h], Order::First);
+    assert_eq!(found[1].to_vec(), [3.0, 9.0]);
+    assert_eq!(found[0].to_vec(), [6.0, 36.0]);
+    assert!(panic_of(|| drop(k.sum().backward())).0.contains("walked before"), "what was run was freed");
+}
+
+#[test]
+fn a_first_order_walk_may_keep_the_graph() {
+    let x = leaf(&[2.0]);
+    let y = (&x * &x * &x).sum();
+    let kept = [y.backward_retain_graph(), y.backward_with_retain_graph(&Tensor::ones(()))];
+    assert!(kept.iter().all(|gradients| gradients.get(&x).unwrap().to_vec() == [12.0]));
+    let gradient = grad(&y, &[&x], Order::RetainGraph).remove(0);
+    assert!(!gradient.is_tracked(), "of first order");
+    assert_eq!(y.backward().get(&x).unwrap().to_vec(), [12.0]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Many threads: shared parameters, grad modes that do not leak into stolen work, and the same bits on any number.
 
-use autograd::{Gradients, Indices, Param, Tensor, no_grad, with_threads};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use autograd::{Gradients, Indices, Param, Tensor, enable_grad, join, map_each, no_grad, num_threads, with_threads};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 #[test]
@@ -68,6 +70,92 @@ fn no_gradient_is_lost_beside_no_grad_on_four_threads() {
 #[test]
 fn no_gradient_is_lost_beside_no_grad_on_eight_threads() {
     mixed_tasks(8);
+}
+
+/// One thread evaluates without recording and forks, another builds parts of a loss: the first, while it waits, runs parts of the second's.
+#[test]
+fn no_gradient_is_lost_beside_a_fork_without_recording() {
+    let weight: Param = Param::new(Tensor::randn([16, 16], 0));
+    let x: Tensor = Tensor::randn([8, 16], 1);
+    let forward = || x.matmul(&weight.tensor()).tanh().sum();
+    let is_over = AtomicBool::new(false);
+    let steps = if cfg!(debug_assertions) { 100 } else { 3000 };
+    let lost = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            with_threads(2, || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let (a, b) = no_grad(|| join(forward, || map_each(0..4, |_| forward())));
+                    assert!(!a.is_tracked() && b.iter().all(|b| !b.is_tracked()));
+                }
+            });
+        });
+        let lost = with_threads(2, || {
+            let whole = |_: &usize| {
+                let parts = map_each(0..8, |_| forward());
+                parts.iter().all(Tensor::is_tracked)
+                    && parts.into_iter().reduce(|a, b| a + b).unwrap().backward().len() == 1
+            };
+            (0..steps).filter(|step| !whole(step)).count()
+        });
+        is_over.store(true, Ordering::Relaxed);
+        lost
+    });
+    assert_eq!(lost, 0, "of {steps} steps");
+}
+
+#[test]
+fn enable_grad_records_inside_of_no_grad() {
+    let x: Tensor = Tensor::ones([2]).requires_grad();
+    no_grad(|| {
+        assert!(enable_grad(|| x.exp()).is_tracked());
+        assert!(!x.exp().is_tracked(), "the mode is restored");
+        assert!(enable_grad(|| join(|| x.exp(), || x.sin())).0.is_tracked());
+    });
+    assert!(enable_grad(|| no_grad(|| x.exp())).to_vec().len() == 2 && x.exp().is_tracked());
+}
+
+/// Recurses until `bytes` of stack are in use below the address `top`; returns how many.
+fn recurse(top: usize, bytes: usize) -> usize {
+    let frame = std::hint::black_box([0_u8; 4096]);
+    let used = top - frame.as_ptr() as usize;
+    if used > bytes { used } else { recurse(top, bytes) + usize::from(frame[0]) }
+}
+
+fn use_stack(bytes: usize) -> usize {
+    let top = 0_u8;
+    recurse(&raw const top as usize, bytes)
+}
+
+#[test]
+fn a_recursive_model_that_runs_on_the_main_thread_runs_in_a_pool() {
+    // A thread that nobody asks for more has 2 MiB, the main thread 8.
+    let used = with_threads(2, || [use_stack(6 << 20), join(|| use_stack(6 << 20), || use_stack(6 << 20)).1]);
+    assert!(used.iter().all(|used| *used > 6 << 20));
+}
+
+#[test]
+fn the_default_number_of_threads_follows_the_environment() {
+    let of = |value: &str| {
+        let program = std::env::current_exe().unwrap();
+        let mut command = std::process::Command::new(program);
+        command
+            .args(["print_the_default_number", "--exact", "--ignored", "--nocapture"])
+            .env("RAYON_NUM_THREADS", value);
+        let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let line = printed.lines().find_map(|line| line.split_once("threads: ")).map(|(_, threads)| threads.to_owned());
+        line.unwrap_or_else(|| panic!("{printed}"))
+    };
+    let of_the_machine = std::thread::available_parallelism().unwrap().to_string();
+    assert_eq!(of("3"), "3 3");
+    assert_eq!(of("0"), format!("{of_the_machine} {of_the_machine}"));
+    assert_eq!(of("many"), format!("{of_the_machine} {of_the_machine}"));
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn print_the_default_number() {
+    println!("threads: {} {}", num_threads(), with_threads(0, num_threads));
+    assert!(num_threads() > 0);
 }
 
 #[test]

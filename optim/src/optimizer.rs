@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use autograd::kernels::update::update;
+use autograd::kernels::update::update_from;
 use autograd::{Float, Gradients, Param, ParamKind};
 
 /// An optimizer, written for one number: from a weight, its gradient and its state to the new weight.
@@ -144,9 +144,10 @@ impl<T: Float, R: Rule<T, SLOTS>, const SLOTS: usize> Driver<T, R, SLOTS> {
                     *slot = vec![initial; numbers.len()];
                 }
             }
+            let rule = self.rule.at_step(*step + 1);
+            let state = state.each_mut().map(Vec::as_mut_slice);
+            param.update_from(|old, new| update_from(old, new, numbers, state, rule));
             *step += 1;
-            let rule = self.rule.at_step(*step);
-            param.update(|weights| update(weights, numbers, state.each_mut().map(Vec::as_mut_slice), rule));
         }
     }
 

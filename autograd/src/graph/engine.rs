@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::broadcast::{accumulate, sum_to};
 use super::gradients::Gradients;
-use super::node::{Edge, Id, Input, Node, Unavailable};
+use super::node::{Edge, Id, Input, Node, Released};
+use super::targets::Targets;
 use crate::error::mistake;
 use crate::float::Float;
 use crate::kernels::parallel::with_recording;
@@ -14,12 +15,14 @@ use crate::op::{Saved, Source};
 use crate::tensor::Tensor;
 use crate::trace::{self, Phase};
 
-/// Whether gradients will themselves be differentiated.
+/// Whether gradients will themselves be differentiated, and what becomes of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// No: the graph is freed on the way, and the gradients are constants.
+    /// The gradients are constants, and the graph is freed on the way: each operation that was run back gives up its saved values.
     First,
-    /// Yes: the graph is kept, and the gradients' own computation is recorded.
+    /// The gradients are constants, and the graph stays whole, to be walked again: PyTorch's `retain_graph=True`.
+    RetainGraph,
+    /// The gradients' own computation is recorded, so that they can be differentiated, and the graph stays whole: PyTorch's `create_graph=True`.
     Higher,
 }
 
@@ -43,24 +46,19 @@ struct Walk<T: Float> {
     /// The other pending nodes, all older.
     others: BTreeMap<Id, Pending<T>>,
     finished: Gradients<T>,
-    /// Where gradients are asked for; `None` means at every leaf. Sorted.
-    targets: Option<Vec<Id>>,
+    /// Where gradients are asked for; `None` means at every leaf.
+    targets: Option<Targets>,
     order: Order,
 }
 
 impl<T: Float> Walk<T> {
-    fn wants(&self, id: Id) -> bool {
-        self.targets.as_ref().is_none_or(|targets| targets.binary_search(&id).is_ok())
-    }
-
-    /// Whether a gradient handed to this edge can reach a target. What is older than every target does not depend on one.
+    /// Whether a gradient handed to this edge is asked for, or leads to one that is.
     fn needs(&self, edge: &Edge<T>) -> bool {
-        match edge {
-            Edge::Constant => false,
-            Edge::Leaf(id) => self.wants(*id),
-            Edge::Node(node) => {
-                self.targets.as_ref().is_none_or(|targets| targets.first().is_some_and(|oldest| node.id >= *oldest))
-            }
+        match (edge, &self.targets) {
+            (Edge::Constant, _) => false,
+            (_, None) => true,
+            (Edge::Leaf(id), Some(targets)) => targets.is_target(*id),
+            (Edge::Node(node), Some(targets)) => targets.is_target(node.id) || targets.is_on_a_path(node.id),
         }
     }
 
@@ -90,10 +88,17 @@ impl<T: Float> Walk<T> {
         next
     }
 
-    fn run(mut self) -> Result<Gradients<T>, (&'static str, Unavailable)> {
+    fn run(mut self) -> Result<Gradients<T>, &'static str> {
         while let Some(Pending { node, grad }) = self.next() {
-            if self.targets.is_some() && self.wants(node.id) {
-                self.finished.add(node.id, grad.clone());
+            if let Some(targets) = &self.targets {
+                let (is_target, is_on_a_path) = (targets.is_target(node.id), targets.is_on_a_path(node.id));
+                if is_target {
+                    self.finished.add(node.id, grad.clone());
+                }
+                // A target's own rule is not run for its own sake, and what it saved stays.
+                if !is_on_a_path {
+                    continue;
+                }
             }
             let _span = trace::span(Phase::Backward, node.name, || {
                 (node.inputs.iter().map(|input| input.shape().clone()).collect(), grad.shape().clone())
@@ -102,9 +107,9 @@ impl<T: Float> Walk<T> {
             let ctx = &mut Backward { node: &node, grad: &grad, walk: &mut self };
             match order {
                 Order::First => node.slot.backward_once(ctx),
-                Order::Higher => node.slot.backward_and_keep(ctx),
+                Order::RetainGraph | Order::Higher => node.slot.backward_and_keep(ctx),
             }
-            .map_err(|reason| (node.name, reason))?;
+            .map_err(|Released| node.name)?;
         } // Here the node is dropped, and its saved values with it.
         Ok(self.finished)
     }
@@ -119,7 +124,7 @@ impl<T: Float> Backward<'_, T> {
     /// A saved value, with the edge of where it came from put back on if it may be differentiated again.
     pub fn get(&self, saved: &Saved<T>) -> Tensor<T> {
         let edge = match (self.walk.order, saved.source) {
-            (Order::First, _) | (_, Source::Aside) => Edge::Constant,
+            (Order::First | Order::RetainGraph, _) | (_, Source::Aside) => Edge::Constant,
             (Order::Higher, Source::Input(index)) => self.input(index as usize).edge.clone(),
             (Order::Higher, Source::Output) => Edge::Node(Arc::clone(self.node)),
         };
@@ -178,23 +183,23 @@ impl<T: Float> Backward<'_, T> {
     }
 }
 
-/// Walks back from `root`, whose gradient is `seed`. The error is a sentence.
+/// Walks back from `root`, whose gradient is `seed`, to the targets, or to all leaves if there are none. The error is a sentence.
 pub(super) fn walk_back<T: Float>(
     root: Edge<T>,
     seed: Tensor<T>,
     targets: Option<Vec<Id>>,
     order: Order,
 ) -> Result<Gradients<T>, String> {
+    let targets = targets.map(|targets| Targets::find(&root, targets));
     let mut walk = Walk { newest: None, others: BTreeMap::new(), finished: Gradients::default(), targets, order };
     if walk.needs(&root) {
         walk.hand(&root, seed);
     }
     drop(root);
-    with_recording(order == Order::Higher, || walk.run()).map_err(|(name, reason)| match reason {
-        Unavailable::Released => format!(
-            "this graph was walked before and its values are freed (found at {name}): compute the result again, or ask for Order::Higher the first time"
-        ),
-        Unavailable::Busy => format!("another thread is walking this graph at the same time (found at {name})"),
+    with_recording(order == Order::Higher, || walk.run()).map_err(|name| {
+        format!(
+            "this graph was walked before and its values are freed (found at {name}): compute the result again, or ask for Order::RetainGraph or Order::Higher the first time"
+        )
     })
 }
 
@@ -217,15 +222,7 @@ impl<T: Float> Tensor<T> {
     /// led here, or if the graph was walked before.
     #[track_caller]
     pub fn backward(self) -> Gradients<T> {
-        if self.numel() != 1 {
-            mistake(
-                "backward",
-                format_args!(
-                    "shape {} is not a single number: use backward_with(seed), or reduce it first",
-                    self.shape()
-                ),
-            );
-        }
+        check_single("backward", &self);
         let seed = Tensor::ones(self.shape());
         self.backward_from("backward", seed)
     }
@@ -238,6 +235,43 @@ impl<T: Float> Tensor<T> {
     pub fn backward_with(self, seed: &Tensor<T>) -> Gradients<T> {
         check_seed("backward_with", &self, seed);
         self.backward_from("backward_with", seed.detach())
+    }
+
+    /// As [`backward`](Tensor::backward), but the graph stays whole, to be walked again: PyTorch's `backward(retain_graph=True)`.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let w = Tensor::from_vec(vec![1.0, -2.0], [2]).requires_grad();
+    /// let y = (&w * &w).sum();
+    /// let first = y.backward_retain_graph();
+    /// let second = y.backward();
+    /// assert_eq!(first.get(&w).unwrap().to_vec(), second.get(&w).unwrap().to_vec());
+    /// ```
+    ///
+    /// # Panics
+    /// As [`backward`](Tensor::backward).
+    #[track_caller]
+    pub fn backward_retain_graph(&self) -> Gradients<T> {
+        check_single("backward_retain_graph", self);
+        self.walk_retaining("backward_retain_graph", Tensor::ones(self.shape()))
+    }
+
+    /// As [`backward_with`](Tensor::backward_with), but the graph stays whole, to be walked again.
+    ///
+    /// # Panics
+    /// As [`backward_with`](Tensor::backward_with).
+    #[track_caller]
+    pub fn backward_with_retain_graph(&self, seed: &Tensor<T>) -> Gradients<T> {
+        check_seed("backward_with_retain_graph", self, seed);
+        self.walk_retaining("backward_with_retain_graph", seed.detach())
+    }
+
+    #[track_caller]
+    fn walk_retaining(&self, name: &str, seed: Tensor<T>) -> Gradients<T> {
+        if !self.is_tracked() {
+            mistake(name, UNTRACKED);
+        }
+        walk_back(self.edge.clone(), seed, None, Order::RetainGraph).unwrap_or_else(|sentence| mistake(name, sentence))
     }
 
     #[track_caller]
@@ -256,6 +290,17 @@ impl<T: Float> Tensor<T> {
 }
 
 #[track_caller]
+fn check_single<T: Float>(name: &str, of: &Tensor<T>) {
+    if of.numel() != 1 {
+        let shape = of.shape();
+        mistake(
+            name,
+            format_args!("shape {shape} is not a single number: use backward_with(seed), or reduce it first"),
+        );
+    }
+}
+
+#[track_caller]
 fn check_seed<T: Float>(name: &str, of: &Tensor<T>, seed: &Tensor<T>) {
     if of.shape() != seed.shape() {
         mistake(name, format_args!("the seed has shape {}, the tensor {}", seed.shape(), of.shape()));
@@ -264,8 +309,9 @@ fn check_seed<T: Float>(name: &str, of: &Tensor<T>, seed: &Tensor<T>) {
 
 /// The gradients of the number `of` with respect to each of the given tensors, leaves or not.
 ///
-/// With [`Order::Higher`] the gradients are themselves differentiable and the graph stays whole. A tensor that is tracked but that `of` does not
-/// depend on gets zeros.
+/// With [`Order::Higher`] the gradients are themselves differentiable and the graph stays whole, with [`Order::RetainGraph`] only the latter. Only the operations
+/// on a path from `of` to one of the tensors are run back, and freed with [`Order::First`]; what lies behind a tensor that was asked for can still be walked. A
+/// tensor that is tracked but that `of` does not depend on gets zeros.
 ///
 /// ```
 /// use autograd::{Order, Tensor, grad};
@@ -326,9 +372,7 @@ fn grad_of<T: Float>(
             }
         }
     }
-    let mut targets = ids.clone();
-    targets.sort_unstable();
-    let found = match walk_back(of.edge.clone(), seed, Some(targets), order) {
+    let found = match walk_back(of.edge.clone(), seed, Some(ids.clone()), order) {
         Ok(found) => found,
         Err(sentence) => mistake(name, sentence),
     };

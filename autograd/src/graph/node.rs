@@ -1,14 +1,16 @@
 //! What a recorded operation leaves behind: its inputs' edges and the operation, in one allocation.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
 
 use smallvec::SmallVec;
 
 use super::engine::Backward;
 use crate::float::Float;
 use crate::layout::Layout;
+use crate::lock::{ShortLock, none_is_held};
 use crate::op::Op;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -76,10 +78,10 @@ impl<T: Float> Input<T> {
 }
 
 /// Most operations have one input or two.
-type Inputs<T> = SmallVec<[Input<T>; 2]>;
+pub(super) type Inputs<T> = SmallVec<[Input<T>; 2]>;
 
 /// A recorded operation. `S` is a slot that holds the operation itself.
-pub(crate) struct Node<T: Float, S: ?Sized = dyn Slot<T>> {
+pub(crate) struct Node<T: Float, S: Slot<T> + ?Sized = dyn Slot<T>> {
     pub(crate) id: Id,
     pub(crate) name: &'static str,
     pub(crate) inputs: Inputs<T>,
@@ -93,52 +95,94 @@ impl<T: Float> Node<T> {
         // Pushed: to collect one or two takes longer than they do.
         let mut inputs = Inputs::new();
         tensors.iter().for_each(|tensor| inputs.push(Input::of(tensor)));
-        Arc::new(Node { id: Id::next(), name, inputs, slot: RwLock::new(Some(op)) })
+        Arc::new(Node { id: Id::next(), name, inputs, slot: ShortLock::new(Kept::Own(op)) })
     }
 }
 
-/// Why a node's operation could not be run.
+/// An earlier backward took the operation of a node.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unavailable {
-    /// An earlier backward took it.
+pub(crate) struct Released;
+
+/// What a slot holds.
+pub(crate) enum Kept<O> {
+    /// The operation, which no walk has kept yet.
+    Own(O),
+    /// The operation, which a walk may be running at this moment.
+    Shared(Arc<O>),
+    /// Nothing more: a walk took the operation.
     Released,
-    /// Another backward is taking it at this moment.
-    Busy,
 }
 
-/// A recorded operation that can be given up. Going back once takes the operation out, so that its saved values are free even while somebody
-/// still holds the node (a `logits` in scope); going back for higher order leaves it.
+/// A recorded operation that can be given up. A walk that frees the graph takes the operation out, so that its saved values are free even while somebody
+/// still holds the node (a `logits` in scope); a walk that keeps the graph leaves it.
+///
+/// The lock is held to take the operation or to share it, and not while the rule runs, which forks.
 pub(crate) trait Slot<T: Float>: Send + Sync {
-    fn backward_once(&self, ctx: &mut Backward<'_, T>) -> Result<(), Unavailable>;
-    fn backward_and_keep(&self, ctx: &mut Backward<'_, T>) -> Result<(), Unavailable>;
+    fn backward_once(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released>;
+    fn backward_and_keep(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released>;
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    /// Whether there is no operation any more, in a node that nobody else holds.
+    fn is_released(&mut self) -> bool;
+    /// Drops the operation of a node that nobody else holds.
+    fn release(&mut self);
+    /// The operation of a node that nobody else holds, to be dropped later; `None` if there is none.
+    fn take(&mut self) -> Option<Box<dyn Any + Send>>;
 }
 
-impl<T: Float, O: Op<T>> Slot<T> for RwLock<Option<O>> {
-    fn backward_once(&self, ctx: &mut Backward<'_, T>) -> Result<(), Unavailable> {
-        // No lock is held while the rule runs: a kernel that waits for other threads may meanwhile run anybody's task.
-        let op = match self.try_write() {
-            Ok(mut slot) => slot.take().ok_or(Unavailable::Released)?,
-            Err(_) => return Err(Unavailable::Busy),
-        };
-        op.backward(ctx);
+impl<O> ShortLock<Kept<O>> {
+    /// The operation, which stays here.
+    fn share(&self) -> Option<Arc<O>> {
+        self.with(|kept| {
+            if let Kept::Own(_) = kept
+                && let Kept::Own(op) = std::mem::replace(kept, Kept::Released)
+            {
+                *kept = Kept::Shared(Arc::new(op));
+            }
+            match kept {
+                Kept::Shared(op) => Some(Arc::clone(op)),
+                _ => None,
+            }
+        })
+    }
+}
+
+impl<T: Float, O: Op<T>> Slot<T> for ShortLock<Kept<O>> {
+    fn backward_once(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released> {
+        debug_assert!(none_is_held(), "a backward rule: a lock is held");
+        match self.with(|kept| std::mem::replace(kept, Kept::Released)) {
+            Kept::Own(op) => op.backward(ctx),
+            Kept::Shared(op) => op.backward(ctx),
+            Kept::Released => return Err(Released),
+        }
         Ok(())
     }
 
-    fn backward_and_keep(&self, ctx: &mut Backward<'_, T>) -> Result<(), Unavailable> {
-        // Readers do not exclude each other, and a writer does not wait, so holding the lock cannot block anyone.
-        let slot = self.try_read().map_err(|_| Unavailable::Busy)?;
-        slot.as_ref().ok_or(Unavailable::Released)?.backward(ctx);
+    fn backward_and_keep(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released> {
+        debug_assert!(none_is_held(), "a backward rule: a lock is held");
+        self.share().ok_or(Released)?.backward(ctx);
         Ok(())
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.try_read() {
-            Ok(slot) => match &*slot {
-                Some(op) => write!(f, "{op:?}"),
-                None => f.write_str("released"),
-            },
-            Err(_) => f.write_str("busy"),
+        match self.share() {
+            Some(op) => write!(f, "{op:?}"),
+            None => f.write_str("released"),
+        }
+    }
+
+    fn is_released(&mut self) -> bool {
+        matches!(self.get_mut(), Kept::Released)
+    }
+
+    fn release(&mut self) {
+        *self.get_mut() = Kept::Released;
+    }
+
+    fn take(&mut self) -> Option<Box<dyn Any + Send>> {
+        match std::mem::replace(self.get_mut(), Kept::Released) {
+            Kept::Own(op) => Some(Box::new(op)),
+            Kept::Shared(op) => Some(Box::new(op)),
+            Kept::Released => None,
         }
     }
 }
@@ -147,29 +191,5 @@ impl<T: Float> fmt::Debug for Node<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{} {}: ", self.id.0, self.name)?;
         self.slot.describe(f)
-    }
-}
-
-/// Drops the graph behind a node with a loop: a chain of a million nodes must not recurse a million times.
-impl<T: Float, S: ?Sized> Drop for Node<T, S> {
-    fn drop(&mut self) {
-        let mut waiting: SmallVec<[Arc<Node<T>>; 8]> = SmallVec::new();
-        // Only the last holder takes a node apart. (Should two threads let go of it at the same moment and both see the other's hold, the later
-        // one drops it whole, and this loop starts again inside: one level for each such meeting, not for each node.)
-        let take = |inputs: &mut Inputs<T>, waiting: &mut SmallVec<_>| {
-            for input in inputs {
-                if matches!(&input.edge, Edge::Node(node) if Arc::strong_count(node) == 1)
-                    && let Edge::Node(node) = std::mem::replace(&mut input.edge, Edge::Constant)
-                {
-                    waiting.push(node);
-                }
-            }
-        };
-        take(&mut self.inputs, &mut waiting);
-        while let Some(mut node) = waiting.pop() {
-            if let Some(node) = Arc::get_mut(&mut node) {
-                take(&mut node.inputs, &mut waiting);
-            }
-        }
     }
 }

@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use rayon::Yield;
 
+use super::parallel::with_recording;
+
 /// How long a worker looks after the last fork, and after what it last did; and how long who forked waits for the others, awake. It is longer than the
 /// serial stretches of a training step, and shorter than anything one would notice.
 pub(super) const PATIENCE: Duration = Duration::from_micros(200);
@@ -101,7 +103,8 @@ impl Lookout {
         if self.workers[worker].compare_exchange(CALLED, LOOKING, Relaxed, Relaxed).is_err() {
             return;
         }
-        let found = !FORKS.get() && self.look(worker);
+        // Whatever this thread waits for, and in which grad mode: what it finds is not that.
+        let found = !FORKS.get() && with_recording(true, || self.look(worker));
         let fruitless = if found { 0 } else { (self.fruitless.load(Relaxed) + 1).min(MOST_DOUBLINGS) };
         self.fruitless.store(fruitless, Relaxed);
         self.to_skip.store((1 << fruitless) - 1, Relaxed);

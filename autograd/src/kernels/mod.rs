@@ -11,6 +11,7 @@ pub(crate) mod parallel;
 pub(crate) mod reduce;
 pub(crate) mod rowwise;
 pub mod simd;
+pub(crate) mod tasks;
 pub(crate) mod turn;
 pub mod update;
 pub(crate) mod vectorize;

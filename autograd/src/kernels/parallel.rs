@@ -4,19 +4,25 @@
 //! **The grad mode.** `no_grad` is a flag of the thread. rayon steals: a kernel that forks under `no_grad` may, while it
 //! waits, run somebody's training task on this very thread, and that task would record nothing. So the flag is put back to
 //! its default around each rayon call and restored after it. That is why the flag lives here, below the graph that reads it.
+//! What the thread traces is put aside in the same way. A caller's own calls of rayon do not pass here: [`tasks`](super::tasks) has
+//! the forks for them.
+//!
+//! **No lock** of the engine is held by a thread that forks: a task that it runs while it waits might ask for the same lock.
 //!
 //! **The same bits for any number of threads.** Work is split by its size, never by the number of threads, and partial results are
 //! combined in order; the number of threads only decides who computes a part.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::crew::Crew;
 use super::lookout::{self, Lookout};
+use crate::error::mistake;
+use crate::lock::{ShortLock, none_is_held};
 use crate::trace;
 
 thread_local! {
@@ -47,7 +53,8 @@ pub(crate) const ELEMENTS_PER_TASK: usize = 1 << 15;
 
 static DEFAULT_THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets how many threads calls from outside a rayon pool use; 0 means as many as the machine has.
+/// Sets how many threads calls from outside a rayon pool use. 0 means the default: what the environment variable `RAYON_NUM_THREADS` says, else as many as the
+/// machine has.
 ///
 /// Prefer [`with_threads`] around a training loop: a fork from inside a pool costs about 2 µs, from outside about 25.
 ///
@@ -56,7 +63,12 @@ static DEFAULT_THREADS: AtomicUsize = AtomicUsize::new(0);
 /// assert_eq!(autograd::num_threads(), 1);
 /// # autograd::set_num_threads(0);
 /// ```
+///
+/// # Panics
+/// If these are more threads than a pool can have.
+#[track_caller]
 pub fn set_num_threads(threads: usize) {
+    check_threads("set_num_threads", threads);
     DEFAULT_THREADS.store(threads, Ordering::Relaxed);
 }
 
@@ -66,21 +78,42 @@ pub fn num_threads() -> usize {
         return rayon::current_num_threads();
     }
     match DEFAULT_THREADS.load(Ordering::Relaxed) {
-        0 => machine_threads(),
+        0 => default_threads(),
         threads => threads,
     }
 }
 
-fn machine_threads() -> usize {
+/// The threads of a machine on which nobody chose a number.
+fn default_threads() -> usize {
     static THREADS: OnceLock<usize> = OnceLock::new();
-    *THREADS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+    *THREADS.get_or_init(|| {
+        let chosen = std::env::var("RAYON_NUM_THREADS").ok().and_then(|value| value.parse().ok());
+        let threads = chosen.filter(|&threads| threads > 0);
+        threads
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+            .min(rayon::max_num_threads())
+    })
 }
 
-/// Runs `body` inside a pool of `threads` threads (0: as many as the machine has) and returns what it returns.
+#[track_caller]
+fn check_threads(operation: &str, threads: usize) {
+    let most = rayon::max_num_threads();
+    if threads > most {
+        mistake(operation, format_args!("{threads} threads are more than the {most} that a pool can have"));
+    }
+}
+
+/// Runs `body` inside a pool of `threads` threads and returns what it returns. 0 means the default: what the environment variable `RAYON_NUM_THREADS` says, else
+/// as many as the machine has.
 ///
 /// The grad mode of the caller goes with it. Inside a rayon pool already, that pool wins and `body` simply runs: the engine never
 /// oversubscribes a caller who brought a pool. Pools are kept and used again. After a fork their threads look out for the next one, awake, for 200 µs
-/// before they sleep.
+/// before they sleep. Each has as much stack as the main thread, 8 MiB at least.
+///
+/// **Your own calls of rayon inside `body`** run tasks on threads that may just be in the middle of something else: a thread that waits in your `rayon::join` or
+/// parallel iterator runs any task of the pool, and in the grad mode that it happens to be in. A task that was stolen under somebody's [`no_grad`](crate::no_grad)
+/// records nothing, and its gradients are lost. Fork with [`join`](crate::join), [`for_each`](crate::for_each) or [`map_each`](crate::map_each) instead, which carry
+/// the mode with each task. And hold no lock over a fork: a task that the waiting thread runs may ask for it.
 ///
 /// ```
 /// let inside = autograd::with_threads(2, autograd::num_threads);
@@ -88,12 +121,15 @@ fn machine_threads() -> usize {
 /// ```
 ///
 /// # Panics
-/// If the system refuses to start the threads; and whatever `body` panics with.
+/// If these are more threads than a pool can have, or the system refuses to start them; and whatever `body` panics with.
+#[track_caller]
 pub fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
+    debug_assert!(none_is_held(), "with_threads: a lock is held");
+    check_threads("with_threads", threads);
     if rayon::current_thread_index().is_some() {
         return body();
     }
-    let threads = if threads == 0 { machine_threads() } else { threads };
+    let threads = if threads == 0 { default_threads() } else { threads };
     let recording = is_recording();
     pool(threads).install(|| {
         let result = with_recording(recording, body);
@@ -102,23 +138,44 @@ pub fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) ->
     })
 }
 
+/// The pool of so many threads, started when it is asked for first.
+#[track_caller]
 fn pool(threads: usize) -> Arc<ThreadPool> {
-    static POOLS: Mutex<Option<HashMap<usize, Arc<ThreadPool>>>> = Mutex::new(None);
-    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
-    let pools = pools.get_or_insert_default();
-    let pool = pools.entry(threads).or_insert_with(|| {
-        let lookout = Lookout::new(threads);
-        let built = ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("autograd-{index}"))
-            .start_handler(move |_| lookout.enter())
-            .build();
-        match built {
-            Ok(pool) => Arc::new(pool),
-            Err(error) => panic!("with_threads: the system did not start {threads} threads: {error}"),
+    static POOLS: ShortLock<BTreeMap<usize, Arc<ThreadPool>>> = ShortLock::new(BTreeMap::new());
+    if let Some(pool) = POOLS.with(|pools| pools.get(&threads).map(Arc::clone)) {
+        return pool;
+    }
+    // Started without the lock, as the system may take its time or refuse. Of two threads that come here at once, one finds the other's pool in its place.
+    let lookout = Lookout::new(threads);
+    let started = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .stack_size(stack_bytes())
+        .thread_name(|index| format!("autograd-{index}"))
+        .start_handler(move |_| lookout.enter())
+        .build();
+    match started {
+        Ok(pool) => {
+            let pool = Arc::new(pool);
+            POOLS.with(|pools| Arc::clone(pools.entry(threads).or_insert_with(|| Arc::clone(&pool))))
         }
-    });
-    Arc::clone(pool)
+        Err(error) => panic!("with_threads: the system did not start {threads} threads: {error}"),
+    }
+}
+
+/// Bytes of a worker's stack: as many as the main thread's may grow to, since what runs on the main thread may be run by a worker. The system provides
+/// memory for the part that is used.
+fn stack_bytes() -> usize {
+    const USUAL: usize = 8 << 20;
+    const MAX: usize = 1 << 30;
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: `limit` is valid for writing, and the call does nothing else.
+        if unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) } == 0 && limit.rlim_cur != libc::RLIM_INFINITY {
+            return usize::try_from(limit.rlim_cur).unwrap_or(MAX).clamp(USUAL, MAX);
+        }
+    }
+    USUAL
 }
 
 /// Calls `body(0) ... body(tasks - 1)`, each once, on the threads at hand, and returns when all are done.
@@ -144,9 +201,9 @@ pub(crate) fn for_each_item<I: Send>(items: Vec<I>, body: impl Fn(I) + Sync) {
     if items.len() <= 1 || num_threads() <= 1 {
         return items.into_iter().for_each(body);
     }
-    let items: Vec<_> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+    let items: Vec<_> = items.into_iter().map(|item| ShortLock::new(Some(item))).collect();
     fork_tasks(items.len(), &|task| {
-        let item = items[task].lock().unwrap_or_else(PoisonError::into_inner).take();
+        let item = items[task].with(Option::take);
         body(item.expect("a task runs once"));
     });
 }
@@ -165,9 +222,11 @@ fn fork_tasks(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
     fork(|| Crew::new(tasks, body).work());
 }
 
-/// Runs what forks in the surrounding pool or the default one, with the grad mode at its default meanwhile.
-fn fork(run: impl FnOnce() + Send) {
-    let run = || lookout::forking(|| with_recording(true, run));
+/// Runs what forks in the surrounding pool or the default one. Meanwhile this thread's grad mode is the default one and its trace is put aside, since
+/// it may run tasks that are not its own.
+pub(super) fn fork(run: impl FnOnce() + Send) {
+    debug_assert!(none_is_held(), "a fork: a lock is held");
+    let run = || lookout::forking(|| trace::aside(|| with_recording(true, run)));
     if rayon::current_thread_index().is_some() {
         run();
     } else {
@@ -208,6 +267,29 @@ mod tests {
     fn the_flag_goes_with_the_closure_into_the_pool() {
         assert!(with_recording(false, || with_threads(2, || !is_recording())));
         assert!(with_threads(2, is_recording));
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "with_threads: 18446744073709551615 threads are more than the 65535 that a pool can have"
+    )]
+    fn a_pool_has_a_limit() {
+        with_threads(usize::MAX, || ());
+    }
+
+    #[test]
+    #[should_panic(expected = "set_num_threads: 65536 threads are more than the 65535 that a pool can have")]
+    fn the_default_has_a_limit() {
+        set_num_threads(1 << 16);
+    }
+
+    #[test]
+    fn pools_that_are_asked_for_at_once_are_one() {
+        let pools: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| pool(5))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(pools.iter().all(|other| Arc::ptr_eq(other, &pools[0])));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The optimizers' kernel: one pass over a parameter, its gradient and its state, with a scalar rule.
+//! The optimizers' kernel: one pass over a parameter, its gradient and its state, with a scalar rule; in place, or from old weights to new ones.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
 use super::vectorize::{Kernel, vectorized};
@@ -31,6 +31,87 @@ const WEIGHTS_PER_TASK: usize = ELEMENTS_PER_TASK / 2;
 pub fn update<T: Scalar, const SLOTS: usize>(
     weights: &mut [T],
     gradient: &[T],
+    state: [&mut [T]; SLOTS],
+    rule: impl Fn(T, T, &mut [T; SLOTS]) -> T + Sync,
+) {
+    run(InPlace(weights), gradient, state, rule);
+}
+
+/// As [`update`], from `old` weights to `new` ones, which may hold anything before: for [`Param::update_from`](crate::Param::update_from).
+///
+/// ```
+/// use autograd::kernels::update::update_from;
+/// let mut new = [f32::NAN; 2];
+/// update_from(&[1.0, 2.0], &mut new, &[10.0, 10.0], [], |weight, gradient, []| weight - 0.5 * gradient);
+/// assert_eq!(new, [-4.0, -3.0]);
+/// ```
+///
+/// # Panics
+/// If the lengths differ.
+#[track_caller]
+pub fn update_from<T: Scalar, const SLOTS: usize>(
+    old: &[T],
+    new: &mut [T],
+    gradient: &[T],
+    state: [&mut [T]; SLOTS],
+    rule: impl Fn(T, T, &mut [T; SLOTS]) -> T + Sync,
+) {
+    assert!(old.len() == new.len(), "update_from: {} old weights and {} new ones", old.len(), new.len());
+    run(FromOldToNew(old, new), gradient, state, rule);
+}
+
+/// Where the weights are read and written.
+trait Weights<T>: Send + Sized {
+    fn len(&self) -> usize;
+    /// The first `length` weights, and the others.
+    fn split_at(self, length: usize) -> (Self, Self);
+    fn change(&mut self, index: usize, change: impl FnOnce(T) -> T);
+}
+
+struct InPlace<'a, T>(&'a mut [T]);
+
+impl<T: Scalar> Weights<T> for InPlace<'_, T> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn split_at(self, length: usize) -> (Self, Self) {
+        let (first, others) = self.0.split_at_mut(length);
+        (InPlace(first), InPlace(others))
+    }
+
+    #[inline(always)]
+    fn change(&mut self, index: usize, change: impl FnOnce(T) -> T) {
+        self.0[index] = change(self.0[index]);
+    }
+}
+
+struct FromOldToNew<'a, T>(&'a [T], &'a mut [T]);
+
+impl<T: Scalar> Weights<T> for FromOldToNew<'_, T> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        // The shorter one, so that the compiler sees that no index is out of bounds in either.
+        self.0.len().min(self.1.len())
+    }
+
+    fn split_at(self, length: usize) -> (Self, Self) {
+        let ((first, others), (new_first, new_others)) = (self.0.split_at(length), self.1.split_at_mut(length));
+        (FromOldToNew(first, new_first), FromOldToNew(others, new_others))
+    }
+
+    #[inline(always)]
+    fn change(&mut self, index: usize, change: impl FnOnce(T) -> T) {
+        self.1[index] = change(self.0[index]);
+    }
+}
+
+/// Cuts the elements by their number alone, and runs the rule over the parts.
+#[track_caller]
+fn run<T: Scalar, W: Weights<T>, const SLOTS: usize>(
+    weights: W,
+    gradient: &[T],
     mut state: [&mut [T]; SLOTS],
     rule: impl Fn(T, T, &mut [T; SLOTS]) -> T + Sync,
 ) {
@@ -43,26 +124,31 @@ pub fn update<T: Scalar, const SLOTS: usize>(
     }
     let mut parts = Vec::with_capacity(length.div_ceil(WEIGHTS_PER_TASK));
     let mut slots = state.each_mut().map(|slot| slot.chunks_mut(WEIGHTS_PER_TASK));
-    for (weights, gradient) in weights.chunks_mut(WEIGHTS_PER_TASK).zip(gradient.chunks(WEIGHTS_PER_TASK)) {
+    let mut rest = weights;
+    for gradient in gradient.chunks(WEIGHTS_PER_TASK) {
+        let (weights, others) = rest.split_at(gradient.len());
+        rest = others;
         let state = slots.each_mut().map(|slot| slot.next().expect("as long as the weights"));
         parts.push((weights, gradient, state));
     }
     for_each_item(parts, |(weights, gradient, state)| vectorized(Update { weights, gradient, state, rule: &rule }));
 }
 
-struct Update<'a, T, F, const SLOTS: usize> {
-    weights: &'a mut [T],
+struct Update<'a, T, W, F, const SLOTS: usize> {
+    weights: W,
     gradient: &'a [T],
     state: [&'a mut [T]; SLOTS],
     rule: &'a F,
 }
 
-impl<T: Scalar, F: Fn(T, T, &mut [T; SLOTS]) -> T, const SLOTS: usize> Kernel for Update<'_, T, F, SLOTS> {
+impl<T: Scalar, W: Weights<T>, F: Fn(T, T, &mut [T; SLOTS]) -> T, const SLOTS: usize> Kernel
+    for Update<'_, T, W, F, SLOTS>
+{
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Update { weights, gradient, mut state, rule } = self;
+        let Update { mut weights, gradient, mut state, rule } = self;
         // Cut to one length, so that the compiler sees that no index is out of bounds.
         let length = weights.len();
         let gradient = &gradient[..length];
@@ -74,7 +160,7 @@ impl<T: Scalar, F: Fn(T, T, &mut [T; SLOTS]) -> T, const SLOTS: usize> Kernel fo
             for slot in 0..SLOTS {
                 own[slot] = state[slot][i];
             }
-            weights[i] = rule(weights[i], gradient[i], &mut own);
+            weights.change(i, |weight| rule(weight, gradient[i], &mut own));
             for slot in 0..SLOTS {
                 state[slot][i] = own[slot];
             }
@@ -108,5 +194,23 @@ mod tests {
         let one = run(1);
         assert!(one.iter().zip(&gradient).all(|(w, g)| (w - (1.0 / 27.0 + g * 13.0 / 9.0)).abs() < 1e-3));
         assert!([2, 3, 8].into_iter().all(|threads| run(threads) == one));
+    }
+
+    #[test]
+    fn from_old_to_new_weights_gives_the_same_bits_as_in_place() {
+        for length in [0, 1, 17, 3 * WEIGHTS_PER_TASK + 5] {
+            let old: Vec<f32> = (0..length).map(|i| (i % 97) as f32 / 3.0).collect();
+            let gradient: Vec<f32> = (0..length).map(|i| (i % 89) as f32 / 7.0).collect();
+            let rule = |weight: f32, gradient: f32, [sum]: &mut [f32; 1]| {
+                *sum = *sum * 0.9 + gradient;
+                weight - 0.1 * *sum
+            };
+            let (mut in_place, mut new, mut sums) =
+                (old.clone(), vec![f32::NAN; length], [vec![1.0; length], vec![1.0; length]]);
+            let [first, second] = sums.each_mut();
+            update(&mut in_place, &gradient, [first], rule);
+            update_from(&old, &mut new, &gradient, [second], rule);
+            assert!(in_place == new && sums[0] == sums[1], "{length} weights");
+        }
     }
 }

@@ -10,9 +10,7 @@
 //! to visual document analysis*, 2003): random arrows on a coarse grid, between which a cubic B-spline interpolates. All random numbers come from the stream that
 //! is handed in, so a picture's distortion does not depend on which thread computes it, or when.
 
-use autograd::{Indices, Random, Tensor};
-use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-use rayon::slice::{ParallelSlice, ParallelSliceMut};
+use autograd::{Indices, Random, Tensor, for_each};
 
 use crate::dataset::Images;
 
@@ -48,8 +46,8 @@ impl Distortion {
     pub fn batch(&self, images: &Images, chosen: &[usize], random: &Random) -> (Tensor, Indices) {
         let width = images.width();
         let distorted = Tensor::build([chosen.len(), width], |out| {
-            let groups = out.par_chunks_mut(TOGETHER * width).zip(chosen.par_chunks(TOGETHER)).enumerate();
-            groups.for_each(|(group, (out, chosen))| {
+            let groups = out.chunks_mut(TOGETHER * width).zip(chosen.chunks(TOGETHER)).enumerate();
+            for_each(groups, |(group, (out, chosen))| {
                 for (place, (out, &index)) in out.chunks_exact_mut(width).zip(chosen).enumerate() {
                     let mut random = random.stream((group * TOGETHER + place) as u64);
                     self.apply(images.image(index), [images.rows, images.columns], &mut random, out);

@@ -1,0 +1,92 @@
+//! The one lock of the engine, which is held only for a moment.
+//!
+//! rayon lets a thread that waits run somebody else's task. If a thread waited for others while it held a lock, that task could ask for the same lock,
+//! which its own stack holds: a dead lock. So no lock is held while anything runs that can fork, wait, or call a user's code. [`ShortLock`] gives
+//! its value to a closure and to nothing else, and debug builds check the rule: each place that forks, waits or calls a user's code asserts
+//! [`none_is_held`].
+
+use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
+
+thread_local! {
+    /// How many locks this thread holds; counted in debug builds only.
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A value that threads change one at a time, for the moment of a clone, a swap or a push.
+pub(crate) struct ShortLock<T>(Mutex<T>);
+
+impl<T> ShortLock<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        ShortLock(Mutex::new(value))
+    }
+
+    /// Calls `body` with the value. It must be short, and must not fork, wait, drop a tensor or call a user's code.
+    #[inline]
+    pub(crate) fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
+        let _held = cfg!(debug_assertions).then(Held::new);
+        // A panic inside of `body` leaves a whole value: each body makes one change.
+        body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The value, of a lock that nobody else can reach.
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a lock for as long as it is held.
+struct Held;
+
+impl Held {
+    fn new() -> Self {
+        HELD.set(HELD.get() + 1);
+        Held
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.set(HELD.get() - 1);
+    }
+}
+
+/// Whether this thread holds no lock of the engine. Always true in release builds, which do not count.
+#[inline]
+pub(crate) fn none_is_held() -> bool {
+    !cfg!(debug_assertions) || HELD.get() == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn a_lock_counts_as_held_inside_of_its_body_only() {
+        let lock = ShortLock::new(1);
+        lock.with(|value| {
+            *value += 1;
+            assert_eq!(none_is_held(), !cfg!(debug_assertions));
+        });
+        assert!(none_is_held());
+        assert_eq!(lock.with(|value| *value), 2);
+    }
+
+    #[test]
+    fn a_lock_whose_body_panicked_can_be_used_again() {
+        let lock = ShortLock::new(1);
+        assert!(catch_unwind(AssertUnwindSafe(|| lock.with(|_| panic!("inside")))).is_err());
+        assert!(none_is_held());
+        assert_eq!(lock.with(|value| *value), 1);
+    }
+
+    #[cfg(debug_assertions)]
+    #[test]
+    #[should_panic(expected = "a lock is held")]
+    fn a_fork_under_a_lock_is_refused_in_debug_builds() {
+        let lock = ShortLock::new(());
+        crate::with_threads(2, || lock.with(|()| crate::kernels::parallel::for_each_task(2, |_| {})));
+    }
+}
