@@ -67,21 +67,21 @@ impl Indices {
 impl<I: Integer> From<Vec<I>> for Indices {
     #[track_caller]
     fn from(numbers: Vec<I>) -> Self {
-        numbers.into_iter().collect()
+        Indices::from_iter(numbers)
     }
 }
 
 impl<I: Integer> From<&[I]> for Indices {
     #[track_caller]
     fn from(numbers: &[I]) -> Self {
-        numbers.iter().copied().collect()
+        Indices::from_iter(numbers.iter().copied())
     }
 }
 
 impl<I: Integer, const COUNT: usize> From<[I; COUNT]> for Indices {
     #[track_caller]
     fn from(numbers: [I; COUNT]) -> Self {
-        numbers.into_iter().collect()
+        Indices::from_iter(numbers)
     }
 }
 

@@ -177,6 +177,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The same numbers, dense and in row-major order, without an edge; copied only if they are not.
+    #[track_caller]
     pub(crate) fn dense(&self) -> Tensor<T> {
         if self.is_contiguous() {
             return self.with_layout(self.layout.clone());

@@ -118,11 +118,12 @@ impl<T: Float> Op<T> for Deselect {
 impl Select {
     #[track_caller]
     fn take<T: Float>(self, x: &Tensor<T>) -> Tensor<T> {
+        let mut shape = x.shape().clone();
+        shape.set(self.dim, self.index.numel());
+        shape.numel_for("index_select");
         let dense = x.dense();
         let numbers = dense.as_slice().expect("dense");
         let [_, count, inner] = around(x.shape(), self.dim);
-        let mut shape = x.shape().clone();
-        shape.set(self.dim, self.index.numel());
         let index = self.index.as_slice();
         let slice = |place: usize| {
             let source = place / index.len() * count + *index.get(place % index.len())? as usize;

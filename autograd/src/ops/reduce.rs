@@ -61,6 +61,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::arange(0.0, 5.0, 1.0).sum().item(), 10.0);
     /// ```
+    #[track_caller]
     pub fn sum(&self) -> Tensor<T> {
         sum_to(self, &Shape::default())
     }
@@ -86,6 +87,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The mean of all elements: shape `[]`. NaN of none.
+    #[track_caller]
     pub fn mean(&self) -> Tensor<T> {
         self.sum() / T::from_usize(self.numel())
     }

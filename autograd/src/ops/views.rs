@@ -54,6 +54,7 @@ impl<T: Float> Op<T> for Reshape {
 }
 
 /// The same elements under a shape that has as many.
+#[track_caller]
 pub(crate) fn reshaped<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
     let view = match x.layout.reshape(shape) {
         Some(layout) => x.with_layout(layout),
@@ -361,6 +362,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The same numbers dense and in row-major order: this tensor itself if they are, a copy otherwise.
+    #[track_caller]
     pub fn contiguous(&self) -> Tensor<T> {
         if self.is_contiguous() {
             return self.clone();
