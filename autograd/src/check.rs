@@ -17,7 +17,8 @@ use crate::tensor::Tensor;
 /// ```
 ///
 /// # Errors
-/// A sentence that names the input, the element, the gradient and the difference quotient, for the first that disagree.
+/// A sentence that names the input, the element, the gradient and the difference quotient, for the first that disagree; in another type than `f64` it
+/// also says that the difference is too coarse there.
 pub fn gradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tensor<T>]) -> Result<(), String> {
     let number = |inputs: &[Tensor<T>]| {
         let y = f(inputs);
@@ -99,12 +100,25 @@ fn compare<T: Float>(
             let within = (slope - quotient).abs() <= 1e-6 + 1e-6 * quotient.abs().max(slope.abs());
             if !within {
                 return Err(format!(
-                    "{order}: input {index}, element {element}: the gradient is {slope}, the difference quotient {quotient}"
+                    "{order}: input {index}, element {element}: the gradient is {slope}, the difference quotient {quotient}{}",
+                    too_coarse::<T>(step)
                 ));
             }
         }
     }
     Ok(())
+}
+
+/// What a failure in another type than `f64` has to add.
+fn too_coarse<T: Float>(step: f64) -> String {
+    if T::EPSILON.to_f64() == f64::EPSILON {
+        return String::new();
+    }
+    format!(
+        "; {} has too few digits for differences over steps of {step:e}: check with f64 inputs, \
+         Tensor::<f64>::from_vec(x.to_vec().into_iter().map(f64::from).collect(), x.shape())",
+        T::NAME
+    )
 }
 
 /// Tests an operation's gradients in one line, `gradients!(name: |a, b| expression, [shape of a], [shape of b])`: first and second order in `f64`; on
@@ -172,5 +186,28 @@ pub(crate) fn check_operation(shapes: &[&[usize]], fixed: bool, f: impl Fn(&[Ten
             let replaced = |shape: &[usize]| shape.iter().map(|&n| if n == extent { size } else { n }).collect();
             check(&format!("extents of {extent} made {size}"), &replaced, &as_it_is);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_in_f32_says_that_f64_is_wanted() {
+        let sentence = gradcheck(|x| x[0].exp(), &[Tensor::<f32>::randn([3], 0)]).unwrap_err();
+        assert!(
+            sentence.contains("f32 has too few digits") && sentence.contains("check with f64 inputs"),
+            "{sentence}"
+        );
+        let sentence = gradgradcheck(|x| x[0].exp(), &[Tensor::<f32>::randn([3], 0)]).unwrap_err();
+        assert!(sentence.contains("check with f64 inputs"), "{sentence}");
+        // The conversion that the sentence shows.
+        let x = Tensor::<f32>::randn([3], 0);
+        let x = Tensor::<f64>::from_vec(x.to_vec().into_iter().map(f64::from).collect(), x.shape());
+        gradcheck(|x| x[0].exp(), &[x.clone()]).unwrap();
+        let wrong = |x: &[Tensor<f64>]| &x[0] * &x[0].detach();
+        let sentence = gradcheck(wrong, &[x]).unwrap_err();
+        assert!(!sentence.contains("f64 inputs"), "{sentence}");
     }
 }

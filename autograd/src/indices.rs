@@ -29,8 +29,8 @@ impl Indices {
     #[track_caller]
     pub fn new(numbers: impl Into<Arc<[i64]>>, shape: impl Into<Shape>) -> Self {
         let (numbers, shape) = (numbers.into(), shape.into());
-        if numbers.len() != shape.numel() {
-            let expected = shape.numel();
+        let expected = shape.numel_for("Indices");
+        if numbers.len() != expected {
             mistake(
                 "Indices",
                 format_args!("shape {shape} has {expected} elements, but there are {} numbers", numbers.len()),
@@ -65,20 +65,23 @@ impl Indices {
 }
 
 impl<I: Integer> From<Vec<I>> for Indices {
+    #[track_caller]
     fn from(numbers: Vec<I>) -> Self {
-        numbers.into_iter().collect()
+        Indices::from_iter(numbers)
     }
 }
 
 impl<I: Integer> From<&[I]> for Indices {
+    #[track_caller]
     fn from(numbers: &[I]) -> Self {
-        numbers.iter().copied().collect()
+        Indices::from_iter(numbers.iter().copied())
     }
 }
 
 impl<I: Integer, const COUNT: usize> From<[I; COUNT]> for Indices {
+    #[track_caller]
     fn from(numbers: [I; COUNT]) -> Self {
-        numbers.into_iter().collect()
+        Indices::from_iter(numbers)
     }
 }
 
@@ -89,10 +92,36 @@ impl From<&Indices> for Indices {
 }
 
 /// One dimension.
+///
+/// # Panics
+/// If an integer is larger than any index: see [`Integer`].
 impl<I: Integer> FromIterator<I> for Indices {
+    #[track_caller]
     fn from_iter<N: IntoIterator<Item = I>>(numbers: N) -> Self {
-        let numbers: Arc<[i64]> = numbers.into_iter().map(|number| number.to_isize() as i64).collect();
-        let shape = Shape::from([numbers.len()]);
-        Indices { shape, numbers }
+        let numbers = numbers.into_iter();
+        let mut converted = Vec::with_capacity(numbers.size_hint().0);
+        // A loop, as a closure would be the caller whose line a refusal shows.
+        for number in numbers {
+            converted.push(number.to_isize() as i64);
+        }
+        let shape = Shape::from([converted.len()]);
+        Indices { shape, numbers: converted.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "integer: 18446744073709551615 is larger than any extent or index")]
+    fn an_index_does_not_turn_negative() {
+        let _ = Indices::from([0, usize::MAX]);
+    }
+
+    #[test]
+    #[should_panic(expected = "Indices: shape [4294967296, 4294967296] has more elements than any memory holds")]
+    fn a_product_that_wraps_is_not_a_count() {
+        Indices::new(vec![], [1_usize << 32, 1 << 32]);
     }
 }

@@ -97,7 +97,10 @@ impl Layout {
     pub(crate) fn slice(&self, dim: usize, start: usize, length: usize, step: usize) -> Self {
         let mut layout = self.clone();
         layout.shape.set(dim, length);
-        layout.strides[dim] = self.strides[dim] * step as isize;
+        if length > 1 {
+            // Of one element the stride does not matter, and the step may be of any size.
+            layout.strides[dim] = self.strides[dim] * step as isize;
+        }
         if length > 0 {
             layout.offset = self.offset.wrapping_add_signed(self.strides[dim] * start as isize);
         }

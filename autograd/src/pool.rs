@@ -12,7 +12,7 @@
 //! - Blocks hold **stale numbers**, never uninitialised memory: they start zeroed and only numbers are written to them. That makes it
 //!   sound to hand them out as `&mut [f32]`. Every kernel writes all of its output; debug builds fill a recycled block with NaN to show one that does not.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc};
 use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -71,24 +71,23 @@ fn bytes_of(class: usize) -> usize {
 }
 
 impl Block {
-    /// A block of at least `bytes` bytes, all of them initialised.
-    ///
-    /// # Panics
-    /// If the size is beyond what a process can address.
-    pub(crate) fn take(bytes: usize) -> Block {
-        assert!(bytes <= bytes_of(CLASSES - 1), "a buffer of {bytes} bytes is more than a process can address");
+    /// A block of at least `bytes` bytes, all of them initialised; `None` if the system has not so much memory, or a process cannot address it.
+    pub(crate) fn take(bytes: usize) -> Option<Block> {
+        if bytes > bytes_of(CLASSES - 1) {
+            return None;
+        }
         let class = class_of(bytes);
         if let Some(memory) = recycled(class) {
             if cfg!(debug_assertions) {
                 // SAFETY: the memory is ours alone and `bytes_of(class)` long; all-ones is a NaN in f32 and in f64.
                 unsafe { memory.start.write_bytes(0xff, bytes_of(class)) };
             }
-            return Block(memory);
+            return Some(Block(memory));
         }
         MISSES.fetch_add(1, Ordering::Relaxed);
-        let memory = zeroed(memory_layout(class));
+        let memory = zeroed(memory_layout(class))?;
         // SAFETY: the memory is a line longer than the class.
-        Block(Memory { start: unsafe { memory.add(LINE) }, class: class as u8 })
+        Some(Block(Memory { start: unsafe { memory.add(LINE) }, class: class as u8 }))
     }
 
     /// Where its numbers begin.
@@ -125,10 +124,10 @@ fn memory_layout(class: usize) -> Layout {
     Layout::from_size_align(bytes, alignment).expect("a class is no larger than a process can address")
 }
 
-/// Memory of the system, cleared.
-fn zeroed(layout: Layout) -> NonNull<u8> {
+/// Memory of the system, cleared; `None` if it has not so much.
+fn zeroed(layout: Layout) -> Option<NonNull<u8>> {
     // SAFETY: the size is not zero.
-    let Some(memory) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
+    let memory = NonNull::new(unsafe { alloc(layout) })?;
     // Before anything is written, as that is when the system chooses the pages.
     #[cfg(all(target_os = "linux", not(miri)))]
     if layout.align() == HUGE {
@@ -138,7 +137,7 @@ fn zeroed(layout: Layout) -> NonNull<u8> {
     }
     // SAFETY: the memory is ours alone, and so long.
     unsafe { memory.write_bytes(0, layout.size()) };
-    memory
+    Some(memory)
 }
 
 /// Gives an idle block's memory back to the system.
@@ -314,12 +313,12 @@ mod tests {
     fn a_dropped_block_is_handed_out_again() {
         let sizes = [100, 20_000, 1 << 20];
         for bytes in sizes {
-            let first = Block::take(bytes);
+            let first = Block::take(bytes).unwrap();
             let address = first.start();
             assert_eq!(address.as_ptr() as usize % LINE, 0);
             drop(first);
             if bytes == 100 {
-                assert_eq!(Block::take(bytes).start(), address);
+                assert_eq!(Block::take(bytes).unwrap().start(), address);
             }
         }
     }
@@ -327,10 +326,10 @@ mod tests {
     #[test]
     fn huge_blocks_begin_at_a_huge_page_and_new_ones_are_cleared() {
         for bytes in [HUGE - LINE, HUGE - LINE + 1, HUGE, 3 * HUGE + 5, 64 << 20] {
-            let block = Block::take(bytes);
+            let block = Block::take(bytes).unwrap();
             let at_page = (block.header().as_ptr() as usize).is_multiple_of(HUGE);
             assert!(at_page || bytes_of(class_of(bytes)) + LINE < HUGE, "{bytes}");
-            let memory = zeroed(memory_layout(class_of(bytes)));
+            let memory = zeroed(memory_layout(class_of(bytes))).unwrap();
             // SAFETY: the memory is so long, and initialised.
             let cleared = unsafe { std::slice::from_raw_parts(memory.as_ptr(), bytes) };
             assert!(cleared.iter().all(|byte| *byte == 0), "{bytes}");
@@ -341,9 +340,9 @@ mod tests {
 
     #[test]
     fn blocks_may_be_dropped_on_another_thread() {
-        let blocks: Vec<Block> = (1..200).map(|i| Block::take(i * 50)).collect();
+        let blocks: Vec<Block> = (1..200).map(|i| Block::take(i * 50).unwrap()).collect();
         std::thread::spawn(move || drop(blocks)).join().unwrap();
-        let again: Vec<Block> = (1..200).map(|i| Block::take(i * 50)).collect();
+        let again: Vec<Block> = (1..200).map(|i| Block::take(i * 50).unwrap()).collect();
         for (i, block) in again.iter().enumerate() {
             for other in &again[..i] {
                 assert_ne!(block.start(), other.start(), "one block was handed out twice");

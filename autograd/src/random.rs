@@ -60,7 +60,7 @@ impl Random {
     /// The next 64 random bits.
     pub fn bits(&mut self) -> u64 {
         let bits = self.at(self.position);
-        self.position += 1;
+        self.position = self.position.wrapping_add(1);
         bits
     }
 

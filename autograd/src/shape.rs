@@ -6,6 +6,7 @@ use std::ops::Deref;
 use smallvec::SmallVec;
 
 use crate::dimensions::Dimensions;
+use crate::error::mistake;
 
 /// The extents of a tensor, outermost first. `[]` is the shape of a single number.
 ///
@@ -22,9 +23,43 @@ pub struct Shape(Dimensions<usize>);
 
 impl Shape {
     /// The number of elements: the product of the extents, 1 for `[]`.
+    ///
+    /// # Panics
+    /// If that is more than `isize::MAX`.
     #[inline]
+    #[track_caller]
     pub fn numel(&self) -> usize {
-        self.0.iter().product()
+        self.numel_for("shape")
+    }
+
+    /// The number of elements, for an operation that a refusal is to name.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn numel_for(&self, op: &str) -> usize {
+        match self.checked_numel() {
+            Some(count) => count,
+            None => self.too_large(op),
+        }
+    }
+
+    /// The number of elements; `None` if the product of the extents other than 0 is more than `isize::MAX`. Then no memory holds the elements, and
+    /// strides, which are such products, do not fit their type even if there are no elements.
+    #[inline]
+    pub(crate) fn checked_numel(&self) -> Option<usize> {
+        let (mut product, mut is_empty) = (1_usize, false);
+        for &extent in &*self.0 {
+            product = product.checked_mul(extent.max(1))?;
+            is_empty |= extent == 0;
+        }
+        let fits = product <= isize::MAX as usize;
+        fits.then_some(if is_empty { 0 } else { product })
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn too_large(&self, op: &str) -> ! {
+        mistake(op, format_args!("shape {self} has more elements than any memory holds"))
     }
 
     /// The number of dimensions.
@@ -54,6 +89,19 @@ impl Shape {
                 _ => None,
             })
             .collect()
+    }
+
+    /// The shape of `count` elements that was written, with the extent that -1 stands for worked out; `None` if it has not so many elements.
+    pub(crate) fn resolve(written: &[isize], count: usize) -> Option<Shape> {
+        let known = written.iter().filter(|&&extent| extent != -1).map(|&extent| usize::try_from(extent).ok());
+        let known = known.collect::<Option<Shape>>()?.checked_numel()?;
+        let rest = match written.iter().filter(|&&extent| extent == -1).count() {
+            0 => 1,
+            1 => count.checked_div(known)?,
+            _ => return None,
+        };
+        let shape: Shape = written.iter().map(|&extent| usize::try_from(extent).unwrap_or(rest)).collect();
+        (shape.checked_numel()? == count).then_some(shape)
     }
 
     pub(crate) fn insert(&mut self, position: usize, extent: usize) {
@@ -162,7 +210,11 @@ pub trait Extents {
 
 /// An integer type that extents and indices may be written in.
 pub trait Integer: Copy {
-    /// The same number.
+    /// The same integer.
+    ///
+    /// # Panics
+    /// If it is larger than `isize::MAX`, the largest extent or index that there can be.
+    #[track_caller]
     fn to_isize(self) -> isize;
 }
 
@@ -171,7 +223,10 @@ macro_rules! integer {
         impl Integer for $integer {
             #[inline]
             fn to_isize(self) -> isize {
-                self as isize
+                match isize::try_from(self) {
+                    Ok(integer) => integer,
+                    Err(_) => mistake("integer", format_args!("{self} is larger than any extent or index")),
+                }
             }
         }
     )*};
@@ -179,24 +234,33 @@ macro_rules! integer {
 integer!(u8, u32, usize, i32, i64, isize);
 
 impl<I: Integer, const RANK: usize> Extents for [I; RANK] {
+    #[track_caller]
     fn extents(&self) -> SmallVec<[isize; 4]> {
-        self.iter().map(|extent| extent.to_isize()).collect()
+        self[..].extents()
     }
 }
 
 impl<I: Integer> Extents for [I] {
+    #[track_caller]
     fn extents(&self) -> SmallVec<[isize; 4]> {
-        self.iter().map(|extent| extent.to_isize()).collect()
+        // A loop, as a closure would be the caller whose line a refusal shows.
+        let mut extents = SmallVec::new();
+        for extent in self {
+            extents.push(extent.to_isize());
+        }
+        extents
     }
 }
 
 impl<I: Integer> Extents for Vec<I> {
+    #[track_caller]
     fn extents(&self) -> SmallVec<[isize; 4]> {
         self.as_slice().extents()
     }
 }
 
 impl Extents for Shape {
+    #[track_caller]
     fn extents(&self) -> SmallVec<[isize; 4]> {
         self[..].extents()
     }
@@ -209,6 +273,7 @@ impl Extents for () {
 }
 
 impl<E: Extents + ?Sized> Extents for &E {
+    #[track_caller]
     fn extents(&self) -> SmallVec<[isize; 4]> {
         (*self).extents()
     }
@@ -263,6 +328,56 @@ mod tests {
         assert_eq!(broadcast(&[1], &[0]), Some(Shape::from([0])));
         assert_eq!(broadcast(&[3], &[4]), None);
         assert_eq!(broadcast(&[0], &[2]), None);
+    }
+
+    #[test]
+    fn a_product_that_no_memory_holds_is_not_a_count() {
+        const HALF: usize = 1 << 62;
+        for (extents, count) in [
+            (&[HALF][..], Some(HALF)),
+            (&[isize::MAX as usize], Some(isize::MAX as usize)),
+            (&[usize::MAX], None),
+            (&[HALF, 2], None),
+            (&[1 << 32, 1 << 32], None),
+            (&[1 << 33, 1 << 33], None),
+            (&[0, 1 << 32, 1 << 32], None),
+            (&[1 << 32, 1 << 32, 0], None),
+            (&[0, HALF], Some(0)),
+            (&[1, 1, 1, 1, HALF], Some(HALF)),
+            (&[2, 2, 2, 2, HALF], None),
+        ] {
+            assert_eq!(Shape::from(extents).checked_numel(), count, "{extents:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_open_is_worked_out() {
+        for (written, count, shape) in [
+            (&[2, -1][..], 6, Some(&[2_usize, 3][..])),
+            (&[-1], 0, Some(&[0])),
+            (&[], 1, Some(&[])),
+            (&[4, -1], 6, None),
+            (&[-1, -1], 6, None),
+            (&[-2, -3], 6, None),
+            (&[-1, 0], 0, None),
+            (&[1 << 32, 1 << 32], 0, None),
+            (&[1 << 32, 1 << 32, -1], 1, None),
+            (&[isize::MIN, 2], 0, None),
+        ] {
+            assert_eq!(Shape::resolve(written, count), shape.map(Shape::from), "{written:?} of {count}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "shape: shape [4294967296, 4294967296] has more elements than any memory holds")]
+    fn a_shape_tells_no_wrong_count() {
+        Shape::from([1_usize << 32, 1 << 32]).numel();
+    }
+
+    #[test]
+    #[should_panic(expected = "integer: 18446744073709551615 is larger than any extent or index")]
+    fn an_extent_does_not_turn_negative() {
+        [usize::MAX, 3].extents();
     }
 
     #[test]

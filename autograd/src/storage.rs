@@ -28,21 +28,37 @@ unsafe impl<T: Send + Sync> Send for Storage<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send + Sync> Sync for Storage<T> {}
 
+/// Why there is no buffer of `length` elements, as a sentence.
+#[cold]
+pub(crate) fn no_memory_for<T: Scalar>(length: usize) -> String {
+    let bytes = length as u128 * size_of::<T>() as u128;
+    format!("the system has no memory for {length} elements of {}, {bytes} bytes", T::NAME)
+}
+
 impl<T: Scalar> Storage<T> {
     /// A buffer of `length` numbers that `fill` is to write, every one: it finds stale ones.
+    ///
+    /// # Panics
+    /// If the system has not so much memory.
     #[inline]
     #[track_caller]
     pub(crate) fn build(length: usize, fill: impl FnOnce(&mut [T])) -> Self {
-        let Some(bytes) = length.checked_mul(size_of::<T>()) else {
-            crate::error::mistake("tensor", format_args!("{length} elements are more than memory can hold"));
-        };
-        let block = Block::take(bytes);
+        match Storage::try_build(length, fill) {
+            Some(storage) => storage,
+            None => crate::error::mistake("tensor", no_memory_for::<T>(length)),
+        }
+    }
+
+    /// As [`build`](Storage::build); `None` if the system has not so much memory.
+    #[inline]
+    pub(crate) fn try_build(length: usize, fill: impl FnOnce(&mut [T])) -> Option<Self> {
+        let block = Block::take(length.checked_mul(size_of::<T>())?)?;
         let header = block.header().cast::<Header>();
         // SAFETY: the line in front of the block is large enough, aligned, and unused; it belongs to whoever has the block.
         unsafe { header.write(Header { holders: AtomicUsize::new(1), length, block }) };
         let mut storage = Storage { header, numbers: PhantomData };
         fill(storage.get_mut().expect("just made, so not shared"));
-        storage
+        Some(storage)
     }
 
     #[inline]
@@ -121,6 +137,17 @@ mod tests {
         drop(second);
         assert!(!first.is_shared() && first.get_mut().is_some());
         assert_eq!(first.as_slice(), [5.0, 2.0]);
+    }
+
+    #[test]
+    fn what_no_memory_holds_is_refused() {
+        // 128 TiB are all that a process on x86-64 can address, so the system itself refuses them, however generous it is.
+        let of_the_system = cfg!(target_arch = "x86_64").then_some(1 << 45);
+        for length in of_the_system.into_iter().chain([1 << 46, 1 << 60, 1 << 62, usize::MAX]) {
+            assert!(Storage::<f32>::try_build(length, |_| unreachable!("there is nothing to fill")).is_none());
+        }
+        let sentence = "the system has no memory for 4611686018427387904 elements of f64, 36893488147419103232 bytes";
+        assert_eq!(no_memory_for::<f64>(1 << 62), sentence);
     }
 
     #[test]

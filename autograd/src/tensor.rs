@@ -14,7 +14,7 @@ use crate::kernels::parallel::is_recording;
 use crate::layout::Layout;
 use crate::op::Op;
 use crate::shape::Shape;
-use crate::storage::Storage;
+use crate::storage::{Storage, no_memory_for};
 use crate::trace;
 
 /// A multi-dimensional array of numbers that knows how it was computed.
@@ -46,19 +46,38 @@ impl<T: Float> Tensor<T> {
     /// let squares = Tensor::build([4], |out| out.iter_mut().zip(0_u8..).for_each(|(number, i)| *number = f32::from(i * i)));
     /// assert_eq!(squares.to_vec(), [0.0, 1.0, 4.0, 9.0]);
     /// ```
+    ///
+    /// # Panics
+    /// If the system has no memory for so many elements.
     #[inline]
     #[track_caller]
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
-        Tensor::build_in(Layout::contiguous(shape.into()), fill)
+        Tensor::build_for("tensor", shape.into(), fill)
+    }
+
+    /// As [`build`](Tensor::build), for an operation that a refusal is to name.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn build_for(op: &str, shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
+        // Before strides are made of the extents.
+        shape.numel_for(op);
+        Tensor::fill_layout(op, Arc::new(Layout::contiguous(shape)), fill)
     }
 
     /// As [`build`](Tensor::build), in a row-major layout, which may be another tensor's.
     #[inline]
     #[track_caller]
     pub(crate) fn build_in(layout: impl Into<Arc<Layout>>, fill: impl FnOnce(&mut [T])) -> Self {
-        let layout = layout.into();
+        Tensor::fill_layout("tensor", layout.into(), fill)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn fill_layout(op: &str, layout: Arc<Layout>, fill: impl FnOnce(&mut [T])) -> Self {
         let start = trace::start();
-        let storage = Storage::build(layout.numel(), fill);
+        let Some(storage) = Storage::try_build(layout.numel(), fill) else {
+            mistake(op, format_args!("shape {}: {}", layout.shape, no_memory_for::<T>(layout.numel())));
+        };
         if let Some(start) = start {
             trace::built(start, &layout.shape, storage.as_slice().as_ptr().cast());
         }
@@ -158,6 +177,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The same numbers, dense and in row-major order, without an edge; copied only if they are not.
+    #[track_caller]
     pub(crate) fn dense(&self) -> Tensor<T> {
         if self.is_contiguous() {
             return self.with_layout(self.layout.clone());

@@ -44,7 +44,7 @@ pub(crate) fn combine<T: Float>(
     let Some(shape) = left.shape().broadcast(right.shape()) else {
         no_common_shape(name, left.shape(), right.shape());
     };
-    Tensor::build(shape.clone(), |out| map(operands, &shape, out, formula))
+    Tensor::build_for(name, shape.clone(), |out| map(operands, &shape, out, formula))
 }
 
 #[cold]
@@ -94,6 +94,7 @@ impl<T: Float> Op<T> for SumTo {
 }
 
 /// Sums what was broadcast from `shape`.
+#[track_caller]
 pub(crate) fn sum_to<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
     reduce_to(x, shape, T::ZERO, |a, b| a + b).record(&[x], |_| SumTo { from: x.shape().clone() })
 }
@@ -101,6 +102,7 @@ pub(crate) fn sum_to<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
 /// Combines the elements of `x` along the dimensions that `shape` has not, or has with extent 1. A constant.
 ///
 /// Neighbouring dimensions are reduced in one go, the innermost ones first.
+#[track_caller]
 pub(crate) fn reduce_to<T: Float>(
     x: &Tensor<T>,
     shape: &Shape,
@@ -164,7 +166,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If an extent is neither 1 nor the wanted one, or -1 stands for a new dimension.
+    /// If an extent is neither 1 nor the wanted one, -1 stands for a new dimension, or there would be more elements than `isize::MAX`.
     #[track_caller]
     pub fn expand(&self, shape: impl Extents) -> Tensor<T> {
         let wanted = shape.extents();
@@ -179,11 +181,39 @@ impl<T: Float> Tensor<T> {
                 })
                 .collect()
         });
-        match resolved.and_then(|shape| expand(self, &shape)) {
-            Some(expanded) => expanded,
-            None => {
-                mistake("expand", format_args!("shape {} does not stretch to {:?}", self.shape(), wanted.as_slice()))
-            }
+        if let Some(shape) = resolved
+            && let Some(expanded) = expand(self, &shape)
+        {
+            shape.numel_for("expand");
+            return expanded;
         }
+        mistake("expand", format_args!("shape {} does not stretch to {:?}", self.shape(), wanted.as_slice()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    #[test]
+    #[should_panic(expected = "expand: shape [8589934592, 8589934592] has more elements than any memory holds")]
+    fn a_view_is_no_larger_than_can_be_counted() {
+        Tensor::<f32>::ones([1]).expand([1_usize << 33, 1 << 33]);
+    }
+
+    #[test]
+    #[should_panic(expected = "mul: shape [8589934592, 8589934592] has more elements than any memory holds")]
+    fn what_two_shapes_stretch_to_is_counted() {
+        let row = Tensor::<f32>::ones([1]).expand([1_usize << 33]);
+        let _ = row.unsqueeze(1) * row;
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "add: shape [1048576, 1048576, 1048576]: the system has no memory for 1152921504606846976"
+    )]
+    fn what_two_shapes_stretch_to_must_fit_the_memory() {
+        let row = Tensor::<f32>::ones([1]).expand([1_usize << 20, 1 << 20]);
+        let _ = row.unsqueeze(1) + row;
     }
 }

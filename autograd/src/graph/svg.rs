@@ -3,6 +3,10 @@
 //! Operations stand in [layers](super::layered), each below its inputs, and lines run down. An input that no operation made, a parameter above all,
 //! hangs to the left of the operation that takes it, again at each use: so a network is nearly a chain. Only an operation that has no other input gets
 //! its first one from above.
+//!
+//! A line takes a place in each layer that it passes, so lines that run past many layers would make a picture that grows with the square of the number
+//! of operations. Where a line would have to pass more than [`MOST_PASSED`] layers there is none: the operation is numbered, and at its use hangs a box
+//! with its name and number.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -23,6 +27,8 @@ const STUB: f64 = 18.0;
 /// Between what hangs beside an operation and the operation, and between one such box and the next.
 const BESIDE_GAP: f64 = 34.0;
 const STACK_GAP: f64 = 8.0;
+/// A line passes no more layers than these.
+const MOST_PASSED: usize = 12;
 /// Legible on white as on black.
 const GRADIENT: &str = "#d4621a";
 
@@ -31,30 +37,59 @@ struct Frame {
     title: String,
     subtitle: Option<String>,
     blocks: Vec<(&'static str, Vec<String>)>,
-    kind: Kind,
+    look: Look,
     width: f64,
     height: f64,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Operation,
+    Leaf,
+    Constant,
+    /// In place of a line from an operation far above.
+    Reference,
+}
+
 impl Frame {
-    fn new<T: Float>(graph: &Graph<T>, vertex: &Vertex<T>) -> Frame {
-        let (title, subtitle, blocks) = (vertex.title(), vertex.subtitle().map(str::to_owned), graph.blocks(vertex));
+    /// The box of a vertex, and the number that it is referred to by.
+    fn new<T: Float>(graph: &Graph<T>, vertex: &Vertex<T>, number: Option<usize>) -> Frame {
+        let (mut title, subtitle) = (vertex.title(), vertex.subtitle().map(str::to_owned));
+        if let Some(number) = number {
+            title = format!("{title} ({number})");
+        }
+        let look = match vertex.kind {
+            Kind::Operation(_) => Look::Operation,
+            Kind::Leaf => Look::Leaf,
+            Kind::Constant => Look::Constant,
+        };
+        Frame::with(look, title, subtitle, graph.blocks(vertex))
+    }
+
+    /// What stands for a numbered operation at a use far below.
+    fn reference<T: Float>(vertex: &Vertex<T>, number: usize) -> Frame {
+        let title = format!("{} ({number}) {}", vertex.title(), vertex.shape);
+        Frame::with(Look::Reference, title, vertex.subtitle().map(str::to_owned), Vec::new())
+    }
+
+    fn with(look: Look, title: String, subtitle: Option<String>, blocks: Vec<(&'static str, Vec<String>)>) -> Frame {
         let blocks_wide: usize = blocks.iter().map(|block| columns(block) + 2).sum();
         let widest = [title.chars().count(), subtitle.as_ref().map_or(0, |name| name.chars().count())];
         let widest = widest.into_iter().max().unwrap_or(0).max(blocks_wide.saturating_sub(2));
         let rows = blocks.iter().map(|(_, rows)| rows.len() + 1).max().unwrap_or(0);
         let lines = 1 + usize::from(subtitle.is_some()) + rows;
         let (width, height) = (widest as f64 * CHARACTER + 2.0 * PADDING, lines as f64 * LINE + PADDING);
-        Frame { title, subtitle, blocks, kind: vertex.kind, width, height }
+        Frame { title, subtitle, blocks, look, width, height }
     }
 
     /// Draws the box around `x` from `y` on.
     fn write(&self, x: f64, y: f64, out: &mut String) {
-        let (left, radius) = (x - self.width / 2.0, if matches!(self.kind, Kind::Operation(_)) { 10 } else { 2 });
-        let look = match self.kind {
-            Kind::Operation(_) => "fill=\"currentColor\" fill-opacity=\".09\"",
-            Kind::Leaf => "fill=\"currentColor\" fill-opacity=\".04\"",
-            Kind::Constant => "fill=\"none\" stroke-dasharray=\"4 3\"",
+        let left = x - self.width / 2.0;
+        let (radius, look) = match self.look {
+            Look::Operation => (10, "fill=\"currentColor\" fill-opacity=\".09\""),
+            Look::Leaf => (2, "fill=\"currentColor\" fill-opacity=\".04\""),
+            Look::Constant => (2, "fill=\"none\" stroke-dasharray=\"4 3\""),
+            Look::Reference => (10, "fill=\"none\" stroke-dasharray=\"4 3\""),
         };
         let (width, height) = (self.width, self.height);
         let _ = writeln!(
@@ -107,25 +142,68 @@ struct Picture {
     cells: BTreeMap<usize, Cell>,
 }
 
-impl Picture {
-    fn new<T: Float>(graph: &Graph<T>) -> Picture {
-        let frames = graph.vertices.iter().map(|vertex| Frame::new(graph, vertex)).collect();
-        let shapes = graph.vertices.iter().map(|vertex| vertex.shape.to_string()).collect();
-        let mut picture = Picture { frames, shapes, layers: Layers::default(), cells: BTreeMap::new() };
-        let is_operation = |vertex: usize| matches!(graph.vertices[vertex].kind, Kind::Operation(_));
-        // Which vertices have a place of their own; all others hang beside one.
-        let mut own: Vec<bool> = (0..graph.vertices.len()).map(is_operation).collect();
-        for vertex in &graph.vertices {
-            if let Some(&first) = vertex.inputs.first().filter(|_| !vertex.inputs.iter().any(|&i| is_operation(i))) {
-                own[first] = true;
+fn is_operation<T: Float>(vertex: &Vertex<T>) -> bool {
+    matches!(vertex.kind, Kind::Operation(_))
+}
+
+/// The layer of each vertex that has a place of its own; all others hang beside one.
+fn layers_of<T: Float>(vertices: &[Vertex<T>]) -> Vec<Option<usize>> {
+    let mut own: Vec<bool> = vertices.iter().map(is_operation).collect();
+    for vertex in vertices {
+        let has_operation = vertex.inputs.iter().any(|&input| is_operation(&vertices[input]));
+        if let Some(&first) = vertex.inputs.first().filter(|_| !has_operation) {
+            own[first] = true;
+        }
+    }
+    *own.last_mut().expect("a graph has a vertex") = true;
+    let mut layers: Vec<Option<usize>> = Vec::with_capacity(vertices.len());
+    for (vertex, own) in vertices.iter().zip(own) {
+        // Inputs come first.
+        let below = vertex.inputs.iter().filter_map(|&input| layers[input]).map(|layer: usize| layer + 1).max();
+        layers.push(own.then(|| below.unwrap_or(0)));
+    }
+    layers
+}
+
+/// Whether a line leads from an input down to the vertex that takes it.
+fn is_near(layers: &[Option<usize>], input: usize, vertex: usize) -> bool {
+    matches!((layers[input], layers[vertex]), (Some(above), Some(own)) if own - above <= MOST_PASSED + 1)
+}
+
+/// The operations that some use is too far from for a line, numbered from 1 in the order of those uses.
+fn numbered<T: Float>(vertices: &[Vertex<T>], layers: &[Option<usize>]) -> BTreeMap<usize, usize> {
+    let mut numbers = BTreeMap::new();
+    for (vertex, user) in vertices.iter().enumerate() {
+        for &input in user.inputs.iter().filter(|&&input| is_operation(&vertices[input])) {
+            if !is_near(layers, input, vertex) {
+                let next = numbers.len() + 1;
+                numbers.entry(input).or_insert(next);
             }
         }
-        *own.last_mut().expect("a graph has a vertex") = true;
+    }
+    numbers
+}
+
+impl Picture {
+    fn new<T: Float>(graph: &Graph<T>) -> Picture {
+        let vertices = &graph.vertices;
+        let layers = layers_of(vertices);
+        let number_of = numbered(vertices, &layers);
+        let frame = |(index, vertex)| Frame::new(graph, vertex, number_of.get(&index).copied());
+        let mut frames: Vec<Frame> = vertices.iter().enumerate().map(frame).collect();
+        let mut hanging: BTreeMap<usize, usize> = BTreeMap::new();
+        for (&vertex, &number) in &number_of {
+            hanging.insert(vertex, frames.len());
+            frames.push(Frame::reference(&vertices[vertex], number));
+        }
+        let shapes = vertices.iter().map(|vertex| vertex.shape.to_string()).collect();
+        let mut picture = Picture { frames, shapes, layers: Layers::default(), cells: BTreeMap::new() };
         let mut place_of: BTreeMap<usize, usize> = BTreeMap::new();
-        for vertex in (0..own.len()).filter(|&vertex| own[vertex]) {
+        for vertex in (0..vertices.len()).filter(|&vertex| layers[vertex].is_some()) {
             let (above, beside): (Vec<usize>, Vec<usize>) =
-                graph.vertices[vertex].inputs.iter().partition(|&&input| own[input]);
+                vertices[vertex].inputs.iter().partition(|&&input| is_near(&layers, input, vertex));
             let above: Vec<usize> = above.iter().map(|input| place_of[input]).collect();
+            let beside: Vec<usize> = beside.iter().map(|input| *hanging.get(input).unwrap_or(input)).collect();
             let half = picture.frames[vertex].width / 2.0;
             let widest = beside.iter().map(|&other| picture.frames[other].width).fold(0.0, f64::max);
             let left = if beside.is_empty() { half } else { half + BESIDE_GAP + widest };
@@ -206,9 +284,9 @@ impl Picture {
         let (x, top, bottom) = self.bounds(place, spans);
         let frame = &self.frames[cell.vertex];
         frame.write(x, top, out);
-        if matches!(frame.kind, Kind::Operation(_)) {
+        if frame.look == Look::Operation {
             // Beside the line that leaves it; nothing leaves the last one.
-            let is_last = cell.vertex + 1 == self.frames.len();
+            let is_last = cell.vertex + 1 == self.shapes.len();
             let (shift, look) = if is_last { (0.0, r#"text-anchor="middle" "#) } else { (7.0, "") };
             text(out, (x + shift, bottom + 14.0), &format!(r#"{look}fill-opacity=".75""#), &self.shapes[cell.vertex]);
         }

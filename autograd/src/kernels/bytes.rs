@@ -26,9 +26,13 @@ const AHEAD: usize = 3;
 /// If a row is not in `source`, or `out` is not as long as the rows.
 #[track_caller]
 pub fn gather_rows<T: Scalar>(source: &[u8], width: usize, rows: &[usize], divisor: T, out: &mut [T]) {
-    let wanted = rows.len() * width;
-    assert!(out.len() == wanted, "gather_rows: {} rows of {width} bytes do not fill {} numbers", rows.len(), out.len());
-    if let Some(row) = rows.iter().find(|&&row| (row + 1) * width > source.len()) {
+    let wanted = rows.len().checked_mul(width);
+    if wanted != Some(out.len()) {
+        panic!("gather_rows: {} rows of {width} bytes do not fill {} numbers", rows.len(), out.len());
+    }
+    // Rows of no bytes are in any source.
+    let rows_of_source = source.len().checked_div(width);
+    if let Some(row) = rows.iter().find(|&&row| rows_of_source.is_some_and(|count| row >= count)) {
         panic!("gather_rows: row {row} of {width} bytes is not in a source of {} bytes", source.len());
     }
     trace::label("gather_rows");
@@ -110,6 +114,18 @@ mod tests {
     fn nothing_may_be_chosen() {
         gather_rows(&[1, 2], 2, &[], 1.0, &mut [0.0_f32; 0]);
         gather_rows(&[], 0, &[0, 0], 1.0, &mut [0.0_f32; 0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "gather_rows: row 9223372036854775808 of 2 bytes is not in a source of 8 bytes")]
+    fn a_row_beyond_all_memory_is_not_the_first() {
+        gather_rows(&[0; 8], 2, &[1 << 63], 1.0, &mut [0.0_f32; 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "gather_rows: 2 rows of 9223372036854775808 bytes do not fill 0 numbers")]
+    fn rows_beyond_all_memory_are_not_none() {
+        gather_rows(&[0; 8], 1 << 63, &[0, 0], 1.0, &mut [0.0_f32; 0]);
     }
 
     #[test]

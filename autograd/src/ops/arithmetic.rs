@@ -106,6 +106,7 @@ impl<T: Float> Tensor<T> {
             .record(&[self, other], |y| Divide { b: Saved::input(1, other), y: Saved::output(y) })
     }
 
+    #[track_caller]
     fn affine(&self, name: &'static str, scale: T, formula: impl Fn(T) -> T + Copy + Sync) -> Tensor<T> {
         Tensor::build_in(self.row_major(), |out| map([self.view()], self.shape(), out, |[x]| formula(x)))
             .record(&[self], |_| Affine { name, scale })
@@ -145,6 +146,7 @@ macro_rules! operator {
         }
         impl<T: Float> $Operator<T> for &Tensor<T> {
             type Output = Tensor<T>;
+            #[track_caller]
             fn $method(self, $number: T) -> Tensor<T> {
                 let $x = self;
                 $with_number
@@ -152,6 +154,7 @@ macro_rules! operator {
         }
         impl<T: Float> $Operator<T> for Tensor<T> {
             type Output = Tensor<T>;
+            #[track_caller]
             fn $method(self, number: T) -> Tensor<T> {
                 (&self).$method(number)
             }
@@ -169,24 +172,28 @@ macro_rules! number_on_the_left {
     ($($float:ty),*) => {$(
         impl Add<&Tensor<$float>> for $float {
             type Output = Tensor<$float>;
+            #[track_caller]
             fn add(self, x: &Tensor<$float>) -> Tensor<$float> {
                 x.affine("add", 1.0, move |x| self + x)
             }
         }
         impl Sub<&Tensor<$float>> for $float {
             type Output = Tensor<$float>;
+            #[track_caller]
             fn sub(self, x: &Tensor<$float>) -> Tensor<$float> {
                 x.affine("sub", -1.0, move |x| self - x)
             }
         }
         impl Mul<&Tensor<$float>> for $float {
             type Output = Tensor<$float>;
+            #[track_caller]
             fn mul(self, x: &Tensor<$float>) -> Tensor<$float> {
                 x.affine("mul", self, move |x| self * x)
             }
         }
         impl Div<&Tensor<$float>> for $float {
             type Output = Tensor<$float>;
+            #[track_caller]
             fn div(self, x: &Tensor<$float>) -> Tensor<$float> {
                 &Tensor::scalar(self) / x
             }
@@ -196,6 +203,7 @@ macro_rules! number_on_the_left {
     (@value $float:ty, $($Operator:ident::$method:ident),*) => {$(
         impl $Operator<Tensor<$float>> for $float {
             type Output = Tensor<$float>;
+            #[track_caller]
             fn $method(self, x: Tensor<$float>) -> Tensor<$float> {
                 self.$method(&x)
             }
@@ -206,6 +214,7 @@ number_on_the_left!(f32, f64);
 
 impl<T: Float> Neg for &Tensor<T> {
     type Output = Tensor<T>;
+    #[track_caller]
     fn neg(self) -> Tensor<T> {
         self.affine("neg", -T::ONE, |x| -x)
     }
@@ -213,6 +222,7 @@ impl<T: Float> Neg for &Tensor<T> {
 
 impl<T: Float> Neg for Tensor<T> {
     type Output = Tensor<T>;
+    #[track_caller]
     fn neg(self) -> Tensor<T> {
         -&self
     }

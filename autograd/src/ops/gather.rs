@@ -60,10 +60,11 @@ fn pairs(whole: &[usize], dim: usize, index: &Indices, mut visit: impl FnMut(usi
 }
 
 /// `gather` of an index that is known to be right.
+#[track_caller]
 pub(crate) fn gathered<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices) -> Tensor<T> {
     let dense = x.dense();
     let numbers = dense.as_slice().expect("dense");
-    Tensor::build(index.shape().clone(), |out| {
+    Tensor::build_for("gather", index.shape().clone(), |out| {
         pairs(x.shape(), dim, index, |place, position| out[place] = numbers[position])
     })
     .record(&[x], |_| Gather { dim, index: index.clone(), from: x.shape().clone() })
@@ -115,18 +116,21 @@ impl<T: Float> Op<T> for Deselect {
 }
 
 impl Select {
+    #[track_caller]
     fn take<T: Float>(self, x: &Tensor<T>) -> Tensor<T> {
+        let mut shape = x.shape().clone();
+        shape.set(self.dim, self.index.numel());
+        shape.numel_for("index_select");
         let dense = x.dense();
         let numbers = dense.as_slice().expect("dense");
         let [_, count, inner] = around(x.shape(), self.dim);
-        let mut shape = x.shape().clone();
-        shape.set(self.dim, self.index.numel());
         let index = self.index.as_slice();
         let slice = |place: usize| {
             let source = place / index.len() * count + *index.get(place % index.len())? as usize;
             numbers.get(source * inner..)?.get(..inner)
         };
-        Tensor::build(shape, |out| choose(slice, inner, out, |number| number)).record(&[x], |_| self)
+        Tensor::build_for("index_select", shape, |out| choose(slice, inner, out, |number| number))
+            .record(&[x], |_| self)
     }
 
     fn add<T: Float>(&self, x: &Tensor<T>) -> Tensor<T> {

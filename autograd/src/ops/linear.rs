@@ -88,7 +88,7 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
         |tensor: &Tensor<T>| (tensor.layout.offset as isize, [tensor.layout.strides[0], tensor.layout.strides[1]]);
     let ((at_x, strides_of_x), (at_weight, strides_of_weight)) = (view(x), view(weight));
     let (rows, inputs) = (own[0], own[1]);
-    let y = Tensor::build(Shape::from([rows, outputs]), |out| {
+    let y = Tensor::build_for(op, Shape::from([rows, outputs]), |out| {
         let left = matrix(x.storage.as_slice(), at_x, [rows, inputs], strides_of_x);
         let right = matrix(weight.storage.as_slice(), at_weight, [outputs, inputs], strides_of_weight);
         let out = ArrayViewMut2::from_shape((rows, outputs), out).expect("as long as the product");

@@ -36,6 +36,7 @@ impl<T: Float> Op<T> for MatrixProduct<T> {
 const PRODUCTS_PER_TASK: usize = 1 << 20;
 
 /// The product of tensors with two dimensions at least, whose shapes are known to fit.
+#[track_caller]
 fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let (stack_of_a, [m, k], strides_of_a) = split(&a.layout);
     let (stack_of_b, [_, n], strides_of_b) = split(&b.layout);
@@ -48,7 +49,7 @@ fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
         let out = ArrayViewMut2::from_shape((m, n), out).expect("as long as the product");
         gemm(left, right, out, Epilogue::Store);
     };
-    Tensor::build(shape, |out| {
+    Tensor::build_for("matmul", shape, |out| {
         if stack.is_empty() {
             return multiply(out, [a.layout.offset as isize, b.layout.offset as isize]);
         }
@@ -57,7 +58,8 @@ fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
         }
         let walk = Walk::new(&stack, [&stack_of_a, &stack_of_b]);
         let [step_a, step_b] = walk.row_strides();
-        let group = (PRODUCTS_PER_TASK / (m * n * k.max(1))).max(1);
+        // Of expanded operands there may be more products than can be counted.
+        let group = (PRODUCTS_PER_TASK / (m * n).saturating_mul(k.max(1))).max(1);
         for_each_chunk(out, group * m * n, |start, out| {
             let first = start / (m * n);
             for Band { first: place, offsets: [at_a, at_b], length, .. } in

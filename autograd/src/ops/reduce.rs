@@ -61,6 +61,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::arange(0.0, 5.0, 1.0).sum().item(), 10.0);
     /// ```
+    #[track_caller]
     pub fn sum(&self) -> Tensor<T> {
         sum_to(self, &Shape::default())
     }
@@ -86,6 +87,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The mean of all elements: shape `[]`. NaN of none.
+    #[track_caller]
     pub fn mean(&self) -> Tensor<T> {
         self.sum() / T::from_usize(self.numel())
     }
@@ -211,8 +213,11 @@ impl<T: Float> Tensor<T> {
         identity: T,
         combine: impl Fn(T, T) -> T + Copy + Sync,
     ) -> Tensor<T> {
-        if self.numel() == 0 && shape.numel() > 0 {
-            mistake(name, format_args!("shape {} has no elements to choose from", self.shape()));
+        let own = self.shape();
+        let missing = own.rank() - shape.rank();
+        let is_reduced = |dim: usize| dim < missing || shape[dim - missing] == 1;
+        if (0..own.rank()).any(|dim| own[dim] == 0 && is_reduced(dim)) {
+            mistake(name, format_args!("shape {own} has no elements to choose from"));
         }
         let nan_is_attained = ["max", "min"].contains(&name);
         reduce_to(self, shape, identity, combine).record(&[self], |y| Extreme {
@@ -227,6 +232,9 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     fn find(&self, op: &str, dim: isize, more_extreme: impl Fn(T, T) -> T + Copy + Sync) -> Indices {
         let dim = dimension(op, dim, self.rank());
+        if self.shape().get(dim) == Some(&0) {
+            mistake(op, format_args!("dimension {dim} of shape {} has no elements to choose from", self.shape()));
+        }
         let dense = self.dense();
         let numbers = dense.as_slice().expect("dense");
         let (middle, shape) = if self.rank() == 0 {
@@ -235,9 +243,6 @@ impl<T: Float> Tensor<T> {
             let (kept, _) = reduced_shapes(self.shape(), &[dim]);
             (around(self.shape(), dim), kept)
         };
-        if middle[1] == 0 && shape.numel() > 0 {
-            mistake(op, format_args!("dimension {dim} of shape {} has no elements to choose from", self.shape()));
-        }
         Indices::new(argmax::find(numbers, middle, more_extreme), shape)
     }
 

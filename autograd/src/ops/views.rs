@@ -54,6 +54,7 @@ impl<T: Float> Op<T> for Reshape {
 }
 
 /// The same elements under a shape that has as many.
+#[track_caller]
 pub(crate) fn reshaped<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
     let view = match x.layout.reshape(shape) {
         Some(layout) => x.with_layout(layout),
@@ -149,10 +150,11 @@ pub(crate) fn distinct(op: &str, dims: &impl Dims, rank: usize) -> SmallVec<[usi
         if seen.contains(&index) {
             mistake(op, format_args!("dimension {dim} is named twice"));
         }
-        // A single number has a dimension to name, but none to walk.
-        if rank > 0 {
-            seen.push(index);
-        }
+        seen.push(index);
+    }
+    // A single number has a dimension to name, but none to walk.
+    if rank == 0 {
+        seen.clear();
     }
     seen
 }
@@ -198,14 +200,14 @@ impl<T: Float> Tensor<T> {
     /// If `order` does not name each dimension once.
     #[track_caller]
     pub fn permute(&self, order: impl Dims) -> Tensor<T> {
-        let named = distinct("permute", &order, self.rank());
-        if named.len() != self.rank() {
+        let named = order.dims().len();
+        if named != self.rank() {
             mistake(
                 "permute",
-                format_args!("{} dimensions are named, shape {} has {}", named.len(), self.shape(), self.rank()),
+                format_args!("{named} dimensions are named, shape {} has {}", self.shape(), self.rank()),
             );
         }
-        permuted(self, named)
+        permuted(self, distinct("permute", &order, self.rank()))
     }
 
     /// The same elements, in row-major order, under another shape; one extent may be -1, to be worked out.
@@ -223,18 +225,12 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn reshape(&self, shape: impl Extents) -> Tensor<T> {
         let wanted = shape.extents();
-        let known: isize = wanted.iter().filter(|&&extent| extent != -1).product();
-        let unknown = wanted.iter().filter(|&&extent| extent == -1).count();
-        let count = self.numel() as isize;
-        let fill = if unknown == 1 && known > 0 && count % known == 0 { count / known } else { 0 };
-        let valid = wanted.iter().all(|&extent| extent >= -1) && unknown <= 1 && (unknown == 0 || known > 0);
-        let resolved: Shape =
-            wanted.iter().map(|&extent| if extent == -1 { fill } else { extent.max(0) } as usize).collect();
-        if !valid || resolved.numel() != self.numel() {
+        let count = self.numel();
+        let Some(resolved) = Shape::resolve(&wanted, count) else {
             let message =
                 format_args!("shape {} has {count} elements and does not fit {:?}", self.shape(), wanted.as_slice());
             mistake("reshape", message);
-        }
+        };
         reshaped(self, &resolved)
     }
 
@@ -366,6 +362,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The same numbers dense and in row-major order: this tensor itself if they are, a copy otherwise.
+    #[track_caller]
     pub fn contiguous(&self) -> Tensor<T> {
         if self.is_contiguous() {
             return self.clone();

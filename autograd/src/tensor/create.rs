@@ -2,7 +2,8 @@
 
 use crate::error::mistake;
 use crate::float::Float;
-use crate::random::Seed;
+use crate::random::{Random, Seed};
+use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -15,19 +16,24 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Self {
-        Tensor::full(shape, T::ZERO)
+        Tensor::filled("zeros", shape.into(), T::ZERO)
     }
 
     /// A tensor of ones.
     #[track_caller]
     pub fn ones(shape: impl Into<Shape>) -> Self {
-        Tensor::full(shape, T::ONE)
+        Tensor::filled("ones", shape.into(), T::ONE)
     }
 
     /// A tensor whose every element is `value`.
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
-        Tensor::build(shape.into(), |out| out.fill(value))
+        Tensor::filled("full", shape.into(), value)
+    }
+
+    #[track_caller]
+    fn filled(op: &str, shape: Shape, value: T) -> Self {
+        Tensor::build_for(op, shape, |out| out.fill(value))
     }
 
     /// A single number: shape `[]`.
@@ -62,35 +68,43 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn from_slice(numbers: &[T], shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
-        if shape.numel() != numbers.len() {
-            let expected = shape.numel();
+        let expected = shape.numel_for("from_vec");
+        if expected != numbers.len() {
             mistake(
                 "from_vec",
                 format_args!("shape {shape} has {expected} elements, but there are {} numbers", numbers.len()),
             );
         }
-        Tensor::build(shape, |out| out.copy_from_slice(numbers))
+        Tensor::build_for("from_vec", shape, |out| out.copy_from_slice(numbers))
     }
 
     /// The numbers `start`, `start + step`, ... below `end` (above it, if `step` is negative).
     ///
-    /// As [`torch.arange`](https://docs.pytorch.org/docs/stable/generated/torch.arange.html): `end` is not reached.
+    /// As [`torch.arange`](https://docs.pytorch.org/docs/stable/generated/torch.arange.html): `end` is not reached. PyTorch counts the elements in `f64`,
+    /// from the literals of the program: so an `f32` of up to six digits stands for the decimal that it is printed as, 0.1 for one tenth.
     ///
     /// ```
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::arange(0.0, 1.0, 0.25).to_vec(), [0.0, 0.25, 0.5, 0.75]);
+    /// assert_eq!(Tensor::arange(0.0_f32, 0.3, 0.1).numel(), 3);
     /// ```
     ///
     /// # Panics
-    /// If `step` is 0, leads away from `end`, or a bound is not finite.
+    /// If `step` is 0, leads away from `end`, a bound or `step` is not finite, or no memory holds so many elements.
     #[track_caller]
     pub fn arange(start: T, end: T, step: T) -> Self {
-        let (first, last, stride) = (start.to_f64(), end.to_f64(), step.to_f64());
-        let count = ((last - first) / stride).ceil();
-        if stride == 0.0 || !count.is_finite() || count < 0.0 {
+        let written = [start, end, step].map(as_written);
+        let [first, last, stride] = [0, 1, 2].map(|i| written[i].unwrap_or([start, end, step][i].to_f64()));
+        let leads = (stride > 0.0 && last >= first) || (stride < 0.0 && last <= first);
+        if !leads || !(last - first).is_finite() || !stride.is_finite() {
             mistake("arange", format_args!("steps of {step} do not lead from {start} to {end}"));
         }
-        Tensor::build(Shape::from([count as usize]), |out| {
+        let steps = (last - first) / stride;
+        // An `f32` with more digits was computed, and rounded then: a 61st goes 61 times into 1, though its `f32` is less than that.
+        let is_whole = written.contains(&None) && (steps - steps.round()).abs() <= steps * T::EPSILON.to_f64();
+        let count = if is_whole { steps.round() } else { steps.ceil() };
+        // Too large a count becomes the largest `usize`, which is refused as an extent.
+        Tensor::build_for("arange", Shape::from([count as usize]), |out| {
             for (index, number) in out.iter_mut().enumerate() {
                 *number = T::from_f64(first + index as f64 * stride);
             }
@@ -105,11 +119,14 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::linspace(0.0, 1.0, 5).to_vec(), [0.0, 0.25, 0.5, 0.75, 1.0]);
     /// ```
+    ///
+    /// # Panics
+    /// If no memory holds so many elements.
     #[track_caller]
     pub fn linspace(start: T, end: T, steps: usize) -> Self {
         let (first, last) = (start.to_f64(), end.to_f64());
         let stride = (last - first) / (steps.saturating_sub(1)).max(1) as f64;
-        Tensor::build(Shape::from([steps]), |out| {
+        Tensor::build_for("linspace", Shape::from([steps]), |out| {
             for (index, number) in out.iter_mut().enumerate() {
                 // Counted from the nearer end, so that the last number is `end` itself.
                 *number = if index < steps.div_ceil(2) {
@@ -122,9 +139,12 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The `size` × `size` matrix with ones on its diagonal.
+    ///
+    /// # Panics
+    /// If no memory holds so many elements.
     #[track_caller]
     pub fn eye(size: usize) -> Self {
-        Tensor::build(Shape::from([size, size]), |out| {
+        Tensor::build_for("eye", Shape::from([size, size]), |out| {
             out.fill(T::ZERO);
             out.iter_mut().step_by(size + 1).for_each(|number| *number = T::ONE);
         })
@@ -143,20 +163,39 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn rand(shape: impl Into<Shape>, seed: impl Seed) -> Self {
-        Tensor::uniform(shape, T::ZERO, T::ONE, seed)
+        Tensor::drawn("rand", shape.into(), seed, |random, out| random.fill_uniform(out, 0.0, 1.0))
     }
 
-    /// Random numbers in [low, high), each equally likely.
+    /// Random numbers in [low, high), each equally likely; `low` if they are equal.
+    ///
+    /// # Panics
+    /// If `low` is larger than `high`, or the distance between them is not finite.
     #[track_caller]
     pub fn uniform(shape: impl Into<Shape>, low: T, high: T, seed: impl Seed) -> Self {
-        Tensor::build(shape.into(), |out| seed.draw(|random| random.fill_uniform(out, low.to_f64(), high.to_f64())))
+        if !(low <= high && (high - low).is_finite()) {
+            mistake("uniform", format_args!("from {low} to {high} is no interval: low ≤ high is wanted, and finite"));
+        }
+        let (low, high) = (low.to_f64(), high.to_f64());
+        Tensor::drawn("uniform", shape.into(), seed, |random, out| random.fill_uniform(out, low, high))
     }
 
     /// Normal random numbers of mean 0 and standard deviation 1. `seed` is a number, or a [`Random`](crate::Random) to go on drawing from.
     #[track_caller]
     pub fn randn(shape: impl Into<Shape>, seed: impl Seed) -> Self {
-        Tensor::build(shape.into(), |out| seed.draw(|random| random.fill_normal(out)))
+        Tensor::drawn("randn", shape.into(), seed, |random, out| random.fill_normal(out))
     }
+
+    #[track_caller]
+    fn drawn(op: &str, shape: Shape, seed: impl Seed, fill: impl FnOnce(&mut Random, &mut [T])) -> Self {
+        Tensor::build_for(op, shape, |out| seed.draw(|random| fill(random, out)))
+    }
+}
+
+/// The decimal that the number is printed as; `None` for an `f32` with more than the six digits that every decimal keeps in it: nobody wrote that.
+fn as_written<T: Float>(number: T) -> Option<f64> {
+    let text = format!("{number:e}");
+    let digits = text.split('e').next().unwrap_or_default().chars().filter(char::is_ascii_digit).count();
+    if digits <= f32::DIGITS as usize || T::NAME == f64::NAME { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -173,6 +212,119 @@ mod tests {
         assert_eq!(Tensor::<f32>::linspace(0.0, 1.0, 0).numel(), 0);
         assert_eq!(Tensor::<f32>::eye(3).to_vec(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
         assert_eq!(*Tensor::<f32>::eye(0).shape(), [0, 0]);
+    }
+
+    /// Start, end and step as they are written in a program, for both types.
+    macro_rules! counts {
+        ($([$start:literal, $end:literal, $step:literal])*) => {
+            [$(([$start as f64, $end, $step], Tensor::arange($start as f32, $end, $step).numel())),*]
+        };
+    }
+
+    #[test]
+    fn a_range_of_f32_has_as_many_elements_as_its_literals_say() {
+        for ([start, end, step], count) in counts!(
+            [0.0, 0.3, 0.1] [0.0, 0.6, 0.2] [0.0, 0.7, 0.1] [0.0, 1.0, 0.1] [0.0, 1.0, 0.05] [0.0, 3.0, 0.01]
+            [0.0, 0.15, 0.05] [0.0, 1.0, 1e-3] [0.0, 0.007, 1e-3] [1.0, 1.3, 0.1] [1.0, 2.0, 0.1] [-0.3, 0.3, 0.1]
+            [0.3, 0.0, -0.1] [1.3, 1.0, -0.1] [2.0, -2.0, -0.05] [0.5, 0.0, -1e-3] [100.1, 100.4, 0.1] [5.0, 5.0, 0.1]
+            [1e-3, 1e-2, 1e-3] [0.0, 1e6, 1e5] [0.0, 0.333333, 0.111111]
+        ) {
+            assert_eq!(count, ((end - start) / step).ceil() as usize, "from {start} to {end} by {step}");
+        }
+        assert_eq!(Tensor::arange(0.0_f32, 0.3, 0.1).to_vec(), [0.0, 0.1, 0.2]);
+        // Ends at each multiple of each step, as decimals.
+        for (step, digits) in [("0.1", 1), ("0.2", 1), ("0.05", 2), ("0.01", 2), ("0.001", 3)] {
+            for (start, sign) in [("0", ""), ("1", ""), ("-0.3", ""), ("2.5", "-")] {
+                for multiple in 0..300 {
+                    let step = format!("{sign}{step}");
+                    let number = |text: &str| text.parse::<f64>().unwrap();
+                    let end =
+                        format!("{:.digits$}", number(start) + f64::from(multiple) * number(&step), digits = digits);
+                    let expected = ((number(&end) - number(start)) / number(&step)).ceil() as usize;
+                    let [first, last, by] = [start, &end, &step].map(|text| text.parse::<f32>().unwrap());
+                    assert_eq!(Tensor::arange(first, last, by).numel(), expected, "from {start} to {end} by {step}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_by_a_computed_step_has_as_many_elements_as_steps() {
+        let mut literals = 0;
+        for parts in 1_u16..2000 {
+            let (single, double) = (1.0 / f32::from(parts), 1.0 / f64::from(parts));
+            // Of the doubles some have one more, as in PyTorch: 49 times a 49th is less than 1.
+            let expected = (1.0 / double).ceil() as usize;
+            assert_eq!(Tensor::arange(0.0, 1.0, double).numel(), expected, "by 1/{parts}");
+            // A 101st is printed as 0.00990099, so it is taken for that literal, of which 1 has 102. That is one in forty.
+            let literal = super::as_written(single).map(|step| (1.0 / step).ceil() as usize);
+            literals += usize::from(literal.is_some_and(|count| count != usize::from(parts)));
+            let expected = literal.unwrap_or(usize::from(parts));
+            assert_eq!(Tensor::arange(0.0, 1.0, single).numel(), expected, "by 1/{parts}");
+        }
+        assert!(literals < 50, "{literals} of 2000 computed steps are taken for literals and counted wrongly");
+    }
+
+    #[test]
+    fn equal_bounds_are_an_interval_of_one_number() {
+        assert_eq!(Tensor::uniform([3], 2.5_f32, 2.5, 0).to_vec(), [2.5; 3]);
+    }
+
+    /// What the refusal of a tensor says, and in which file it says that it was made.
+    fn refusal(make: impl FnOnce() -> Tensor) -> String {
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(make));
+        *caught.expect_err("a tensor was made").downcast::<String>().unwrap()
+    }
+
+    #[test]
+    fn arguments_that_mean_nothing_are_refused() {
+        let (nan, infinity) = (f32::NAN, f32::INFINITY);
+        for (low, high) in [(1.0, 0.0), (nan, 1.0), (0.0, nan), (0.0, infinity), (-infinity, 0.0), (f32::MIN, f32::MAX)]
+        {
+            assert!(refusal(|| Tensor::uniform([2], low, high, 0)).starts_with("uniform: from "), "{low} to {high}");
+        }
+        for [start, end, step] in [
+            [0.0, 1.0, 0.0],
+            [0.0, 1.0, -0.0],
+            [0.5, 0.0, 1.0],
+            [0.0, 0.5, -1.0],
+            [0.0, 1.0, nan],
+            [nan, 1.0, 1.0],
+            [0.0, infinity, 1.0],
+            [-infinity, 0.0, 1.0],
+            [0.0, 1.0, infinity],
+        ] {
+            let sentence = refusal(|| Tensor::arange(start, end, step));
+            assert!(sentence.contains("do not lead from"), "{start} to {end} by {step}: {sentence}");
+        }
+    }
+
+    #[test]
+    fn sizes_beyond_all_memory_are_refused_by_name() {
+        const SIDE: usize = 1 << 32;
+        let makers: [(&str, &dyn Fn() -> Tensor); 9] = [
+            ("zeros", &|| Tensor::zeros([SIDE, SIDE])),
+            ("ones", &|| Tensor::ones([SIDE, SIDE])),
+            ("full", &|| Tensor::full([SIDE, SIDE], 1.0)),
+            ("from_vec", &|| Tensor::from_vec(vec![], [SIDE, SIDE])),
+            ("eye", &|| Tensor::eye(SIDE)),
+            ("rand", &|| Tensor::rand([SIDE, SIDE], 0)),
+            ("uniform", &|| Tensor::uniform([SIDE, SIDE], 0.0, 1.0, 0)),
+            ("randn", &|| Tensor::randn([SIDE, SIDE], 0)),
+            ("tensor", &|| Tensor::build([SIDE, SIDE], |_| ())),
+        ];
+        for (name, make) in makers {
+            let shape = "shape [4294967296, 4294967296] has more elements than any memory holds";
+            assert_eq!(refusal(make), format!("{name}: {shape}"));
+        }
+        let count = (1_usize << 62).to_string();
+        let bytes = (1_u128 << 64).to_string();
+        let sentence = format!("the system has no memory for {count} elements of f32, {bytes} bytes");
+        assert_eq!(refusal(|| Tensor::zeros(1 << 62)), format!("zeros: shape [{count}]: {sentence}"));
+        assert_eq!(refusal(|| Tensor::linspace(0.0, 1.0, 1 << 62)), format!("linspace: shape [{count}]: {sentence}"));
+        assert!(
+            refusal(|| Tensor::arange(0.0, 1e30, 1.0)).starts_with("arange: shape [18446744073709551615] has more")
+        );
     }
 
     #[test]

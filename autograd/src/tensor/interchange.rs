@@ -13,6 +13,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::arange(0.0, 4.0, 1.0).reshape([2, 2]).t().to_vec(), [0.0, 2.0, 1.0, 3.0]);
     /// ```
+    #[track_caller]
     pub fn to_vec(&self) -> Vec<T> {
         let dense = self.dense();
         dense.as_slice().expect("dense").to_vec()

@@ -247,6 +247,7 @@ macro_rules! dots {
 }
 
 /// Tiles for sixteen registers: sums, the vectors of B, and one for A.
+#[cfg(not(target_arch = "aarch64"))]
 macro_rules! sixteen_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         row!($isa, $module, $vector, packed 2, in_place 2,
@@ -261,6 +262,7 @@ macro_rules! sixteen_registers {
 /// Tiles for thirty-two registers. A wider tile reads fewer numbers for each product, and writes lines of C that lie together; a higher one goes through
 /// its panel less often, which counts when that comes from the second-level cache. (Measured, in shares of the peak: 1000³ packed 91 % with two vectors,
 /// 93 % with three; 64×784 times 784×256, B packed, 92 % with two or three, 90 % with four; 64×256 times 256×128 in place 95.6, 96.0 and 97.7 %.)
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! thirty_two_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         row!($isa, $module, $vector, packed 3, in_place 4,

@@ -1,5 +1,6 @@
 //! Every word of every vector that this machine has, against plain loops.
 
+#[cfg(target_arch = "x86_64")]
 use super::isa::Isa;
 use super::{Array, Vector};
 use crate::scalar::Scalar;
