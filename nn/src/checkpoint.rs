@@ -1,50 +1,26 @@
 //! Weights in files, as [safetensors](https://huggingface.co/docs/safetensors): PyTorch's `safetensors.torch.save_file(model.state_dict(), path)` writes what
 //! [`load`] reads, and its `load_file` reads what [`save`] writes.
 
+mod elements;
+mod error;
+mod look_alike;
+mod parameters;
+mod read;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 
-use autograd::{Float, Shape, Tensor};
-use safetensors::{Dtype, SafeTensors, View};
+use autograd::Float;
+use safetensors::{Dtype, View};
+
+pub use error::{CheckpointError, Difference};
+pub use read::{listed, load, load_with_prefix};
 
 use crate::module::Module;
-
-/// Why weights could not be saved or loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// The file could not be read or written.
-    #[error("{path}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The file is not a whole safetensors file.
-    #[error("{path}: not a whole safetensors file: {reason}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The file's tensors are not the model's.
-    #[error("{path}: {name}: found {found}, expected {expected}")]
-    Mismatch {
-        /// The file.
-        path: PathBuf,
-        /// The parameter.
-        name: String,
-        /// What the file has.
-        found: String,
-        /// What the model has.
-        expected: String,
-    },
-}
 
 /// A parameter's numbers on their way into a file.
 struct Numbers {
@@ -71,26 +47,6 @@ impl View for Numbers {
     }
 }
 
-fn dtype<T: Float>() -> Dtype {
-    if size_of::<T>() == size_of::<f32>() { Dtype::F32 } else { Dtype::F64 }
-}
-
-fn bytes_of<T: Float>(numbers: &[T]) -> Vec<u8> {
-    match dtype::<T>() {
-        Dtype::F32 => numbers.iter().flat_map(|number| (number.to_f64() as f32).to_le_bytes()).collect(),
-        _ => numbers.iter().flat_map(|number| number.to_f64().to_le_bytes()).collect(),
-    }
-}
-
-fn numbers_of<T: Float>(bytes: &[u8], dtype: Dtype) -> Vec<T> {
-    match dtype {
-        Dtype::F32 => {
-            bytes.as_chunks().0.iter().map(|&four| T::from_f64(f64::from(f32::from_le_bytes(four)))).collect()
-        }
-        _ => bytes.as_chunks().0.iter().map(|&eight| T::from_f64(f64::from_le_bytes(eight))).collect(),
-    }
-}
-
 /// Writes all parameters and buffers under their names, in the model's own number type.
 ///
 /// The file is written beside its place, flushed to the disk and moved there: at `path` is the old file or the whole new one, never a part.
@@ -106,16 +62,21 @@ fn numbers_of<T: Float>(bytes: &[u8], dtype: Dtype) -> Vec<T> {
 /// assert_eq!(loaded.weight.tensor().to_vec(), saved.weight.tensor().to_vec());
 /// ```
 ///
+/// A parameter with several names is written under each of them.
+///
 /// # Errors
-/// If the file cannot be written. What was at `path` is still there then.
+/// If two different parameters have one name, or the file cannot be written. What was at `path` is still there then.
 pub fn save<T: Float>(model: &(impl Module<T> + ?Sized), path: impl AsRef<Path>) -> Result<(), CheckpointError> {
     let path = path.as_ref();
     let mut tensors: BTreeMap<String, Numbers> = BTreeMap::new();
-    model.visit(&mut |name, param| {
-        let value = param.tensor();
-        let numbers = Numbers { dtype: dtype::<T>(), shape: value.shape().to_vec(), bytes: bytes_of(&value.to_vec()) };
-        tensors.insert(name.to_owned(), numbers);
-    });
+    for parameter in parameters::of(model, path)? {
+        let value = parameter.param.tensor();
+        let (shape, bytes) = (value.shape().to_vec(), elements::to_bytes(&value.to_vec()));
+        for name in parameter.names {
+            let numbers = Numbers { dtype: elements::dtype::<T>(), shape: shape.clone(), bytes: bytes.clone() };
+            tensors.insert(name, numbers);
+        }
+    }
     let bytes = safetensors::serialize(tensors, None)
         .map_err(|error| CheckpointError::Format { path: path.to_owned(), reason: error.to_string() })?;
     write_whole(path, &bytes).map_err(|source| CheckpointError::File { path: path.to_owned(), source })
@@ -146,81 +107,6 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // The new name itself is on the disk once its folder is; a system that cannot open folders has no such call.
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
-    }
-    Ok(())
-}
-
-/// How many values the header of a safetensors file lists, which is JSON: its commas, but for those in texts.
-///
-/// Reading a header takes memory for each of them, forty times what it takes in the file (a shape of a million dimensions is two megabytes of `1,`). Who knows
-/// what should be in a file looks at this first, as [`load`] does.
-///
-/// ```
-/// let header = br#"{"a,b":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}"#;
-/// let file = [&(header.len() as u64).to_le_bytes(), &header[..], &[0; 4]].concat();
-/// assert_eq!(nn::checkpoint::listed(&file), 4);
-/// ```
-pub fn listed(file: &[u8]) -> usize {
-    let Some((&length, rest)) = file.split_first_chunk() else { return 0 };
-    let length = usize::try_from(u64::from_le_bytes(length)).unwrap_or(usize::MAX);
-    let (mut commas, mut text, mut escaped) = (0, false, false);
-    for &byte in &rest[..length.min(rest.len())] {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if text => escaped = true,
-            b'"' => text = !text,
-            b',' if !text => commas += 1,
-            _ => {}
-        }
-    }
-    commas
-}
-
-/// What [`listed`] may be beyond the model's own: other tensors, to be named in a message, and notes.
-const OTHERS_LISTED: usize = 4096;
-
-/// Reads all parameters and buffers by name. Numbers of the other type (`f32` for an `f64` model, or the reverse) are converted.
-///
-/// # Errors
-/// If the file cannot be read, is not whole, lacks a tensor of the model or has one more, or one has another shape or element type. The model is not
-/// changed then.
-pub fn load<T: Float>(model: &(impl Module<T> + ?Sized), path: impl AsRef<Path>) -> Result<(), CheckpointError> {
-    let path = path.as_ref();
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .map_err(|source| CheckpointError::File { path: path.to_owned(), source })?;
-    let format = |reason: String| CheckpointError::Format { path: path.to_owned(), reason };
-    // A tensor has a type, a shape and two offsets.
-    let own: usize = model.named_parameters().iter().map(|(_, param)| 4 + param.tensor().shape().len()).sum();
-    let (found, most) = (listed(&bytes), own + OTHERS_LISTED);
-    if found > most {
-        return Err(format(format!("found a header that lists {found} values, expected at most {most}")));
-    }
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| format(error.to_string()))?;
-    let mismatch = |name: &str, found: String, expected: String| CheckpointError::Mismatch {
-        path: path.to_owned(),
-        name: name.to_owned(),
-        found,
-        expected,
-    };
-    let mut waiting = Vec::new();
-    for (name, param) in model.named_parameters() {
-        let shape = param.tensor().shape().clone();
-        let expected = || format!("{} of shape {shape}", T::NAME);
-        let view = file.tensor(&name).map_err(|_| mismatch(&name, "no such tensor".into(), expected()))?;
-        if !matches!(view.dtype(), Dtype::F32 | Dtype::F64) || view.shape() != &shape[..] {
-            let found =
-                format!("{} of shape {}", format!("{:?}", view.dtype()).to_lowercase(), Shape::from(view.shape()));
-            return Err(mismatch(&name, found, expected()));
-        }
-        waiting.push((name, param, Tensor::<T>::from_vec(numbers_of(view.data(), view.dtype()), shape)));
-    }
-    if let Some(extra) = file.names().into_iter().find(|name| waiting.iter().all(|(known, ..)| known != name)) {
-        return Err(mismatch(extra, "a tensor".into(), "none: the model has no such parameter".into()));
-    }
-    for (_, param, value) in waiting {
-        param.set(&value);
     }
     Ok(())
 }

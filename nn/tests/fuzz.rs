@@ -17,7 +17,9 @@ fn safetensors() {
     // Headers that list a million dimensions, or forty thousand tensors.
     let tensor = |shape: &str| format!(r#"{{"dtype":"F32","shape":[{shape}1],"data_offsets":[0,4]}}"#);
     let many = (0..40_000).map(|index| format!(r#""{index}":{}"#, tensor(""))).collect::<Vec<_>>().join(",");
-    for tensors in [format!(r#""weight":{}"#, tensor(&"1,".repeat(1 << 20))), many] {
+    // A name of a megabyte, which a message does not repeat.
+    let long = format!(r#""{}":{}"#, "x".repeat(1 << 20), tensor(""));
+    for tensors in [format!(r#""weight":{}"#, tensor(&"1,".repeat(1 << 20))), many, long] {
         let header = format!("{{{tensors}}}");
         checks::safetensors(&[&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 4]].concat());
     }

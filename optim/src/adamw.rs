@@ -21,7 +21,7 @@ impl<T: Float> Rule<T, 2> for AdamWRule {
         let corrected = self.0.corrected::<T>(step);
         let kept = T::ONE - corrected.lr * corrected.weight_decay;
         move |weight, gradient, [m, v]| {
-            corrected.moments(gradient, m, v);
+            corrected.moments(weight, gradient, m, v);
             corrected.moved(weight * kept, *m, *v)
         }
     }
@@ -42,7 +42,7 @@ impl<T: Float> Rule<T, 3> for AdamWAmsGradRule {
         let corrected = self.0.corrected::<T>(step);
         let kept = T::ONE - corrected.lr * corrected.weight_decay;
         move |weight, gradient, [m, v, largest]| {
-            corrected.moments(gradient, m, v);
+            corrected.moments(weight, gradient, m, v);
             *largest = largest.maximum(*v);
             corrected.moved(weight * kept, *m, *largest)
         }

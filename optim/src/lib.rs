@@ -44,6 +44,7 @@ mod adam;
 mod adamw;
 mod optimizer;
 mod sgd;
+mod tiny;
 
 pub use adam::{Adam, AdamRule, AmsGrad, AmsGradRule};
 pub use adamw::{AdamW, AdamWAmsGrad, AdamWAmsGradRule, AdamWRule};

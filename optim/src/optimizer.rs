@@ -235,17 +235,10 @@ pub(crate) fn fraction(name: &str, value: f64) -> f64 {
     value
 }
 
-/// Zero for what is nearly denormal. Moments of weights that get no gradient any more decay for ever, and arithmetic on denormal
-/// numbers is many times slower; the smallest normal number over ε is far below anything that moves a weight.
+/// The gradient of a weight that decays. Without a decay it is the gradient as it is, as in PyTorch: 0 times an
+/// infinite weight would be NaN. (Which it is holds for all weights of a step, so that the compiler makes two loops of
+/// one.)
 #[inline(always)]
-pub(crate) fn flushed<T: Float>(moment: T) -> T {
-    if moment.abs() < T::MIN_POSITIVE / T::EPSILON { T::ZERO } else { moment }
-}
-
-/// The square of a gradient, zero where it is nearly denormal, and without a denormal number on the way: of examples that a network is sure of most gradients
-/// are so small.
-#[inline(always)]
-pub(crate) fn flushed_square<T: Float>(gradient: T) -> T {
-    let root = if gradient.abs() < (T::MIN_POSITIVE / T::EPSILON).sqrt() { T::ZERO } else { gradient };
-    root * root
+pub(crate) fn decayed<T: Float>(gradient: T, weight: T, weight_decay: T) -> T {
+    if weight_decay == T::ZERO { gradient } else { gradient + weight_decay * weight }
 }

@@ -3,7 +3,8 @@
 
 use autograd::{Float, Param};
 
-use crate::optimizer::{Driver, Rule, flushed, not_negative};
+use crate::optimizer::{Driver, Rule, decayed, not_negative};
+use crate::tiny::Sums;
 
 /// The formula of plain descent: w ← w - lr · (g + weight_decay · w)
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +22,7 @@ impl<T: Float> Rule<T, 0> for SgdRule {
 
     fn at_step(&self, _step: u64) -> impl Fn(T, T, &mut [T; 0]) -> T + Sync {
         let (lr, weight_decay) = (T::from_f64(self.lr), T::from_f64(self.weight_decay));
-        move |weight, gradient, []| weight - lr * (gradient + weight_decay * weight)
+        move |weight, gradient, []| weight - lr * decayed(gradient, weight, weight_decay)
     }
 }
 
@@ -29,7 +30,11 @@ impl<T: Float> Rule<T, 0> for SgdRule {
 ///
 /// With g including the weight decay:        b ← momentum · b + (1 - dampening) g        w ← w - lr · b
 ///
-/// At the first step b is g itself. With Nesterov's momentum, w ← w - lr · (g + momentum · b).
+/// At the first step b is g itself. With Nesterov's momentum, w ← w - lr · (g + momentum · b). A momentum of 0 is
+/// none: w ← w - lr · g, whatever the dampening.
+///
+/// A b near the denormals is cleared where its weight does not show it, since arithmetic on denormal values is many
+/// times slower.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MomentumRule {
     plain: SgdRule,
@@ -49,10 +54,14 @@ impl<T: Float> Rule<T, 1> for MomentumRule {
         let (lr, weight_decay) = (T::from_f64(self.plain.lr), T::from_f64(self.plain.weight_decay));
         let momentum = T::from_f64(self.momentum);
         let share = T::from_f64(if step == 1 { 1.0 } else { 1.0 - self.dampening });
-        let nesterov = self.nesterov;
+        let (has_momentum, nesterov) = (self.momentum != 0.0, self.nesterov);
+        let sums = Sums::new(self.plain.lr);
         move |weight, gradient, [buffer]| {
-            let gradient = gradient + weight_decay * weight;
-            *buffer = flushed(momentum * *buffer + share * gradient);
+            let gradient = decayed(gradient, weight, weight_decay);
+            if !has_momentum {
+                return weight - lr * gradient;
+            }
+            *buffer = sums.next(weight, *buffer, momentum, gradient, share);
             weight - lr * if nesterov { gradient + momentum * *buffer } else { *buffer }
         }
     }
@@ -169,6 +178,37 @@ mod tests {
         assert!(close(path(|weights| Sgd::new(weights, 0.1).momentum(0.5).nesterov()), [-0.15, -0.325, -0.5125]));
         // g: 1, 1 - 0.1, 1 - 0.19
         assert!(close(path(|weights| Sgd::new(weights, 0.1).weight_decay(1.0)), [-0.1, -0.19, -0.271]));
+    }
+
+    #[test]
+    fn without_momentum_there_is_no_dampening() {
+        let path = path(|weights| Sgd::new(weights, 1.0).momentum(0.0).dampening(0.5));
+        assert_eq!(path, [-1.0, -2.0, -3.0]);
+    }
+
+    /// Without a decay no rule multiplies a weight by 0.
+    #[test]
+    fn infinite_weights_stay_infinite() {
+        fn stays<const SLOTS: usize, R: Rule<f64, SLOTS>>(
+            build: impl FnOnce([Param<f64>; 1]) -> Driver<f64, R, SLOTS>,
+        ) {
+            let weights = Param::new(Tensor::from_vec(vec![f64::NEG_INFINITY, f64::INFINITY], [2]));
+            let mut optimizer = build([weights.clone()]);
+            for factor in [1.0, -1.0, 0.0] {
+                let loss = (weights.tensor() * Tensor::full([2], factor)).sum();
+                optimizer.step(&loss.backward());
+                assert_eq!(weights.tensor().to_vec(), [f64::NEG_INFINITY, f64::INFINITY]);
+            }
+        }
+        stays(|weights| Sgd::new(weights, 0.1));
+        stays(|weights| Sgd::new(weights, 0.1).momentum(0.9));
+        stays(|weights| Sgd::new(weights, 0.1).momentum(0.0));
+        stays(|weights| Sgd::new(weights, 0.1).momentum(0.9).dampening(0.5));
+        stays(|weights| Sgd::new(weights, 0.1).momentum(0.9).nesterov());
+        stays(|weights| crate::Adam::new(weights, 0.1));
+        stays(|weights| crate::Adam::new(weights, 0.1).amsgrad());
+        stays(|weights| crate::AdamW::new(weights, 0.1));
+        stays(|weights| crate::AdamW::new(weights, 0.1).weight_decay(0.0).amsgrad());
     }
 
     #[test]
