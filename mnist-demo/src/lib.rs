@@ -1,7 +1,8 @@
 //! The demo: a perceptron that learns to read digits.
 //!
 //! - [`idx`] reads files of the IDX format, plain or compressed, and believes nothing that they claim;
-//! - [`dataset`] is a whole data set, embedded or from a folder, whose images stay bytes in memory;
+//! - [`dataset`] is a whole data set, embedded or from a folder, whose images stay bytes in memory, [`labels`] the names of its classes;
+//! - [`file_kind`] says what a file is that is not what it should be, [`weights`] finds trained weights in files and in checkpoints;
 //! - [`model`] is the network, [`recipe`] how it is trained, [`train`] the loop and the seam for those who watch it, [`console`] what a person sees;
 //! - [`checkpoint`] is a run on disk, [`interrupt`] Ctrl-C, [`report`] the page that tells how a run went;
 //! - [`picture`] makes digits of people's pictures, [`reading`] has a trained network read them, [`serve`] shows it on a page;
@@ -13,8 +14,10 @@ pub mod commands;
 pub mod console;
 pub mod dataset;
 pub mod failure;
+pub mod file_kind;
 pub mod idx;
 pub mod interrupt;
+pub mod labels;
 pub mod model;
 pub mod picture;
 pub mod reading;
@@ -22,3 +25,4 @@ pub mod recipe;
 pub mod report;
 pub mod serve;
 pub mod train;
+pub mod weights;
