@@ -1,4 +1,5 @@
-//! What a file is that is not what it should be, by its first bytes: downloads that went wrong, archives, other formats.
+//! What a file is that is not what it should be, by its first bytes: downloads that went wrong, archives, other
+//! formats.
 
 /// As many bytes of a file are looked at. A tar archive is recognized by bytes 257 to 261.
 pub const BEGINNING: usize = 512;
@@ -23,8 +24,8 @@ const SIGNATURES: [(&[u8], &str); 13] = [
     (b"\x89PNG", "a PNG picture"),
 ];
 
-/// What a file with these first bytes is, for the word behind *found* in a message: a web page, an archive, text. Nothing
-/// for bytes that are not recognized.
+/// What a file with these first bytes is, for the word behind *found* in a message: a web page, an archive, text.
+/// Nothing for bytes that are not recognized.
 ///
 /// ```
 /// use mnist_demo::file_kind::describe;

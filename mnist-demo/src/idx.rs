@@ -53,11 +53,12 @@ pub struct Idx {
     pub bytes: Vec<u8>,
 }
 
-/// Reads a file. Its first bytes tell whether it is to be decompressed, not its name: programs that download unpack files
-/// and keep their names, or the reverse.
+/// Reads a file. Its first bytes tell whether it is to be decompressed, not its name: programs that download unpack
+/// files and keep their names, or the reverse.
 ///
 /// # Errors
-/// If the file cannot be read or is not exactly one IDX array of bytes with `rank` dimensions, plain or as a gzip stream.
+/// If the file cannot be read or is not exactly one IDX array of bytes with `rank` dimensions, plain or as a gzip
+/// stream.
 pub fn read_file(path: &Path, rank: usize) -> Result<Idx, DataError> {
     let failed = |source| DataError::File { path: path.to_owned(), source };
     let mut file = BufReader::new(File::open(path).map_err(failed)?);

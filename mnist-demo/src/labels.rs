@@ -1,4 +1,5 @@
-//! The names of classes: from the mapping file of an EMNIST split, from a text with one label a line, or the class numbers.
+//! The names of classes: from the mapping file of an EMNIST split, from a text with one label a line, or the class
+//! numbers.
 
 use std::fs::File;
 use std::io::Read;
@@ -59,12 +60,12 @@ impl Labels {
         (characters.len() == classes).then(|| Labels(characters.chars().map(String::from).collect()))
     }
 
-    /// The labels in a text, for so many classes. Lines of two or three whole numbers each are the mapping of EMNIST; a mapping
-    /// whose classes count from 1 on is taken from 0 on where that is how many classes there are.
+    /// The labels in a text, for so many classes. Lines of two or three whole numbers each are the mapping of EMNIST;
+    /// a mapping whose classes count from 1 on is taken from 0 on where that is how many classes there are.
     ///
     /// # Errors
-    /// What was found and what was expected, if the text has no label for each class, more labels, or labels that cannot
-    /// be shown.
+    /// What was found and what was expected, if the text has no label for each class, more labels, or labels that
+    /// cannot be shown.
     pub fn parse(text: &str, classes: usize) -> Result<Self, [String; 2]> {
         let text = text.trim_start_matches('\u{feff}').trim_end();
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
@@ -174,7 +175,8 @@ impl Listed {
     }
 }
 
-/// The class and the label in a line of a mapping: `36 97` is class 36, *a*; `1 65 97` is class 1, *a*, since A and a are one.
+/// The class and the label in a line of a mapping: `36 97` is class 36, *a*; `1 65 97` is class 1, *a*, since A and a
+/// are one.
 fn mapping(line: &str) -> Option<(usize, String)> {
     let numbers: Vec<u8> = line.split_whitespace().map(|word| word.parse().ok()).collect::<Option<_>>()?;
     let (&class, codes) = numbers.split_first()?;

@@ -1,8 +1,9 @@
 //! The demo: a perceptron that learns to read digits.
 //!
 //! - [`idx`] reads files of the IDX format, plain or compressed, and believes nothing that they claim;
-//! - [`dataset`] is a whole data set, embedded or from a folder, whose images stay bytes in memory, [`labels`] the names of its classes;
-//! - [`file_kind`] says what a file is that is not what it should be, [`weights`] finds trained weights in files and in checkpoints;
+//! - [`dataset`] is a whole data set, embedded or from a folder, whose images stay bytes in memory;
+//! - [`labels`] are the names of its classes, [`weights`] finds trained weights in files and in checkpoints;
+//! - [`file_kind`] says what a file is that is not what it should be;
 //! - [`model`] is the network, [`recipe`] how it is trained, [`train`] the loop and the seam for those who watch it, [`console`] what a person sees;
 //! - [`checkpoint`] is a run on disk, [`interrupt`] Ctrl-C, [`report`] the page that tells how a run went;
 //! - [`picture`] makes digits of people's pictures, [`reading`] has a trained network read them, [`serve`] shows it on a page;

@@ -76,8 +76,8 @@ impl Reader {
         &self.labels
     }
 
-    /// With trained weights, for as many classes as they are for. `labels` has the names of the classes; without it they are looked
-    /// for where the weights are, and a file that is there and not right is reported as a note.
+    /// With trained weights, for as many classes as they are for. `labels` has the names of the classes; without it
+    /// they are looked for where the weights are, and a file that is there and not right is reported as a note.
     ///
     /// # Errors
     /// If the weights cannot be read or are not those of the perceptron for 28 × 28 pixels, or the labels are wrong.

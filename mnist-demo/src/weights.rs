@@ -45,7 +45,8 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Finds the weights in a file or in a folder of checkpoints. Nothing is changed there, and a run may go on writing to it.
+    /// Finds the weights in a file or in a folder of checkpoints. Nothing is changed there, and a run may go on
+    /// writing to it.
     ///
     /// # Errors
     /// If there are none, or the file is recognizably something else.
@@ -134,9 +135,9 @@ impl Weights {
         Ok(())
     }
 
-    /// The labels of so many classes: those in the file, of the data set of a checkpoint, or in `labels.txt` beside the weights;
-    /// the class numbers otherwise. A `labels.txt` beside the weights that is not right is reported as a note, since it may belong
-    /// to other weights.
+    /// The labels of so many classes: those in the file, of the data set of a checkpoint, or in `labels.txt` beside
+    /// the weights; the class numbers otherwise. A `labels.txt` beside the weights that is not right is reported as a
+    /// note, since it may belong to other weights.
     ///
     /// # Errors
     /// If the data set of a checkpoint has a file with labels that is wrong.
@@ -157,8 +158,8 @@ impl Weights {
     }
 }
 
-/// Writes the weights of a network, as [`nn::checkpoint::save`] does, and with them the labels of its classes, unless those are just
-/// the class numbers.
+/// Writes the weights of a network, as [`nn::checkpoint::save`] does, and with them the labels of its classes, unless
+/// those are just the class numbers.
 ///
 /// # Errors
 /// If the file cannot be written. What was at `path` is still there then.

@@ -1,4 +1,5 @@
-//! Data sets of any number of classes, from their files to the page: EMNIST with its transposed images, its splits and its labels.
+//! Data sets of any number of classes, from their files to the page: EMNIST with its transposed images, its splits
+//! and its labels.
 
 mod common;
 
@@ -76,6 +77,13 @@ fn of_several_splits_one_is_named() {
         "found the EMNIST splits digits, letters, expected emnist-byclass-train-images-idx3-ubyte and so on",
     );
     assert_refused(&demo(&["summary", "--split", "digits"]), 2, "--data <DIR>");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let output = demo(&["summary", "--data", elsewhere.path().join("emnist-digits").to_str().unwrap()]);
+    assert_refused(
+        &output,
+        1,
+        "emnist-digits: found no such folder, expected a folder with the four files of a data set",
+    );
     // Half of a split.
     fs::remove_file(folder.path().join("emnist-digits-test-labels-idx1-ubyte.gz")).unwrap();
     assert_refused(&summary(&["--split", "digits"]), 1, "expected emnist-digits-test-labels-idx1-ubyte too");

@@ -14,8 +14,8 @@ use crate::train::accuracy;
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true, after_help = "Example: mnist-demo eval --weights weights.safetensors")]
 pub struct Arguments {
-    /// The weights: a safetensors file, as train --save or PyTorch's safetensors wrote it, or the folder of train --checkpoint, whose
-    /// newest state is taken
+    /// The weights: a safetensors file, as train --save or PyTorch's safetensors wrote it, or the folder of train
+    /// --checkpoint, whose newest state is taken
     #[arg(long, value_name = "PATH")]
     weights: PathBuf,
     #[command(flatten)]

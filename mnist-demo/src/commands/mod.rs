@@ -32,13 +32,14 @@ pub struct Threads {
 /// Which data set a command is about.
 #[derive(Debug, Args)]
 pub struct Source {
-    /// Folder with another data set in MNIST's form, Fashion-MNIST for one: train-images-idx3-ubyte, train-labels-idx1-ubyte and
-    /// the same with t10k for train; or EMNIST: emnist-letters-train-images-idx3-ubyte and so on, whose transposed images are put
-    /// right. Each file is plain or .gz. labels.txt or EMNIST's mapping beside them has the names of the classes [default: the
-    /// MNIST digits, which are part of the program]
+    /// Folder with another data set in MNIST's form, Fashion-MNIST for one: train-images-idx3-ubyte,
+    /// train-labels-idx1-ubyte and the same with t10k for train; or EMNIST: emnist-letters-train-images-idx3-ubyte
+    /// and so on, whose transposed images are put right. Each file is plain or .gz. labels.txt or EMNIST's mapping
+    /// beside them has the names of the classes [default: the MNIST digits, which are part of the program]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Which split of EMNIST in that folder: letters, balanced or another, as the file names have it; needed where there are several
+    /// Which split of EMNIST in that folder: letters, balanced or another, as the file names have it; needed where
+    /// there are several
     #[arg(long, value_name = "NAME", requires = "data")]
     pub split: Option<String>,
 }
@@ -52,7 +53,8 @@ impl Source {
         self.path().as_deref().map_or_else(Dataset::embedded, Dataset::from_folder)
     }
 
-    /// The path of the data set that is named, if one is: a folder or a split in it, as [`Dataset::from_folder`] takes it.
+    /// The path of the data set that is named, if one is: a folder or a split in it, as [`Dataset::from_folder`]
+    /// takes it.
     pub fn path(&self) -> Option<PathBuf> {
         let folder = self.data.as_deref()?;
         Some(self.split.as_deref().map_or_else(|| folder.to_owned(), |split| split_path(folder, split)))
@@ -62,12 +64,12 @@ impl Source {
 /// Which network reads pictures, and what its classes are called.
 #[derive(Debug, Args)]
 pub struct Network {
-    /// The weights: a file, as train --save wrote it, or the folder of train --checkpoint, whose newest state is taken; without this
-    /// the network is trained on MNIST first, for 3 epochs, which takes seconds
+    /// The weights: a file, as train --save wrote it, or the folder of train --checkpoint, whose newest state is
+    /// taken; without this the network is trained on MNIST first, for 3 epochs, which takes seconds
     #[arg(long, value_name = "PATH")]
     weights: Option<PathBuf>,
-    /// The names of the classes: a text with one label a line, or EMNIST's mapping [default: as train --save wrote them beside the
-    /// weights, or labels.txt in their folder, or the class numbers]
+    /// The names of the classes: a text with one label a line, or EMNIST's mapping [default: those that
+    /// train --save wrote into the file with the weights, or labels.txt in its folder, or the class numbers]
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }

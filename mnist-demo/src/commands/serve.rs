@@ -21,8 +21,8 @@ Examples:
 pub struct Arguments {
     #[command(flatten)]
     network: Network,
-    /// The address of this machine at which the page is. With 0.0.0.0 it is reached from other machines too, and from outside of a
-    /// container
+    /// The address of this machine at which the page is. With 0.0.0.0 it is reached from other machines too, and from
+    /// outside of a container
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
     host: IpAddr,
     /// The port at which the page is; 0 takes a free one. The page's address is printed

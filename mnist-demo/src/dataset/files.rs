@@ -86,8 +86,8 @@ impl Files {
 /// What a folder has.
 struct Content<'a> {
     folder: &'a Path,
-    /// The names of the files that are a part of a data set, by split (none: MNIST's names) and by their index in the four.
-    /// Of several names for the same file that is the plain one, else the one with `.gz`.
+    /// The names of the files that are a part of a data set, by split (none: MNIST's names) and by their index in the
+    /// four. Of several names for the same file that is the plain one, else the one with `.gz`.
     splits: BTreeMap<Option<String>, [Option<String>; 4]>,
     /// All names, in order.
     names: Vec<String>,
@@ -144,11 +144,15 @@ impl<'a> Content<'a> {
     }
 
     fn no_split(&self, split: &str, splits: &[&str]) -> DataError {
-        let found = match splits {
-            [] => "no files of EMNIST".to_owned(),
-            _ => format!("the EMNIST splits {}", splits.join(", ")),
-        };
-        DataError::content(self.folder, found, format!("{} and so on", name_of(Some(split), 0)))
+        let files = format!("{} and so on", name_of(Some(split), 0));
+        match splits {
+            // The path may be that of a folder as well, since no split is there.
+            [] => {
+                let expected = format!("a folder with the four files of a data set, or {files} in its place");
+                DataError::content(&split_path(self.folder, split), "no such folder", expected)
+            }
+            _ => DataError::content(self.folder, format!("the EMNIST splits {}", splits.join(", ")), files),
+        }
     }
 
     /// Nothing of a data set is there.

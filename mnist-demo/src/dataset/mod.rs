@@ -132,13 +132,15 @@ impl Dataset {
         Dataset::new(train, test, [&path("t10k-images-idx3-ubyte"), &path("t10k-labels-idx1-ubyte")])
     }
 
-    /// Any data set of the same form: four files with MNIST's names, each plain or with `.gz` behind it (the plain one is taken if
-    /// there are both), or with the names of a split of EMNIST, `emnist-letters-train-images-idx3-ubyte` and so on. The spelling with
-    /// a dot, `train-images.idx3-ubyte`, is known too. MNIST's names are preferred; of several splits one is named by a
-    /// [`split_path`] in place of the folder.
+    /// Any data set of the same form: four files with MNIST's names, each plain or with `.gz` behind it (the plain
+    /// one is taken if there are both), or with the names of a split of EMNIST,
+    /// `emnist-letters-train-images-idx3-ubyte` and so on. The spelling with a dot, `train-images.idx3-ubyte`, is
+    /// known too. MNIST's names are preferred; of several splits one is named by a [`split_path`] in place of the
+    /// folder.
     ///
-    /// EMNIST's files have their images transposed, and the labels of its letters count from 1: both are put right. The names of the
-    /// classes come from a file beside the others: `labels.txt` or, of EMNIST, `emnist-letters-mapping.txt` and the like.
+    /// EMNIST's files have their images transposed, and the labels of its letters count from 1: both are put right.
+    /// The names of the classes come from a file beside the others: `labels.txt` or, of EMNIST,
+    /// `emnist-letters-mapping.txt` and the like.
     ///
     /// # Errors
     /// If a file is missing or wrong, or they do not fit together; see [`DataError`].

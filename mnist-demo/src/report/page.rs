@@ -95,16 +95,17 @@ fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
                     }
                     tbody {
                         @for label in 0..classes {
+                            @let name = labels.name(label);
                             tr {
-                                th scope="row" { (labels.name(label)) }
+                                th scope="row" { (name) }
                                 @for (found, &count) in evaluation.row(label).iter().enumerate() {
                                     @if found == label {
-                                        td.right title=(format!("{count} images of {} are read rightly", labels.name(label))) { (count) }
+                                        td.right title=(format!("{count} images of {name} are read rightly")) { (count) }
                                     } @else if count == 0 {
                                         td {}
                                     } @else {
                                         td.wrong style=(format!("--strength:{:.2}", strength(count)))
-                                            title=(format!("{count} images of {} are taken for {}", labels.name(label), labels.name(found))) { (count) }
+                                            title=(format!("{count} images of {name} are taken for {}", labels.name(found))) { (count) }
                                     }
                                 }
                             }
@@ -171,11 +172,13 @@ fn mistakes(report: &Report<'_>) -> Markup {
             ul.digits {
                 @for mistake in mistakes.iter().take(SHOWN_MISTAKES) {
                     @let picture = pictures::png(test.columns, test.rows, png::ColorType::Grayscale, &ink(test.image(mistake.image)));
+                    @let (label, found) = (labels.name(mistake.label), labels.name(mistake.found));
                     li {
                         img src=(pictures::address(&picture)) width=(test.columns) height=(test.rows)
-                            alt=(format!("test image {}: a {}", mistake.image, labels.name(mistake.label))) title=(format!("test image {}", mistake.image));
+                            alt=(format!("test image {}: a {label}", mistake.image))
+                            title=(format!("test image {}", mistake.image));
                         div {
-                            span.label { (labels.name(mistake.label)) } " read as " span.found { (labels.name(mistake.found)) }
+                            span.label { (label) } " read as " span.found { (found) }
                             small { (sureness(mistake.confidence)) " sure" }
                         }
                     }

@@ -1,13 +1,16 @@
-//! A page where one draws a digit, or what else a network knows, and sees the network read it. It is for this machine alone, unless
-//! another address is asked for.
+//! A page where one draws a digit, or what else a network knows, and sees the network read it. It is for this machine
+//! alone, unless another address is asked for.
 //!
 //! | Request | Answer |
 //! |---|---|
 //! | `GET /` | the page, one file without anything from elsewhere |
-//! | `POST /predict` with `image/png` or `image/jpeg` | the class, its label, all labels and probabilities, what the hidden layers made of it, and the 28 × 28 pixels that they saw |
+//! | `POST /predict` with `image/png` or `image/jpeg` | what the network made of it, as JSON |
 //! | `POST /predict` with `application/json`, `[0, 0, 255, ...]` | the same for 784 pixels as MNIST has them, from 0, ground, to 255, ink |
 //! | `GET /labels` | the labels of the classes, in their order |
 //! | `GET /progress` | how a training run is getting on, if there is one |
+//!
+//! The answer to `POST /predict` has the class, its label, the labels and probabilities of all classes, the outputs of the
+//! hidden layers, and the 28 × 28 pixels that they saw.
 //!
 //! Whatever comes in, the server goes on: a request has limits in size and time, and what is wrong with it is answered with a 4xx and a line of JSON.
 
@@ -58,8 +61,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes a port on an address of this machine, or a free port for 0. `flag` is the option with which a user chooses the port, for
-    /// messages.
+    /// Takes a port on an address of this machine, or a free port for 0. `flag` is the option with which a user
+    /// chooses the port, for messages.
     ///
     /// # Errors
     /// If the port is taken or not for everybody, or this machine has no such address.

@@ -67,8 +67,9 @@ pub fn assert_refused(output: &Output, code: i32, words: &str) {
     assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
 }
 
-/// The files of a split of EMNIST: 4 training and 1 test image of each class, 28 × 28 pixels, stored transposed as EMNIST has them. The
-/// image of a class is a bar at its own place, and a mark below all of them, without which one could not see them transposed.
+/// The files of a split of EMNIST: 4 training and 1 test image of each class, 28 × 28 pixels, stored transposed as
+/// EMNIST has them. The image of a class is a bar at its own place, and a mark below all of them, without which one
+/// could not see them transposed.
 pub fn write_emnist(folder: &Path, split: &str, classes: u32, first_label: u32) {
     for (name, times) in [("train", 4), ("test", 1)] {
         let labels: Vec<u8> = (0..times * classes).map(|image| (image % classes + first_label) as u8).collect();
@@ -80,7 +81,8 @@ pub fn write_emnist(folder: &Path, split: &str, classes: u32, first_label: u32) 
     }
 }
 
-/// The image of a class of [`write_emnist`], upright: a horizontal bar in one of 8 × 6 places, and a short one at the bottom.
+/// The image of a class of [`write_emnist`], upright: a horizontal bar in one of 8 × 6 places, and a short one at the
+/// bottom.
 pub fn bar(class: u32) -> Vec<u8> {
     let (top, left) = (class / 8 * 4, class % 8 * 3);
     let ink = |x: u32, y: u32| (y / 2 == top / 2 && (left..left + 6).contains(&x)) || (y == 27 && x < 4);

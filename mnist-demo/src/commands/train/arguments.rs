@@ -55,11 +55,13 @@ pub struct Arguments {
     /// Print plain lines, without a progress bar; where the output is no terminal there is none anyway
     #[arg(long, help_heading = "Results")]
     pub(super) plain: bool,
-    /// Show loss and accuracy as they come on a page at this port, on which one also draws digits; it stays until Ctrl-C. Without a number the port is 8000; 0 takes a free one
+    /// Show loss and accuracy as they come on a page at this port, on which one also draws digits; it stays until
+    /// Ctrl-C. Without a number the port is 8000; 0 takes a free one
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8000", help_heading = "Results")]
     pub(super) serve: Option<u16>,
     /// The address of this machine at which that page is; with 0.0.0.0 it is reached from other machines too
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host, requires = "serve", help_heading = "Results")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host, requires = "serve")]
+    #[arg(help_heading = "Results")]
     pub(super) host: IpAddr,
     /// Write the whole state of the run to this folder after each epoch, so that --resume can go on from there; Ctrl-C writes it too
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
