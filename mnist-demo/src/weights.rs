@@ -240,3 +240,53 @@ fn newest(folder: &Path) -> Result<Weights, Failure> {
     let found = if damaged.is_empty() { "no checkpoint" } else { "no whole checkpoint" };
     Err(DataError::content(folder, found, "checkpoints, as train --checkpoint writes them").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(classes: usize) -> Sequential {
+        perceptron_for(4, classes, &mut Random::new(3))
+    }
+
+    #[test]
+    fn labels_are_saved_with_the_weights_and_weights_without_them_as_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let labels = Labels::parse("\"quoted\"\nß\nc", 3).unwrap();
+        save(&network(3), &labels, &path("named")).unwrap();
+        let found = Weights::find(&path("named")).unwrap();
+        assert_eq!((found.labels(3).unwrap().0, found.path), (labels, path("named")));
+        save(&network(3), &Labels::numbers(3), &path("plain")).unwrap();
+        checkpoint::save(&network(3), path("reference")).unwrap();
+        assert_eq!(fs::read(path("plain")).unwrap(), fs::read(path("reference")).unwrap());
+        assert_eq!(Weights::find(&path("plain")).unwrap().labels(3).unwrap().0, Labels::numbers(3));
+        // The same values either way.
+        let values = |name: &str| {
+            let loaded = Weights::find(&path(name)).unwrap().network(4).unwrap();
+            loaded.named_parameters().iter().map(|(_, param)| param.tensor().to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(values("named"), values("plain"));
+    }
+
+    #[test]
+    fn metadata_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights");
+        let answer = |classes: usize, labels: &str| {
+            let shape = vec![classes, 1];
+            let bytes = vec![0; 4 * classes];
+            let view = TensorView::new(Dtype::F32, shape, &bytes).unwrap();
+            let metadata = HashMap::from([(LABELS.to_owned(), labels.to_owned())]);
+            fs::write(&path, safetensors::serialize([(LAST_WEIGHT, view)], Some(metadata)).unwrap()).unwrap();
+            Weights::find(&path).map(|weights| weights.labels).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(answer(2, r#"["a","b"]"#), Ok(Some(Labels::parse("a\nb", 2).unwrap())));
+        assert!(answer(2, "{}").unwrap_err().contains("weights: found something else"));
+        assert!(
+            answer(2, r#"["a"]"#).unwrap_err().contains("found 1 labels, expected 2, one for each class, in the meta")
+        );
+        assert!(answer(2, "[\"a\",\"\\u001b[2J\"]").unwrap_err().contains("of class 1, expected 1 to 64 characters"));
+        assert!(answer(300, "[]").unwrap_err().contains("found fc3.weight of shape [300, 1], expected [classes, 128]"));
+    }
+}
