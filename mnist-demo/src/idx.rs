@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
+use crate::file_kind::{BEGINNING, describe};
+
 /// Why a file or folder of a data set or a run could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -51,18 +53,21 @@ pub struct Idx {
     pub bytes: Vec<u8>,
 }
 
-/// Reads a file; one whose name ends in `.gz` is decompressed.
+/// Reads a file. Its first bytes tell whether it is to be decompressed, not its name: programs that download unpack
+/// files and keep their names, or the reverse.
 ///
 /// # Errors
-/// If the file cannot be read or is not exactly one IDX array of bytes with `rank` dimensions.
+/// If the file cannot be read or is not exactly one IDX array of bytes with `rank` dimensions, plain or as a gzip
+/// stream.
 pub fn read_file(path: &Path, rank: usize) -> Result<Idx, DataError> {
-    let file = File::open(path).map_err(|source| DataError::File { path: path.to_owned(), source })?;
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        read_compressed(BufReader::new(file), path, rank)
-    } else {
-        read(BufReader::new(file), path, rank)
-    }
+    let failed = |source| DataError::File { path: path.to_owned(), source };
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    let compressed = file.fill_buf().map_err(failed)?.starts_with(&GZIP);
+    if compressed { read_compressed(file, path, rank) } else { read(file, path, rank) }
 }
+
+/// The first bytes of a gzip stream.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads a gzip stream; `path` is for messages.
 ///
@@ -77,22 +82,20 @@ pub fn read_compressed(stream: impl BufRead, path: &Path, rank: usize) -> Result
 /// # Errors
 /// If the stream fails or is not exactly one IDX array of bytes with `rank` dimensions.
 pub fn read(mut stream: impl Read, path: &Path, rank: usize) -> Result<Idx, DataError> {
-    let mut magic = [0; 4];
-    fill(&mut stream, &mut magic, path, "the magic number")?;
     let wanted = [0, 0, 8, rank as u8];
-    if magic != wanted {
-        let found = match magic {
-            [0, 0, element, _] if element != 8 => format!("the element type {element:#04x}"),
-            [0, 0, 8, other] => format!("{other} dimensions"),
-            [0x1f, 0x8b, ..] => "a gzip stream in a file whose name does not end in .gz".to_owned(),
-            _ => format!("the magic number {magic:02x?}"),
-        };
+    let mut magic = [0; 4];
+    let arrived = fill(&mut stream, &mut magic).map_err(|error| broken(path, error))?;
+    if magic != wanted || arrived < magic.len() {
+        let found = foreign(&mut stream, &magic[..arrived]);
         return Err(DataError::content(path, found, format!("{wanted:02x?}: unsigned bytes in {rank} dimensions")));
     }
     let mut extents = Vec::with_capacity(rank);
     for dim in 0..rank {
         let mut bytes = [0; 4];
-        fill(&mut stream, &mut bytes, path, &format!("extent {dim}"))?;
+        if fill(&mut stream, &mut bytes).map_err(|error| broken(path, error))? < bytes.len() {
+            let found = format!("the end of the file in extent {dim}");
+            return Err(DataError::content(path, found, "the header of an IDX file"));
+        }
         extents.push(u32::from_be_bytes(bytes) as usize);
     }
     let count = extents.iter().try_fold(1_usize, |product, &extent| product.checked_mul(extent));
@@ -113,20 +116,37 @@ pub fn read(mut stream: impl Read, path: &Path, rank: usize) -> Result<Idx, Data
     }
 }
 
-fn fill(stream: &mut impl Read, bytes: &mut [u8], path: &Path, what: &str) -> Result<(), DataError> {
+/// What begins with these bytes, which are not the wanted magic number; what follows them tells more.
+fn foreign(stream: &mut impl Read, magic: &[u8]) -> String {
+    match *magic {
+        [0, 0, 8, other] => return format!("{other} dimensions"),
+        [0, 0, element, _] => return format!("the element type {element:#04x}"),
+        _ => {}
+    }
+    let mut beginning = magic.to_vec();
+    // A stream that fails here has shown enough already.
+    let _ = stream.take((BEGINNING - magic.len()) as u64).read_to_end(&mut beginning);
+    if beginning.starts_with(&GZIP) {
+        return "a gzip stream inside of a gzip stream".to_owned();
+    }
+    describe(&beginning).unwrap_or_else(|| match magic.len() {
+        4 => format!("the magic number {magic:02x?}"),
+        _ => "the end of the file in the magic number".to_owned(),
+    })
+}
+
+/// Fills the buffer as far as the stream goes; returns how many bytes arrived.
+fn fill(stream: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {
         match stream.read(&mut bytes[filled..]) {
-            Ok(0) => {
-                let found = format!("the end of the file in {what}");
-                return Err(DataError::content(path, found, "the header of an IDX file"));
-            }
+            Ok(0) => break,
             Ok(more) => filled += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(broken(path, error)),
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(filled)
 }
 
 /// What a failing stream says: damage of a compressed file is a matter of its content, the rest the system's.

@@ -25,6 +25,9 @@ pub fn layers(pixels: usize, classes: usize) -> [(&'static str, Layer); 5] {
     ]
 }
 
+/// The weight of the last layer, whose shape is `[classes, 128]`: it tells for how many classes a network is.
+pub const LAST_WEIGHT: &str = "fc3.weight";
+
 /// The network for a data set, with its first numbers.
 pub fn perceptron(data: &Dataset, random: &mut Random) -> Sequential {
     perceptron_for(data.train.width(), data.classes, random)

@@ -2,22 +2,20 @@
 
 use std::path::Path;
 
-use autograd::{Random, Tensor, no_grad, with_threads};
-use nn::checkpoint::{self, CheckpointError};
+use autograd::{Tensor, no_grad, with_threads};
 use nn::{Linear, Mode, Module};
 use serde_json::{Value, json};
 
 use crate::dataset::Dataset;
+use crate::failure::Failure;
 use crate::idx::DataError;
-use crate::model::perceptron_for;
+use crate::labels::Labels;
 use crate::picture::SIDE;
 use crate::train::{Epoch, Settings, Trainer};
+use crate::weights::Weights;
 
 /// Passes over the training images when there are no weights: about as many as a person likes to wait for.
 pub const QUICK_EPOCHS: usize = 3;
-
-/// The classes of MNIST.
-const DIGITS: usize = 10;
 
 /// A perceptron that reads digits of 28 × 28 pixels. It holds handles to its parameters, not copies: if somebody trains them meanwhile, it reads better
 /// and better.
@@ -25,6 +23,7 @@ const DIGITS: usize = 10;
 pub struct Reader {
     /// The layers with their names; a rectifier follows each but the last.
     layers: Vec<(String, Linear)>,
+    labels: Labels,
 }
 
 /// What a network made of one digit.
@@ -58,17 +57,38 @@ impl Reader {
             .collect();
         let inputs = layers.first().map(|(_, layer)| layer.weight.tensor().shape()[1]);
         assert_eq!(inputs, Some(SIDE * SIDE), "Reader: the first layer is not for 28 × 28 pixels");
-        Reader { layers }
+        let classes = layers.last().map_or(0, |(_, layer)| layer.weight.tensor().shape()[0]);
+        Reader { layers, labels: Labels::numbers(classes) }
     }
 
-    /// With weights from a file.
+    /// The reader with other labels for its classes.
+    ///
+    /// # Panics
+    /// If there are more or fewer labels than classes.
+    #[track_caller]
+    pub fn labelled(self, labels: Labels) -> Self {
+        assert_eq!(labels.len(), self.labels.len(), "Reader::labelled: there is a label for each class");
+        Reader { labels, ..self }
+    }
+
+    /// The labels of the classes: the class numbers, if there are no others.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// With trained weights, for as many classes as they are for. `labels` has the names of the classes; without it
+    /// they are looked for where the weights are, and a file that is there and not right is reported as a note.
     ///
     /// # Errors
-    /// If the file cannot be read or its weights are not those of the perceptron for 28 × 28 pixels and 10 classes.
-    pub fn load(weights: &Path) -> Result<Self, CheckpointError> {
-        let model = perceptron_for(SIDE * SIDE, DIGITS, &mut Random::new(0));
-        checkpoint::load(&model, weights)?;
-        Ok(Reader::new(&model))
+    /// If the weights cannot be read or are not those of the perceptron for 28 × 28 pixels, or the labels are wrong.
+    pub fn load(weights: &Weights, labels: Option<&Path>) -> Result<(Self, Option<DataError>), Failure> {
+        let reader = Reader::new(&weights.network(SIDE * SIDE)?);
+        let classes = reader.labels.len();
+        let (labels, note) = match labels {
+            Some(path) => (Labels::read(path, classes)?, None),
+            None => weights.labels(classes)?,
+        };
+        Ok((reader.labelled(labels), note))
     }
 
     /// With weights learnt now, in [`QUICK_EPOCHS`] epochs of the classic program on MNIST; and how the last of them went.
@@ -110,14 +130,19 @@ impl Reader {
 }
 
 impl Reading {
-    /// The class and the probabilities, rounded to six decimals.
-    pub fn to_json(&self) -> Value {
-        json!({ "digit": self.digit, "probabilities": rounded(&self.probabilities) })
+    /// The class, its label, and the labels and probabilities of all classes in their order, rounded to six decimals.
+    pub fn to_json(&self, labels: &Labels) -> Value {
+        json!({
+            "class": self.digit,
+            "label": labels.name(self.digit),
+            "labels": labels,
+            "probabilities": rounded(&self.probabilities),
+        })
     }
 
     /// The same, with the hidden layers' activations.
-    pub fn to_json_with_hidden(&self) -> Value {
-        let mut value = self.to_json();
+    pub fn to_json_with_hidden(&self, labels: &Labels) -> Value {
+        let mut value = self.to_json(labels);
         value["hidden"] = self
             .hidden
             .iter()

@@ -9,8 +9,8 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::demo;
 use common::http::{Server, body};
+use common::{demo, train_on, write_emnist};
 use serde_json::{Value, json};
 
 /// A browser with one page open.
@@ -185,6 +185,49 @@ fn digits_drawn_with_the_mouse_are_read() {
 
 /// How much a page stands out to the side.
 const WIDER: &str = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+
+#[test]
+#[ignore = "needs Chromium and its driver: .ci/browser"]
+fn classes_of_any_number_have_their_labels_and_bars() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = folder.path().join("weights");
+    for (split, classes, first, task, last) in [
+        ("balanced", 47, 0, "Draw a character", "t"),
+        ("letters", 26, 1, "Draw a character", "z"),
+        ("own", 3, 0, "Draw", "bag"),
+    ] {
+        let data = folder.path().join(split);
+        fs::create_dir(&data).unwrap();
+        write_emnist(&data, split, classes, first);
+        if split == "own" {
+            fs::write(data.join("labels.txt"), "Ankle boot\nT-shirt/top\nbag\n").unwrap();
+        }
+        train_on(&["--data", data.to_str().unwrap()], weights.to_str().unwrap());
+        let page = Server::demo(&["serve", "--port", "0", "--weights", weights.to_str().unwrap()]);
+        let browser = Browser::open(&page);
+        browser.expect("task", task);
+        assert_eq!(browser.run(BARS), json!(classes));
+        assert_eq!(browser.run("return document.querySelector('#bars li:last-child').firstChild.textContent"), last);
+        // The digits that are drawn at a key are there where the network knows them.
+        let keys = browser.run("return document.getElementById('keys').offsetHeight > 0");
+        assert_eq!(keys, split == "balanced");
+        browser.draw(&[(52.0, 18.0), (48.0, 82.0)]);
+        browser.expect("says", "% sure");
+        let best = browser.run("return document.querySelector('#bars .best').firstChild.textContent");
+        assert_eq!(best, browser.text("digit"));
+        browser.picture(&format!("classes-{classes}"));
+        assert_eq!(browser.run(WIDER), 0, "the page is wider than the window");
+        let cut =
+            "return [...document.querySelectorAll('#bars li')].filter(bar => bar.scrollWidth > bar.clientWidth).length";
+        assert_eq!(browser.run(cut), 0, "a bar is cut off");
+        browser.telephone();
+        browser.picture(&format!("classes-{classes}-telephone"));
+        assert_eq!(browser.run(WIDER), 0, "the page is wider than the telephone");
+    }
+}
+
+/// How many classes have a bar.
+const BARS: &str = "return document.querySelectorAll('#bars li').length";
 
 #[test]
 #[ignore = "needs Chromium and its driver: .ci/browser"]

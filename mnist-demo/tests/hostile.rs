@@ -50,13 +50,12 @@ fn the_good_set_is_read() {
 
 #[test]
 fn headers_are_not_believed() {
-    refused(IMAGES, "", &[], "found the end of the file in the magic number");
+    refused(IMAGES, "", &[], "found an empty file, expected [00, 00, 08, 03]");
     refused(IMAGES, "", &[0, 0, 8], "found the end of the file in the magic number");
     refused(IMAGES, "", &idx(&[256, 5], &[])[..8], "found 2 dimensions, expected [00, 00, 08, 03]");
     refused(IMAGES, "", &good_images()[..10], "found the end of the file in extent 1");
     refused(IMAGES, "", b"\x00\x00\x0d\x03xxxxxxxxxxxx", "found the element type 0x0d");
-    refused(IMAGES, "", b"PK\x03\x04 a zip file", "found the magic number");
-    refused(IMAGES, "", &gzip(&good_images()), "found a gzip stream in a file whose name does not end in .gz");
+    refused(IMAGES, "", b"\x01\x02\x03\x04 and more", "found the magic number [01, 02, 03, 04]");
     refused(LABELS, "", &idx(&[256, 1, 1], &[0; 256]), "found 3 dimensions");
     refused(IMAGES, "", &good_images()[..good_images().len() - 1], "only 5119 bytes, expected 5120 bytes");
     refused(IMAGES, "", &[good_images(), vec![0]].concat(), "found more bytes, expected 5120 bytes");
@@ -74,10 +73,10 @@ fn claims_take_no_memory() {
 #[test]
 fn compressed_files_are_whole_and_nothing_more() {
     let whole = gzip(&good_images());
-    refused(IMAGES, ".gz", &[], "a gzip stream that ends early");
+    refused(IMAGES, ".gz", &[], "found an empty file");
     refused(IMAGES, ".gz", &whole[..whole.len() / 2], "a gzip stream that ends early");
     refused(IMAGES, ".gz", &whole[..whole.len() - 3], "a gzip stream that ends early");
-    refused(IMAGES, ".gz", &good_images(), "a damaged gzip stream");
+    refused(IMAGES, ".gz", &gzip(&whole), "found a gzip stream inside of a gzip stream");
     refused(IMAGES, ".gz", &[&whole[..], b"rubbish behind it"].concat(), "a damaged gzip stream");
     let mut flipped = whole.clone();
     let last = flipped.len() - 6;
@@ -87,6 +86,100 @@ fn compressed_files_are_whole_and_nothing_more() {
     let mut bomb = idx(&[256, 5, 4], &[0; 5120]);
     bomb.resize(64 << 20, 0);
     refused(IMAGES, ".gz", &gzip(&bomb), "found more bytes, expected 5120 bytes");
+}
+
+#[test]
+fn the_first_bytes_tell_what_is_compressed_and_not_the_name() {
+    let folder = tempfile::tempdir().unwrap();
+    write_small_set(folder.path());
+    let whole = Dataset::from_folder(folder.path()).unwrap().identity();
+    let path = |name: &str| folder.path().join(name);
+    // A program that downloads has unpacked the one and kept its name; somebody has renamed the other.
+    fs::write(path(&format!("{IMAGES}.gz")), good_images()).unwrap();
+    fs::remove_file(path(IMAGES)).unwrap();
+    fs::rename(path(&format!("{LABELS}.gz")), path(LABELS)).unwrap();
+    assert_eq!(Dataset::from_folder(folder.path()).unwrap().identity(), whole);
+    // Of both names the plain one is taken, whatever it is.
+    fs::write(path(IMAGES), gzip(&good_images())).unwrap();
+    fs::write(path(&format!("{IMAGES}.gz")), "not looked at").unwrap();
+    assert_eq!(Dataset::from_folder(folder.path()).unwrap().identity(), whole);
+}
+
+#[test]
+fn what_a_download_left_in_place_of_the_data_is_named() {
+    let page = b"<!DOCTYPE html>\n<html><title>404 Not Found</title></html>";
+    for (bytes, kind) in [
+        (&page[..], "a web page (HTML)"),
+        (
+            b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>",
+            "an XML document, as servers send it for an error",
+        ),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "a Git LFS pointer"),
+        (b"PK\x03\x04 a zip file", "a zip archive"),
+        (b"404: Not Found", "text that begins with \"404: Not Found\""),
+    ] {
+        refused(IMAGES, "", bytes, &format!("found {kind}"));
+        refused(LABELS, ".gz", bytes, &format!("found {kind}"));
+        // A server that compresses whatever it sends.
+        refused(IMAGES, ".gz", &gzip(bytes), &format!("found {kind}"));
+        // The same for weights and for labels.
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        fs::write(path("weights"), bytes).unwrap();
+        fs::write(path("picture.png"), picture()).unwrap();
+        let output = demo(&["eval", "--weights", &path("weights")]);
+        assert_refused(&output, 1, &format!("weights: found {kind}"));
+        let output = demo(&["predict", &path("picture.png"), "--weights", &path("weights")]);
+        assert_refused(&output, 1, &format!("weights: found {kind}"));
+        if !kind.starts_with("text") {
+            let output = demo(&["predict", &path("picture.png"), "--labels", &path("weights")]);
+            assert_refused(&output, 1, &format!("weights: found {kind}"));
+        }
+    }
+}
+
+/// A PNG with something on it.
+fn picture() -> Vec<u8> {
+    let mut png = std::io::Cursor::new(Vec::new());
+    let image = image::GrayImage::from_fn(28, 28, |x, _| image::Luma([if x.abs_diff(14) < 2 { 0 } else { 255 }]));
+    image.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    png.into_inner()
+}
+
+#[test]
+fn wrong_folders_are_told_with_what_is_there_and_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let message = |path: &Path| {
+        let message = Dataset::from_folder(path).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("{}: found ", path.display())), "{message}");
+        message[path.to_str().unwrap().len() + 2..].to_owned()
+    };
+    assert_eq!(message(&path("nowhere")), "found no such folder, expected a folder with the four files of a data set");
+    assert!(
+        message(folder.path()).starts_with("found an empty folder, expected the four files of a data set (train-im")
+    );
+    fs::write(path("notes"), "").unwrap();
+    assert_eq!(message(&path("notes")), "found a file, expected a folder with the four files of a data set");
+    assert!(
+        message(folder.path()).starts_with("found no train-images-idx3-ubyte or the like, expected the four files")
+    );
+    fs::create_dir(path("raw")).unwrap();
+    write_small_set(&path("raw"));
+    let deeper = format!("found the files in {}, not here, expected the four", path("raw").display());
+    assert!(message(folder.path()).starts_with(&deeper));
+    // Half of them.
+    for name in [TEST_IMAGES, &format!("{TEST_LABELS}.gz")] {
+        fs::remove_file(path("raw").join(name)).unwrap();
+    }
+    assert_eq!(
+        message(&path("raw")),
+        "found only train-images-idx3-ubyte, train-labels-idx1-ubyte.gz, \
+        expected t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte too, plain or .gz"
+    );
+    // A folder with a file's name is none of the files.
+    fs::create_dir(path("raw").join(TEST_IMAGES)).unwrap();
+    assert!(message(&path("raw")).contains("expected t10k-images-idx3-ubyte, t10k-labels"));
 }
 
 #[test]
@@ -109,10 +202,14 @@ fn the_program_answers_in_one_line_and_writes_nothing() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let weights = path("weights.safetensors");
     let train = |data: &str| demo(&["train", "--epochs", "1", "--data", data, "--save", &weights]);
-    assert_refused(&train(&path("nowhere")), 1, "found no such folder, expected one with the four files of a data set");
+    assert_refused(
+        &train(&path("nowhere")),
+        1,
+        "found no such folder, expected a folder with the four files of a data set",
+    );
     let data = path("data");
     fs::create_dir(&data).unwrap();
-    assert_refused(&train(&data), 1, "no train-images-idx3-ubyte");
+    assert_refused(&train(&data), 1, "found an empty folder");
     write_small_set(Path::new(&data));
     fs::write(Path::new(&data).join(IMAGES), idx(&[1 << 30, 1, 1], &[])).unwrap();
     assert_refused(&train(&data), 1, "only 0 bytes, expected 1073741824 bytes");

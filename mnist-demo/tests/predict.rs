@@ -248,7 +248,8 @@ fn the_program_prints_bars_or_json_and_names_what_it_cannot_read() {
         format!("error: {rubbish}: found something else, expected a PNG or JPEG picture\n")
     );
     let answers: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&answers[0]["digit"], &answers[1]["digit"]), (&7.into(), &1.into()));
+    assert_eq!((&answers[0]["class"], &answers[1]["class"]), (&7.into(), &1.into()));
+    assert_eq!((&answers[0]["label"], &answers[0]["labels"][9]), (&"7".into(), &"9".into()));
     assert_eq!((&answers[0]["file"], answers.len()), (&seven.clone().into(), 2));
     let probabilities = answers[0]["probabilities"].as_array().unwrap();
     let sum: f64 = probabilities.iter().map(|probability| probability.as_f64().unwrap()).sum();
@@ -256,7 +257,11 @@ fn the_program_prints_bars_or_json_and_names_what_it_cannot_read() {
 
     assert_refused(&demo(&["predict"]), 2, "<FILE>...");
     assert_refused(&demo(&["predict", &path("missing.png"), "--weights", &weights]), 1, "missing.png: No such file");
-    assert_refused(&demo(&["predict", &one, "--weights", &rubbish]), 1, "not a whole safetensors file");
+    assert_refused(
+        &demo(&["predict", &one, "--weights", &rubbish]),
+        1,
+        "found a gzip stream, expected weights in a whole",
+    );
     // Without weights it says what it does meanwhile.
     let output = demo(&["predict", &one]);
     assert!(text(&output.stdout).starts_with(&format!("{one}: 1\n")), "{}", text(&output.stdout));

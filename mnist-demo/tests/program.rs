@@ -69,7 +69,7 @@ fn wrong_usage_exits_with_two() {
     assert_refused(&demo(&["--batch-size", "-1"]), 2, "--batch-size");
     assert_refused(&demo(&["--lr", "nan"]), 2, "wanted a number above 0");
     assert_refused(&demo(&["train", "--threads", "2000"]), 2, "2000 is not in 0..=1024");
-    assert_refused(&demo(&["eval"]), 2, "--weights <FILE>");
+    assert_refused(&demo(&["eval"]), 2, "--weights <PATH>");
     assert_refused(&demo(&["fly"]), 2, "fly");
     let program = env!("CARGO_BIN_EXE_mnist-demo");
     let output = Command::new(program).env("AUTOGRAD_ISA", "mmx").output().unwrap();

@@ -2,11 +2,11 @@
 
 mod common;
 
-use std::io::BufRead;
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use common::http::{Server, body};
+use common::http::{Server, body, weights};
 use common::{assert_refused, demo};
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ fn the_page_and_its_answers() {
 
     let (status, answer) = page.predict("application/json", serde_json::to_string(&one()).unwrap().as_bytes());
     let value = body(&answer);
-    assert_eq!((status, &value["digit"]), (200, &1.into()));
+    assert_eq!((status, &value["class"]), (200, &1.into()));
     let sizes: Vec<_> = ["probabilities", "pixels"].map(|name| value[name].as_array().unwrap().len()).into();
     assert_eq!(sizes, [10, 784]);
     let layers: Vec<_> = value["hidden"]
@@ -51,7 +51,7 @@ fn the_page_and_its_answers() {
     let image = image::GrayImage::from_raw(28, 28, one()).unwrap();
     image.write_to(&mut png, image::ImageFormat::Png).unwrap();
     let (status, answer) = page.predict("image/png", &png.into_inner());
-    assert_eq!((status, &body(&answer)["digit"]), (200, &1.into()));
+    assert_eq!((status, &body(&answer)["class"]), (200, &1.into()));
 }
 
 #[test]
@@ -110,9 +110,39 @@ fn many_idle_connections_do_not_stop_it() {
 fn a_taken_port_is_one_line() {
     let page = Server::page();
     let port = page.address.rsplit(':').next().unwrap();
-    assert_refused(&demo(&["serve", "--port", port]), 1, "cannot be listened on: Address already in use");
-    assert_refused(&demo(&["train", "--serve", port]), 1, "cannot be listened on: Address already in use");
+    for (command, flag) in [("serve", "--port"), ("train", "--serve")] {
+        let output = demo(&[command, flag, port]);
+        assert_refused(&output, 1, "cannot be listened on: Address already in use");
+        assert_refused(&output, 1, &format!(": {flag} N takes another port, {flag} 0 a free one\n"));
+    }
     assert_refused(&demo(&["serve", "--port", "70000"]), 2, "--port");
+}
+
+#[test]
+fn the_address_can_be_chosen_and_a_public_one_is_warned_of() {
+    let arguments = ["serve", "--port", "0", "--weights", weights(), "--host"];
+    let mut program = Command::new(env!("CARGO_BIN_EXE_mnist-demo"))
+        .args(arguments.iter().chain(&["0.0.0.0"]))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(program.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let mut address = String::new();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let port = address.trim_end().strip_prefix("http://127.0.0.1:").and_then(|rest| rest.strip_suffix('/'));
+    let port = port.unwrap_or_else(|| panic!("{address}"));
+    assert_eq!(line, format!("warning: anyone who can reach this machine at 0.0.0.0:{port} can use the page\n"));
+    assert!(TcpStream::connect(format!("127.0.0.1:{port}")).is_ok());
+    program.kill().unwrap();
+    program.wait().unwrap();
+    // 192.0.2.1 is an address for examples, which no machine has.
+    let output = demo(&[&arguments[..], &["192.0.2.1"]].concat());
+    assert_refused(&output, 1, "192.0.2.1:0: cannot be listened on: ");
+    assert_refused(&output, 1, "--host 0.0.0.0 stands for all that it has");
+    assert_refused(&demo(&[&arguments[..], &["nohost"]].concat()), 2, "wanted an IP address of this machine");
+    assert_refused(&demo(&["train", "--host", "0.0.0.0"]), 2, "--serve");
 }
 
 #[cfg(unix)]
@@ -144,5 +174,5 @@ fn a_training_run_is_watched_on_the_page() {
     let loss = |point: &Value| (point[0].as_f64().unwrap(), point[1].as_f64().unwrap());
     let (first, last) = (loss(&losses[0]), loss(losses.last().unwrap()));
     assert!(first.0 < 0.1 && first.1 > 1.0 && last.0 > 1.9 && last.1 < 0.5, "{first:?} {last:?}");
-    assert_eq!(body(&page.predict("application/json", pixels.as_bytes()).1)["digit"], 1);
+    assert_eq!(body(&page.predict("application/json", pixels.as_bytes()).1)["class"], 1);
 }

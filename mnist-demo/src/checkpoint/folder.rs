@@ -121,8 +121,8 @@ impl Folder {
     }
 }
 
-/// The step in a checkpoint's name.
-fn step_of(name: &str) -> Option<usize> {
+/// The step in the name of a checkpoint's file.
+pub fn step_of(name: &str) -> Option<usize> {
     let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
     (digits.len() >= DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }

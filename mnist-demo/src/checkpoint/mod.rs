@@ -15,7 +15,8 @@ use autograd::Tensor;
 use nn::Module;
 use serde::{Deserialize, Serialize};
 
-pub use folder::{Folder, Found};
+pub use folder::{Folder, Found, step_of};
+pub use format::Flaw;
 
 use crate::dataset::{Dataset, Identity};
 use crate::train::{Progress, Settings, Trainer};
@@ -80,6 +81,13 @@ impl Snapshot {
             optimizer_steps: state.iter().map(|state| state.step).collect(),
             numbers,
         }
+    }
+
+    /// The network's weights: names, shapes and values.
+    pub fn weights(&self) -> impl Iterator<Item = (&str, &[usize], &[f32])> {
+        self.numbers.iter().filter_map(|numbers| {
+            Some((numbers.name.strip_prefix("model.")?, numbers.shape.as_slice(), numbers.values.as_slice()))
+        })
     }
 
     /// The run, ready for its next step. `settings` are the snapshot's, but for what may differ.

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use autograd::{Random, with_threads};
 use clap::Args;
-use nn::checkpoint;
 
-use super::{Source, Threads, print_last};
+use super::{Source, Threads, print_last, weights};
 use crate::failure::Failure;
 use crate::model::perceptron;
 use crate::train::accuracy;
@@ -15,8 +14,9 @@ use crate::train::accuracy;
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true, after_help = "Example: mnist-demo eval --weights weights.safetensors")]
 pub struct Arguments {
-    /// The weights: a safetensors file, as train --save or PyTorch's safetensors wrote it
-    #[arg(long, value_name = "FILE")]
+    /// The weights: a safetensors file, as train --save or PyTorch's safetensors wrote it, or the folder of train
+    /// --checkpoint, whose newest state is taken
+    #[arg(long, value_name = "PATH")]
     weights: PathBuf,
     #[command(flatten)]
     threads: Threads,
@@ -31,6 +31,6 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let data = arguments.source.read()?;
     let model = perceptron(&data, &mut Random::new(0));
-    checkpoint::load(&model, &arguments.weights)?;
+    weights(&arguments.weights)?.load(&model)?;
     print_last(with_threads(arguments.threads.threads.into(), || accuracy(&model, &data.test)))
 }

@@ -14,10 +14,12 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::console::{accuracy_line, print_line};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, split_path};
 use crate::failure::Failure;
 use crate::idx::DataError;
+use crate::labels::Labels;
 use crate::reading::{QUICK_EPOCHS, Reader};
+use crate::weights::Weights;
 
 /// How many threads a command computes on.
 #[derive(Debug, Args)]
@@ -30,10 +32,16 @@ pub struct Threads {
 /// Which data set a command is about.
 #[derive(Debug, Args)]
 pub struct Source {
-    /// Folder with another data set in MNIST's form, Fashion-MNIST for one: train-images-idx3-ubyte, train-labels-idx1-ubyte and the same with t10k for
-    /// train, each plain or .gz [default: the MNIST digits, which are part of the program]
+    /// Folder with another data set in MNIST's form, Fashion-MNIST for one: train-images-idx3-ubyte,
+    /// train-labels-idx1-ubyte and the same with t10k for train; or EMNIST: emnist-letters-train-images-idx3-ubyte
+    /// and so on, whose transposed images are put right. Each file is plain or .gz. labels.txt or EMNIST's mapping
+    /// beside them has the names of the classes [default: the MNIST digits, which are part of the program]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Which split of EMNIST in that folder: letters, balanced or another, as the file names have it; needed where
+    /// there are several
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub split: Option<String>,
 }
 
 impl Source {
@@ -42,23 +50,68 @@ impl Source {
     /// # Errors
     /// If it is not whole and right.
     pub fn read(&self) -> Result<Dataset, DataError> {
-        self.data.as_deref().map_or_else(Dataset::embedded, Dataset::from_folder)
+        self.path().as_deref().map_or_else(Dataset::embedded, Dataset::from_folder)
+    }
+
+    /// The path of the data set that is named, if one is: a folder or a split in it, as [`Dataset::from_folder`]
+    /// takes it.
+    pub fn path(&self) -> Option<PathBuf> {
+        let folder = self.data.as_deref()?;
+        Some(self.split.as_deref().map_or_else(|| folder.to_owned(), |split| split_path(folder, split)))
     }
 }
 
-/// The network that reads pictures: with weights from a file, or trained now.
-fn reader(weights: Option<&Path>) -> Result<Reader, Failure> {
-    match weights {
-        Some(path) => Ok(Reader::load(path)?),
-        None => {
-            eprintln!("no --weights: training on MNIST for {QUICK_EPOCHS} epochs first");
-            let start = Instant::now();
-            let (reader, epoch) = Reader::train()?;
-            let seconds = start.elapsed().as_secs_f64();
-            eprintln!("trained in {seconds:.1} s; test accuracy {:.2}%", 100.0 * epoch.test_accuracy);
-            Ok(reader)
+/// Which network reads pictures, and what its classes are called.
+#[derive(Debug, Args)]
+pub struct Network {
+    /// The weights: a file, as train --save wrote it, or the folder of train --checkpoint, whose newest state is
+    /// taken; without this the network is trained on MNIST first, for 3 epochs, which takes seconds
+    #[arg(long, value_name = "PATH")]
+    weights: Option<PathBuf>,
+    /// The names of the classes: a text with one label a line, or EMNIST's mapping [default: those that
+    /// train --save wrote into the file with the weights, or labels.txt in its folder, or the class numbers]
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+}
+
+impl Network {
+    /// The network, with the weights that were named or trained now.
+    ///
+    /// # Errors
+    /// If the weights or the labels cannot be read, or do not go together.
+    fn reader(&self) -> Result<Reader, Failure> {
+        if let Some(path) = &self.weights {
+            let (reader, note) = Reader::load(&weights(path)?, self.labels.as_deref())?;
+            if let Some(note) = note {
+                eprintln!("not used: {note}");
+            }
+            return Ok(reader);
         }
+        // A wrong file is reported before the training.
+        let labels = self.labels.as_deref().map(|path| Labels::read(path, DIGITS)).transpose()?;
+        eprintln!("no --weights: training on MNIST for {QUICK_EPOCHS} epochs first");
+        let start = Instant::now();
+        let (reader, epoch) = Reader::train()?;
+        let seconds = start.elapsed().as_secs_f64();
+        eprintln!("trained in {seconds:.1} s; test accuracy {:.2}%", 100.0 * epoch.test_accuracy);
+        Ok(labels.into_iter().fold(reader, Reader::labelled))
     }
+}
+
+/// The classes of MNIST.
+const DIGITS: usize = 10;
+
+/// Finds trained weights, and says which checkpoint that is where it is one of several.
+fn weights(path: &Path) -> Result<Weights, Failure> {
+    let weights = Weights::find(path)?;
+    for damaged in &weights.damaged {
+        eprintln!("damaged, not used: {damaged}");
+    }
+    if let Some(snapshot) = weights.snapshot.as_ref().filter(|_| weights.path != path) {
+        let place = &snapshot.progress;
+        eprintln!("using {}: epoch {}, image {}", weights.path.display(), place.epoch, place.so_far.images);
+    }
+    Ok(weights)
 }
 
 /// Makes sure that a file can be made beside `path` and moved there, and leaves nothing behind.

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
+use console::{Alignment, measure_text_width, pad_str};
 
-use super::{print, reader};
+use super::{Network, print};
 use crate::failure::Failure;
+use crate::labels::Labels;
 use crate::picture::{Picture, PictureError, normalise};
 use crate::reading::Reading;
 
@@ -14,13 +15,14 @@ use crate::reading::Reading;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: mnist-demo predict three.png four.jpg --weights weights.safetensors")]
 pub struct Arguments {
-    /// Pictures of one digit each: PNG or JPEG, of any size, dark on light or light on dark
+    /// Pictures of one digit each, or of one letter for a network that has learnt letters: PNG or JPEG, of any size,
+    /// dark on light or light on dark
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// The weights, as train --save wrote them; without this the network is trained first, for 3 epochs, which takes seconds
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
-    /// Print a line of JSON for each picture: its file, the digit, and the probabilities of the classes from 0 on
+    #[command(flatten)]
+    network: Network,
+    /// Print a line of JSON for each picture: its file, the class, its label, and the labels and probabilities of all
+    /// classes
     #[arg(long)]
     json: bool,
 }
@@ -44,10 +46,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     if !digits.is_empty() {
-        let reader = reader(arguments.weights.as_deref())?;
+        let reader = arguments.network.reader()?;
         for (path, pixels) in digits {
             let reading = reader.read(&pixels);
-            let answer = if arguments.json { line_for_programs(path, &reading) } else { bars(path, &reading) };
+            let answer = if arguments.json { line_for_programs } else { bars }(path, &reading, reader.labels());
             print(&answer)?;
         }
     }
@@ -58,29 +60,46 @@ fn digit(path: &Path) -> Result<Vec<f32>, PictureError> {
     normalise(&Picture::from_file(path)?)
 }
 
-fn line_for_programs(path: &Path, reading: &Reading) -> String {
-    let mut value = json!({ "file": path.to_string_lossy() });
-    value.as_object_mut().expect("it is an object").extend(reading.to_json().as_object().cloned().unwrap_or_default());
+fn line_for_programs(path: &Path, reading: &Reading, labels: &Labels) -> String {
+    let mut value = reading.to_json(labels);
+    value["file"] = path.to_string_lossy().into();
     value.to_string()
 }
 
 /// The longest bar, in characters.
 const LONGEST: usize = 30;
+/// The most bars of a picture.
+const MAX_BARS: usize = 10;
 
-/// The digit, and a bar for each probability.
-fn bars(path: &Path, reading: &Reading) -> String {
-    let mut text = format!("{}: {}", path.display(), reading.digit);
-    for (class, &probability) in reading.probabilities.iter().enumerate() {
-        let eighths = (f64::from(probability) * LONGEST as f64 * 8.0).round() as usize;
+/// The label, and a bar for each probability; of many classes for the most probable ones.
+fn bars(path: &Path, reading: &Reading, labels: &Labels) -> String {
+    let probabilities = &reading.probabilities;
+    let mut classes: Vec<usize> = (0..probabilities.len()).collect();
+    if classes.len() > MAX_BARS {
+        // Of equal ones the first is the most probable, as for the answer; the sort is stable.
+        classes.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+    }
+    let rest = classes.split_off(classes.len().min(MAX_BARS));
+    let width = classes.iter().map(|&class| measure_text_width(labels.name(class))).max().unwrap_or(0);
+    let mut text = format!("{}: {}", path.display(), labels.name(reading.digit));
+    for class in classes {
+        let eighths = (f64::from(probabilities[class]) * LONGEST as f64 * 8.0).round() as usize;
         let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
         let bar = "█".repeat(eighths / 8) + part;
-        text += &format!("\n  {class}  {bar:LONGEST$}  {:>6.2}%", 100.0 * probability);
+        let label = pad_str(labels.name(class), width, Alignment::Left, None);
+        text += &format!("\n  {label}  {bar:LONGEST$}  {:>6.2}%", 100.0 * probabilities[class]);
+    }
+    if !rest.is_empty() {
+        let sum: f32 = rest.iter().map(|&class| probabilities[class]).sum();
+        text += &format!("\n  {} other classes: {:.2}%", rest.len(), 100.0 * sum);
     }
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -90,8 +109,34 @@ mod tests {
             0  █▌                                5.00%\n  \
             1  ████████████████████████████▎    94.00%\n  \
             2  ▎                                 1.00%";
-        assert_eq!(bars(Path::new("one.png"), &reading), expected);
-        let line = line_for_programs(Path::new("one.png"), &reading);
-        assert_eq!(line, r#"{"digit":1,"file":"one.png","probabilities":[0.05,0.94,0.01]}"#);
+        let numbers = Labels::numbers(3);
+        assert_eq!(bars(Path::new("one.png"), &reading, &numbers), expected);
+        let labels = Labels::parse("T-shirt\nbag\ncoat", 3).unwrap();
+        let expected = "one.png: bag\n  \
+            T-shirt  █▌                                5.00%\n  \
+            bag      ████████████████████████████▎    94.00%\n  \
+            coat     ▎                                 1.00%";
+        assert_eq!(bars(Path::new("one.png"), &reading, &labels), expected);
+        let line = line_for_programs(Path::new("one.png"), &reading, &labels);
+        let expected = json!({
+            "file": "one.png",
+            "class": 1,
+            "label": "bag",
+            "labels": ["T-shirt", "bag", "coat"],
+            "probabilities": [0.05, 0.94, 0.01],
+        });
+        assert_eq!((line.lines().count(), serde_json::from_str(&line).ok()), (1, Some(expected)));
+    }
+
+    #[test]
+    fn of_many_classes_the_most_probable_have_bars() {
+        let mut probabilities = vec![0.01; 47];
+        (probabilities[46], probabilities[3]) = (0.5, 0.05);
+        let reading = Reading { digit: 46, probabilities, hidden: Vec::new() };
+        let text = bars(Path::new("t.png"), &reading, &Labels::of_split("balanced", 47).unwrap());
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!((lines.len(), lines[0], lines[11]), (12, "t.png: t", "  37 other classes: 37.00%"));
+        let begins: Vec<&str> = lines[1..11].iter().map(|line| line.split_whitespace().next().unwrap()).collect();
+        assert_eq!(begins, ["t", "3", "0", "1", "2", "4", "5", "6", "7", "8"]);
     }
 }

@@ -1,35 +1,45 @@
 //! `serve`: a page to draw on.
 
-use std::path::PathBuf;
+use std::net::IpAddr;
 
 use clap::Args;
 
-use super::{print, reader};
+use super::{Network, print};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::serve::{Server, Site};
+use crate::serve::{PORT, Server, Site, host};
+
+const EXAMPLES: &str = "\
+Examples:
+  mnist-demo serve --weights weights.safetensors    then open http://127.0.0.1:8000/
+  mnist-demo serve --weights run --port 0           the newest checkpoint of a run, at a free port
+  mnist-demo serve --host 0.0.0.0                   in a container: reached from outside too";
 
 /// The arguments of `serve`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: mnist-demo serve --weights weights.safetensors, then open http://127.0.0.1:8000/")]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The weights, as train --save wrote them; without this the network is trained first, for 3 epochs, which takes seconds
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
-    /// The port on 127.0.0.1 at which the page is; 0 takes a free one. The page's address is printed
-    #[arg(long, value_name = "PORT", default_value_t = 8000)]
+    #[command(flatten)]
+    network: Network,
+    /// The address of this machine at which the page is. With 0.0.0.0 it is reached from other machines too, and from
+    /// outside of a container
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
+    host: IpAddr,
+    /// The port at which the page is; 0 takes a free one. The page's address is printed
+    #[arg(long, value_name = "PORT", default_value_t = PORT)]
     port: u16,
 }
 
 /// Shows the page until Ctrl-C, and prints its address as soon as it is there.
 ///
 /// # Errors
-/// If the port is taken or the weights cannot be read.
+/// If the port is taken, or the weights or labels cannot be read.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A taken port is told before the training.
-    let server = Server::bind(arguments.port)?;
-    let site = Site::new(reader(arguments.weights.as_deref())?);
+    let server = Server::bind(arguments.host, arguments.port, "--port")?;
+    let site = Site::new(arguments.network.reader()?);
     interrupt::listen();
+    server.warning().iter().for_each(|warning| eprintln!("{warning}"));
     print(&server.address())?;
     eprintln!("open this address in a browser; Ctrl-C ends the program");
     server.run(site)?;

@@ -90,6 +90,7 @@ impl<'a> Report<'a> {
             "threads": self.threads,
             "seconds": history.elapsed.as_secs_f64(),
             "test_accuracy": self.evaluation.accuracy(),
+            "labels": self.trainer.data().labels,
             "confusion": (0..self.evaluation.classes()).map(|label| self.evaluation.row(label)).collect::<Vec<_>>(),
             "epochs": epochs.collect::<Vec<_>>(),
             "curve": curve.collect::<Vec<_>>(),

@@ -7,6 +7,7 @@ use nn::Module;
 use super::curves::Curves;
 use super::{Evaluation, Report, pictures};
 use crate::console::percent;
+use crate::labels::Labels;
 
 /// Mistakes that are shown.
 const SHOWN_MISTAKES: usize = 30;
@@ -17,7 +18,7 @@ const TABLE_CLASSES: usize = 32;
 
 /// The page as HTML.
 pub fn page(report: &Report<'_>, curves: &Curves) -> String {
-    let evaluation = &report.evaluation;
+    let (evaluation, labels) = (&report.evaluation, &report.trainer.data().labels);
     let title = format!("Gradus: {} on the test images", percent(evaluation.accuracy()));
     html! {
         (DOCTYPE)
@@ -35,10 +36,10 @@ pub fn page(report: &Report<'_>, curves: &Curves) -> String {
                     section.curves aria-label="Loss and accuracy" {
                         @for (words, curve) in curves.inline() { figure role="img" aria-label=(words) { (PreEscaped(curve)) } }
                     }
-                    (confusion(evaluation))
+                    (confusion(evaluation, labels))
                     (mistakes(report))
                     (tiles(report))
-                    (classes(evaluation))
+                    (classes(evaluation, labels))
                     (configuration(report))
                     footer { "Written by mnist-demo, the demo of Gradus " (env!("CARGO_PKG_VERSION")) "." }
                 }
@@ -70,7 +71,7 @@ fn head(report: &Report<'_>) -> Markup {
     }
 }
 
-fn confusion(evaluation: &Evaluation) -> Markup {
+fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
     let classes = evaluation.classes();
     if classes > TABLE_CLASSES {
         return html! {};
@@ -90,20 +91,21 @@ fn confusion(evaluation: &Evaluation) -> Markup {
             div.wide {
                 table.confusion {
                     thead {
-                        tr { td.corner {} @for found in 0..classes { th scope="col" { (found) } } }
+                        tr { td.corner {} @for found in 0..classes { th scope="col" { (labels.name(found)) } } }
                     }
                     tbody {
                         @for label in 0..classes {
+                            @let name = labels.name(label);
                             tr {
-                                th scope="row" { (label) }
+                                th scope="row" { (name) }
                                 @for (found, &count) in evaluation.row(label).iter().enumerate() {
                                     @if found == label {
-                                        td.right title=(format!("{count} images of {label} are read rightly")) { (count) }
+                                        td.right title=(format!("{count} images of {name} are read rightly")) { (count) }
                                     } @else if count == 0 {
                                         td {}
                                     } @else {
                                         td.wrong style=(format!("--strength:{:.2}", strength(count)))
-                                            title=(format!("{count} images of {label} are taken for {found}")) { (count) }
+                                            title=(format!("{count} images of {name} are taken for {}", labels.name(found))) { (count) }
                                     }
                                 }
                             }
@@ -115,7 +117,7 @@ fn confusion(evaluation: &Evaluation) -> Markup {
     }
 }
 
-fn classes(evaluation: &Evaluation) -> Markup {
+fn classes(evaluation: &Evaluation, labels: &Labels) -> Markup {
     let share = |share: f64| if share.is_nan() { "–".to_owned() } else { percent(share) };
     let worst = |measure: fn(&Evaluation, usize) -> f64| {
         (0..evaluation.classes()).map(|class| measure(evaluation, class)).fold(1.0, f64::min)
@@ -144,7 +146,7 @@ fn classes(evaluation: &Evaluation) -> Markup {
                     tbody {
                         @for class in 0..evaluation.classes() {
                             tr {
-                                th scope="row" { (class) }
+                                th scope="row" { (labels.name(class)) }
                                 td { (evaluation.row(class).iter().sum::<usize>()) }
                                 td.bar style=(bar(evaluation.precision(class))) { span { (share(evaluation.precision(class))) } }
                                 td.bar style=(bar(evaluation.recall(class))) { span { (share(evaluation.recall(class))) } }
@@ -159,6 +161,7 @@ fn classes(evaluation: &Evaluation) -> Markup {
 
 fn mistakes(report: &Report<'_>) -> Markup {
     let (test, mistakes) = (&report.trainer.data().test, &report.evaluation.mistakes);
+    let labels = &report.trainer.data().labels;
     if mistakes.is_empty() {
         return html! {};
     }
@@ -169,11 +172,13 @@ fn mistakes(report: &Report<'_>) -> Markup {
             ul.digits {
                 @for mistake in mistakes.iter().take(SHOWN_MISTAKES) {
                     @let picture = pictures::png(test.columns, test.rows, png::ColorType::Grayscale, &ink(test.image(mistake.image)));
+                    @let (label, found) = (labels.name(mistake.label), labels.name(mistake.found));
                     li {
                         img src=(pictures::address(&picture)) width=(test.columns) height=(test.rows)
-                            alt=(format!("test image {}: a {}", mistake.image, mistake.label)) title=(format!("test image {}", mistake.image));
+                            alt=(format!("test image {}: a {label}", mistake.image))
+                            title=(format!("test image {}", mistake.image));
                         div {
-                            span.label { (mistake.label) } " read as " span.found { (mistake.found) }
+                            span.label { (label) } " read as " span.found { (found) }
                             small { (sureness(mistake.confidence)) " sure" }
                         }
                     }

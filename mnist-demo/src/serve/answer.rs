@@ -110,6 +110,10 @@ impl Site {
                 allow(&[Method::GET, Method::HEAD], "GET, HEAD")?;
                 Ok(answer(StatusCode::OK, "text/html; charset=utf-8", PAGE))
             }
+            "/labels" => {
+                allow(&[Method::GET, Method::HEAD], "GET, HEAD")?;
+                Ok(json_answer(&json!({ "labels": self.reader.labels() })))
+            }
             "/progress" => {
                 allow(&[Method::GET, Method::HEAD], "GET, HEAD")?;
                 let progress = self.progress.as_ref().map(|shared| shared.lock().expect("nobody panics").to_json());
@@ -119,7 +123,7 @@ impl Site {
                 allow(&[Method::POST], "POST")?;
                 let bytes = whole(&head.headers, body).await?;
                 let pixels = digit(&head.headers, &bytes)?;
-                let mut value = self.reader.read(&pixels).to_json_with_hidden();
+                let mut value = self.reader.read(&pixels).to_json_with_hidden(self.reader.labels());
                 value["pixels"] = rounded(&pixels).into();
                 Ok(json_answer(&value))
             }

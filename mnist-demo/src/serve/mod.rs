@@ -1,11 +1,16 @@
-//! A page on this machine alone, where one draws a digit and sees a network read it.
+//! A page where one draws a digit, or what else a network knows, and sees the network read it. It is for this machine
+//! alone, unless another address is asked for.
 //!
 //! | Request | Answer |
 //! |---|---|
 //! | `GET /` | the page, one file without anything from elsewhere |
-//! | `POST /predict` with `image/png` or `image/jpeg` | the digit, its probabilities, what the hidden layers made of it, and the 28 × 28 pixels that they saw |
+//! | `POST /predict` with `image/png` or `image/jpeg` | what the network made of it, as JSON |
 //! | `POST /predict` with `application/json`, `[0, 0, 255, ...]` | the same for 784 pixels as MNIST has them, from 0, ground, to 255, ink |
+//! | `GET /labels` | the labels of the classes, in their order |
 //! | `GET /progress` | how a training run is getting on, if there is one |
+//!
+//! The answer to `POST /predict` has the class, its label, the labels and probabilities of all classes, the outputs of the
+//! hidden layers, and the 28 × 28 pixels that they saw.
 //!
 //! Whatever comes in, the server goes on: a request has limits in size and time, and what is wrong with it is answered with a 4xx and a line of JSON.
 
@@ -14,7 +19,7 @@ mod progress;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
@@ -45,29 +50,45 @@ const LIFE: Duration = Duration::from_secs(120);
 /// What is left after it for an answer under way.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// The port of the page, where none is named.
+pub const PORT: u16 = 8000;
+
 /// A server that has its port and does not answer yet.
+#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Server {
-    /// Takes a port on 127.0.0.1, or a free one for 0.
+    /// Takes a port on an address of this machine, or a free port for 0. `flag` is the option with which a user
+    /// chooses the port, for messages.
     ///
     /// # Errors
-    /// If it is taken, or not for everybody.
-    pub fn bind(port: u16) -> Result<Self, Failure> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    /// If the port is taken or not for everybody, or this machine has no such address.
+    pub fn bind(host: IpAddr, port: u16, flag: &str) -> Result<Self, Failure> {
+        let address = SocketAddr::from((host, port));
         let bound = TcpListener::bind(address).and_then(|listener| {
             listener.set_nonblocking(true)?;
             Ok(Server { address: listener.local_addr()?, listener })
         });
-        bound.map_err(|source| Failure::Listen { address, source })
+        bound.map_err(|source| Failure::Listen { address, source: with_advice(source, flag) })
     }
 
-    /// Where the page is.
+    /// Where the page is, for a browser on this machine.
     pub fn address(&self) -> String {
-        format!("http://{}/", self.address)
+        let host = match self.address.ip() {
+            IpAddr::V4(host) if host.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(host) if host.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
+            host => host,
+        };
+        format!("http://{}/", SocketAddr::from((host, self.address.port())))
+    }
+
+    /// What is to be known about an address that is not for this machine alone.
+    pub fn warning(&self) -> Option<String> {
+        let public = !self.address.ip().is_loopback();
+        public.then(|| format!("warning: anyone who can reach this machine at {} can use the page", self.address))
     }
 
     /// Answers on a thread of its own for as long as the program runs.
@@ -78,6 +99,36 @@ impl Server {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let answer = move || runtime.block_on(accept(self.listener, Arc::new(site)));
         thread::Builder::new().name("page".into()).spawn(answer).map(drop)
+    }
+}
+
+/// An error of listening with what to do about it.
+fn with_advice(error: io::Error, flag: &str) -> io::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => format!("{flag} N takes another port, {flag} 0 a free one"),
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "ports below 1024 are for administrators; {flag} {PORT} is for everybody, {flag} 0 takes a free one"
+            )
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; --host 0.0.0.0 stands for all that it has".to_owned()
+        }
+        _ => return error,
+    };
+    io::Error::new(error.kind(), format!("{error}: {advice}"))
+}
+
+/// The address of this machine in an argument: a number, or `localhost`. Names are not looked up, which can take long.
+///
+/// # Errors
+/// What was wanted.
+pub fn host(text: &str) -> Result<IpAddr, String> {
+    let number = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    match number.parse() {
+        Ok(host) => Ok(host),
+        Err(_) if text == "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        Err(_) => Err("wanted an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them".to_owned()),
     }
 }
 
@@ -121,5 +172,37 @@ pub async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, site: Arc<Sit
     if timeout(LIFE, connection.as_mut()).await.is_err() {
         connection.as_mut().graceful_shutdown();
         let _ = timeout(GRACE, connection).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_listening_say_what_to_type() {
+        let told = |kind| with_advice(io::Error::from(kind), "--port").to_string();
+        assert!(told(io::ErrorKind::AddrInUse).ends_with(": --port N takes another port, --port 0 a free one"));
+        assert!(told(io::ErrorKind::PermissionDenied).contains("--port 8000 is for everybody"));
+        assert!(told(io::ErrorKind::AddrNotAvailable).contains("--host 0.0.0.0"));
+        assert_eq!(told(io::ErrorKind::OutOfMemory), io::Error::from(io::ErrorKind::OutOfMemory).to_string());
+    }
+
+    #[test]
+    fn hosts_are_addresses() {
+        assert_eq!(host("localhost"), Ok(Ipv4Addr::LOCALHOST.into()));
+        assert_eq!(host("[::1]"), host("::1"));
+        assert_eq!(host("0.0.0.0"), Ok(Ipv4Addr::UNSPECIFIED.into()));
+        for text in ["", "nohost", "127.0.0.1:80", "300.0.0.1", "[::1"] {
+            assert!(host(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_public_page_is_named_by_an_address_that_a_browser_can_open() {
+        let server = Server::bind(Ipv4Addr::UNSPECIFIED.into(), 0, "--port").unwrap();
+        assert!(server.address().starts_with("http://127.0.0.1:"), "{}", server.address());
+        assert!(server.warning().unwrap().contains("at 0.0.0.0:"));
+        assert_eq!(Server::bind(Ipv4Addr::LOCALHOST.into(), 0, "--port").unwrap().warning(), None);
     }
 }

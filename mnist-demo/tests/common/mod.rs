@@ -66,3 +66,37 @@ pub fn assert_refused(output: &Output, code: i32, words: &str) {
     }
     assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
 }
+
+/// The files of a split of EMNIST: 4 training and 1 test image of each class, 28 × 28 pixels, stored transposed as
+/// EMNIST has them. The image of a class is a bar at its own place, and a mark below all of them, without which one
+/// could not see them transposed.
+pub fn write_emnist(folder: &Path, split: &str, classes: u32, first_label: u32) {
+    for (name, times) in [("train", 4), ("test", 1)] {
+        let labels: Vec<u8> = (0..times * classes).map(|image| (image % classes + first_label) as u8).collect();
+        let pixels: Vec<u8> = (0..times * classes).flat_map(|image| transposed(&bar(image % classes))).collect();
+        let write =
+            |kind: &str, bytes: &[u8]| fs::write(folder.join(format!("emnist-{split}-{name}-{kind}-ubyte.gz")), bytes);
+        write("images-idx3", &gzip(&idx(&[times * classes, 28, 28], &pixels))).unwrap();
+        write("labels-idx1", &gzip(&idx(&[times * classes], &labels))).unwrap();
+    }
+}
+
+/// The image of a class of [`write_emnist`], upright: a horizontal bar in one of 8 × 6 places, and a short one at the
+/// bottom.
+pub fn bar(class: u32) -> Vec<u8> {
+    let (top, left) = (class / 8 * 4, class % 8 * 3);
+    let ink = |x: u32, y: u32| (y / 2 == top / 2 && (left..left + 6).contains(&x)) || (y == 27 && x < 4);
+    (0..28 * 28).map(|place| if ink(place % 28, place / 28) { 255 } else { 0 }).collect()
+}
+
+/// An image of 28 × 28 pixels with its rows as columns.
+pub fn transposed(image: &[u8]) -> Vec<u8> {
+    (0..28 * 28).map(|place| image[place % 28 * 28 + place / 28]).collect()
+}
+
+/// Trains on the data set at `arguments` and saves the weights, until all of its few images are known.
+pub fn train_on(arguments: &[&str], weights: &str) {
+    let output = demo(&[&["train", "--epochs", "30", "--batch-size", "16", "--save", weights], arguments].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).ends_with("Test Accuracy: 100.00%\n"), "{}", text(&output.stdout));
+}

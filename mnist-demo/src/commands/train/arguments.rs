@@ -1,6 +1,7 @@
 //! The arguments of `train`, and how their values are read.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -9,6 +10,7 @@ use clap::{ArgGroup, Args};
 use crate::commands::{Source, Threads};
 use crate::failure::Failure;
 use crate::recipe::Recipe;
+use crate::serve::host;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,9 +55,14 @@ pub struct Arguments {
     /// Print plain lines, without a progress bar; where the output is no terminal there is none anyway
     #[arg(long, help_heading = "Results")]
     pub(super) plain: bool,
-    /// Show loss and accuracy as they come on a page at this port of 127.0.0.1, on which one also draws digits; it stays until Ctrl-C. Without a number the port is 8000; 0 takes a free one
+    /// Show loss and accuracy as they come on a page at this port, on which one also draws digits; it stays until
+    /// Ctrl-C. Without a number the port is 8000; 0 takes a free one
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8000", help_heading = "Results")]
     pub(super) serve: Option<u16>,
+    /// The address of this machine at which that page is; with 0.0.0.0 it is reached from other machines too
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host, requires = "serve")]
+    #[arg(help_heading = "Results")]
+    pub(super) host: IpAddr,
     /// Write the whole state of the run to this folder after each epoch, so that --resume can go on from there; Ctrl-C writes it too
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) checkpoint: Option<PathBuf>,
@@ -95,6 +102,7 @@ impl Arguments {
         words.extend(self.save.as_deref().map(|path| format!("--save {}", quoted(path))));
         words.extend(self.out.as_deref().map(|path| format!("--out {}", quoted(path))));
         words.extend(self.serve.map(|port| format!("--serve {port}")));
+        words.extend((!self.host.is_loopback()).then(|| format!("--host {}", self.host)));
         words.join(" ")
     }
 }

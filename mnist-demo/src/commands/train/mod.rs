@@ -7,7 +7,6 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use autograd::with_threads;
-use nn::checkpoint;
 
 pub use arguments::Arguments;
 
@@ -23,6 +22,7 @@ use crate::reading::Reader;
 use crate::report::{self, Report};
 use crate::serve::{Server, Site, Watcher};
 use crate::train::{Event, Observer, Trainer, accuracy};
+use crate::weights;
 
 /// Why a run ended without a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         try_to_write(path)?;
     }
     arguments.out.as_deref().map_or(Ok(()), report::prepare)?;
-    let server = arguments.serve.map(Server::bind).transpose()?;
+    let server = arguments.serve.map(|port| Server::bind(arguments.host, port, "--serve")).transpose()?;
     let folder = arguments.kept()?.map(Folder::open).transpose()?;
     let found = match &folder {
         Some(folder) => find(folder, arguments.resume.is_some())?,
@@ -84,7 +84,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Interrupted(interrupted(&trainer, arguments, folder.as_ref())));
     }
     if let Some(path) = &arguments.save {
-        checkpoint::save(trainer.network(), path)?;
+        weights::save(trainer.network(), &trainer.data().labels, path)?;
     }
     arguments.out.as_deref().map_or(Ok(()), |folder| tell(folder, report.as_deref()))?;
     if let Some(target) = plan.run.target {
@@ -118,8 +118,10 @@ fn show(server: Server, trainer: &Trainer<'_>) -> Result<Watcher, Failure> {
         return Err(Failure::Usage(format!("--serve: found images of {rows} × {columns}, expected 28 × 28")));
     }
     let watcher = Watcher::new(trainer);
+    let reader = Reader::new(trainer.network()).labelled(trainer.data().labels.clone());
+    server.warning().iter().for_each(|warning| eprintln!("{warning}"));
     print(&server.address())?;
-    server.run(Site::live(Reader::new(trainer.network()), &watcher))?;
+    server.run(Site::live(reader, &watcher))?;
     Ok(watcher)
 }
 

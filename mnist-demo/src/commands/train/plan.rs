@@ -36,7 +36,7 @@ impl Plan {
         };
         let run = Run {
             settings,
-            folder: arguments.source.data.as_deref().map(absolute),
+            folder: arguments.source.path().as_deref().map(absolute),
             data: data.identity(),
             every: arguments.every,
             keep: arguments.keep.unwrap_or(3),
@@ -60,7 +60,7 @@ impl Plan {
         run.every = arguments.every.or(run.every);
         run.keep = arguments.keep.unwrap_or(run.keep);
         run.target = arguments.target_acc.map(|percent| percent / 100.0).or(run.target);
-        let data = if let Some(named) = &arguments.source.data {
+        let data = if let Some(named) = &arguments.source.path() {
             let data = Dataset::from_folder(named)?;
             agree("data", Some(data.identity()), run.data.clone(), folder)?;
             run.folder = Some(absolute(named));

@@ -1,0 +1,292 @@
+//! Trained weights, as those who use a network name them: a file that `train --save` wrote, a checkpoint of
+//! `train --checkpoint`, or the folder of checkpoints, of which the newest whole one counts.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use autograd::{Random, Tensor};
+use nn::checkpoint::{self, CheckpointError, listed, write_whole};
+use nn::{Module, Sequential};
+use safetensors::tensor::{Metadata, TensorView};
+use safetensors::{Dtype, SafeTensors};
+
+use crate::checkpoint::{Flaw, Snapshot, step_of};
+use crate::dataset::labels_at;
+use crate::failure::Failure;
+use crate::file_kind::{BEGINNING, describe};
+use crate::idx::DataError;
+use crate::labels::{Labels, MAX_CLASSES};
+use crate::model::{LAST_WEIGHT, perceptron_for};
+
+/// The entry of a file's metadata with the labels of the classes, as a JSON array of strings.
+const LABELS: &str = "gradus.labels";
+/// The file with labels that is looked for beside weights.
+const LABELS_FILE: &str = "labels.txt";
+/// The most values in the header of a file that is looked at, since each takes memory.
+const MAX_LISTED: usize = 4096;
+/// How often a folder is searched again after a run that goes on has removed the checkpoint that was about to be read.
+const MAX_SEARCHES: usize = 5;
+
+/// Trained weights that have been found.
+#[derive(Debug)]
+pub struct Weights {
+    /// The file that has them.
+    pub path: PathBuf,
+    /// Newer checkpoints that are damaged.
+    pub damaged: Vec<DataError>,
+    /// The checkpoint, unless the file has weights alone.
+    pub snapshot: Option<Snapshot>,
+    /// The labels in the file.
+    labels: Option<Labels>,
+    /// The classes, if the file has the shape that tells it.
+    classes: Option<usize>,
+}
+
+impl Weights {
+    /// Finds the weights in a file or in a folder of checkpoints. Nothing is changed there, and a run may go on
+    /// writing to it.
+    ///
+    /// # Errors
+    /// If there are none, or the file is recognizably something else.
+    pub fn find(path: &Path) -> Result<Self, Failure> {
+        if path.is_dir() {
+            return newest(path);
+        }
+        let failed = |source| CheckpointError::File { path: path.to_owned(), source };
+        let bytes = fs::read(path).map_err(failed)?;
+        let Some(header) = header(&bytes) else {
+            // What is damaged is reported where the weights are loaded.
+            let kind = describe(&bytes[..bytes.len().min(BEGINNING)]).filter(|_| !bytes.is_empty());
+            let wrong = |kind| DataError::content(path, kind, "weights in a whole safetensors file");
+            let plain = Weights::new(path, None);
+            return kind.map_or(Ok(plain), |kind| Err(wrong(kind).into()));
+        };
+        if header.info(&format!("model.{LAST_WEIGHT}")).is_some() {
+            let snapshot = Snapshot::from_bytes(&bytes).map_err(|flaw| content(path, flaw))?;
+            return Ok(Weights::new(path, Some(snapshot)));
+        }
+        let classes = match header.info(LAST_WEIGHT).map(|info| info.shape.as_slice()) {
+            Some(&[classes, _]) if (1..=MAX_CLASSES).contains(&classes) => Some(classes),
+            Some(shape) => {
+                let expected = format!("[classes, 128], with 1 to {MAX_CLASSES} classes");
+                return Err(DataError::content(path, format!("{LAST_WEIGHT} of shape {shape:?}"), expected).into());
+            }
+            None => None,
+        };
+        let labels = match (header.metadata().as_ref().and_then(|metadata| metadata.get(LABELS)), classes) {
+            (Some(text), Some(classes)) => Some(labels_of(text, classes).map_err(|[found, expected]| {
+                DataError::content(path, found, format!("{expected}, in the metadata {LABELS}"))
+            })?),
+            _ => None,
+        };
+        Ok(Weights { labels, classes, ..Weights::new(path, None) })
+    }
+
+    fn new(path: &Path, snapshot: Option<Snapshot>) -> Self {
+        let shape = snapshot.as_ref().and_then(|snapshot| {
+            snapshot.weights().find_map(|(name, shape, _)| (name == LAST_WEIGHT).then(|| shape.to_vec()))
+        });
+        let classes =
+            shape.and_then(|shape| shape.first().copied()).filter(|classes| (1..=MAX_CLASSES).contains(classes));
+        Weights { path: path.to_owned(), damaged: Vec::new(), snapshot, labels: None, classes }
+    }
+
+    /// The network for images of so many pixels with these weights, for as many classes as they are for.
+    ///
+    /// # Errors
+    /// If the weights cannot be read or are not those of such a network.
+    pub fn network(&self, pixels: usize) -> Result<Sequential, Failure> {
+        const DIGITS: usize = 10;
+        let model = perceptron_for(pixels, self.classes.unwrap_or(DIGITS), &mut Random::new(0));
+        self.load(&model)?;
+        Ok(model)
+    }
+
+    /// Gives a network these weights.
+    ///
+    /// # Errors
+    /// If the weights cannot be read or are those of another network, which is not changed then.
+    pub fn load(&self, model: &Sequential) -> Result<(), Failure> {
+        let Some(snapshot) = &self.snapshot else { return Ok(checkpoint::load(model, &self.path)?) };
+        let mismatch = |name: &str, found: String, expected: String| CheckpointError::Mismatch {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            found,
+            expected,
+        };
+        let mut values = Vec::new();
+        for (name, param) in model.named_parameters() {
+            let shape = param.tensor().shape().clone();
+            let expected = || format!("f32 of shape {shape}");
+            let Some((_, found, elements)) = snapshot.weights().find(|(other, ..)| *other == name) else {
+                return Err(mismatch(&name, "no such tensor".to_owned(), expected()).into());
+            };
+            if found != &shape[..] {
+                return Err(mismatch(&name, format!("f32 of shape {found:?}"), expected()).into());
+            }
+            if let Some(element) = elements.iter().find(|element| !element.is_finite()) {
+                return Err(mismatch(&name, format!("an element that is {element}"), "finite ones".to_owned()).into());
+            }
+            values.push((param, Tensor::from_vec(elements.to_vec(), shape)));
+        }
+        values.into_iter().for_each(|(param, value)| param.set(&value));
+        Ok(())
+    }
+
+    /// The labels of so many classes: those in the file, of the data set of a checkpoint, or in `labels.txt` beside
+    /// the weights; the class numbers otherwise. A `labels.txt` beside the weights that is not right is reported as a
+    /// note, since it may belong to other weights.
+    ///
+    /// # Errors
+    /// If the data set of a checkpoint has a file with labels that is wrong.
+    pub fn labels(&self, classes: usize) -> Result<(Labels, Option<DataError>), DataError> {
+        if let Some(labels) = self.labels.clone().filter(|labels| labels.len() == classes) {
+            return Ok((labels, None));
+        }
+        let data = self.snapshot.as_ref().and_then(|snapshot| snapshot.run.folder.as_deref());
+        if let Some(labels) = data.map(|data| labels_at(data, classes)).transpose()?.flatten() {
+            return Ok((labels, None));
+        }
+        let beside = self.path.with_file_name(LABELS_FILE);
+        Ok(match beside.is_file().then(|| Labels::read(&beside, classes)) {
+            Some(Ok(labels)) => (labels, None),
+            Some(Err(error)) => (Labels::numbers(classes), Some(error)),
+            None => (Labels::numbers(classes), None),
+        })
+    }
+}
+
+/// Writes the weights of a network, as [`nn::checkpoint::save`] does, and with them the labels of its classes, unless
+/// those are just the class numbers.
+///
+/// # Errors
+/// If the file cannot be written. What was at `path` is still there then.
+pub fn save(model: &Sequential, labels: &Labels, path: &Path) -> Result<(), CheckpointError> {
+    if labels.are_numbers() {
+        return checkpoint::save(model, path);
+    }
+    let parameters: Vec<(String, Vec<usize>, Vec<u8>)> = model
+        .named_parameters()
+        .into_iter()
+        .map(|(name, param)| {
+            let value = param.tensor();
+            (name, value.shape().to_vec(), value.to_vec().iter().flat_map(|element| element.to_le_bytes()).collect())
+        })
+        .collect();
+    let tensors = parameters.iter().map(|(name, shape, bytes)| {
+        (name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("as many bytes as the shape says"))
+    });
+    let text = serde_json::to_string(labels).expect("strings are written as JSON");
+    let bytes = safetensors::serialize(tensors, Some(HashMap::from([(LABELS.to_owned(), text)])))
+        .map_err(|error| CheckpointError::Format { path: path.to_owned(), reason: error.to_string() })?;
+    write_whole(path, &bytes).map_err(|source| CheckpointError::File { path: path.to_owned(), source })
+}
+
+/// The labels in a file's metadata.
+fn labels_of(text: &str, classes: usize) -> Result<Labels, [String; 2]> {
+    let labels: Vec<String> = serde_json::from_str(text)
+        .map_err(|error| [format!("something else ({error})"), "a JSON array of strings".to_owned()])?;
+    if labels.len() != classes {
+        return Err([format!("{} labels", labels.len()), format!("{classes}, one for each class")]);
+    }
+    Labels::checked(labels)
+}
+
+/// The header of a safetensors file, if the bytes are one.
+fn header(bytes: &[u8]) -> Option<Metadata> {
+    if listed(bytes) > MAX_LISTED {
+        return None;
+    }
+    SafeTensors::read_metadata(bytes).ok().map(|(_, header)| header)
+}
+
+fn content(path: &Path, flaw: Flaw) -> DataError {
+    match flaw {
+        Flaw::Damaged { found, expected } | Flaw::Foreign { found, expected } => {
+            DataError::Content { path: path.to_owned(), found, expected }
+        }
+    }
+}
+
+/// The newest whole checkpoint in a folder.
+fn newest(folder: &Path) -> Result<Weights, Failure> {
+    let failed = |source| DataError::File { path: folder.to_owned(), source };
+    let mut damaged = Vec::new();
+    for _ in 0..MAX_SEARCHES {
+        damaged.clear();
+        let mut steps = Vec::new();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let step = entry.file_name().to_str().and_then(step_of);
+            steps.extend(step.map(|step| (step, entry.path())));
+        }
+        steps.sort_unstable();
+        let mut removed = false;
+        for (_, path) in steps.into_iter().rev() {
+            match fs::read(&path).map(|bytes| Snapshot::from_bytes(&bytes)) {
+                Ok(Ok(snapshot)) => return Ok(Weights { damaged, ..Weights::new(&path, Some(snapshot)) }),
+                Ok(Err(flaw @ Flaw::Damaged { .. })) => damaged.push(content(&path, flaw)),
+                Ok(Err(flaw @ Flaw::Foreign { .. })) => return Err(content(&path, flaw).into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => removed = true,
+                Err(source) => damaged.push(DataError::File { path, source }),
+            }
+        }
+        if !removed {
+            break;
+        }
+    }
+    let found = if damaged.is_empty() { "no checkpoint" } else { "no whole checkpoint" };
+    Err(DataError::content(folder, found, "checkpoints, as train --checkpoint writes them").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(classes: usize) -> Sequential {
+        perceptron_for(4, classes, &mut Random::new(3))
+    }
+
+    #[test]
+    fn labels_are_saved_with_the_weights_and_weights_without_them_as_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let labels = Labels::parse("\"quoted\"\nß\nc", 3).unwrap();
+        save(&network(3), &labels, &path("named")).unwrap();
+        let found = Weights::find(&path("named")).unwrap();
+        assert_eq!((found.labels(3).unwrap().0, found.path), (labels, path("named")));
+        save(&network(3), &Labels::numbers(3), &path("plain")).unwrap();
+        checkpoint::save(&network(3), path("reference")).unwrap();
+        assert_eq!(fs::read(path("plain")).unwrap(), fs::read(path("reference")).unwrap());
+        assert_eq!(Weights::find(&path("plain")).unwrap().labels(3).unwrap().0, Labels::numbers(3));
+        // The same values either way.
+        let values = |name: &str| {
+            let loaded = Weights::find(&path(name)).unwrap().network(4).unwrap();
+            loaded.named_parameters().iter().map(|(_, param)| param.tensor().to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(values("named"), values("plain"));
+    }
+
+    #[test]
+    fn metadata_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights");
+        let answer = |classes: usize, labels: &str| {
+            let shape = vec![classes, 1];
+            let bytes = vec![0; 4 * classes];
+            let view = TensorView::new(Dtype::F32, shape, &bytes).unwrap();
+            let metadata = HashMap::from([(LABELS.to_owned(), labels.to_owned())]);
+            fs::write(&path, safetensors::serialize([(LAST_WEIGHT, view)], Some(metadata)).unwrap()).unwrap();
+            Weights::find(&path).map(|weights| weights.labels).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(answer(2, r#"["a","b"]"#), Ok(Some(Labels::parse("a\nb", 2).unwrap())));
+        assert!(answer(2, "{}").unwrap_err().contains("weights: found something else"));
+        assert!(
+            answer(2, r#"["a"]"#).unwrap_err().contains("found 1 labels, expected 2, one for each class, in the meta")
+        );
+        assert!(answer(2, "[\"a\",\"\\u001b[2J\"]").unwrap_err().contains("of class 1, expected 1 to 64 characters"));
+        assert!(answer(300, "[]").unwrap_err().contains("found fc3.weight of shape [300, 1], expected [classes, 128]"));
+    }
+}
