@@ -1,16 +1,15 @@
 //! Trained weights, as those who use a network name them: a file that `train --save` wrote, a checkpoint of
 //! `train --checkpoint`, or the folder of checkpoints, of which the newest whole one counts.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use autograd::{Random, Tensor};
-use nn::checkpoint::{self, CheckpointError, listed, write_whole};
+use nn::checkpoint::{self, CheckpointError, Difference, listed};
 use nn::{Module, Sequential};
-use safetensors::tensor::{Metadata, TensorView};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::SafeTensors;
+use safetensors::tensor::Metadata;
 
 use crate::checkpoint::{Flaw, Snapshot, step_of};
 use crate::dataset::labels_at;
@@ -110,26 +109,29 @@ impl Weights {
     /// If the weights cannot be read or are those of another network, which is not changed then.
     pub fn load(&self, model: &Sequential) -> Result<(), Failure> {
         let Some(snapshot) = &self.snapshot else { return Ok(checkpoint::load(model, &self.path)?) };
-        let mismatch = |name: &str, found: String, expected: String| CheckpointError::Mismatch {
-            path: self.path.clone(),
-            name: name.to_owned(),
-            found,
-            expected,
-        };
-        let mut values = Vec::new();
+        let (mut values, mut differences) = (Vec::new(), Vec::new());
         for (name, param) in model.named_parameters() {
             let shape = param.tensor().shape().clone();
-            let expected = || format!("f32 of shape {shape}");
-            let Some((_, found, elements)) = snapshot.weights().find(|(other, ..)| *other == name) else {
-                return Err(mismatch(&name, "no such tensor".to_owned(), expected()).into());
+            let expected = format!("f32 of shape {shape}");
+            let found = match snapshot.weights().find(|(other, ..)| *other == name) {
+                None => {
+                    differences.push(Difference::Missing { name, expected });
+                    continue;
+                }
+                Some((_, found, _)) if found != &shape[..] => format!("f32 of shape {found:?}"),
+                Some((_, _, elements)) => match elements.iter().find(|element| !element.is_finite()) {
+                    Some(element) => format!("an element that is {element}"),
+                    None => {
+                        values.push((param, Tensor::from_vec(elements.to_vec(), shape)));
+                        continue;
+                    }
+                },
             };
-            if found != &shape[..] {
-                return Err(mismatch(&name, format!("f32 of shape {found:?}"), expected()).into());
-            }
-            if let Some(element) = elements.iter().find(|element| !element.is_finite()) {
-                return Err(mismatch(&name, format!("an element that is {element}"), "finite ones".to_owned()).into());
-            }
-            values.push((param, Tensor::from_vec(elements.to_vec(), shape)));
+            differences.push(Difference::Other { name, found, expected });
+        }
+        if !differences.is_empty() {
+            let path = self.path.clone();
+            return Err(CheckpointError::Mismatch { path, differences, prefix: None }.into());
         }
         values.into_iter().for_each(|(param, value)| param.set(&value));
         Ok(())
@@ -167,21 +169,8 @@ pub fn save(model: &Sequential, labels: &Labels, path: &Path) -> Result<(), Chec
     if labels.are_numbers() {
         return checkpoint::save(model, path);
     }
-    let parameters: Vec<(String, Vec<usize>, Vec<u8>)> = model
-        .named_parameters()
-        .into_iter()
-        .map(|(name, param)| {
-            let value = param.tensor();
-            (name, value.shape().to_vec(), value.to_vec().iter().flat_map(|element| element.to_le_bytes()).collect())
-        })
-        .collect();
-    let tensors = parameters.iter().map(|(name, shape, bytes)| {
-        (name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("as many bytes as the shape says"))
-    });
     let text = serde_json::to_string(labels).expect("strings are written as JSON");
-    let bytes = safetensors::serialize(tensors, Some(HashMap::from([(LABELS.to_owned(), text)])))
-        .map_err(|error| CheckpointError::Format { path: path.to_owned(), reason: error.to_string() })?;
-    write_whole(path, &bytes).map_err(|source| CheckpointError::File { path: path.to_owned(), source })
+    checkpoint::save_with_metadata(model, path, &[(LABELS, &text)])
 }
 
 /// The labels in a file's metadata.
@@ -243,6 +232,11 @@ fn newest(folder: &Path) -> Result<Weights, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use safetensors::Dtype;
+    use safetensors::tensor::TensorView;
+
     use super::*;
 
     fn network(classes: usize) -> Sequential {

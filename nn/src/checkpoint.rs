@@ -8,7 +8,7 @@ mod parameters;
 mod read;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
@@ -67,6 +67,27 @@ impl View for Numbers {
 /// # Errors
 /// If two different parameters have one name, or the file cannot be written. What was at `path` is still there then.
 pub fn save<T: Float>(model: &(impl Module<T> + ?Sized), path: impl AsRef<Path>) -> Result<(), CheckpointError> {
+    save_with_metadata(model, path, &[])
+}
+
+/// As [`save`], with texts that a reader finds in the file's metadata, by their names.
+///
+/// ```
+/// use nn::{Linear, checkpoint};
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("weights.safetensors");
+/// let model: Linear = Linear::new(3, 2, 0);
+/// checkpoint::save_with_metadata(&model, &path, &[("labels", "[\"a\",\"b\"]")]).unwrap();
+/// checkpoint::load(&model, &path).unwrap();
+/// ```
+///
+/// # Errors
+/// As [`save`].
+pub fn save_with_metadata<T: Float>(
+    model: &(impl Module<T> + ?Sized),
+    path: impl AsRef<Path>,
+    metadata: &[(&str, &str)],
+) -> Result<(), CheckpointError> {
     let path = path.as_ref();
     let mut tensors: BTreeMap<String, Numbers> = BTreeMap::new();
     for parameter in parameters::of(model, path)? {
@@ -77,7 +98,9 @@ pub fn save<T: Float>(model: &(impl Module<T> + ?Sized), path: impl AsRef<Path>)
             tensors.insert(name, numbers);
         }
     }
-    let bytes = safetensors::serialize(tensors, None)
+    let metadata = metadata.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect();
+    let metadata: Option<HashMap<_, _>> = Some(metadata).filter(|metadata: &HashMap<_, _>| !metadata.is_empty());
+    let bytes = safetensors::serialize(tensors, metadata)
         .map_err(|error| CheckpointError::Format { path: path.to_owned(), reason: error.to_string() })?;
     write_whole(path, &bytes).map_err(|source| CheckpointError::File { path: path.to_owned(), source })
 }
