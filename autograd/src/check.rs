@@ -17,8 +17,8 @@ use crate::tensor::Tensor;
 /// ```
 ///
 /// # Errors
-/// A sentence that names the input, the element, the gradient and the difference quotient, for the first that disagree; in another type than `f64` it
-/// also says that the difference is too coarse there.
+/// A sentence that names the input, the element, the gradient and the difference quotient, for the first that
+/// disagree; in another type than `f64` it also says that the difference is too coarse there.
 pub fn gradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tensor<T>]) -> Result<(), String> {
     let number = |inputs: &[Tensor<T>]| {
         let y = f(inputs);
@@ -99,10 +99,8 @@ fn compare<T: Float>(
             let slope = slopes[element].to_f64();
             let within = (slope - quotient).abs() <= 1e-6 + 1e-6 * quotient.abs().max(slope.abs());
             if !within {
-                return Err(format!(
-                    "{order}: input {index}, element {element}: the gradient is {slope}, the difference quotient {quotient}{}",
-                    too_coarse::<T>(step)
-                ));
+                let found = format!("the gradient is {slope}, the difference quotient {quotient}");
+                return Err(format!("{order}: input {index}, element {element}: {found}{}", too_coarse::<T>(step)));
             }
         }
     }
@@ -205,7 +203,7 @@ mod tests {
         // The conversion that the sentence shows.
         let x = Tensor::<f32>::randn([3], 0);
         let x = Tensor::<f64>::from_vec(x.to_vec().into_iter().map(f64::from).collect(), x.shape());
-        gradcheck(|x| x[0].exp(), &[x.clone()]).unwrap();
+        gradcheck(|x| x[0].exp(), std::slice::from_ref(&x)).unwrap();
         let wrong = |x: &[Tensor<f64>]| &x[0] * &x[0].detach();
         let sentence = gradcheck(wrong, &[x]).unwrap_err();
         assert!(!sentence.contains("f64 inputs"), "{sentence}");

@@ -195,8 +195,9 @@ pub(crate) fn gelu<T: Scalar>(x: T) -> T {
     let part = magnitude / (magnitude + T::NORMAL_CENTRE);
     let tail = polynomial_fused(part - half, T::NORMAL_TAIL);
     let (factor, part) = tail.mul_add(small, tail).scale_both(part, n);
-    // 0 for negative numbers, but NaN for -∞, as in PyTorch; -0 stays. (The choice is not `x < 0`: for AArch64 the compiler makes of that, against 0, the
-    // instruction FMINNM, which returns -0 for -0 and so loses the sign in the difference.)
+    // 0 for negative numbers, but NaN for -∞, as in PyTorch; -0 stays. (The choice is not `x < 0`: for AArch64 the
+    // compiler makes of that, against 0, the instruction FMINNM, which returns -0 for -0 and so loses the sign in the
+    // difference.)
     let rectified = x - if x >= T::ZERO { T::ZERO } else { x };
     (-factor).mul_add(part, rectified)
 }

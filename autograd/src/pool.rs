@@ -71,7 +71,8 @@ fn bytes_of(class: usize) -> usize {
 }
 
 impl Block {
-    /// A block of at least `bytes` bytes, all of them initialised; `None` if the system has not so much memory, or a process cannot address it.
+    /// A block of at least `bytes` bytes, all of them initialised; `None` if the system has not so much memory, or a
+    /// process cannot address it.
     pub(crate) fn take(bytes: usize) -> Option<Block> {
         if bytes > bytes_of(CLASSES - 1) {
             return None;

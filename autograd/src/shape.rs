@@ -42,8 +42,9 @@ impl Shape {
         }
     }
 
-    /// The number of elements; `None` if the product of the extents other than 0 is more than `isize::MAX`. Then no memory holds the elements, and
-    /// strides, which are such products, do not fit their type even if there are no elements.
+    /// The number of elements; `None` if the product of the extents other than 0 is more than `isize::MAX`. Then no
+    /// memory holds the elements, and strides, which are such products, do not fit their type even if there are no
+    /// elements.
     #[inline]
     pub(crate) fn checked_numel(&self) -> Option<usize> {
         let (mut product, mut is_empty) = (1_usize, false);
@@ -91,7 +92,8 @@ impl Shape {
             .collect()
     }
 
-    /// The shape of `count` elements that was written, with the extent that -1 stands for worked out; `None` if it has not so many elements.
+    /// The shape of `count` elements that was written, with the extent that -1 stands for worked out; `None` if it has
+    /// not so many elements.
     pub(crate) fn resolve(written: &[isize], count: usize) -> Option<Shape> {
         let known = written.iter().filter(|&&extent| extent != -1).map(|&extent| usize::try_from(extent).ok());
         let known = known.collect::<Option<Shape>>()?.checked_numel()?;

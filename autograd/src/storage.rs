@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn what_no_memory_holds_is_refused() {
-        // 128 TiB are all that a process on x86-64 can address, so the system itself refuses them, however generous it is.
+        // 128 TiB are all that a process on x86-64 can address, so the system itself refuses them, however generous it
+        // is.
         let of_the_system = cfg!(target_arch = "x86_64").then_some(1 << 45);
         for length in of_the_system.into_iter().chain([1 << 46, 1 << 60, 1 << 62, usize::MAX]) {
             assert!(Storage::<f32>::try_build(length, |_| unreachable!("there is nothing to fill")).is_none());

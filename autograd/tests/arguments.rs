@@ -1,4 +1,5 @@
-//! Arguments that an operation has no meaning for: what PyTorch refuses is refused, by name and at the caller's line, and what it takes is taken.
+//! Arguments that an operation has no meaning for: what PyTorch refuses is refused, by name and at the caller's line,
+//! and what it takes is taken.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};

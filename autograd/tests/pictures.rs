@@ -40,8 +40,9 @@ fn past_many_steps(steps: usize) -> Tensor {
 
 #[test]
 fn a_picture_grows_as_its_graph_does() {
-    let graphs: [(&str, fn(usize) -> Tensor); 4] = [
-        ("used at each step", used_at_each_step),
+    type Make = fn(usize) -> Tensor;
+    let graphs = [
+        ("used at each step", used_at_each_step as Make),
         ("leaf at each step", leaf_at_each_step),
         ("used side by side", used_side_by_side),
         ("past many steps", past_many_steps),

@@ -80,7 +80,8 @@ impl IntoType for f32 {
     }
 }
 
-/// Of two zeros either is the largest; which one it is depends on their order alone, in rows and in columns of any length.
+/// Of two zeros either is the largest; which one it is depends on their order alone, in rows and in columns of any
+/// length.
 #[test]
 fn the_first_of_two_zeros_is_the_largest_and_the_smallest() {
     for count in [2, 3, 64, 65, 200] {

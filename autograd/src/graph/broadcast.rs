@@ -166,7 +166,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If an extent is neither 1 nor the wanted one, -1 stands for a new dimension, or there would be more elements than `isize::MAX`.
+    /// If an extent is neither 1 nor the wanted one, -1 stands for a new dimension, or there would be more elements
+    /// than `isize::MAX`.
     #[track_caller]
     pub fn expand(&self, shape: impl Extents) -> Tensor<T> {
         let wanted = shape.extents();

@@ -80,8 +80,9 @@ impl<T: Float> Tensor<T> {
 
     /// The numbers `start`, `start + step`, ... below `end` (above it, if `step` is negative).
     ///
-    /// As [`torch.arange`](https://docs.pytorch.org/docs/stable/generated/torch.arange.html): `end` is not reached. PyTorch counts the elements in `f64`,
-    /// from the literals of the program: so an `f32` of up to six digits stands for the decimal that it is printed as, 0.1 for one tenth.
+    /// As [`torch.arange`](https://docs.pytorch.org/docs/stable/generated/torch.arange.html): `end` is not reached.
+    /// PyTorch counts the elements in `f64`, from the literals of the program: so an `f32` of up to six digits stands
+    /// for the decimal that it is printed as, 0.1 for one tenth.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -100,7 +101,8 @@ impl<T: Float> Tensor<T> {
             mistake("arange", format_args!("steps of {step} do not lead from {start} to {end}"));
         }
         let steps = (last - first) / stride;
-        // An `f32` with more digits was computed, and rounded then: a 61st goes 61 times into 1, though its `f32` is less than that.
+        // An `f32` with more digits was computed, and rounded then: a 61st goes 61 times into 1, though its `f32` is
+        // less than that.
         let is_whole = written.contains(&None) && (steps - steps.round()).abs() <= steps * T::EPSILON.to_f64();
         let count = if is_whole { steps.round() } else { steps.ceil() };
         // Too large a count becomes the largest `usize`, which is refused as an extent.
@@ -191,7 +193,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// The decimal that the number is printed as; `None` for an `f32` with more than the six digits that every decimal keeps in it: nobody wrote that.
+/// The decimal that the number is printed as; `None` for an `f32` with more than the six digits that every decimal
+/// keeps in it: nobody wrote that.
 fn as_written<T: Float>(number: T) -> Option<f64> {
     let text = format!("{number:e}");
     let digits = text.split('e').next().unwrap_or_default().chars().filter(char::is_ascii_digit).count();
@@ -256,7 +259,8 @@ mod tests {
             // Of the doubles some have one more, as in PyTorch: 49 times a 49th is less than 1.
             let expected = (1.0 / double).ceil() as usize;
             assert_eq!(Tensor::arange(0.0, 1.0, double).numel(), expected, "by 1/{parts}");
-            // A 101st is printed as 0.00990099, so it is taken for that literal, of which 1 has 102. That is one in forty.
+            // A 101st is printed as 0.00990099, so it is taken for that literal, of which 1 has 102. That is one in
+            // forty.
             let literal = super::as_written(single).map(|step| (1.0 / step).ceil() as usize);
             literals += usize::from(literal.is_some_and(|count| count != usize::from(parts)));
             let expected = literal.unwrap_or(usize::from(parts));
