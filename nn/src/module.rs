@@ -61,9 +61,10 @@ pub trait Module<T: Float = f32>: Send + Sync {
     /// If two different parameters have the same name: in a file or a map, one of them would be lost.
     #[track_caller]
     fn named_parameters(&self) -> Vec<(String, Param<T>)> {
-        named(self).unwrap_or_else(|SameName { name, shapes }| {
-            panic!("Module::named_parameters: {}", same_name(&name, &shapes))
-        })
+        match named(self) {
+            Ok(named) => named,
+            Err(SameName { name, shapes }) => panic!("Module::named_parameters: {}", same_name(&name, &shapes)),
+        }
     }
 
     /// Handles to the parameters that are trained, for an optimizer: each once, however many names it has.
@@ -104,7 +105,7 @@ impl<T: Float, M: Module<T> + ?Sized> Module<T> for Box<M> {
 /// Two different parameters of a model with the same name.
 pub(crate) struct SameName {
     pub(crate) name: String,
-    pub(crate) shapes: [Shape; 2],
+    pub(crate) shapes: Box<[Shape; 2]>,
 }
 
 /// A [`SameName`] as a part of a sentence.
@@ -125,7 +126,7 @@ pub(crate) fn named<T: Float>(model: &(impl Module<T> + ?Sized)) -> Result<Vec<(
         Some(&index) if named[index].1.is(param) => {}
         Some(&index) if result.is_ok() => {
             let shapes = [&named[index].1, param].map(|param| param.tensor().shape().clone());
-            result = Err(SameName { name: name.to_owned(), shapes });
+            result = Err(SameName { name: name.to_owned(), shapes: Box::new(shapes) });
         }
         Some(_) => {}
     });

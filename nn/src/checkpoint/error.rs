@@ -57,7 +57,7 @@ pub enum CheckpointError {
         /// The name.
         name: String,
         /// The shapes of the two parameters.
-        shapes: [Shape; 2],
+        shapes: Box<[Shape; 2]>,
     },
     /// Two names belong to one parameter of the model, but the file has different values under them.
     #[error("{path}: found different values under {} and {}, expected the same: \

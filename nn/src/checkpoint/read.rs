@@ -117,12 +117,15 @@ fn parsed<'a, T: Float>(bytes: &'a [u8], parameters: &[Parameter<T>]) -> Result<
     SafeTensors::deserialize(bytes).map_err(|error| error.to_string())
 }
 
+/// What is to be set.
+type Values<'a, T> = Vec<(&'a Param<T>, Tensor<T>)>;
+
 /// The value that the file has for each parameter.
 fn values<'a, T: Float>(
     file: &SafeTensors<'_>,
     parameters: &'a [Parameter<T>],
     path: &Path,
-) -> Result<Vec<(&'a Param<T>, Tensor<T>)>, CheckpointError> {
+) -> Result<Values<'a, T>, CheckpointError> {
     let mut differences = Vec::new();
     let mut values = Vec::new();
     for parameter in parameters {
