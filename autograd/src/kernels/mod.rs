@@ -10,6 +10,7 @@ pub(crate) mod map_and_sum;
 pub(crate) mod parallel;
 pub(crate) mod reduce;
 pub(crate) mod rowwise;
+pub(crate) mod scatter_add;
 pub mod simd;
 pub(crate) mod tasks;
 pub(crate) mod turn;

@@ -11,7 +11,7 @@ use crate::storage::Storage;
 const LANES: usize = 64;
 /// The lanes in groups so short that the loop over one is unrolled, and the lanes with that kept in registers.
 const GROUP: usize = 16;
-/// Elements that the lanes take in one go; longer rows are halved first.
+/// Elements that the lanes take in one go; longer rows are cut into such blocks, which are combined in pairs.
 const BLOCK: usize = 4096;
 /// Rows whose sum is taken in one go; more are first reduced to one for each so many.
 pub(super) const ROWS: usize = 64;
@@ -92,7 +92,7 @@ pub(crate) fn row<T: Scalar>(numbers: &[T], identity: T, combine: impl Fn(T, T) 
 
 /// Combines `value` of the elements of one or more rows of the same length.
 ///
-/// Long rows are halved until their parts fit the lanes: a tree without recursion, so that it is inlined into the vectorised caller.
+/// Long rows are cut into blocks, which are combined in a tree without recursion, so that it is inlined into the vectorised caller.
 #[inline(always)]
 pub(crate) fn row_of<T: Scalar, const ROWS: usize>(
     rows: [&[T]; ROWS],
@@ -104,28 +104,60 @@ pub(crate) fn row_of<T: Scalar, const ROWS: usize>(
     if length <= BLOCK {
         return block(rows, identity, value, combine);
     }
-    // A binary counter: level l holds the total of 2^l blocks. 52 levels of 4096 elements are more than memory holds.
-    let mut levels = [identity; 52];
-    let mut filled = 0_u64;
+    let mut tree = Tree::new(identity);
     for start in (0..length).step_by(BLOCK) {
         let part = rows.map(|row| &row[start..length.min(start + BLOCK)]);
-        let mut total = block(part, identity, value, combine);
-        let mut level = 0;
-        while filled & (1 << level) != 0 {
-            total = combine(levels[level], total);
-            filled &= !(1 << level);
+        tree.push(block(part, identity, value, combine), combine);
+    }
+    tree.total(identity, combine)
+}
+
+/// Combines values one after another in a binary tree of which only one node a level is kept, so that the error of a sum grows with the logarithm of
+/// their count.
+pub(super) struct Tree<T> {
+    /// A binary counter: level l holds the total of 2^l values. 52 levels of the smallest blocks are more than memory holds.
+    levels: [T; 52],
+    /// The levels in use, a bit for each.
+    filled: u64,
+}
+
+impl<T: Scalar> Tree<T> {
+    #[inline(always)]
+    pub(super) fn new(identity: T) -> Self {
+        Tree { levels: [identity; 52], filled: 0 }
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, value: T, combine: impl Fn(T, T) -> T) {
+        let (mut total, mut level) = (value, 0);
+        while self.filled & (1 << level) != 0 {
+            total = combine(self.levels[level], total);
+            self.filled &= !(1 << level);
             level += 1;
         }
-        levels[level] = total;
-        filled |= 1 << level;
+        self.levels[level] = total;
+        self.filled |= 1 << level;
     }
-    let mut total = identity;
-    for (level, &part) in levels.iter().enumerate() {
-        if filled & (1 << level) != 0 {
-            total = combine(part, total);
+
+    #[inline(always)]
+    pub(super) fn total(&self, identity: T, combine: impl Fn(T, T) -> T) -> T {
+        let mut total = identity;
+        for (level, &part) in self.levels.iter().enumerate() {
+            if self.filled & (1 << level) != 0 {
+                total = combine(part, total);
+            }
         }
+        total
     }
-    total
+}
+
+/// The sum of values that lie in no array: in blocks of [`ROWS`], which are summed in pairs.
+pub(crate) fn sum<T: Scalar>(mut values: impl Iterator<Item = T>) -> T {
+    let mut tree = Tree::new(T::ZERO);
+    while let Some(first) = values.next() {
+        tree.push(values.by_ref().take(ROWS - 1).fold(first, |sum, value| sum + value), |a, b| a + b);
+    }
+    tree.total(T::ZERO, |a, b| a + b)
 }
 
 #[inline(always)]
@@ -259,5 +291,15 @@ mod tests {
         let depth = (BLOCK / LANES + LANES.ilog2() as usize + 3 + 7) as f64;
         assert!((f64::from(sum(1)) - exact).abs() < exact * depth * f64::from(f32::EPSILON) / 2.0);
         assert!([2, 3, 8].into_iter().all(|threads| sum(threads).to_bits() == sum(1).to_bits()));
+    }
+
+    #[test]
+    fn a_long_sum_of_values_without_an_array_is_accurate() {
+        for count in [0, 1, ROWS - 1, ROWS, ROWS + 1, 5 * ROWS + 3, 1 << 22] {
+            let exact = f64::from(0.1_f32) * count as f64;
+            let depth = (ROWS + count.max(1).ilog2() as usize) as f64;
+            let found = f64::from(sum(std::iter::repeat_n(0.1_f32, count)));
+            assert!((found - exact).abs() <= exact * depth * f64::from(f32::EPSILON) / 2.0, "{count}: {found}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Kernels along one dimension of a dense array, seen as `[outer, count, inner]`.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::{row, row_of};
+use super::reduce::{Tree, row, row_of};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -14,8 +14,6 @@ pub(crate) fn around(shape: &[usize], dim: usize) -> [usize; 3] {
 const EXPONENTIALS_PER_TASK: usize = ELEMENTS_PER_TASK / 4;
 /// Elements of short rows that are computed together, as a row by itself would not fill the registers: so many stay in the first cache.
 const TOGETHER: usize = 1024;
-/// Sums of such stretches of a long row that are kept, before they are summed themselves.
-const SUMS: usize = 16;
 
 /// Softmax of each row of `count` elements, or its logarithm: eˣ⁻ᵐ / Σ eˣ⁻ᵐ with m the row's largest, so that nothing overflows.
 pub(crate) fn softmax<T: Scalar>(numbers: &[T], count: usize, out: &mut [T], logarithm: bool) {
@@ -42,9 +40,17 @@ pub(crate) fn log_sum_exp<T: Scalar>(numbers: &[T], count: usize, out: &mut [[T;
     });
 }
 
-/// `scale · softmax` of each row of `count` elements, from what [`log_sum_exp`] found. A row whose scale is 0 is zeros; and so is what is nearly denormal, as
-/// what is computed from it would be denormal, and take many times longer.
-pub(crate) fn scaled_softmax<T: Scalar>(numbers: &[T], count: usize, sums: &[[T; 2]], scales: &[T], out: &mut [T]) {
+/// `scale · softmax` of each row of `count` elements, from what [`log_sum_exp`] found.
+///
+/// Products below `smallest` are 0, but only in rows whose scale is so large that nothing is lost which is added to it.
+pub(crate) fn scaled_softmax<T: Scalar>(
+    numbers: &[T],
+    count: usize,
+    sums: &[[T; 2]],
+    scales: &[T],
+    smallest: T,
+    out: &mut [T],
+) {
     if count == 0 {
         return;
     }
@@ -57,6 +63,7 @@ pub(crate) fn scaled_softmax<T: Scalar>(numbers: &[T], count: usize, sums: &[[T;
             count,
             sums: &sums[first..][..rows],
             scales: &scales[first..][..rows],
+            smallest,
             out,
         });
     });
@@ -113,19 +120,15 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
 #[inline(always)]
 fn log_sum_exp_of<T: Scalar>(numbers: &[T], space: &mut [T; TOGETHER]) -> [T; 2] {
     let largest = row(numbers, T::NEG_INFINITY, T::maximum);
-    let (mut sums, mut filled) = ([T::ZERO; SUMS], 0);
+    let mut sums = Tree::new(T::ZERO);
     for numbers in numbers.chunks(TOGETHER) {
         let space = &mut space[..numbers.len()];
         for (exponential, &x) in space.iter_mut().zip(numbers) {
             *exponential = (x - largest).exp_of_negative();
         }
-        if filled == SUMS {
-            (sums[0], filled) = (row(&sums, T::ZERO, |a, b| a + b), 1);
-        }
-        sums[filled] = row(space, T::ZERO, |a, b| a + b);
-        filled += 1;
+        sums.push(row(space, T::ZERO, |a, b| a + b), |a, b| a + b);
     }
-    [largest, row(&sums[..filled], T::ZERO, |a, b| a + b).ln()]
+    [largest, sums.total(T::ZERO, |a, b| a + b).ln()]
 }
 
 struct LogSumExp<'a, T> {
@@ -175,6 +178,7 @@ struct ScaledSoftmax<'a, T> {
     count: usize,
     sums: &'a [[T; 2]],
     scales: &'a [T],
+    smallest: T,
     out: &'a mut [T],
 }
 
@@ -183,7 +187,7 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { numbers, count, sums, scales, out } = self;
+        let Self { numbers, count, sums, scales, smallest, out } = self;
         // The exponentials of short rows side by side; a long row is alone.
         let rows = (TOGETHER / count).max(1);
         let places = out.chunks_mut(rows * count).zip(numbers.chunks(rows * count));
@@ -197,10 +201,10 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
                 *out = out.exp_of_negative();
             }
             for (out, &scale) in out.chunks_mut(count).zip(scales) {
+                let smallest = if scale.abs() < smallest / T::EPSILON { T::ZERO } else { smallest };
                 for out in out {
                     let scaled = *out * scale;
-                    let is_lost = scale == T::ZERO || scaled.abs() < T::MIN_POSITIVE / T::EPSILON;
-                    *out = if is_lost { T::ZERO } else { scaled };
+                    *out = if scaled.abs() < smallest { T::ZERO } else { scaled };
                 }
             }
         }
@@ -256,15 +260,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scaled_probabilities_are_zero_or_far_from_denormal() {
-        let numbers: Vec<f32> = (0..1200).map(|i| -i as f32 / 10.0).collect();
-        let (mut sums, mut out) = ([[0.0; 2]; 2], vec![f32::NAN; 1200]);
-        log_sum_exp(&numbers, 600, &mut sums);
-        scaled_softmax(&numbers, 600, &sums, &[1e-10, -1e-29], &mut out);
-        let smallest = f32::MIN_POSITIVE / f32::EPSILON;
-        assert!(out[0] > 9e-12 && out[600] < -9e-31, "{} {}", out[0], out[600]);
-        assert!(out.iter().all(|&scaled| scaled == 0.0 || scaled.abs() >= smallest));
-        assert!(out[599] == 0.0 && out[1199] == 0.0);
+    fn of_scaled_probabilities_only_the_denormal_are_zero_and_only_in_rows_of_large_scales() {
+        let numbers: Vec<f32> = (0..3600).map(|i| -(i % 1200) as f32 / 10.0).collect();
+        let (mut sums, mut out) = ([[0.0; 2]; 3], vec![f32::NAN; 3600]);
+        log_sum_exp(&numbers, 1200, &mut sums);
+        let scales = [1e-10, -1e-29, 1e-33];
+        scaled_softmax(&numbers, 1200, &sums, &scales, f32::MIN_POSITIVE, &mut out);
+        for (index, &found) in out.iter().enumerate() {
+            let (row, place) = (index / 1200, index % 1200);
+            let exponent = f64::from(numbers[place]) - f64::from(sums[row][1]);
+            let exact = exponent.exp() * f64::from(scales[row]);
+            let is_cleared = row < 2 && exact.abs() < f64::from(f32::MIN_POSITIVE);
+            let expected = if is_cleared { 0.0 } else { exact };
+            let error = (f64::from(found) - expected).abs();
+            assert!(error <= expected.abs() * 1e-4 + 1e-44, "{index}: {found:e}, {expected:e}");
+        }
+    }
+
+    #[test]
+    fn the_error_of_a_very_long_rows_sum_does_not_grow_with_its_length() {
+        let stretches = 3000;
+        let mut numbers = vec![-3.3_f32; stretches * TOGETHER];
+        numbers[0] = 0.0;
+        let [_, log_sum] = log_sum_exp_of(&numbers, &mut [0.0; TOGETHER]);
+        let exact = ((numbers.len() - 1) as f64 * f64::from(-3.3_f32).exp()).ln_1p();
+        assert!((f64::from(log_sum) - exact).abs() < 3e-6, "{log_sum}, {exact}");
     }
 
     #[test]
@@ -286,7 +306,7 @@ mod tests {
             let scales: Vec<f32> = (0..rows).map(|row| (row % 3) as f32 / 7.0).collect();
             let (mut sums, mut out) = (vec![[0.0; 2]; rows], vec![f32::NAN; rows * count]);
             log_sum_exp(&numbers, count, &mut sums);
-            scaled_softmax(&numbers, count, &sums, &scales, &mut out);
+            scaled_softmax(&numbers, count, &sums, &scales, 0.0, &mut out);
             for (index, numbers) in numbers.chunks(count).enumerate() {
                 let [largest, log_sum] = log_sum_exp_of(numbers, &mut [0.0; TOGETHER]);
                 assert_eq!(sums[index], [largest, log_sum], "row {index} of {count}");

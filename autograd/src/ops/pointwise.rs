@@ -168,6 +168,9 @@ impl<T: Float> Tensor<T> {
 
     /// x to the power of a number.    y = xᵖ        dy/dx = p xᵖ⁻¹ (0 everywhere for p = 0)
     ///
+    /// As [`torch.pow`](https://docs.pytorch.org/docs/stable/generated/torch.pow.html): powers of ½ and -½ are the square root and its reciprocal, so that
+    /// that of -∞ is NaN and that of -0 is -0, or -∞.
+    ///
     /// ```
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]).powf(2.0).to_vec(), [1.0, 4.0, 9.0]);
@@ -204,9 +207,13 @@ trait Power: Scalar {
             self * self * self
         } else if exponent == -Self::ONE {
             self.recip()
+        } else if exponent == -two {
+            (self * self).recip()
         } else if exponent == two.recip() {
-            // √-∞ is NaN where (-∞)^½ is ∞: as PyTorch, which takes the root too.
+            // √-∞ is NaN where (-∞)^½ is ∞, and √-0 is -0: as PyTorch, which takes the root too.
             self.sqrt()
+        } else if exponent == -two.recip() {
+            self.sqrt().recip()
         } else {
             self.powf(exponent)
         }

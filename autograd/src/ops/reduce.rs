@@ -24,11 +24,13 @@ fn reduced_shapes(shape: &Shape, dims: &[usize]) -> (Shape, Shape) {
 
 /// y = the largest (or smallest) of x along some dimensions        dy/dx = 1 / (number of ties) at each place that attains it, else 0
 ///
-/// Where y is NaN, PyTorch's `max` gives the gradient to the NaNs, but its `amax` finds no element equal to y and divides zero by zero.
+/// PyTorch's `max` and its `amax` differ. Where y is NaN, `max` gives the gradient to the NaNs, but `amax` finds no element equal to y and divides zero by
+/// zero. Where the gradient is infinite or NaN, `max` gives 0 to the other elements, but `amax` multiplies by 0, which makes them NaN.
 #[derive(Debug)]
 struct Extreme<T: Float> {
     name: &'static str,
-    nan_is_attained: bool,
+    /// Of everything, as `max` and `min`; otherwise along dimensions, as `amax` and `amin`.
+    of_all: bool,
     x: Saved<T>,
     y: Saved<T>,
 }
@@ -42,14 +44,14 @@ impl<T: Float> Op<T> for Extreme<T> {
         let (grad, x, y) = (ctx.grad(), ctx.get(&self.x), ctx.get(&self.y));
         ctx.propagate(0, || {
             let (shape, kept) = (x.shape(), y.shape());
-            let nan_too = self.nan_is_attained;
+            let of_all = self.of_all;
             // Constant wherever the gradient is differentiable.
             let attained: Tensor<T> = Tensor::build(shape, |out| {
-                let attains = |[x, y]: [T; 2]| x == y || (nan_too && x.is_nan() && y.is_nan());
+                let attains = |[x, y]: [T; 2]| x == y || (of_all && x.is_nan() && y.is_nan());
                 map([x.view(), y.view()], shape, out, |pair| if attains(pair) { T::ONE } else { T::ZERO });
             });
             let ties = sum_to(&attained, kept);
-            attained * grad / ties
+            if of_all { (grad / ties).expand(shape).gate(&attained) } else { attained * grad / ties }
         });
     }
 }
@@ -219,10 +221,10 @@ impl<T: Float> Tensor<T> {
         if (0..own.rank()).any(|dim| own[dim] == 0 && is_reduced(dim)) {
             mistake(name, format_args!("shape {own} has no elements to choose from"));
         }
-        let nan_is_attained = ["max", "min"].contains(&name);
+        let of_all = ["max", "min"].contains(&name);
         reduce_to(self, shape, identity, combine).record(&[self], |y| Extreme {
             name,
-            nan_is_attained,
+            of_all,
             x: Saved::input(0, self),
             y: Saved::output(y),
         })
@@ -272,6 +274,7 @@ impl<T: Float> Tensor<T> {
 #[cfg(test)]
 mod tests {
     use crate::Tensor;
+    use crate::graph::{Order, grad_with};
 
     gradients!(sum: |x| (x * x).sum(), [3, 4]);
     gradients!(sum_dim: |x| (x * x).sum_dim(0, false), [3, 4]);
@@ -304,5 +307,27 @@ mod tests {
     #[should_panic(expected = "sum_dim: dimension 2 is out of range for 2 dimensions")]
     fn a_dimension_must_be_there() {
         Tensor::<f32>::zeros([1, 3]).sum_dim(2, false);
+    }
+
+    #[test]
+    fn an_infinite_gradient_of_max_and_min_reaches_only_what_attains_them() {
+        let (inf, nan) = (f32::INFINITY, f32::NAN);
+        let bits = |values: &[f32]| values.iter().map(|x| if x.is_nan() { f32::NAN } else { *x }.to_bits()).collect();
+        for order in [Order::First, Order::Higher] {
+            let gradient = |values: [f32; 3], extreme: fn(&Tensor) -> Tensor, seed: f32| -> Vec<u32> {
+                let x = Tensor::from_vec(values.to_vec(), [3]).requires_grad();
+                bits(&grad_with(&extreme(&x), &[&x], &Tensor::scalar(seed), order)[0].to_vec())
+            };
+            for seed in [inf, -inf, nan, 4.0] {
+                let share = if seed == 4.0 { 2.0 } else { seed };
+                let expected: Vec<u32> = bits(&[0.0, share, share]);
+                assert_eq!(gradient([1.0, 2.0, 2.0], |x| x.max(), seed), expected, "{seed}");
+                assert_eq!(gradient([3.0, 2.0, 2.0], |x| x.min(), seed), expected, "{seed}");
+                assert_eq!(gradient([1.0, nan, nan], |x| x.max(), seed), expected, "{seed}");
+                assert_eq!(gradient([1.0, nan, nan], |x| x.min(), seed), expected, "{seed}");
+            }
+            assert_eq!(gradient([1.0, 2.0, 2.0], |x| x.amax(0, false), inf), bits(&[nan, inf, inf]));
+            assert_eq!(gradient([1.0, nan, nan], |x| x.amin(0, false), 4.0), bits(&[nan, nan, nan]));
+        }
     }
 }

@@ -25,10 +25,7 @@ impl<T: Float> Op<T> for Softmax<T> {
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let (grad, y) = (ctx.grad(), ctx.get(&self.y));
         if ctx.higher_order() {
-            ctx.propagate(0, || {
-                let weighted = &grad * &y;
-                &weighted - &y * sum_to(&weighted, &without(&y, self.axis))
-            });
+            ctx.propagate(0, || (&grad - sum_to(&(&grad * &y), &without(&y, self.axis))) * &y);
         } else {
             ctx.propagate(0, || fused([&grad, &y], self.axis, |g, y| g * y, |g, y, sum| y * (g - sum)));
         }
@@ -151,10 +148,62 @@ mod tests {
     gradients!(log_softmax_of_another_dimension: |x| x.log_softmax(1), [2, 3, 2]);
 
     use crate::Tensor;
+    use crate::graph::{Order, grad_with};
 
     #[test]
     fn a_number_alone_has_probability_one() {
         assert_eq!(Tensor::scalar(3.0_f32).softmax(0).item(), 1.0);
         assert_eq!(Tensor::scalar(3.0_f32).log_softmax(-1).item(), 0.0);
+    }
+
+    /// PyTorch's gradients, for infinite scores and gradients.
+    #[test]
+    fn infinities_are_those_of_pytorch_in_both_orders_along_any_dimension() {
+        let (inf, nan) = (f32::INFINITY, f32::NAN);
+        let half = std::f32::consts::LN_2;
+        type Case = (fn(&Tensor, isize) -> Tensor, [f32; 3], [f32; 3], [f32; 3], [f32; 3]);
+        let cases: &[Case] = &[
+            (Tensor::softmax, [-inf, 0.0, 0.0], [0.0, 0.5, 0.5], [1.0, 2.0, 0.0], [0.0, 0.5, -0.5]),
+            (Tensor::softmax, [-inf, 0.0, 0.0], [0.0, 0.5, 0.5], [inf, 1.0, 1.0], [nan; 3]),
+            (Tensor::softmax, [-inf, 0.0, 0.0], [0.0, 0.5, 0.5], [1.0, inf, 1.0], [nan, nan, -inf]),
+            (Tensor::softmax, [0.0, 0.0, -200.0], [0.5, 0.5, 0.0], [inf, 1.0, 1.0], [nan, -inf, nan]),
+            (Tensor::softmax, [-inf; 3], [nan; 3], [1.0; 3], [nan; 3]),
+            (Tensor::softmax, [inf, 0.0, 0.0], [nan; 3], [1.0; 3], [nan; 3]),
+            (Tensor::log_softmax, [-inf, 0.0, 0.0], [-inf, -half, -half], [1.0, 2.0, 0.0], [1.0, 0.5, -1.5]),
+            (Tensor::log_softmax, [-inf, 0.0, 0.0], [-inf, -half, -half], [inf, 1.0, 1.0], [nan, -inf, -inf]),
+            (Tensor::log_softmax, [-inf, 0.0, 0.0], [-inf, -half, -half], [1.0, inf, 1.0], [nan, nan, -inf]),
+            (Tensor::log_softmax, [-inf; 3], [nan; 3], [1.0; 3], [nan; 3]),
+        ];
+        let same = |found: &[f32], expected: &[f32; 3]| {
+            found.iter().zip(expected).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() < 1e-6)
+        };
+        for (index, (operation, scores, values, seed, expected)) in cases.iter().enumerate() {
+            for (shape, dim) in [([1, 3], 1), ([3, 1], 0)] {
+                for order in [Order::First, Order::Higher] {
+                    let x = Tensor::from_vec(scores.to_vec(), shape).requires_grad();
+                    let y = operation(&x, dim);
+                    assert!(same(&y.to_vec(), values), "{index}: {:?}", y.to_vec());
+                    let gradient = grad_with(&y, &[&x], &Tensor::from_vec(seed.to_vec(), shape), order)[0].to_vec();
+                    assert!(same(&gradient, expected), "{index}, {order:?}: {gradient:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn small_gradients_keep_their_digits_in_both_orders() {
+        for order in [Order::First, Order::Higher] {
+            for scale in [1e-30_f32, 1e-36] {
+                for operation in [Tensor::softmax, Tensor::log_softmax] {
+                    let x = Tensor::from_vec(vec![0.0, 0.0], [2]).requires_grad();
+                    let seed = Tensor::from_vec(vec![scale, -scale], [2]);
+                    let y: Tensor = operation(&x, 0);
+                    // Half the scale for softmax, of probabilities ½; the whole one for its logarithm.
+                    let expected = if y.to_vec()[0] > 0.0 { scale / 2.0 } else { scale };
+                    let found = grad_with(&y, &[&x], &seed, order)[0].to_vec();
+                    assert!((found[0] / expected - 1.0).abs() < 1e-3 && found[1] == -found[0], "{found:?}");
+                }
+            }
+        }
     }
 }
