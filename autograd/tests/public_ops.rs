@@ -79,10 +79,13 @@ fn labels() -> Indices {
 /// The public functions of the operations' sources.
 fn public_functions() -> BTreeSet<String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files: Vec<_> = fs::read_dir(source.join("ops")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.push(source.join("graph/broadcast.rs"));
+    let mut waiting = vec![source.join("ops"), source.join("graph/broadcast.rs")];
     let mut names = BTreeSet::new();
-    for file in files {
+    while let Some(file) = waiting.pop() {
+        if file.is_dir() {
+            waiting.extend(fs::read_dir(file).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
         for line in fs::read_to_string(file).unwrap().lines() {
             if let Some(rest) = line.trim_start().strip_prefix("pub fn ") {
                 names.insert(rest.split(['(', '<']).next().unwrap().to_owned());

@@ -1,8 +1,9 @@
 //! Values and gradients of the pointwise operations at zeros, infinities and NaN, with a gradient of 1 and an infinite one.
 
-use std::f64::{INFINITY as INF, NAN};
+use autograd::{Float, Order, Tensor, grad_with};
 
-use autograd::{Float, Order, Scalar, Tensor, grad_with};
+const INF: f64 = f64::INFINITY;
+const NAN: f64 = f64::NAN;
 
 /// What the operations are applied to. At ±2000 exponentials are 0 and infinite in `f64` too.
 const AT: [f64; 9] = [-INF, -2000.0, -1.0, -0.0, 0.0, 1.0, 2000.0, INF, NAN];
@@ -10,6 +11,7 @@ const AT: [f64; 9] = [-INF, -2000.0, -1.0, -0.0, 0.0, 1.0, 2000.0, INF, NAN];
 /// An operation's name, and what PyTorch 2.15 computes in `f64`: its values, their gradients from 1, and their gradients from infinity.
 type Row<T> = (&'static str, fn(&Tensor<T>) -> Tensor<T>, [[f64; 9]; 3]);
 
+#[allow(clippy::approx_constant)] // As PyTorch prints them.
 #[rustfmt::skip]
 fn table<T: Float>() -> Vec<Row<T>> {
     vec![

@@ -141,11 +141,10 @@ impl<T: Scalar> Tree<T> {
 
     #[inline(always)]
     pub(super) fn total(&self, identity: T, combine: impl Fn(T, T) -> T) -> T {
-        let mut total = identity;
-        for (level, &part) in self.levels.iter().enumerate() {
-            if self.filled & (1 << level) != 0 {
-                total = combine(part, total);
-            }
+        let (mut total, mut filled) = (identity, self.filled);
+        while filled != 0 {
+            total = combine(self.levels[filled.trailing_zeros() as usize], total);
+            filled &= filled - 1;
         }
         total
     }

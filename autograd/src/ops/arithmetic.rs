@@ -86,6 +86,23 @@ impl<T: Float> Op<T> for Affine<T> {
     }
 }
 
+/// y = x / number        dy/dx = 1 / number, by a division again: the reciprocal of a denormal number is infinite
+#[derive(Debug)]
+struct DivideBy<T: Float> {
+    divisor: T,
+}
+
+impl<T: Float> Op<T> for DivideBy<T> {
+    fn name(&self) -> &'static str {
+        "div"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let grad = ctx.grad();
+        ctx.propagate(0, || grad / self.divisor);
+    }
+}
+
 impl<T: Float> Tensor<T> {
     #[track_caller]
     fn subtract(&self, other: &Tensor<T>) -> Tensor<T> {
@@ -107,9 +124,18 @@ impl<T: Float> Tensor<T> {
     }
 
     #[track_caller]
+    fn divide_by(&self, divisor: T) -> Tensor<T> {
+        self.mapped(|x| x / divisor).record(&[self], |_| DivideBy { divisor })
+    }
+
+    #[track_caller]
     fn affine(&self, name: &'static str, scale: T, formula: impl Fn(T) -> T + Copy + Sync) -> Tensor<T> {
+        self.mapped(formula).record(&[self], |_| Affine { name, scale })
+    }
+
+    /// A constant.
+    fn mapped(&self, formula: impl Fn(T) -> T + Copy + Sync) -> Tensor<T> {
         Tensor::build_in(self.row_major(), |out| map([self.view()], self.shape(), out, |[x]| formula(x)))
-            .record(&[self], |_| Affine { name, scale })
     }
 }
 
@@ -165,7 +191,7 @@ macro_rules! operator {
 operator!(Add::add, broadcast::add, |x, number| x.affine("add", T::ONE, move |x| x + number));
 operator!(Sub::sub, Tensor::subtract, |x, number| x.affine("sub", T::ONE, move |x| x - number));
 operator!(Mul::mul, Tensor::multiply, |x, number| x.affine("mul", number, move |x| x * number));
-operator!(Div::div, Tensor::divide, |x, number| x.affine("div", number.recip(), move |x| x / number));
+operator!(Div::div, Tensor::divide, |x, number| x.divide_by(number));
 
 /// The operators with a single number on the left; Rust allows them only for concrete number types.
 macro_rules! number_on_the_left {
@@ -231,6 +257,7 @@ impl<T: Float> Neg for Tensor<T> {
 #[cfg(test)]
 mod tests {
     use crate::Tensor;
+    use crate::graph::{Order, grad_with};
 
     gradients!(add: |a, b| a + b, [3, 4], [3, 4]);
     gradients!(add_broadcast: |a, b| a + b, [3, 1], [2, 1, 4]);
@@ -252,6 +279,17 @@ mod tests {
         assert_eq!((a.clone() / &b).to_vec(), expected);
         assert_eq!((&a / b.clone()).to_vec(), expected);
         assert_eq!((a / b).to_vec(), expected);
+    }
+
+    #[test]
+    fn the_gradient_of_a_quotient_is_a_quotient() {
+        // The reciprocal of the divisor is infinite, and 0 times that is NaN.
+        let x = Tensor::from_vec(vec![0.0_f32, 1.0], [2]).requires_grad();
+        for order in [Order::First, Order::Higher] {
+            let gradient = grad_with(&(&x / 1e-39), &[&x], &Tensor::from_vec(vec![0.0, 1e-20], [2]), order).remove(0);
+            let [zero, other] = gradient.to_vec()[..] else { panic!("two elements") };
+            assert!(zero == 0.0 && (other / 1e19 - 1.0).abs() < 1e-3, "{other}");
+        }
     }
 
     #[test]
