@@ -89,7 +89,7 @@ fn a_deep_graph_is_drawn_and_printed_on_a_small_stack() {
         assert_eq!(graph.operations().len(), DEPTH);
         assert_eq!(graph.to_dot().matches("->").count(), DEPTH);
         assert!(graph.to_svg().len() < BYTES_PER_OPERATION * DEPTH);
-        assert!(format!("{y:?} {y}").contains("grad_fn=<add>"));
+        assert!(format!("{y:?} {y} {graph:?}").contains("grad_fn=<add>"));
         drop(graph);
         let gradients = y.sum().backward();
         assert!(format!("{gradients:?}").contains("[1., 1.]"));
