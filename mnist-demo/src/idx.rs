@@ -87,7 +87,8 @@ pub fn read(mut stream: impl Read, path: &Path, rank: usize) -> Result<Idx, Data
     let arrived = fill(&mut stream, &mut magic).map_err(|error| broken(path, error))?;
     if magic != wanted || arrived < magic.len() {
         let found = foreign(&mut stream, &magic[..arrived]);
-        return Err(DataError::content(path, found, format!("{wanted:02x?}: unsigned bytes in {rank} dimensions")));
+        let expected = format!("an IDX file of bytes in {rank} dimensions, which begins with {wanted:02x?}");
+        return Err(DataError::content(path, found, expected));
     }
     let mut extents = Vec::with_capacity(rank);
     for dim in 0..rank {

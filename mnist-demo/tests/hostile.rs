@@ -50,9 +50,14 @@ fn the_good_set_is_read() {
 
 #[test]
 fn headers_are_not_believed() {
-    refused(IMAGES, "", &[], "found an empty file, expected [00, 00, 08, 03]");
+    refused(
+        IMAGES,
+        "",
+        &[],
+        "found an empty file, expected an IDX file of bytes in 3 dimensions, which begins with [00, 00, 08, 03]",
+    );
     refused(IMAGES, "", &[0, 0, 8], "found the end of the file in the magic number");
-    refused(IMAGES, "", &idx(&[256, 5], &[])[..8], "found 2 dimensions, expected [00, 00, 08, 03]");
+    refused(IMAGES, "", &idx(&[256, 5], &[])[..8], "found 2 dimensions, expected an IDX file of bytes in 3 dimensions");
     refused(IMAGES, "", &good_images()[..10], "found the end of the file in extent 1");
     refused(IMAGES, "", b"\x00\x00\x0d\x03xxxxxxxxxxxx", "found the element type 0x0d");
     refused(IMAGES, "", b"\x01\x02\x03\x04 and more", "found the magic number [01, 02, 03, 04]");
