@@ -1,4 +1,5 @@
-//! Values and gradients of the pointwise operations at zeros, infinities and NaN, with a gradient of 1 and an infinite one.
+//! Values and gradients of the pointwise operations at zeros, infinities and NaN, with a gradient of 1 and an infinite
+//! one.
 
 use autograd::{Float, Order, Tensor, grad_with};
 
@@ -8,7 +9,8 @@ const NAN: f64 = f64::NAN;
 /// What the operations are applied to. At ±2000 exponentials are 0 and infinite in `f64` too.
 const AT: [f64; 9] = [-INF, -2000.0, -1.0, -0.0, 0.0, 1.0, 2000.0, INF, NAN];
 
-/// An operation's name, and what PyTorch 2.15 computes in `f64`: its values, their gradients from 1, and their gradients from infinity.
+/// An operation's name, and what PyTorch 2.15 computes in `f64`: its values, their gradients from 1, and their
+/// gradients from infinity.
 type Row<T> = (&'static str, fn(&Tensor<T>) -> Tensor<T>, [[f64; 9]; 3]);
 
 #[allow(clippy::approx_constant)] // As PyTorch prints them.

@@ -92,7 +92,8 @@ pub(crate) fn row<T: Scalar>(numbers: &[T], identity: T, combine: impl Fn(T, T) 
 
 /// Combines `value` of the elements of one or more rows of the same length.
 ///
-/// Long rows are cut into blocks, which are combined in a tree without recursion, so that it is inlined into the vectorised caller.
+/// Long rows are cut into blocks, which are combined in a tree without recursion, so that it is inlined into the
+/// vectorised caller.
 #[inline(always)]
 pub(crate) fn row_of<T: Scalar, const ROWS: usize>(
     rows: [&[T]; ROWS],
@@ -112,10 +113,11 @@ pub(crate) fn row_of<T: Scalar, const ROWS: usize>(
     tree.total(identity, combine)
 }
 
-/// Combines values one after another in a binary tree of which only one node a level is kept, so that the error of a sum grows with the logarithm of
-/// their count.
+/// Combines values one after another in a binary tree of which only one node a level is kept, so that the error of a
+/// sum grows with the logarithm of their count.
 pub(super) struct Tree<T> {
-    /// A binary counter: level l holds the total of 2^l values. 52 levels of the smallest blocks are more than memory holds.
+    /// A binary counter: level l holds the total of 2^l values. 52 levels of the smallest blocks are more than memory
+    /// holds.
     levels: [T; 52],
     /// The levels in use, a bit for each.
     filled: u64,

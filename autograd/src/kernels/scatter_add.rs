@@ -7,8 +7,8 @@ const BLOCK: usize = 64;
 
 /// Which slices are added to which slots of an array.
 ///
-/// The error of a slot's sum grows with the logarithm of the number of its slices: in the order of the slices where no slot has more than [`BLOCK`] of them,
-/// which is usual and takes no preparation but a count; slot by slot otherwise.
+/// The error of a slot's sum grows with the logarithm of the number of its slices: in the order of the slices where no
+/// slot has more than [`BLOCK`] of them, which is usual and takes no preparation but a count; slot by slot otherwise.
 pub(crate) struct ScatterAdd<'a> {
     /// The slot of each slice.
     slots: &'a [i64],
@@ -23,7 +23,8 @@ struct BySlot {
 }
 
 impl<'a> ScatterAdd<'a> {
-    /// Slice i is to be added to slot `slots[i]` of `count`. No slot has more than `most` of them: an upper bound that is cheap to know.
+    /// Slice i is to be added to slot `slots[i]` of `count`. No slot has more than `most` of them: an upper bound that
+    /// is cheap to know.
     pub(crate) fn new(slots: &'a [i64], count: usize, most: usize) -> Self {
         let by_slot = (most > BLOCK && is_long(slots, count)).then(|| BySlot::new(slots, count));
         ScatterAdd { slots, by_slot }

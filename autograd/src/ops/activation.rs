@@ -64,7 +64,8 @@ impl<T: Float> Tensor<T> {
         let half = T::from_f64(0.5);
         let density_at_0 = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI / 8_f64.sqrt());
         let derivative = (
-            // As numbers both terms come from one exponential. 0 x is NaN where x is infinite: there PyTorch's x φ(x) is NaN too.
+            // As numbers both terms come from one exponential. 0 x is NaN where x is infinite: there PyTorch's x φ(x)
+            // is NaN too.
             |g: T, x: T| g * (x.gelu_slope() + x * T::ZERO),
             move |g: &Tensor<T>, x: &Tensor<T>| {
                 let distribution = (x * (T::SQRT_2 * half)).erf() * half + half;

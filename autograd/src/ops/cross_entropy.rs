@@ -123,7 +123,8 @@ impl<T: Float> Targets<T> {
         own + all * self.even
     }
 
-    /// q, negated and scaled for each example, is added to `out`. The row of an ignored example becomes 0, whatever it was.
+    /// q, negated and scaled for each example, is added to `out`. The row of an ignored example becomes 0, whatever it
+    /// was.
     fn subtract(&self, scales: &[T], count: usize, out: &mut [T]) {
         for ((class, out), &scale) in self.classes().zip(out.chunks_exact_mut(count)).zip(scales) {
             let Some(class) = class else {
@@ -144,12 +145,14 @@ impl<T: Float> Targets<T> {
         self.classes().map(|class| class.map_or(T::ZERO, |class| self.own_share(class) + self.even_total))
     }
 
-    /// The gradient of the scores x, which have a class at least, from that of each example's loss: p Σ q g - q g as tensor operations.
+    /// The gradient of the scores x, which have a class at least, from that of each example's loss: p Σ q g - q g as
+    /// tensor operations.
     fn gradient(&self, x: &Tensor<T>, grad: &Tensor<T>) -> Tensor<T> {
         let (examples, count) = (x.shape()[0], x.shape()[1]);
         let column = |values: Vec<T>| Tensor::from_vec(values, [examples, 1]);
         let counts = column(self.classes().map(|class| if class.is_some() { T::ONE } else { T::ZERO }).collect());
-        // The scores and the gradients of ignored examples are replaced, as they may be NaN or infinite: so would be what is multiplied by 0.
+        // The scores and the gradients of ignored examples are replaced, as they may be NaN or infinite: so would be
+        // what is multiplied by 0.
         let (x, grad) = (x.gate(&counts.expand(x.shape())), grad.unsqueeze(1).gate(&counts));
         let own = column(self.classes().map(|class| class.map_or(T::ZERO, |class| self.own_share(class))).collect());
         let classes: Vec<i64> = self.classes().map(|class| class.unwrap_or(0) as i64).collect();
@@ -183,8 +186,9 @@ impl<T: Float> Op<T> for Loss<T> {
         ctx.propagate(0, || {
             let scales = grad.to_vec();
             let totals: Vec<T> = self.targets.totals().zip(&scales).map(|(total, &scale)| total * scale).collect();
-            // Arithmetic on denormal values is many times slower, and of examples that the network is sure of there would be many. Where labels are
-            // smoothed, what is added next is not: then a denormal product is part of a normal gradient.
+            // Arithmetic on denormal values is many times slower, and of examples that the network is sure of there
+            // would be many. Where labels are smoothed, what is added next is not: then a denormal product is part of a
+            // normal gradient.
             let smallest = if self.targets.smoothing == T::ZERO { T::MIN_POSITIVE } else { T::ZERO };
             let (x, sums) = (x.dense(), sums.as_slice().expect("made dense").as_chunks().0);
             Tensor::build(x.shape().clone(), |out| {

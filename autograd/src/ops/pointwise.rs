@@ -168,8 +168,8 @@ impl<T: Float> Tensor<T> {
 
     /// x to the power of a number.    y = xᵖ        dy/dx = p xᵖ⁻¹ (0 everywhere for p = 0)
     ///
-    /// As [`torch.pow`](https://docs.pytorch.org/docs/stable/generated/torch.pow.html): powers of ½ and -½ are the square root and its reciprocal, so that
-    /// that of -∞ is NaN and that of -0 is -0, or -∞.
+    /// As [`torch.pow`](https://docs.pytorch.org/docs/stable/generated/torch.pow.html): powers of ½ and -½ are the
+    /// square root and its reciprocal, so that that of -∞ is NaN and that of -0 is -0, or -∞.
     ///
     /// ```
     /// use autograd::Tensor;

@@ -24,8 +24,9 @@ fn reduced_shapes(shape: &Shape, dims: &[usize]) -> (Shape, Shape) {
 
 /// y = the largest (or smallest) of x along some dimensions        dy/dx = 1 / (number of ties) at each place that attains it, else 0
 ///
-/// PyTorch's `max` and its `amax` differ. Where y is NaN, `max` gives the gradient to the NaNs, but `amax` finds no element equal to y and divides zero by
-/// zero. Where the gradient is infinite or NaN, `max` gives 0 to the other elements, but `amax` multiplies by 0, which makes them NaN.
+/// PyTorch's `max` and its `amax` differ. Where y is NaN, `max` gives the gradient to the NaNs, but `amax` finds no
+/// element equal to y and divides zero by zero. Where the gradient is infinite or NaN, `max` gives 0 to the other
+/// elements, but `amax` multiplies by 0, which makes them NaN.
 #[derive(Debug)]
 struct Extreme<T: Float> {
     name: &'static str,

@@ -87,7 +87,8 @@ fn long_sums_of_losses_weights_and_classes_are_accurate() {
     }
 }
 
-/// Each normal element of the gradient has three digits at least, whatever its scale; the others are less than the smallest normal number from it.
+/// Each normal element of the gradient has three digits at least, whatever its scale; the others are less than the
+/// smallest normal number from it.
 fn small_gradients_keep_their_digits<T: Float>(tiny: f64, deep: f64) {
     for exponent in 0..60 {
         let scale = tiny * 4_f64.powi(exponent);
@@ -104,7 +105,8 @@ fn small_gradients_keep_their_digits<T: Float>(tiny: f64, deep: f64) {
                 let found = gradients(y, &[0.0, -margin, -margin - 1.0], [1, 3], &[scale]);
                 for (class, &found) in found.iter().enumerate() {
                     let q = smoothing / 3.0 + if class == 0 { 1.0 - smoothing } else { 0.0 };
-                    // Scaled before the subtraction, as a difference of nearly equal numbers has few digits in any case.
+                    // Scaled before the subtraction, as a difference of nearly equal numbers has few digits in any
+                    // case.
                     let (p, q) = (p[class] / sum * scale, q * scale);
                     let tolerance = 1e-3 * (p - q).abs() + 8.0 * T::EPSILON.to_f64() * q + T::MIN_POSITIVE.to_f64();
                     assert!((found - (p - q)).abs() <= tolerance, "{scale:e}, {margin}, {smoothing}: {found:e}");
@@ -128,7 +130,8 @@ fn small_gradients_keep_their_digits_in_both_types() {
     assert!((gradient / 5.521e-32 - 1.0).abs() < 1e-3, "{gradient:e}");
 }
 
-/// The gradients of scores `[2, 2]` are PyTorch's, but those of ignored examples are 0 even where their scores are not finite.
+/// The gradients of scores `[2, 2]` are PyTorch's, but those of ignored examples are 0 even where their scores are not
+/// finite.
 #[test]
 fn zeros_and_infinities_do_not_become_nan() {
     let (inf, nan) = (f64::INFINITY, f64::NAN);
