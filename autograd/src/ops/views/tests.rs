@@ -1,6 +1,6 @@
 //! Gradients through views, that they share their storage, and what they refuse.
 
-use crate::Tensor;
+use crate::tensor::Tensor;
 
 gradients!(transpose: |x| x.transpose(0, 1) * x.transpose(0, 1), [3, 4]);
 gradients!(permute: |x| x.permute([2, 0, 1]).powf(2.0), [2, 3, 4]);
