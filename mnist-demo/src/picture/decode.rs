@@ -7,6 +7,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError};
 use png::{Limits, Transformations};
 
+use super::plane::{self, Plane};
 use super::{Picture, PictureError, blocks};
 
 /// The longest side that a picture is made smaller to: ten times what the digit will have.
@@ -55,12 +56,20 @@ impl Squares {
         let extent = |square: u32, whole: u32| self.step.min(whole - square * self.step);
         let pixels = (0..rows).flat_map(|row| (0..self.columns).map(move |column| (row, column)));
         let area = pixels.map(|(row, column)| (extent(row, self.height) * extent(column, self.width)) as f32);
-        Picture {
-            width: self.columns,
-            height: rows,
-            light: self.sums.iter().map(|&[sum, weight]| if weight > 0.0 { sum / weight } else { 0.0 }).collect(),
-            opacity: self.sums.iter().zip(area).map(|(&[_, weight], area)| weight / area).collect(),
-        }
+        let ground = self.ground();
+        let over = self.sums.iter().zip(area).map(|(&[sum, weight], area)| (sum + ground * (area - weight)) / area);
+        let light = Plane::from_raw(self.columns, rows, over.collect()).expect("a value for each square");
+        Picture { light }
+    }
+
+    /// The shade of the ground that shows the picture where it is transparent.
+    fn ground(&self) -> f32 {
+        let squares = self.sums.iter().filter(|[_, weight]| *weight > 0.0);
+        let light: Vec<f32> = squares.map(|[sum, weight]| sum / weight).collect();
+        let usual = plane::median(light.iter().copied());
+        let others = light.iter().filter(|&&light| (light - usual).abs() > 0.25).count();
+        // Ink alone, all of a shade, lies on its opposite; a sheet with ink on it goes on beyond its edges.
+        if light.is_empty() || others * 100 > light.len() { usual } else { 1.0 - usual.round() }
     }
 }
 
