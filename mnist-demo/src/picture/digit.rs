@@ -1,8 +1,8 @@
 //! From a small picture to a digit as MNIST has it: light ink on a dark ground, the longest side 20 pixels, the centre of mass in the middle of
 //! 28 × 28. That is how its makers prepared it, see <http://yann.lecun.com/exdb/mnist/>.
 
-use image::imageops::{FilterType, crop_imm, resize};
 use image::Luma;
+use image::imageops::{FilterType, crop_imm, resize};
 
 use super::plane::{self, Plane};
 use super::{Picture, PictureError, ink};
@@ -19,10 +19,10 @@ const INK_SIDE: u32 = 20;
 /// If there is nothing to be seen.
 pub fn normalise(picture: &Picture) -> Result<Vec<f32>, PictureError> {
     let ink = clear(&ink::of_digit(&picture.light)?);
-    let (left, top, width, height) = bounds(&ink);
+    let (left, top, width, height) = bounds(&ink)?;
     let longest = width.max(height);
     let thick = thicken(&ink, longest);
-    let (left, top, width, height) = if thick == ink { (left, top, width, height) } else { bounds(&thick) };
+    let (left, top, width, height) = if thick == ink { (left, top, width, height) } else { bounds(&thick)? };
     let scale = INK_SIDE as f32 / width.max(height) as f32;
     let scaled = |extent: u32| ((extent as f32 * scale).round() as u32).clamp(1, INK_SIDE);
     let cut = crop_imm(&thick, left, top, width, height).to_image();
@@ -36,7 +36,7 @@ fn clear(ink: &Plane) -> Plane {
 }
 
 /// The part of the threshold between ground and ink below which there is nothing but paper, noise and compression.
-const FLOOR: f32 = 0.5;
+const FLOOR: f32 = 0.2;
 
 /// Where ground ends and ink begins: the cut that parts the values, from 0 to 1, into the two groups whose means are furthest apart (N. Otsu, A threshold
 /// selection method from gray-level histograms, 1979).
@@ -59,14 +59,17 @@ fn threshold(values: &Plane) -> f32 {
 }
 
 /// The least rectangle with all that is clearly ink: left, top, width, height.
-fn bounds(ink: &Plane) -> (u32, u32, u32, u32) {
-    let dark = ink.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] > 0.1);
+///
+/// # Errors
+/// If nothing is.
+fn bounds(ink: &Plane) -> Result<(u32, u32, u32, u32), PictureError> {
+    let dark = ink.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] > 0.3);
     let (mut left, mut top, mut right, mut bottom) = (u32::MAX, u32::MAX, 0, 0);
     for (x, y, _) in dark {
         (left, right) = (left.min(x), right.max(x));
         (top, bottom) = (top.min(y), bottom.max(y));
     }
-    (left, top, right - left + 1, bottom - top + 1)
+    if left > right { Err(PictureError::Blank) } else { Ok((left, top, right - left + 1, bottom - top + 1)) }
 }
 
 /// The width of MNIST's strokes, in pixels of a digit of 20: below the first a stroke is made wider, up to the second.

@@ -1,10 +1,17 @@
-//! Finds the ink of a digit in a picture that shows more: uneven light, the edge of the paper and what it lies on, frames, dirt.
+//! Finds the ink of a digit in a picture that shows more: uneven light, the edge of the paper and what it lies on,
+//! frames, dirt.
 //!
-//! Ink is what differs from the ground around it and is thin. The ground is what a closing leaves (the smallest of the largest values around): it follows the
-//! light, and large dark surfaces are ground themselves. What remains is looked at as connected shapes.
+//! 1. Light that falls from one side is a slope, and is taken away.
+//! 2. Each pixel is dark or bright, compared with what is around it.
+//! 3. A rectangle of one kind with something of the other kind inside is a sheet of paper, or the inside of a frame.
+//!    The search begins again in there.
+//! 4. What is at the edge for the most part is ground. Of the other shapes the largest is the digit, with those that are
+//!    large enough for their distance from it.
+//! 5. How much ink there is follows from the difference to the ground, compared with the middle of the strokes.
+
+use std::borrow::Cow;
 
 use image::Luma;
-use image::imageops::crop_imm;
 
 use super::PictureError;
 use super::plane::{self, Plane};
@@ -16,28 +23,19 @@ const REACH: f32 = 0.2;
 /// Sheets within sheets that are looked into, as a frame on a paper on a desk.
 const DEPTH: usize = 3;
 
-/// How much ink there is at each pixel, from 0 to 1, of the digit alone.
+/// How much ink there is at each pixel, from 0 to 1, of the digit alone. The plane may be a part of the picture.
 pub fn of_digit(light: &Plane) -> Result<Plane, PictureError> {
-    of_digit_in(light, DEPTH)
-}
-
-fn of_digit_in(light: &Plane, depth: usize) -> Result<Plane, PictureError> {
-    let flat = plane::without_slope(light);
-    let smooth = plane::mean(&flat, smoothing(&flat));
-    let bounds = plane::bounds_between(&smooth).ok_or(PictureError::Blank)?;
-    let edge = edge(light);
-    let [dark, bright] = [Polarity::Dark, Polarity::Bright].map(|polarity| Layer::new(&smooth, &bounds, &edge, polarity));
-    if depth > 0 {
+    let mut light = Cow::Borrowed(light);
+    for _ in 0..DEPTH {
+        let [dark, bright] = Layer::both(&light)?;
         let sheets = [(&dark, &bright), (&bright, &dark)].into_iter().filter_map(|(ground, ink)| ground.sheet(ink));
-        if let Some((_, sheet)) = sheets.max_by_key(|(area, _)| *area) {
-            let sheet = cut(light, &sheet);
-            drop((dark, bright, flat, smooth, bounds));
-            return of_digit_in(&sheet, depth - 1);
-        }
+        let Some((_, sheet)) = sheets.max_by_key(|(area, _)| *area) else { break };
+        light = Cow::Owned(cut(&light, &sheet));
     }
+    let [dark, bright] = Layer::both(&light)?;
     // The edge is ground for the most part.
     let layer = if dark.shapes.contact() > bright.shapes.contact() { bright } else { dark };
-    layer.ink(&flat, &smooth).ok_or(PictureError::Blank)
+    layer.ink(&light).ok_or(PictureError::Blank)
 }
 
 /// Pixels that the mean over squares reaches: noise is to be smaller than ink.
@@ -46,17 +44,24 @@ fn smoothing(plane: &Plane) -> u32 {
     (plane.width().max(plane.height()) as f32 / pixels).round() as u32
 }
 
+fn smooth(plane: &Plane) -> Plane {
+    plane::mean(plane, smoothing(plane))
+}
+
 /// The part of a plane that a sheet covers; NaN beside it.
 fn cut(light: &Plane, sheet: &Sheet) -> Plane {
     let (width, height) = (sheet.shape.width(), sheet.shape.height());
     // The pixels at the edge of the sheet show what is beside it too.
     let reach = smoothing(light) + 1;
     let counts = |x: u32, y: u32| {
-        x >= reach && y >= reach && x + reach < width && y + reach < height
+        x >= reach
+            && y >= reach
+            && x + reach < width
+            && y + reach < height
             && (y - reach..=y + reach).all(|y| (x - reach..=x + reach).all(|x| sheet.filled[(y * width + x) as usize]))
     };
-    let part = crop_imm(light, sheet.shape.left, sheet.shape.top, width, height).to_image();
-    Plane::from_fn(width, height, |x, y| Luma([if counts(x, y) { part[(x, y)].0[0] } else { f32::NAN }]))
+    let (left, top) = (sheet.shape.left, sheet.shape.top);
+    Plane::from_fn(width, height, |x, y| Luma([if counts(x, y) { light[(left + x, top + y)].0[0] } else { f32::NAN }]))
 }
 
 /// A shape and its holes.
@@ -71,8 +76,14 @@ fn edge(plane: &Plane) -> Vec<bool> {
     let is_out = |x: u32, y: u32| plane[(x, y)].0[0].is_nan();
     let at_edge = |(x, y, &Luma([value])): (u32, u32, &Luma<f32>)| {
         !value.is_nan()
-            && (x == 0 || y == 0 || x == right || y == bottom
-                || is_out(x - 1, y) || is_out(x + 1, y) || is_out(x, y - 1) || is_out(x, y + 1))
+            && (x == 0
+                || y == 0
+                || x == right
+                || y == bottom
+                || is_out(x - 1, y)
+                || is_out(x + 1, y)
+                || is_out(x, y - 1)
+                || is_out(x, y + 1))
     };
     plane.enumerate_pixels().map(at_edge).collect()
 }
@@ -85,14 +96,15 @@ enum Polarity {
 }
 
 impl Polarity {
-    /// How far each pixel is from the ground around it.
-    fn above_ground(self, flat: &Plane, smooth: &Plane) -> Plane {
+    /// How far each pixel is from the ground around it. For dark ink the ground is the smallest of the largest values
+    /// around, a closing: it follows what is broader than ink.
+    fn above_ground(self, flat: &Plane) -> Plane {
         let reach = reach(flat);
         let (outward, inward): (fn(f32, f32) -> f32, fn(f32, f32) -> f32) = match self {
             Polarity::Dark => (f32::max, f32::min),
             Polarity::Bright => (f32::min, f32::max),
         };
-        let mut above = plane::extreme(&plane::extreme(smooth, reach, outward), reach, inward);
+        let mut above = plane::extreme(&plane::extreme(&smooth(flat), reach, outward), reach, inward);
         plane::combine(&mut above, flat, |ground, value| match self {
             Polarity::Dark => ground - value,
             Polarity::Bright => value - ground,
@@ -121,6 +133,14 @@ struct Layer {
 }
 
 impl Layer {
+    /// What is dark and what is bright.
+    fn both(light: &Plane) -> Result<[Self; 2], PictureError> {
+        let smooth = smooth(&plane::without_slope(light));
+        let bounds = plane::bounds_between(&smooth).ok_or(PictureError::Blank)?;
+        let edge = edge(light);
+        Ok([Polarity::Dark, Polarity::Bright].map(|polarity| Layer::new(&smooth, &bounds, &edge, polarity)))
+    }
+
     fn new(smooth: &Plane, bounds: &Plane, edge: &[bool], polarity: Polarity) -> Self {
         let mask = |pixel: usize| match polarity {
             Polarity::Dark => smooth.as_raw()[pixel] < bounds.as_raw()[pixel],
@@ -138,10 +158,20 @@ impl Layer {
         shape.contact * 5 > self.edge
     }
 
+    /// Whether a shape is a frame, or what can be seen of it: thin, nearly as large as the region, and around something.
+    fn is_frame(&self, shape: &Shape) -> bool {
+        let is_within = |other: &Shape| {
+            other.label != shape.label && shape.contains(other) && other.longest() * 4 > shape.longest()
+        };
+        let is_large = shape.longest() * 5 > self.longest * 4 && shape.width().min(shape.height()) * 2 > self.longest;
+        is_large && shape.area * 4 < shape.extent() && self.shapes.all.iter().any(is_within)
+    }
+
     /// The shape that most likely is a digit, or its largest part.
     fn main(&self) -> Option<&Shape> {
         let largest = |is_candidate: &dyn Fn(&&Shape) -> bool| {
-            self.shapes.all.iter().filter(is_candidate).max_by_key(|shape| shape.area)
+            let shapes = self.shapes.all.iter().filter(|shape| !self.is_frame(shape));
+            shapes.filter(is_candidate).max_by_key(|shape| shape.area)
         };
         let apart = largest(&|shape| shape.contact == 0);
         let touching = largest(&|shape| shape.contact > 0 && !self.is_surrounding(shape));
@@ -152,10 +182,10 @@ impl Layer {
         }
     }
 
-    /// The labels of the digit's shapes, and the rectangle around them.
-    fn digit(&self) -> Option<(Vec<u16>, Shape)> {
+    /// For each label whether its shape belongs to the digit.
+    fn digit(&self) -> Option<Vec<bool>> {
         let main = self.main()?;
-        Some(self.shapes.together(main, |shape| !self.is_surrounding(shape)))
+        Some(self.shapes.together(main, |shape| !self.is_surrounding(shape) && !self.is_frame(shape)))
     }
 
     /// The largest of these shapes that is a sheet with something of `ink` on it, but is not all there is; and its area.
@@ -181,31 +211,32 @@ impl Layer {
     }
 
     /// How much ink there is at each pixel of the digit, from 0 to 1.
-    fn ink(&self, flat: &Plane, smooth: &Plane) -> Option<Plane> {
-        let (labels, _) = self.digit()?;
-        let above = self.polarity.above_ground(flat, smooth);
+    fn ink(&self, light: &Plane) -> Option<Plane> {
+        let digit = self.digit()?;
+        let flat = plane::without_slope(light);
+        let above = self.polarity.above_ground(&flat);
         let mut only = above.clone();
         for (pixel, value) in only.iter_mut().enumerate() {
-            if !self.shapes.is_in(pixel, &labels) {
+            if !self.shapes.is_in(pixel, &digit) {
                 *value = f32::NAN;
             }
         }
         // Ink that grows fainter towards its edge is still ink.
-        let near = plane::extreme(&only, 1 + smoothing(flat), f32::max);
+        let near = plane::extreme(&only, 1 + smoothing(&flat), f32::max);
         let contrast = contrast(&only);
-        let mut ink = above;
-        plane::combine(&mut ink, &contrast, |above, contrast| (above / contrast).clamp(0.0, 1.0));
-        plane::combine(&mut ink, &near, |ink, near| if near.is_nan() || ink.is_nan() { 0.0 } else { ink });
-        Some(ink)
+        let ink = |x: u32, y: u32| match above[(x, y)].0[0] / contrast(x, y) {
+            amount if amount.is_nan() || near[(x, y)].0[0].is_nan() => 0.0,
+            amount => amount.clamp(0.0, 1.0),
+        };
+        Some(Plane::from_fn(flat.width(), flat.height(), |x, y| Luma([ink(x, y)])))
     }
 }
 
-/// What ink differs by from its ground around each pixel: less where there is less light.
-fn contrast(above: &Plane) -> Plane {
-    let peak = plane::max(above);
-    let noise = plane::median(above.iter().map(|value| value.abs()));
-    let least = (0.15 * peak).max(8.0 * noise).min(peak);
-    let local = plane::extreme(above, reach(above), f32::max);
-    plane::map(&local, |value| if value.is_nan() { peak } else { value.max(least) })
+/// What ink differs by from its ground, for any pixel: less where there is less light.
+fn contrast(ink: &Plane) -> impl Fn(u32, u32) -> f32 + use<> {
+    // The middle of a stroke has all of its colour.
+    let mut full = plane::extreme(ink, (reach(ink) / 3).max(1), f32::max);
+    plane::combine(&mut full, ink, |full, ink| if ink.is_nan() { f32::NAN } else { full });
+    let (slope, least) = (plane::slope(&full), 0.05 * plane::max(&full));
+    move |x, y| slope(x, y).max(least)
 }
-

@@ -122,23 +122,23 @@ pub fn mean(plane: &Plane, reach: u32) -> Plane {
             return Luma([f32::NAN]);
         }
         let square = around(y, height).flat_map(|y| around(x, width).map(move |x| plane[(x, y)].0[0]));
-        let (count, sum) = square.filter(|value| !value.is_nan()).fold((0.0, 0.0), |(n, s), value| (n + 1.0, s + value));
+        let (count, sum) =
+            square.filter(|value| !value.is_nan()).fold((0.0, 0.0), |(n, s), value| (n + 1.0, s + value));
         Luma([sum / count])
     })
 }
 
-/// What remains of the values when the straight slope that fits most of them is taken away: light that falls from one side.
+/// The straight slope that fits most of the values, as of light that falls from one side: its value at any pixel.
 ///
-/// The slope is the one with the least sum of absolute differences, found by least squares with weights that follow from
-/// the differences before. Ink and what lies around a sheet hardly count.
-pub fn without_slope(plane: &Plane) -> Plane {
-    const ROUNDS: usize = 12;
+/// It is the one with the least sum of absolute differences, found by least squares with weights that follow from the
+/// differences before. Ink and what lies around a sheet hardly count.
+pub fn slope(plane: &Plane) -> impl Fn(u32, u32) -> f32 + use<> {
+    const ROUNDS: usize = 8;
     const LEAST_DIFFERENCE: f64 = 0.01;
-    let (width, height) = plane.dimensions();
-    let centred = |index: u32, count: u32| f64::from(index) / f64::from(count.max(width).max(height)) - 0.5;
-    let at = |x: u32, y: u32| [1.0, centred(x, width), centred(y, height)];
-    let mut slope = [median(plane.iter().copied()).into(), 0.0, 0.0];
+    let longest = f64::from(plane.width().max(plane.height()));
+    let at = move |x: u32, y: u32| [1.0, f64::from(x) / longest - 0.5, f64::from(y) / longest - 0.5];
     let predicted = |slope: [f64; 3], at: [f64; 3]| slope.iter().zip(at).map(|(a, b)| a * b).sum::<f64>();
+    let mut slope = [median(plane.iter().copied()).into(), 0.0, 0.0];
     for _ in 0..ROUNDS {
         let mut sums = [[0.0; 4]; 3];
         for (x, y, &Luma([value])) in plane.enumerate_pixels().filter(|(.., pixel)| !pixel.0[0].is_nan()) {
@@ -151,10 +151,14 @@ pub fn without_slope(plane: &Plane) -> Plane {
         let Some(solution) = solved(sums) else { break };
         slope = solution;
     }
-    Plane::from_fn(width, height, |x, y| {
-        let [_, across, down] = at(x, y);
-        Luma([plane[(x, y)].0[0] - (slope[1] * across + slope[2] * down) as f32])
-    })
+    move |x, y| predicted(slope, at(x, y)) as f32
+}
+
+/// What remains of the values when their slope is taken away.
+pub fn without_slope(plane: &Plane) -> Plane {
+    let slope = slope(plane);
+    let middle = slope(plane.width() / 2, plane.height() / 2);
+    Plane::from_fn(plane.width(), plane.height(), |x, y| Luma([plane[(x, y)].0[0] - (slope(x, y) - middle)]))
 }
 
 /// The solution of three linear equations, by Gauss's elimination; none if they do not determine it.

@@ -62,7 +62,8 @@ pub struct Shapes {
 }
 
 impl Shapes {
-    /// The shapes that the pixels in `mask` form, each connected with its eight neighbours. `at_edge` says which pixels lie at the edge of the region.
+    /// The shapes that the pixels in `mask` form, each connected with its eight neighbours. `at_edge` says which pixels
+    /// lie at the edge of the region.
     pub fn new(width: u32, height: u32, mask: impl Fn(usize) -> bool, at_edge: &[bool]) -> Self {
         let mut shapes = Shapes { width, height, labels: vec![0; (width * height) as usize], all: Vec::new() };
         let mut open = Vec::new();
@@ -94,9 +95,9 @@ impl Shapes {
         shapes
     }
 
-    /// Whether a pixel belongs to one of these shapes.
-    pub fn is_in(&self, pixel: usize, labels: &[u16]) -> bool {
-        labels.contains(&self.labels[pixel])
+    /// Whether a pixel belongs to one of the shapes whose labels are `chosen`.
+    pub fn is_in(&self, pixel: usize, chosen: &[bool]) -> bool {
+        chosen[usize::from(self.labels[pixel])]
     }
 
     /// How many of the pixels at the edge belong to a shape.
@@ -107,83 +108,82 @@ impl Shapes {
     /// The pixels of a shape and of its holes, in its rectangle, row by row.
     pub fn filled(&self, shape: &Shape) -> Vec<bool> {
         let (width, height) = (shape.width(), shape.height());
-        let is_shape = |x: u32, y: u32| {
-            self.labels[((shape.top + y) * self.width + shape.left + x) as usize] == shape.label
-        };
+        let is_shape =
+            |x: u32, y: u32| self.labels[((shape.top + y) * self.width + shape.left + x) as usize] == shape.label;
         // What is reached from the sides of the rectangle is outside.
         let mut filled = vec![true; (width * height) as usize];
-        let mut open: Vec<(u32, u32)> = Vec::new();
-        let mut visit = |filled: &mut Vec<bool>, open: &mut Vec<(u32, u32)>, x: u32, y: u32| {
-            let pixel = (y * width + x) as usize;
-            if filled[pixel] && !is_shape(x, y) {
-                filled[pixel] = false;
-                open.push((x, y));
-            }
-        };
-        (0..width).for_each(|x| [0, height - 1].map(|y| visit(&mut filled, &mut open, x, y)).into_iter().collect());
-        (0..height).for_each(|y| [0, width - 1].map(|x| visit(&mut filled, &mut open, x, y)).into_iter().collect());
+        let rows = (0..height).flat_map(|y| [(0, y), (width - 1, y)]);
+        let mut open: Vec<(u32, u32)> = (0..width).flat_map(|x| [(x, 0), (x, height - 1)]).chain(rows).collect();
         while let Some((x, y)) = open.pop() {
-            for (x, y) in [(x.wrapping_sub(1), y), (x + 1, y), (x, y.wrapping_sub(1)), (x, y + 1)] {
-                if x < width && y < height {
-                    visit(&mut filled, &mut open, x, y);
-                }
+            let inside = &mut filled[(y * width + x) as usize];
+            if !*inside || is_shape(x, y) {
+                continue;
             }
+            *inside = false;
+            let neighbours = [(x.wrapping_sub(1), y), (x + 1, y), (x, y.wrapping_sub(1)), (x, y + 1)];
+            open.extend(neighbours.into_iter().filter(|&(x, y)| x < width && y < height));
         }
         filled
     }
 
-    /// Which shapes belong together with the `main` one: those that are large enough for how far they are away. Pieces of a digit are near it or of its
-    /// size, dirt is neither. Returns their labels and the rectangle around them.
-    pub fn together(&self, main: &Shape, is_candidate: impl Fn(&Shape) -> bool) -> (Vec<u16>, Shape) {
-        let (mut labels, mut whole) = (vec![main.label], *main);
-        loop {
-            let distances = self.distances(&labels);
-            let mut nearest = vec![u16::MAX; self.all.len() + 1];
-            for (&label, &distance) in self.labels.iter().zip(&distances) {
-                nearest[usize::from(label)] = nearest[usize::from(label)].min(distance);
-            }
+    /// Which shapes belong together with the `main` one: for each label whether it does. Pieces of a digit are near it or
+    /// of its size, dirt is neither: the smaller a shape, the nearer it has to be.
+    pub fn together(&self, main: &Shape, is_candidate: impl Fn(&Shape) -> bool) -> Vec<bool> {
+        // More rounds would only be needed by chains of pieces.
+        const ROUNDS: usize = 8;
+        let mut chosen = vec![false; self.all.len() + 1];
+        chosen[usize::from(main.label)] = true;
+        let mut whole = *main;
+        for _ in 0..ROUNDS {
+            let gaps = self.gaps(&chosen);
             let longest = whole.longest() as f32;
             let belongs = |shape: &&Shape| {
+                let label = usize::from(shape.label);
+                // What touches the edge may be part of something else.
                 let size = shape.area as f32 / whole.area as f32 / if shape.contact > 0 { 2.0 } else { 1.0 };
-                let gap = (f32::from(nearest[usize::from(shape.label)]) / 3.0 - 1.0) / longest;
-                !labels.contains(&shape.label) && is_candidate(shape) && size > 0.004 && gap <= (0.06 + 0.5 * size).min(0.35)
+                let most = (0.06 + 0.5 * size).min(0.35) * longest;
+                !chosen[label] && size > 0.004 && gaps[label] <= most && is_candidate(shape)
             };
             let found: Vec<&Shape> = self.all.iter().filter(belongs).collect();
             if found.is_empty() {
-                return (labels, whole);
+                break;
             }
             for shape in found {
                 whole = whole.with(shape);
-                labels.push(shape.label);
+                chosen[usize::from(shape.label)] = true;
             }
         }
+        chosen
     }
 
-    /// For each pixel how far it is from the nearest pixel of some shapes, in thirds of a pixel (G. Borgefors, Distance transformations in digital images,
-    /// 1986: steps along the grid cost 3, diagonal ones 4).
-    fn distances(&self, labels: &[u16]) -> Vec<u16> {
-        let (width, height) = (self.width as usize, self.height as usize);
-        let mut distances: Vec<u16> = (0..self.labels.len()).map(|pixel| if self.is_in(pixel, labels) { 0 } else { u16::MAX }).collect();
-        let mut relax = |x: usize, y: usize, dx: isize, dy: isize, cost: u16| {
-            if let (Some(from_x), Some(from_y)) = (x.checked_add_signed(dx), y.checked_add_signed(dy))
-                && from_x < width
-                && from_y < height
-            {
-                let through = distances[from_y * width + from_x].saturating_add(cost);
-                let own = &mut distances[y * width + x];
-                *own = through.min(*own);
+    /// For each label how many pixels lie between its shape and the nearest chosen one.
+    fn gaps(&self, chosen: &[bool]) -> Vec<f32> {
+        let mut gaps = vec![f32::MAX; self.all.len() + 1];
+        for (&label, distance) in self.labels.iter().zip(self.distances(chosen)) {
+            let gap = &mut gaps[usize::from(label)];
+            *gap = gap.min(f32::from(distance) / 3.0 - 1.0);
+        }
+        gaps
+    }
+
+    /// For each pixel how far it is from the nearest pixel of the chosen shapes, in thirds of a pixel (G. Borgefors,
+    /// Distance transformations in digital images, 1986: steps along the grid cost 3, diagonal ones 4).
+    fn distances(&self, chosen: &[bool]) -> Vec<u16> {
+        let (width, height) = (self.width as isize, self.height as isize);
+        let start = |pixel: usize| if self.is_in(pixel, chosen) { 0 } else { u16::MAX };
+        let mut distances: Vec<u16> = (0..self.labels.len()).map(start).collect();
+        let mut pass = |pixel: usize, steps: [(isize, isize, u16); 4]| {
+            let (x, y) = (pixel as isize % width, pixel as isize / width);
+            for (across, down, cost) in steps {
+                let (x, y) = (x + across, y + down);
+                if (0..width).contains(&x) && (0..height).contains(&y) {
+                    let through = distances[(y * width + x) as usize].saturating_add(cost);
+                    distances[pixel] = distances[pixel].min(through);
+                }
             }
         };
-        for y in 0..height {
-            for x in 0..width {
-                [(-1, 0, 3), (-1, -1, 4), (0, -1, 3), (1, -1, 4)].map(|(dx, dy, cost)| relax(x, y, dx, dy, cost));
-            }
-        }
-        for y in (0..height).rev() {
-            for x in (0..width).rev() {
-                [(1, 0, 3), (1, 1, 4), (0, 1, 3), (-1, 1, 4)].map(|(dx, dy, cost)| relax(x, y, dx, dy, cost));
-            }
-        }
+        (0..self.labels.len()).for_each(|pixel| pass(pixel, [(-1, 0, 3), (-1, -1, 4), (0, -1, 3), (1, -1, 4)]));
+        (0..self.labels.len()).rev().for_each(|pixel| pass(pixel, [(1, 0, 3), (1, 1, 4), (0, 1, 3), (-1, 1, 4)]));
         distances
     }
 }

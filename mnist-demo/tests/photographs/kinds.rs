@@ -131,6 +131,13 @@ pub fn noise(seed: &mut Seed) -> Scene {
     Scene { noise: seed.between(0.03, 0.1), ..scene }
 }
 
+/// A JPEG, much compressed.
+pub fn compression(seed: &mut Seed) -> Scene {
+    let scene = ground(seed, &[56, 100, 200, 400]);
+    let scene = apart(seed, scene);
+    Scene { jpeg: Some(seed.choose(&[20, 50, 80])), ..scene }
+}
+
 /// Any of the kinds that a camera gives, noisy and compressed.
 pub fn photograph(seed: &mut Seed) -> Scene {
     let kind: Kind = seed.choose(&[light as Kind, desk, desk_and_light, light_and_speck, frame_and_light]);

@@ -89,10 +89,9 @@ impl Scene {
     pub fn file(&self, digit: &[f32], seed: &mut Seed) -> Vec<u8> {
         let image = GrayImage::from_fn(self.side, self.side, |x, y| {
             // Several samples in a pixel, as a sensor collects light from its whole area.
-            const SAMPLES: u32 = 3;
-            let at = |pixel: u32, sample: u32| {
-                (pixel as f32 + (sample as f32 + 0.5) / SAMPLES as f32) / self.side as f32
-            };
+            const SAMPLES: u32 = 2;
+            let at =
+                |pixel: u32, sample: u32| (pixel as f32 + (sample as f32 + 0.5) / SAMPLES as f32) / self.side as f32;
             let samples = (0..SAMPLES * SAMPLES).map(|i| self.shade(digit, at(x, i % SAMPLES), at(y, i / SAMPLES)));
             let mean = samples.sum::<f32>() / (SAMPLES * SAMPLES) as f32;
             // The sum of four uniform values is near enough to a normal one.
