@@ -29,7 +29,7 @@ pub struct Reader {
 /// What a network made of one digit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// The most probable class.
+    /// The most probable class, by [`Tensor::argmax`] of the scores.
     pub digit: usize,
     /// The probability of each class.
     pub probabilities: Vec<f32>,
@@ -122,9 +122,10 @@ impl Reader {
                 x = layer.forward_relu(&x, Mode::Eval);
                 hidden.push((name.clone(), x.to_vec()));
             }
-            let probabilities = last.forward(&x, Mode::Eval).softmax(1).to_vec();
-            let digit = (0..probabilities.len()).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
-            Reading { digit: digit.expect("there are classes"), probabilities, hidden }
+            let scores = last.forward(&x, Mode::Eval);
+            // As `eval` counts: the first class of several with the same score, the first NaN if there is one.
+            let digit = scores.argmax(1, false).as_slice()[0] as usize;
+            Reading { digit, probabilities: scores.softmax(1).to_vec(), hidden }
         })
     }
 }
@@ -155,4 +156,34 @@ impl Reading {
 /// Numbers as a reader of JSON likes them.
 pub fn rounded(numbers: &[f32]) -> Vec<f64> {
     numbers.iter().map(|&number| (f64::from(number) * 1e6).round() / 1e6).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::kernels::simd::isa;
+
+    use super::*;
+
+    #[test]
+    fn ties_and_nan_are_read_as_eval_counts_them() {
+        assert!(isa::try_selected().is_ok());
+        let class = |bias: [f32; DIGITS]| {
+            let model = perceptron_for(SIDE * SIDE, DIGITS, &mut Random::new(0));
+            let parameters = model.named_parameters();
+            for (_, parameter) in &parameters {
+                parameter.set(&Tensor::zeros(parameter.tensor().shape()));
+            }
+            parameters.last().unwrap().1.set(&Tensor::from_vec(bias.to_vec(), [DIGITS]));
+            let images = Tensor::from_vec(vec![0.5; SIDE * SIDE], [1, SIDE * SIDE]);
+            let counted = no_grad(|| model.forward(&images, Mode::Eval).argmax(1, false).as_slice()[0]);
+            let reading = Reader::new(&model).read(&[0.5; SIDE * SIDE]);
+            assert_eq!(reading.digit as i64, counted, "{bias:?}");
+            reading.digit
+        };
+        assert_eq!(class([0.0; DIGITS]), 0);
+        assert_eq!(class([0.0, 0.0, 7.0, 0.0, 7.0, 0.0, 0.0, 7.0, 0.0, 0.0]), 2);
+        assert_eq!(class([f32::NAN; DIGITS]), 0);
+        assert_eq!(class([0.0, 9.0, 0.0, f32::NAN, 0.0, f32::NAN, 0.0, 0.0, 0.0, 0.0]), 3);
+        assert_eq!(class([-f32::INFINITY; DIGITS]), 0);
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use common::{assert_refused, demo, gzip, text};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{FilterType, resize};
+use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageEncoder, ImageFormat, Luma, Rgba, RgbaImage};
 use mnist_demo::dataset::Dataset;
 use mnist_demo::picture::{MOST_PIXELS, Picture, PictureError, SIDE, normalise};
@@ -135,16 +136,73 @@ fn colours_transparency_light_from_one_side_and_noise_do_not_matter() {
     assert_reads(&png(&|x, y, l| [noisy(x, y, l), noisy(x, y, l), noisy(x, y, l), 255]), 4, "noise");
 }
 
+/// A camera's note how to show its picture: a TIFF header with one entry.
+fn orientation_note(orientation: u8) -> Vec<u8> {
+    [&b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[orientation, 0, 0, 0, 0, 0, 0]].concat()
+}
+
+/// A PNG with the note before or behind its pixels.
+fn noted_png(image: &GrayImage, note: &[u8], is_before: bool) -> Vec<u8> {
+    let plain = encoded(image.clone(), ImageFormat::Png);
+    let chunk = &png_of(&[(b"eXIf", note)])[8..];
+    // The signature and the header have 33 bytes, the end has 12.
+    let at = if is_before { 33 } else { plain.len() - 12 };
+    [&plain[..at], chunk, &plain[at..]].concat()
+}
+
 #[test]
-fn a_picture_taken_sideways_is_turned() {
-    // The camera's mark "turn it by 90° to the right", as a TIFF header with one entry.
-    let exif = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0".to_vec();
+fn pictures_are_shown_as_the_camera_notes() {
+    // The letter F, neither symmetric nor square: all eight differ.
+    let is_ink = |x: u32, y: u32| match (x, y) {
+        (5..9, 5..35) | (9..20, 5..9) | (9..15, 17..21) => true,
+        _ => false,
+    };
+    let upright = GrayImage::from_fn(24, 40, |x, y| Luma([if is_ink(x, y) { 30 } else { 220 }]));
+    let light = |file: &[u8]| Picture::decode(file, MOST_PIXELS).unwrap();
+    let expected = light(&encoded(upright.clone(), ImageFormat::Png));
+    let stored = |orientation| {
+        let mut stored = DynamicImage::from(upright.clone());
+        // What undoes the note.
+        stored.apply_orientation(match orientation {
+            5 => Orientation::Rotate90FlipH,
+            6 => Orientation::Rotate270,
+            7 => Orientation::Rotate270FlipH,
+            8 => Orientation::Rotate90,
+            same => Orientation::from_exif(same).unwrap(),
+        });
+        stored.into_luma8()
+    };
+    for orientation in 1..=8 {
+        let (image, note) = (stored(orientation), orientation_note(orientation));
+        for is_before in [true, false] {
+            assert_eq!(light(&noted_png(&image, &note, is_before)), expected, "{orientation}, before {is_before}");
+        }
+        let mut file = Vec::new();
+        let mut encoder = JpegEncoder::new_with_quality(&mut file, 100);
+        encoder.set_exif_metadata(note).unwrap();
+        encoder.encode_image(&image).unwrap();
+        assert_eq!(light(&file).size(), expected.size());
+        let differences = digit(&file).unwrap().into_iter().zip(normalise(&expected).unwrap());
+        let largest = differences.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(largest < 0.1, "JPEG, {orientation}: {largest}");
+    }
+    // A note that says nothing, or nonsense.
+    for note in [&b""[..], b"Exif", &orientation_note(0), &orientation_note(9), &orientation_note(6)[..15]] {
+        assert_eq!(light(&noted_png(&upright, note, true)), expected, "{note:?}");
+    }
+}
+
+#[test]
+fn a_picture_taken_sideways_is_read() {
     let sideways = image::imageops::rotate270(&drawn(FOUR, 200, 0.08));
+    for is_before in [true, false] {
+        assert_reads(&noted_png(&sideways, &orientation_note(6), is_before), 4, "PNG");
+    }
     let mut file = Vec::new();
     let mut encoder = JpegEncoder::new(&mut file);
-    encoder.set_exif_metadata(exif).unwrap();
+    encoder.set_exif_metadata(orientation_note(6)).unwrap();
     encoder.encode_image(&sideways).unwrap();
-    assert_reads(&file, 4, "turned");
+    assert_reads(&file, 4, "JPEG");
 }
 
 /// A grey PNG of rows, interlaced, with every pass compressed after the other.

@@ -4,9 +4,10 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError};
+use image::{DynamicImage, ImageDecoder, ImageError, imageops};
 use png::{Limits, Transformations};
 
+use super::plane::{self, Plane};
 use super::{Picture, PictureError, blocks};
 
 /// The longest side that a picture is made smaller to: ten times what the digit will have.
@@ -50,17 +51,47 @@ impl Squares {
         *weight += opacity;
     }
 
-    fn finish(self) -> Picture {
-        let rows = self.height.div_ceil(self.step);
-        let extent = |square: u32, whole: u32| self.step.min(whole - square * self.step);
-        let pixels = (0..rows).flat_map(|row| (0..self.columns).map(move |column| (row, column)));
-        let area = pixels.map(|(row, column)| (extent(row, self.height) * extent(column, self.width)) as f32);
-        Picture {
-            width: self.columns,
-            height: rows,
-            light: self.sums.iter().map(|&[sum, weight]| if weight > 0.0 { sum / weight } else { 0.0 }).collect(),
-            opacity: self.sums.iter().zip(area).map(|(&[_, weight], area)| weight / area).collect(),
-        }
+    /// The picture, upright: orientation says how it has to be rotated and mirrored for that.
+    fn finish(self, orientation: Orientation) -> Picture {
+        let (ground, rows) = (self.ground(), self.height.div_ceil(self.step));
+        let squares = self.sums.iter().enumerate();
+        let over = squares.map(|(square, &[sum, weight])| {
+            let area = self.area(square as u32);
+            (sum + ground * (area - weight)) / area
+        });
+        let light = Plane::from_raw(self.columns, rows, over.collect()).expect("a value for each square");
+        Picture { light: upright(light, orientation) }
+    }
+
+    /// The pixels in a square; those at the right and the bottom may be cut.
+    fn area(&self, square: u32) -> f32 {
+        let extent = |index: u32, whole: u32| self.step.min(whole - index * self.step);
+        (extent(square % self.columns, self.width) * extent(square / self.columns, self.height)) as f32
+    }
+
+    /// The shade of the ground that shows the picture where it is transparent.
+    fn ground(&self) -> f32 {
+        let squares = self.sums.iter().enumerate();
+        let visible = squares.filter(|&(square, [_, weight])| *weight > 0.5 * self.area(square as u32));
+        let light: Vec<f32> = visible.map(|(_, [sum, weight])| sum / weight).collect();
+        let usual = plane::median(light.iter().copied());
+        let others = light.iter().filter(|&&light| (light - usual).abs() > 0.25).count();
+        // Ink alone, all of a shade, lies on its opposite; a sheet with ink on it goes on beyond its edges.
+        if light.is_empty() || others * 100 > light.len() { usual } else { 1.0 - usual.round() }
+    }
+}
+
+/// Rotates and mirrors a plane as a camera's note says.
+fn upright(plane: Plane, orientation: Orientation) -> Plane {
+    match orientation {
+        Orientation::NoTransforms => plane,
+        Orientation::FlipHorizontal => imageops::flip_horizontal(&plane),
+        Orientation::Rotate180 => imageops::rotate180(&plane),
+        Orientation::FlipVertical => imageops::flip_vertical(&plane),
+        Orientation::Rotate90FlipH => imageops::flip_horizontal(&imageops::rotate90(&plane)),
+        Orientation::Rotate90 => imageops::rotate90(&plane),
+        Orientation::Rotate270FlipH => imageops::flip_horizontal(&imageops::rotate270(&plane)),
+        Orientation::Rotate270 => imageops::rotate270(&plane),
     }
 }
 
@@ -97,7 +128,9 @@ pub fn png(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
         }
     }
     reader.finish().map_err(damaged)?;
-    Ok(squares.finish())
+    // The camera's notes may also stand behind the pixels.
+    let orientation = reader.info().exif_metadata.as_deref().and_then(Orientation::from_exif_chunk);
+    Ok(squares.finish(orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
 pub fn jpeg(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
@@ -109,8 +142,7 @@ pub fn jpeg(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
         return Err(PictureError::damaged("JPEG", "it has more than one size"));
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    image.apply_orientation(orientation);
+    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     let (width, height) = (image.width(), image.height());
     let mut squares = Squares::new(width, height);
     let channels = usize::from(image.color().channel_count());
@@ -118,5 +150,5 @@ pub fn jpeg(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
     for ((x, y), pixel) in places.zip(image.as_bytes().chunks_exact(channels)) {
         squares.add(x, y, pixel);
     }
-    Ok(squares.finish())
+    Ok(squares.finish(orientation))
 }

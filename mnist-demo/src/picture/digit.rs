@@ -1,10 +1,11 @@
 //! From a small picture to a digit as MNIST has it: light ink on a dark ground, the longest side 20 pixels, the centre of mass in the middle of
 //! 28 × 28. That is how its makers prepared it, see <http://yann.lecun.com/exdb/mnist/>.
 
+use image::Luma;
 use image::imageops::{FilterType, crop_imm, resize};
-use image::{ImageBuffer, Luma};
 
-use super::{Picture, PictureError};
+use super::plane::{self, Plane};
+use super::{Picture, PictureError, ink};
 
 /// The side of the field, in pixels.
 pub const SIDE: usize = 28;
@@ -12,84 +13,37 @@ pub const SIDE: usize = 28;
 /// The longest side of the digit in it.
 const INK_SIDE: u32 = 20;
 
-/// What the darkest and the lightest place must differ by at least, from black to white being 1.
-const FAINTEST: f32 = 0.08;
-
-type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
-
 /// The digit in a picture: 28 × 28 numbers from 0, no ink, to 1, row by row.
 ///
 /// # Errors
 /// If there is nothing to be seen.
 pub fn normalise(picture: &Picture) -> Result<Vec<f32>, PictureError> {
-    let ink = ink(&seen(picture)?)?;
-    let (left, top, width, height) = bounds(&ink);
+    let ink = clear(&ink::of_digit(&picture.light)?);
+    let (left, top, width, height) = bounds(&ink)?;
     let longest = width.max(height);
     let thick = thicken(&ink, longest);
-    let (left, top, width, height) = if thick == ink { (left, top, width, height) } else { bounds(&thick) };
+    let (left, top, width, height) = if thick == ink { (left, top, width, height) } else { bounds(&thick)? };
     let scale = INK_SIDE as f32 / width.max(height) as f32;
     let scaled = |extent: u32| ((extent as f32 * scale).round() as u32).clamp(1, INK_SIDE);
     let cut = crop_imm(&thick, left, top, width, height).to_image();
     Ok(centred(&resize(&cut, scaled(width), scaled(height), FilterType::CatmullRom)))
 }
 
-/// The value in the middle, of some.
-fn median(mut values: Vec<f32>) -> f32 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
-}
-
-/// The picture as it looks on a ground that lets its ink be seen.
-fn seen(picture: &Picture) -> Result<Plane, PictureError> {
-    let pixels = || picture.light.iter().zip(&picture.opacity);
-    let visible: Vec<f32> = pixels().filter(|&(_, &opacity)| opacity > 0.5).map(|(&light, _)| light).collect();
-    if visible.is_empty() {
-        return Err(PictureError::Blank);
-    }
-    let usual = median(visible.clone());
-    let others = visible.iter().filter(|&&light| (light - usual).abs() > 0.25).count();
-    // Ink alone, all of a shade, lies on its opposite; a sheet with ink on it goes on beyond its edges.
-    let ground = if others * 100 > visible.len() { usual } else { 1.0 - usual.round() };
-    let over = pixels().map(|(&light, &opacity)| light * opacity + ground * (1.0 - opacity)).collect();
-    Ok(Plane::from_raw(picture.width, picture.height, over).expect("a number for each pixel"))
-}
-
-/// How much ink there is at each place, from 0 to 1, whether the ink is darker than its ground or lighter.
-fn ink(seen: &Plane) -> Result<Plane, PictureError> {
-    let (right, bottom) = (seen.width() - 1, seen.height() - 1);
-    let light = |x: u32, y: u32| seen[(x, y)].0[0];
-    let column = |x: u32| (0..=bottom).map(|y| light(x, y)).collect::<Vec<_>>();
-    let row = |y: u32| (0..=right).map(|x| light(x, y)).collect::<Vec<_>>();
-    let ground = median([column(0), column(right), row(0), row(bottom)].concat());
-    // Light that falls from one side: the ground is a slope. A great difference is ink that reaches the edge.
-    let slope = |from: f32, to: f32| if (to - from).abs() < 0.25 { to - from } else { 0.0 };
-    let across = slope(median(column(0)), median(column(right)));
-    let down = slope(median(row(0)), median(row(bottom)));
-    let from_middle = |place: u32, last: u32| if last == 0 { 0.0 } else { place as f32 / last as f32 - 0.5 };
-    let differences = Plane::from_fn(seen.width(), seen.height(), |x, y| {
-        let ground = ground + across * from_middle(x, right) + down * from_middle(y, bottom);
-        Luma([light(x, y) - ground])
-    });
-    let sign = if differences.iter().sum::<f32>() < 0.0 { -1.0 } else { 1.0 };
-    let peak = differences.iter().fold(0.0_f32, |peak, &difference| peak.max(sign * difference));
-    if peak < FAINTEST {
-        return Err(PictureError::Blank);
-    }
-    let amount: Vec<f32> = differences.iter().map(|&difference| (sign * difference / peak).max(0.0)).collect();
-    let floor = FLOOR * threshold(&amount);
-    let above = amount.iter().map(|&amount| ((amount - floor) / (1.0 - floor)).max(0.0)).collect();
-    Ok(Plane::from_raw(seen.width(), seen.height(), above).expect("a number for each pixel"))
+/// Without the faint values between ground and ink, which are noise and compression.
+fn clear(ink: &Plane) -> Plane {
+    let floor = FLOOR * threshold(ink);
+    plane::map(ink, |amount| ((amount - floor) / (1.0 - floor)).max(0.0))
 }
 
 /// The part of the threshold between ground and ink below which there is nothing but paper, noise and compression.
-const FLOOR: f32 = 0.5;
+const FLOOR: f32 = 0.2;
 
 /// Where ground ends and ink begins: the cut that parts the values, from 0 to 1, into the two groups whose means are furthest apart (N. Otsu, A threshold
 /// selection method from gray-level histograms, 1979).
-fn threshold(values: &[f32]) -> f32 {
+fn threshold(values: &Plane) -> f32 {
     const BINS: usize = 64;
     let mut histogram = [0.0_f32; BINS];
-    for &value in values {
+    for &value in values.iter() {
         histogram[((value * BINS as f32) as usize).min(BINS - 1)] += 1.0;
     }
     let moment = |bins: &[f32], first: usize| -> (f32, f32) {
@@ -105,14 +59,17 @@ fn threshold(values: &[f32]) -> f32 {
 }
 
 /// The least rectangle with all that is clearly ink: left, top, width, height.
-fn bounds(ink: &Plane) -> (u32, u32, u32, u32) {
-    let dark = ink.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] > 0.1);
+///
+/// # Errors
+/// If nothing is.
+fn bounds(ink: &Plane) -> Result<(u32, u32, u32, u32), PictureError> {
+    let dark = ink.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] > 0.3);
     let (mut left, mut top, mut right, mut bottom) = (u32::MAX, u32::MAX, 0, 0);
     for (x, y, _) in dark {
         (left, right) = (left.min(x), right.max(x));
         (top, bottom) = (top.min(y), bottom.max(y));
     }
-    (left, top, right - left + 1, bottom - top + 1)
+    if left > right { Err(PictureError::Blank) } else { Ok((left, top, right - left + 1, bottom - top + 1)) }
 }
 
 /// The width of MNIST's strokes, in pixels of a digit of 20: below the first a stroke is made wider, up to the second.

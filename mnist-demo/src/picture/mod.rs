@@ -11,11 +11,15 @@ mod bits;
 mod blocks;
 mod decode;
 mod digit;
+mod ink;
+mod plane;
+mod shapes;
 
 use std::path::Path;
 use std::{fs::File, io::Read};
 
 pub use digit::{SIDE, normalise};
+use plane::Plane;
 
 /// The most pixels of a picture in a file: what the largest cameras of telephones take.
 pub const MOST_PIXELS: u64 = 50_000_000;
@@ -78,12 +82,8 @@ impl PictureError {
 /// A picture in shades of grey, made small.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    width: u32,
-    height: u32,
-    /// From black, 0, to white, 1, row by row; where nothing is to be seen, anything.
-    light: Vec<f32>,
-    /// From transparent, 0, to opaque, 1.
-    opacity: Vec<f32>,
+    /// From black, 0, to white, 1.
+    light: Plane,
 }
 
 impl Picture {
@@ -121,6 +121,6 @@ impl Picture {
 
     /// From left to right and from top to bottom, in pixels.
     pub fn size(&self) -> (u32, u32) {
-        (self.width, self.height)
+        self.light.dimensions()
     }
 }
