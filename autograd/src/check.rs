@@ -156,6 +156,8 @@ pub(crate) fn check_operation(shapes: &[&[usize]], fixed: bool, f: impl Fn(&[Ten
             shapes.iter().zip(10..).map(|(shape, seed)| Tensor::randn(change(shape), seed)).collect();
         let through_view =
             |inputs: &[Tensor<f64>]| f(&inputs.iter().enumerate().map(|(index, x)| view(index, x)).collect::<Vec<_>>());
+        let tracked: Vec<Tensor<f64>> = inputs.iter().map(|input| input.clone().requires_grad()).collect();
+        assert!(through_view(&tracked).is_tracked(), "{what}: the gradient is lost in silence");
         gradcheck(through_view, &inputs).unwrap_or_else(|error| panic!("{what}: {error}"));
         gradgradcheck(through_view, &inputs).unwrap_or_else(|error| panic!("{what}: {error}"));
     };

@@ -98,7 +98,7 @@ pub use kernels::parallel::{num_threads, set_num_threads, with_threads};
 pub use kernels::tasks::{for_each, join, map_each};
 pub use ndarray;
 pub use op::{Op, Saved};
-pub use ops::cross_entropy::{CrossEntropy, Reduction, accuracy};
+pub use ops::loss::cross_entropy::{CrossEntropy, Reduction, accuracy};
 pub use param::{Param, ParamKind};
 pub use pool::{MemoryStatistics, memory_statistics, release_memory};
 pub use random::{Random, Seed};
@@ -114,7 +114,7 @@ pub use tensor::Tensor;
 /// 4. [One training step, timed](book::step)
 /// 5. [Adding an op, a layer, an optimizer, a micro-kernel](book::adding)
 ///
-/// From there to the sources: `kernels/gemm/microkernel.rs` is where the arithmetic of a product ends up, `ops/linear.rs` where a layer does.
+/// From there to the sources: `kernels/gemm/microkernel.rs` is where the arithmetic of a product ends up, `ops/product/linear.rs` where a layer does.
 pub mod book {
     #[doc = include_str!("../docs/strides.md")]
     pub mod tensor {}

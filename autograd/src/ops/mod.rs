@@ -1,13 +1,15 @@
-//! Floor 3: the operations. Each is one place: formula, forward, backward, test.
+//! Floor 3: the operations, in folders by family. Each operation is one place: formula, forward, backward, test.
+//!
+//! Most are declared by their kind: [`pointwise`] (a formula of each element and its derivative), [`binary`] (of two tensors, which are broadcast),
+//! [`linear_map`] (a map and its adjoint), or as a composition of other operations.
 
 #[macro_use]
 pub(crate) mod pointwise;
-pub(crate) mod activation;
-pub(crate) mod arithmetic;
-pub(crate) mod cross_entropy;
-pub(crate) mod gather;
-pub(crate) mod linear;
-pub(crate) mod matmul;
+pub(crate) mod binary;
+pub(crate) mod index;
+pub(crate) mod linear_map;
+pub(crate) mod loss;
+pub(crate) mod norm;
+pub(crate) mod product;
 pub(crate) mod reduce;
-pub(crate) mod softmax;
-pub(crate) mod views;
+pub(crate) mod shape;

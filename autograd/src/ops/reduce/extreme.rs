@@ -1,5 +1,6 @@
-//! Sums, means, largest and smallest elements: over everything, or over given dimensions.
+//! Largest and smallest elements, and where they are.
 
+use super::reduced_shapes;
 use crate::error::{dimension, mistake};
 use crate::float::Float;
 use crate::graph::Backward;
@@ -9,18 +10,10 @@ use crate::kernels::argmax;
 use crate::kernels::map::map;
 use crate::kernels::rowwise::around;
 use crate::op::{Op, Saved};
-use crate::ops::gather::gathered;
-use crate::ops::views::{distinct, reshaped};
+use crate::ops::index::gathered;
+use crate::ops::shape::reshaped;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
-
-/// The shape with the given dimensions made 1, and without them.
-fn reduced_shapes(shape: &Shape, dims: &[usize]) -> (Shape, Shape) {
-    let mut kept = shape.clone();
-    dims.iter().for_each(|&dim| kept.set(dim, 1));
-    let dropped = (0..shape.rank()).filter(|dim| !dims.contains(dim)).map(|dim| shape[dim]).collect();
-    (kept, dropped)
-}
 
 /// y = the largest (or smallest) of x along some dimensions        dy/dx = 1 / (number of ties) at each place that attains it, else 0
 ///
@@ -58,55 +51,6 @@ impl<T: Float> Op<T> for Extreme<T> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The sum of all elements: shape `[]`.
-    ///
-    /// ```
-    /// use autograd::Tensor;
-    /// assert_eq!(Tensor::arange(0.0, 5.0, 1.0).sum().item(), 10.0);
-    /// ```
-    #[track_caller]
-    pub fn sum(&self) -> Tensor<T> {
-        sum_to(self, &Shape::default())
-    }
-
-    /// The sums along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`.
-    ///
-    /// No dimensions at all mean all of them, as in PyTorch.
-    ///
-    /// ```
-    /// use autograd::Tensor;
-    /// let x = Tensor::arange(0.0, 6.0, 1.0).reshape([2, 3]);
-    /// assert_eq!(x.sum_dim(0, false).to_vec(), [3.0, 5.0, 7.0]);
-    /// assert_eq!(*x.sum_dim([0, 1], true).shape(), [1, 1]);
-    /// ```
-    ///
-    /// # Panics
-    /// If there is no such dimension, or one is named twice.
-    #[track_caller]
-    pub fn sum_dim(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
-        let (kept, dropped) = self.reduced("sum_dim", &dims);
-        let sum = sum_to(self, &kept);
-        if keepdim { sum } else { reshaped(&sum, &dropped) }
-    }
-
-    /// The mean of all elements: shape `[]`. NaN of none.
-    #[track_caller]
-    pub fn mean(&self) -> Tensor<T> {
-        self.sum() / T::from_usize(self.numel())
-    }
-
-    /// The means along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. NaN along an extent of 0.
-    ///
-    /// # Panics
-    /// If there is no such dimension, or one is named twice.
-    #[track_caller]
-    pub fn mean_dim(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
-        let (kept, _) = self.reduced("mean_dim", &dims);
-        let count: usize =
-            self.shape().iter().zip(kept.iter()).filter(|(_, kept)| **kept == 1).map(|(extent, _)| extent).product();
-        self.sum_dim(dims, keepdim) / T::from_usize(count)
-    }
-
     /// The largest element: shape `[]`. NaN if there is one. Ties share the gradient evenly.
     ///
     /// # Panics
@@ -200,15 +144,6 @@ impl<T: Float> Tensor<T> {
     }
 
     #[track_caller]
-    fn reduced(&self, op: &str, dims: &impl Dims) -> (Shape, Shape) {
-        let mut dims = distinct(op, dims, self.rank());
-        if dims.is_empty() {
-            dims = (0..self.rank()).collect();
-        }
-        reduced_shapes(self.shape(), &dims)
-    }
-
-    #[track_caller]
     fn extreme(
         &self,
         name: &'static str,
@@ -277,11 +212,6 @@ mod tests {
     use crate::Tensor;
     use crate::graph::{Order, grad_with};
 
-    gradients!(sum: |x| (x * x).sum(), [3, 4]);
-    gradients!(sum_dim: |x| (x * x).sum_dim(0, false), [3, 4]);
-    gradients!(sum_dims: |x| (x * x).sum_dim([0, 2], true), [2, 3, 4]);
-    gradients!(mean: |x| (x * x).mean(), [3, 4]; fixed);
-    gradients!(mean_dim: |x| (x * x).mean_dim([-1, 0], false), [2, 3, 4]; fixed);
     gradients!(max: |x| (x * x * x).max(), [3, 4]; fixed);
     gradients!(min: |x| (x * x * x).min(), [3, 4]; fixed);
     gradients!(amax: |x| (x * x * x).amax([0, 2], false), [2, 3, 4]; fixed);
@@ -290,24 +220,14 @@ mod tests {
     gradients!(min_dim: |x| (x * x * x).min_dim(-2, true).0, [2, 3, 4]; fixed);
 
     #[test]
-    fn nothing_sums_to_zero_and_has_no_mean() {
-        let empty = Tensor::<f32>::zeros([0, 3]);
-        assert_eq!(empty.sum_dim(0, false).to_vec(), [0.0; 3]);
-        assert!(empty.mean_dim(0, false).to_vec().iter().all(|x| x.is_nan()));
-        assert_eq!(empty.sum_dim(1, false).numel(), 0);
-        assert_eq!(empty.amax(1, false).numel(), 0);
+    fn where_no_result_is_asked_for_nothing_is_missing() {
+        assert_eq!(Tensor::<f32>::zeros([0, 3]).amax(1, false).numel(), 0);
     }
 
     #[test]
     #[should_panic(expected = "argmax: dimension 0 of shape [0, 3] has no elements to choose from")]
     fn there_is_no_largest_of_nothing() {
         Tensor::<f32>::zeros([0, 3]).argmax(0, false);
-    }
-
-    #[test]
-    #[should_panic(expected = "sum_dim: dimension 2 is out of range for 2 dimensions")]
-    fn a_dimension_must_be_there() {
-        Tensor::<f32>::zeros([1, 3]).sum_dim(2, false);
     }
 
     #[test]

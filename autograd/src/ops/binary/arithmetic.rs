@@ -134,6 +134,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// A constant.
+    #[track_caller]
     fn mapped(&self, formula: impl Fn(T) -> T + Copy + Sync) -> Tensor<T> {
         Tensor::build_in(self.row_major(), |out| map([self.view()], self.shape(), out, |[x]| formula(x)))
     }

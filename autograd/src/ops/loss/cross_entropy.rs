@@ -7,8 +7,8 @@ use crate::indices::Indices;
 use crate::kernels::reduce::{reduce, row_of, sum};
 use crate::kernels::rowwise::{log_sum_exp, scaled_softmax};
 use crate::op::{Op, Saved};
-use crate::ops::gather::scattered;
-use crate::ops::views::reshaped;
+use crate::ops::index::scattered;
+use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 

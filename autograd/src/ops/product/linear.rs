@@ -8,7 +8,7 @@ use crate::graph::Backward;
 use crate::kernels::gemm::{Epilogue, gemm};
 use crate::kernels::map_and_sum::map_and_sum;
 use crate::op::{Op, Saved};
-use crate::ops::activation::Activation;
+use crate::ops::pointwise::Activation;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::tensor::interchange::matrix;

@@ -10,6 +10,7 @@ fn weighted(reduction: Reduction) -> CrossEntropy<f64> {
     CrossEntropy { reduction, weight, ignore_index: 0, label_smoothing: 0.2 }
 }
 
+gradients!(by_default: |x| x.cross_entropy_with(&Indices::from([2, 0, 3]), &CrossEntropy::default()), [3, 4]; fixed);
 gradients!(mean: |x| x.cross_entropy(&Indices::from([2, 0, 3])), [3, 4]; fixed);
 gradients!(sum: |x| with(CrossEntropy { reduction: Reduction::Sum, ..CrossEntropy::default() })(x), [3, 4]; fixed);
 gradients!(none: |x| with(CrossEntropy { reduction: Reduction::None, ..CrossEntropy::default() })(x), [3, 4]; fixed);

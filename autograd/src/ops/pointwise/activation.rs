@@ -1,10 +1,7 @@
 //! The functions that networks bend their signals with: pointwise operations too.
 
+use super::{Derivative, Keep, ONE, chosen};
 use crate::float::Float;
-use crate::graph::Backward;
-use crate::kernels::map::map;
-use crate::op::{Op, Saved};
-use crate::ops::pointwise::Keep;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
@@ -16,13 +13,12 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from_vec(vec![-1.0, 0.0, 2.0], [3]).relu().to_vec(), [0.0, 0.0, 2.0]);
     /// ```
     pub fn relu(&self) -> Tensor<T> {
-        self.pointwise("relu", |x| x.maximum(T::ZERO), Keep::Output, derivative!(|g, y| g.gate(y)))
+        self.pointwise("relu", |x| x.maximum(T::ZERO), piecewise!(|g, y| g.gate(y)))
     }
 
     /// 0 where `y` is 0 or less, x elsewhere: the gradient of [`relu`](Tensor::relu) and of whatever ends with it.
     pub(crate) fn gate(&self, y: &Tensor<T>) -> Tensor<T> {
-        Tensor::build_in(self.row_major(), |out| map([self.view(), y.view()], self.shape(), out, |[x, y]| x.gate(y)))
-            .record(&[self], |_| Gate { y: Saved::aside(y) })
+        chosen(self, [y], |x, [y]| x.gate(y))
     }
 
     /// Logistic function.    y = 1 / (1 + e⁻ˣ)        dy/dx = y (1 - y)
@@ -32,7 +28,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from_vec(vec![-1000.0, 0.0, 1000.0], [3]).sigmoid().to_vec(), [0.0, 0.5, 1.0]);
     /// ```
     pub fn sigmoid(&self) -> Tensor<T> {
-        self.pointwise("sigmoid", |x| x.sigmoid(), Keep::Output, derivative!(|g, y| g * ((-y + T::ONE) * y)))
+        self.pointwise("sigmoid", |x| x.sigmoid(), derivative!(|g, y| g * ((ONE - y) * y)))
     }
 
     /// Sigmoid linear unit, or swish.    y = x σ(x)        dy/dx = σ(x) (1 + x - y), where σ is the [`sigmoid`](Tensor::sigmoid)
@@ -45,8 +41,8 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from_vec(vec![-1000.0, 0.0, 1000.0], [3]).silu().to_vec(), [0.0, 0.0, 1000.0]);
     /// ```
     pub fn silu(&self) -> Tensor<T> {
-        let derivative = derivative!(|g, x| g * ((x - x.silu() + T::ONE) * x.sigmoid()));
-        self.pointwise("silu", |x| x.silu(), Keep::Input, derivative)
+        let derivative = derivative!(|g, x| g * ((ONE + (x - x.silu())) * x.sigmoid()));
+        self.pointwise("silu", |x| x.silu(), derivative)
     }
 
     /// Gaussian error linear unit.    y = x Φ(x)        dy/dx = Φ(x) + x φ(x), where Φ and φ are the standard normal's distribution and density
@@ -63,17 +59,18 @@ impl<T: Float> Tensor<T> {
     pub fn gelu(&self) -> Tensor<T> {
         let half = T::from_f64(0.5);
         let density_at_0 = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI / 8_f64.sqrt());
-        let derivative = (
+        let derivative = Derivative::new(
+            [Keep::Input],
             // As numbers both terms come from one exponential. 0 x is NaN where x is infinite: there PyTorch's x φ(x)
             // is NaN too.
-            |g: T, x: T| g * (x.gelu_slope() + x * T::ZERO),
-            move |g: &Tensor<T>, x: &Tensor<T>| {
+            |g: T, [x]: [T; 1]| g * (x.gelu_slope() + x * T::ZERO),
+            move |g: &Tensor<T>, [x]: [&Tensor<T>; 1]| {
                 let distribution = (x * (T::SQRT_2 * half)).erf() * half + half;
                 let density = (x * x * -half).exp() * density_at_0;
                 g * (distribution + x * density)
             },
         );
-        self.pointwise("gelu", |x| x.gelu(), Keep::Input, derivative)
+        self.pointwise("gelu", |x| x.gelu(), derivative)
     }
 
     /// [`gelu`](Tensor::gelu) with tanh in place of the normal distribution, as GPT-2 has it.    y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))
@@ -93,7 +90,7 @@ impl<T: Float> Tensor<T> {
             let slope = x * x * (b * T::from_f64(3.0)) + a;
             g * ((x - x.gelu_tanh()) * gate.sigmoid() * slope + gate.sigmoid())
         });
-        self.pointwise("gelu_tanh", |x| x.gelu_tanh(), Keep::Input, derivative)
+        self.pointwise("gelu_tanh", |x| x.gelu_tanh(), derivative)
     }
 
     /// A smooth [`relu`](Tensor::relu).    y = ln(1 + exp(βx)) / β, and x where βx > `threshold`        dy/dx = σ(βx), and 1 there
@@ -114,14 +111,14 @@ impl<T: Float> Tensor<T> {
         };
         // The derivative is pointwise itself, with a derivative that is 0 where it is 1.
         let slope = move |x: T| if is_linear(x) { T::ONE } else { (x * beta).sigmoid() };
-        let derivative = (
-            move |g: T, x: T| g * slope(x),
-            move |g: &Tensor<T>, x: &Tensor<T>| {
-                let of_slope = derivative!(|g, y| g * ((-y + T::ONE) * y * beta));
-                g * x.pointwise("softplus_slope", slope, Keep::Output, of_slope)
+        let derivative = Derivative::new(
+            [Keep::Input],
+            move |g: T, [x]: [T; 1]| g * slope(x),
+            move |g: &Tensor<T>, [x]: [&Tensor<T>; 1]| {
+                g * x.pointwise("softplus_slope", slope, derivative!(|g, y| g * ((ONE - y) * y * beta)))
             },
         );
-        self.pointwise("softplus", formula, Keep::Input, derivative)
+        self.pointwise("softplus", formula, derivative)
     }
 }
 
@@ -133,7 +130,7 @@ fn gelu_tanh_coefficients<T: Scalar>() -> [T; 2] {
 }
 
 /// Scalar counterparts of the operations.
-pub(super) trait Activation: Scalar {
+pub(crate) trait Activation: Scalar {
     #[inline(always)]
     fn gate(self, y: Self) -> Self {
         // Asked this way round, a NaN lets the gradient pass, as in PyTorch.
@@ -158,23 +155,6 @@ pub(super) trait Activation: Scalar {
 }
 
 impl<S: Scalar> Activation for S {}
-
-/// y = 0 where the gate is shut, x elsewhere        dy/dx likewise
-#[derive(Debug)]
-struct Gate<T: Float> {
-    y: Saved<T>,
-}
-
-impl<T: Float> Op<T> for Gate<T> {
-    fn name(&self) -> &'static str {
-        "gate"
-    }
-
-    fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let (grad, y) = (ctx.grad(), ctx.get(&self.y));
-        ctx.propagate(0, || grad.gate(&y));
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,116 @@
+//! Elements chosen by index.
+
+use super::check_bounds;
+use crate::error::{dimension, mistake};
+use crate::float::Float;
+use crate::indices::Indices;
+use crate::kernels::scatter_add::ScatterAdd;
+use crate::ops::linear_map::LinearMap;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// y[.., j, ..] = x[.., index[.., j, ..], ..]        adjoint: each element is added where it would be taken from
+#[derive(Clone, Debug)]
+struct Gather {
+    dim: usize,
+    index: Indices,
+    from: Shape,
+}
+
+impl<T: Float> LinearMap<T> for Gather {
+    const NAME: &'static str = "gather";
+    const ADJOINT: &'static str = "scatter_add";
+
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        let dense = x.dense();
+        let elements = dense.as_slice().expect("dense");
+        Tensor::build_for("gather", self.index.shape().clone(), |out| {
+            pairs(x.shape(), self.dim, &self.index, |place, position| out[place] = elements[position])
+        })
+    }
+
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        let dense = y.dense();
+        let elements = dense.as_slice().expect("dense");
+        let mut positions = vec![0; self.index.numel()];
+        pairs(&self.from, self.dim, &self.index, |place, position| positions[place] = position as i64);
+        // An element can be chosen once for each index along the dimension.
+        let most = self.index.shape().get(self.dim).copied().unwrap_or(1);
+        Tensor::build(self.from.clone(), |out| {
+            out.fill(T::ZERO);
+            ScatterAdd::new(&positions, out.len(), most).run(elements, 1, out);
+        })
+    }
+}
+
+/// Calls `visit(position in the index, position in the whole)` for each element of the index, which is no larger than the whole in any dimension but `dim`.
+fn pairs(whole: &[usize], dim: usize, index: &Indices, mut visit: impl FnMut(usize, usize)) {
+    let strides = crate::layout::row_major(whole);
+    let extents = index.shape();
+    for (place, &chosen) in index.as_slice().iter().enumerate() {
+        let (mut rest, mut position) = (place, 0);
+        for axis in (0..whole.len()).rev() {
+            let coordinate = if axis == dim { chosen as usize } else { rest % extents[axis] };
+            rest /= extents[axis];
+            position += coordinate * strides[axis] as usize;
+        }
+        visit(place, position);
+    }
+}
+
+/// `gather` of an index that is known to be right.
+#[track_caller]
+pub(crate) fn gathered<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices) -> Tensor<T> {
+    Gather { dim, index: index.clone(), from: x.shape().clone() }.of(x)
+}
+
+/// Zeros of the shape `from`, with each element of `x` added where [`gathered`] would take it from.
+pub(crate) fn scattered<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, from: &Shape) -> Tensor<T> {
+    Gather { dim, index: index.clone(), from: from.clone() }.adjoint_of(x)
+}
+
+impl<T: Float> Tensor<T> {
+    /// One element for each of the index's, taken along `dim`: for a matrix and `dim` 1, `y[i][j] = x[i][index[i][j]]`.
+    ///
+    /// As [`torch.gather`](https://docs.pytorch.org/docs/stable/generated/torch.gather.html). An element that is taken several times gets the sum of the gradients.
+    ///
+    /// ```
+    /// use autograd::{Indices, Tensor};
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// let index = Indices::new(vec![1, 0], [2, 1]);
+    /// assert_eq!(x.gather(1, &index).to_vec(), [2.0, 3.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the index has another number of dimensions, is larger than the tensor in a dimension other than `dim`, or an index is out of bounds.
+    #[track_caller]
+    pub fn gather(&self, dim: isize, index: &Indices) -> Tensor<T> {
+        let axis = dimension("gather", dim, self.rank());
+        let (own, other) = (self.shape(), index.shape());
+        if own.rank() == 0 || other.rank() != own.rank() {
+            mistake("gather", format_args!("the index has shape {other}, the tensor {own}: not as many dimensions"));
+        }
+        if let Some(wrong) = (0..own.rank()).find(|&dim| dim != axis && other[dim] > own[dim]) {
+            mistake(
+                "gather",
+                format_args!("the index has shape {other}, the tensor {own}: dimension {wrong} is larger"),
+            );
+        }
+        check_bounds("gather", index, axis, own);
+        gathered(self, axis, index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Indices, Tensor};
+
+    gradients!(gather: |x| x.gather(1, &Indices::new(vec![0, 0, 2, 3, 1, 1], [3, 2])).powf(2.0), [3, 4]; fixed);
+    gradients!(gather_from_part: |x| x.gather(0, &Indices::new(vec![2, 0, 2, 1], [2, 2])).powf(2.0), [3, 4]; fixed);
+
+    #[test]
+    #[should_panic(expected = "gather: the index has shape [4, 1], the tensor [3, 4]: dimension 0 is larger")]
+    fn an_index_fits_its_tensor() {
+        Tensor::<f32>::zeros([3, 4]).gather(1, &Indices::new(vec![0; 4], [4, 1]));
+    }
+}

@@ -1,0 +1,3 @@
+//! Losses.
+
+pub(crate) mod cross_entropy;

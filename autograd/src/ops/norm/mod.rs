@@ -1,0 +1,3 @@
+//! What normalises along a dimension.
+
+mod softmax;

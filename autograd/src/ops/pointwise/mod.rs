@@ -1,0 +1,262 @@
+//! Operations on each element by itself.
+//!
+//! Such an operation is a line: its name, its formula and its derivative. The derivative is an expression of the output's gradient `g` and of what it uses: the
+//! input `x`, the output `y`, or both. It is written once and compiled twice: over scalars, for one fused pass, and over tensors, where the gradient is
+//! itself to be differentiated. What an expression uses is what is saved for it.
+//!
+//! ```text
+//! self.pointwise("tanh", |x| x.tanh(), derivative!(|g, y| g * (ONE - y * y)))
+//! ```
+//!
+//! A derivative that chooses between cases is written over scalars alone, with `piecewise!`: it must be linear in `g`, and the choice must be constant around almost every point.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+use crate::float::Float;
+use crate::graph::Backward;
+use crate::kernels::map::map;
+use crate::op::{Op, Saved};
+use crate::ops::linear_map::LinearMap;
+use crate::tensor::Tensor;
+
+/// What a derivative uses beside the output's gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Input,
+    /// The second input of a binary operation.
+    SecondInput,
+    Output,
+}
+
+/// A derivative over scalars and over tensors, of the gradient and `KEPT` values.
+pub(crate) struct Derivative<S, D, const KEPT: usize> {
+    pub(crate) keep: [Keep; KEPT],
+    pub(crate) scalar: S,
+    pub(crate) tensor: D,
+}
+
+impl<S, D, const KEPT: usize> Derivative<S, D, KEPT> {
+    pub(crate) fn new(keep: [Keep; KEPT], scalar: S, tensor: D) -> Self {
+        Derivative { keep, scalar, tensor }
+    }
+}
+
+/// `x` is the input, `y` the output; `a` and `b` are the inputs of a binary operation.
+macro_rules! keep {
+    (a) => {
+        $crate::ops::pointwise::Keep::Input
+    };
+    (b) => {
+        $crate::ops::pointwise::Keep::SecondInput
+    };
+    (x) => {
+        $crate::ops::pointwise::Keep::Input
+    };
+    (y) => {
+        $crate::ops::pointwise::Keep::Output
+    };
+}
+
+/// A smooth derivative: the same expression over scalars and over tensors.
+macro_rules! derivative {
+    (|$grad:ident, $($kept:ident),+| $expression:expr) => {
+        $crate::ops::pointwise::Derivative::new(
+            [$(keep!($kept)),+],
+            move |$grad: T, [$($kept),+]: [T; _]| -> T { $expression },
+            move |$grad: &Tensor<T>, [$($kept),+]: [&Tensor<T>; _]| -> Tensor<T> { $expression },
+        )
+    };
+}
+
+/// A derivative that chooses: an expression over scalars, linear in the gradient.
+macro_rules! piecewise {
+    (|$grad:ident, $($kept:ident),+| $expression:expr) => {{
+        let scalar = move |$grad: T, [$($kept),+]: [T; _]| -> T { $expression };
+        let tensor = move |grad: &Tensor<T>, kept: [&Tensor<T>; _]| $crate::ops::pointwise::chosen(grad, kept, scalar);
+        $crate::ops::pointwise::Derivative::new([$(keep!($kept)),+], scalar, tensor)
+    }};
+}
+
+// Below the macros that they use.
+mod activation;
+mod elementary;
+mod power;
+
+pub(crate) use activation::Activation;
+
+/// The derivative of what is constant wherever it has one.
+#[allow(clippy::type_complexity)]
+pub(crate) fn flat<T: Float>() -> Derivative<fn(T, [T; 0]) -> T, fn(&Tensor<T>, [&Tensor<T>; 0]) -> Tensor<T>, 0> {
+    Derivative::new([], |_, []| T::ZERO, |grad, []| Tensor::zeros(grad.shape()))
+}
+
+/// 1 in expressions that are compiled over scalars and over tensors.
+pub(crate) struct One;
+/// See [`One`].
+pub(crate) const ONE: One = One;
+
+impl<T: Float> Add<T> for One {
+    type Output = T;
+    #[inline(always)]
+    fn add(self, x: T) -> T {
+        T::ONE + x
+    }
+}
+
+impl<T: Float> Sub<T> for One {
+    type Output = T;
+    #[inline(always)]
+    fn sub(self, x: T) -> T {
+        T::ONE - x
+    }
+}
+
+impl<T: Float> Add<&Tensor<T>> for One {
+    type Output = Tensor<T>;
+    fn add(self, x: &Tensor<T>) -> Tensor<T> {
+        x + T::ONE
+    }
+}
+
+impl<T: Float> Add<Tensor<T>> for One {
+    type Output = Tensor<T>;
+    fn add(self, x: Tensor<T>) -> Tensor<T> {
+        x + T::ONE
+    }
+}
+
+impl<T: Float> Sub<&Tensor<T>> for One {
+    type Output = Tensor<T>;
+    fn sub(self, x: &Tensor<T>) -> Tensor<T> {
+        -x + T::ONE
+    }
+}
+
+impl<T: Float> Sub<Tensor<T>> for One {
+    type Output = Tensor<T>;
+    fn sub(self, x: Tensor<T>) -> Tensor<T> {
+        -x + T::ONE
+    }
+}
+
+/// `rule` of each element of the gradient and of the kept values, which are broadcast to its shape. A constant.
+pub(crate) trait Fused<T: Float, const KEPT: usize> {
+    fn fused(&self, kept: [&Tensor<T>; KEPT], rule: impl Fn(T, [T; KEPT]) -> T + Copy + Sync) -> Tensor<T>;
+}
+
+macro_rules! fused {
+    ($count:literal: $($kept:ident)*) => {
+        impl<T: Float> Fused<T, $count> for Tensor<T> {
+            #[inline]
+            fn fused(&self, [$($kept),*]: [&Tensor<T>; $count], rule: impl Fn(T, [T; $count]) -> T + Copy + Sync) -> Tensor<T> {
+                let operands = [self.view(), $($kept.view()),*];
+                Tensor::build_in(self.row_major(), |out| {
+                    map(operands, self.shape(), out, |[grad, $($kept),*]| rule(grad, [$($kept),*]));
+                })
+            }
+        }
+    };
+}
+fused!(0:);
+fused!(1: a);
+fused!(2: a b);
+
+/// `rule` of each element of the gradient and of the kept values, recorded. It must be linear in the gradient.
+pub(crate) fn chosen<T: Float, S, const KEPT: usize>(grad: &Tensor<T>, kept: [&Tensor<T>; KEPT], rule: S) -> Tensor<T>
+where
+    Tensor<T>: Fused<T, KEPT>,
+    S: Fn(T, [T; KEPT]) -> T + Copy + Send + Sync + 'static,
+{
+    Choice { kept: kept.map(Tensor::detach), rule }.of(grad)
+}
+
+/// y = x, or a multiple of it, or 0, as the kept values have it        its own adjoint
+#[derive(Clone)]
+struct Choice<T: Float, S, const KEPT: usize> {
+    kept: [Tensor<T>; KEPT],
+    rule: S,
+}
+
+impl<T: Float, S, const KEPT: usize> fmt::Debug for Choice<T, S, KEPT> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("choice")
+    }
+}
+
+impl<T: Float, S, const KEPT: usize> LinearMap<T> for Choice<T, S, KEPT>
+where
+    Tensor<T>: Fused<T, KEPT>,
+    S: Fn(T, [T; KEPT]) -> T + Copy + Send + Sync + 'static,
+{
+    const NAME: &'static str = "choose";
+    const ADJOINT: &'static str = "choose";
+
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        x.fused(self.kept.each_ref(), self.rule)
+    }
+
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        self.map(y)
+    }
+}
+
+/// A pointwise operation in the graph.
+struct Pointwise<T: Float, S, D, const KEPT: usize> {
+    name: &'static str,
+    kept: [Saved<T>; KEPT],
+    scalar: S,
+    tensor: D,
+}
+
+impl<T: Float, S, D, const KEPT: usize> fmt::Debug for Pointwise<T, S, D, KEPT> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:?}", self.name, self.kept)
+    }
+}
+
+impl<T, S, D, const KEPT: usize> Op<T> for Pointwise<T, S, D, KEPT>
+where
+    T: Float,
+    Tensor<T>: Fused<T, KEPT>,
+    S: Fn(T, [T; KEPT]) -> T + Copy + Send + Sync + 'static,
+    D: Fn(&Tensor<T>, [&Tensor<T>; KEPT]) -> Tensor<T> + Send + Sync + 'static,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let (grad, kept) = (ctx.grad(), self.kept.each_ref().map(|kept| ctx.get(kept)));
+        let is_higher = ctx.higher_order();
+        ctx.propagate(0, || match is_higher {
+            true => (self.tensor)(&grad, kept.each_ref()),
+            false => grad.fused(kept.each_ref(), self.scalar),
+        });
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// Applies `formula` to each element.
+    #[track_caller]
+    pub(crate) fn pointwise<S, D, const KEPT: usize>(
+        &self,
+        name: &'static str,
+        formula: impl Fn(T) -> T + Copy + Sync,
+        Derivative { keep, scalar, tensor }: Derivative<S, D, KEPT>,
+    ) -> Tensor<T>
+    where
+        Tensor<T>: Fused<T, KEPT>,
+        S: Fn(T, [T; KEPT]) -> T + Copy + Send + Sync + 'static,
+        D: Fn(&Tensor<T>, [&Tensor<T>; KEPT]) -> Tensor<T> + Send + Sync + 'static,
+    {
+        let values = Tensor::build_in(self.row_major(), |out| map([self.view()], self.shape(), out, |[x]| formula(x)));
+        values.record(&[self], |y| {
+            let kept = keep.map(|keep| match keep {
+                Keep::Input | Keep::SecondInput => Saved::input(0, self),
+                Keep::Output => Saved::output(y),
+            });
+            Pointwise { name, kept, scalar, tensor }
+        })
+    }
+}

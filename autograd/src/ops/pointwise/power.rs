@@ -1,0 +1,66 @@
+//! Powers.
+
+use super::{Derivative, Keep, flat};
+use crate::float::Float;
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+
+impl<T: Float> Tensor<T> {
+    /// x to the power of a number.    y = xᵖ        dy/dx = p xᵖ⁻¹ (0 everywhere for p = 0)
+    ///
+    /// As [`torch.pow`](https://docs.pytorch.org/docs/stable/generated/torch.pow.html): powers of ½ and -½ are the
+    /// square root and its reciprocal, so that that of -∞ is NaN and that of -0 is -0, or -∞.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]).powf(2.0).to_vec(), [1.0, 4.0, 9.0]);
+    /// ```
+    pub fn powf(&self, exponent: T) -> Tensor<T> {
+        if exponent == T::ZERO {
+            return self.pointwise("powf", |_| T::ONE, flat());
+        }
+        let derivative = Derivative::new(
+            [Keep::Input],
+            move |g: T, [x]: [T; 1]| g * (x.power(exponent - T::ONE) * exponent),
+            move |g: &Tensor<T>, [x]: [&Tensor<T>; 1]| g * (x.powf(exponent - T::ONE) * exponent),
+        );
+        self.pointwise("powf", move |x| x.power(exponent), derivative)
+    }
+}
+
+/// The scalar counterpart of [`Tensor::powf`].
+trait Power: Scalar {
+    /// `powf` with the common exponents as what they are: cheaper, and exact.
+    #[inline(always)]
+    fn power(self, exponent: Self) -> Self {
+        let two = Self::ONE + Self::ONE;
+        if exponent == two {
+            self * self
+        } else if exponent == Self::ONE {
+            self
+        } else if exponent == two + Self::ONE {
+            self * self * self
+        } else if exponent == -Self::ONE {
+            self.recip()
+        } else if exponent == -two {
+            (self * self).recip()
+        } else if exponent == two.recip() {
+            // √-∞ is NaN where (-∞)^½ is ∞, and √-0 is -0: as PyTorch, which takes the root too.
+            self.sqrt()
+        } else if exponent == -two.recip() {
+            self.sqrt().recip()
+        } else {
+            self.powf(exponent)
+        }
+    }
+}
+
+impl<S: Scalar> Power for S {}
+
+#[cfg(test)]
+mod tests {
+    gradients!(square: |x| x.powf(2.0), [3, 4]);
+    gradients!(cube: |x| x.powf(3.0), [3, 4]);
+    gradients!(power: |x| (x * x + 0.5).powf(-1.7), [3, 4]);
+    gradients!(power_of_zero: |x| x.powf(0.0) * x, [3, 4]);
+}

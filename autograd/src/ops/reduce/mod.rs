@@ -1,0 +1,29 @@
+//! Reductions: over everything, or over given dimensions.
+
+mod extreme;
+mod sum;
+
+use crate::float::Float;
+use crate::ops::shape::distinct;
+use crate::shape::{Dims, Shape};
+use crate::tensor::Tensor;
+
+/// The shape with the given dimensions made 1, and without them.
+fn reduced_shapes(shape: &Shape, dims: &[usize]) -> (Shape, Shape) {
+    let mut kept = shape.clone();
+    dims.iter().for_each(|&dim| kept.set(dim, 1));
+    let dropped = (0..shape.rank()).filter(|dim| !dims.contains(dim)).map(|dim| shape[dim]).collect();
+    (kept, dropped)
+}
+
+impl<T: Float> Tensor<T> {
+    /// The shape with the named dimensions made 1, and without them. No dimensions at all mean all of them, as in PyTorch.
+    #[track_caller]
+    fn reduced(&self, op: &str, dims: &impl Dims) -> (Shape, Shape) {
+        let mut dims = distinct(op, dims, self.rank());
+        if dims.is_empty() {
+            dims = (0..self.rank()).collect();
+        }
+        reduced_shapes(self.shape(), &dims)
+    }
+}

@@ -1,0 +1,100 @@
+//! The dimensions in another order.
+
+use smallvec::SmallVec;
+
+use super::distinct;
+use crate::error::{dimension, mistake};
+use crate::float::Float;
+use crate::ops::linear_map::LinearMap;
+use crate::shape::Dims;
+use crate::tensor::Tensor;
+
+/// y = x with its dimensions in another order        adjoint: back into the old order
+#[derive(Clone, Debug)]
+struct Permute {
+    order: SmallVec<[usize; 4]>,
+}
+
+impl<T: Float> LinearMap<T> for Permute {
+    const NAME: &'static str = "permute";
+    const ADJOINT: &'static str = "permute";
+
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        x.with_layout(x.layout.permute(&self.order))
+    }
+
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        let mut inverse: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.order.len());
+        for (to, &from) in self.order.iter().enumerate() {
+            inverse[from] = to;
+        }
+        y.with_layout(y.layout.permute(&inverse))
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// Swaps two dimensions. No number moves.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::<f32>::zeros([2, 3, 4]);
+    /// assert_eq!(*x.transpose(0, -1).shape(), [4, 3, 2]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension.
+    #[track_caller]
+    pub fn transpose(&self, first: isize, second: isize) -> Tensor<T> {
+        let rank = self.rank();
+        let (first, second) = (dimension("transpose", first, rank), dimension("transpose", second, rank));
+        let mut order: SmallVec<[usize; 4]> = (0..rank).collect();
+        if rank > 0 {
+            order.swap(first, second);
+        }
+        Permute { order }.of(self)
+    }
+
+    /// The transpose of a matrix; a vector or a single number as it is.
+    ///
+    /// # Panics
+    /// If there are more than two dimensions.
+    #[track_caller]
+    pub fn t(&self) -> Tensor<T> {
+        match self.rank() {
+            0 | 1 => self.clone(),
+            2 => self.transpose(0, 1),
+            _ => mistake("t", format_args!("shape {} is not a matrix: use transpose or permute", self.shape())),
+        }
+    }
+
+    /// Puts the dimensions into another order: the result's dimension `i` is this one's `order[i]`. No number moves.
+    ///
+    /// # Panics
+    /// If `order` does not name each dimension once.
+    #[track_caller]
+    pub fn permute(&self, order: impl Dims) -> Tensor<T> {
+        let named = order.dims().len();
+        if named != self.rank() {
+            mistake(
+                "permute",
+                format_args!("{named} dimensions are named, shape {} has {}", self.shape(), self.rank()),
+            );
+        }
+        Permute { order: distinct("permute", &order, self.rank()) }.of(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tensor::Tensor;
+
+    gradients!(transpose: |x| x.transpose(0, 1) * x.transpose(0, 1), [3, 4]);
+    gradients!(t: |x| x.t() * x.t(), [3, 4]);
+    gradients!(permute: |x| x.permute([2, 0, 1]).powf(2.0), [2, 3, 4]);
+
+    #[test]
+    #[should_panic(expected = "permute: dimension 0 is named twice")]
+    fn an_order_names_each_dimension_once() {
+        Tensor::<f32>::zeros([3, 4]).permute([0, 0]);
+    }
+}

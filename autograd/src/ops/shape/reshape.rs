@@ -1,0 +1,192 @@
+//! The same elements under another shape.
+
+use crate::error::{dimension, mistake};
+use crate::float::Float;
+use crate::layout::Layout;
+use crate::ops::linear_map::LinearMap;
+use crate::shape::{Extents, Shape};
+use crate::tensor::Tensor;
+
+/// y = x under another shape        adjoint: back under the old one
+#[derive(Clone, Debug)]
+struct Reshape {
+    from: Shape,
+    to: Shape,
+}
+
+impl<T: Float> LinearMap<T> for Reshape {
+    const NAME: &'static str = "reshape";
+    const ADJOINT: &'static str = "reshape";
+
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        under(x, &self.to)
+    }
+
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        under(y, &self.from)
+    }
+}
+
+/// A view where strides can say it, a copy otherwise.
+#[track_caller]
+fn under<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
+    match x.layout.reshape(shape) {
+        Some(layout) => x.with_layout(layout),
+        None => x.dense().with_layout(Layout::contiguous(shape.clone())),
+    }
+}
+
+/// The same elements under a shape that has as many.
+#[track_caller]
+pub(crate) fn reshaped<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
+    Reshape { from: x.shape().clone(), to: shape.clone() }.of(x)
+}
+
+/// y = x with one more dimension, of extent 1        adjoint: without it
+#[derive(Clone, Debug)]
+struct Unsqueeze {
+    dim: usize,
+}
+
+impl<T: Float> LinearMap<T> for Unsqueeze {
+    const NAME: &'static str = "reshape";
+    const ADJOINT: &'static str = "reshape";
+
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        x.with_layout(x.layout.unsqueeze(self.dim))
+    }
+
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        y.with_layout(y.layout.remove(self.dim))
+    }
+}
+
+/// y = x, dense and in row-major order        adjoint: the same values
+#[derive(Clone, Debug)]
+struct Contiguous;
+
+impl<T: Float> LinearMap<T> for Contiguous {
+    const NAME: &'static str = "contiguous";
+    const ADJOINT: &'static str = "contiguous";
+
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        x.dense()
+    }
+
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        y.detach()
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// The same elements, in row-major order, under another shape; one extent may be -1, to be worked out.
+    ///
+    /// A view where strides can say it, a copy otherwise.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::<f32>::zeros([4, 6]);
+    /// assert_eq!(*x.reshape([-1, 8]).shape(), [3, 8]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shape has not as many elements.
+    #[track_caller]
+    pub fn reshape(&self, shape: impl Extents) -> Tensor<T> {
+        let wanted = shape.extents();
+        let count = self.numel();
+        let Some(resolved) = Shape::resolve(&wanted, count) else {
+            let message =
+                format_args!("shape {} has {count} elements and does not fit {:?}", self.shape(), wanted.as_slice());
+            mistake("reshape", message);
+        };
+        reshaped(self, &resolved)
+    }
+
+    /// Merges the dimensions from `first` to `last` into one.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let images = Tensor::<f32>::zeros([16, 1, 28, 28]);
+    /// assert_eq!(*images.flatten(1, -1).shape(), [16, 784]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension, or `last` lies before `first`.
+    #[track_caller]
+    pub fn flatten(&self, first: isize, last: isize) -> Tensor<T> {
+        let rank = self.rank();
+        let (start, end) = (dimension("flatten", first, rank), dimension("flatten", last, rank));
+        if end < start {
+            mistake("flatten", format_args!("dimension {last} lies before {first} in shape {}", self.shape()));
+        }
+        if rank == 0 {
+            return reshaped(self, &Shape::from([1]));
+        }
+        let extents = self.shape();
+        let merged = extents[start..=end].iter().product();
+        reshaped(
+            self,
+            &extents[..start].iter().copied().chain([merged]).chain(extents[end + 1..].iter().copied()).collect(),
+        )
+    }
+
+    /// Drops a dimension of extent 1; one of another extent stays, as in PyTorch.
+    ///
+    /// # Panics
+    /// If there is no such dimension.
+    #[track_caller]
+    pub fn squeeze(&self, dim: isize) -> Tensor<T> {
+        let dim = dimension("squeeze", dim, self.rank());
+        let mut shape = self.shape().clone();
+        if shape.get(dim) == Some(&1) {
+            shape.remove(dim);
+        }
+        reshaped(self, &shape)
+    }
+
+    /// Drops all dimensions of extent 1.
+    pub fn squeeze_all(&self) -> Tensor<T> {
+        reshaped(self, &self.shape().iter().copied().filter(|&extent| extent != 1).collect())
+    }
+
+    /// Adds a dimension of extent 1 before dimension `dim` of the result; -1 adds it at the end.
+    ///
+    /// # Panics
+    /// If `dim` lies outside of the result's dimensions.
+    #[track_caller]
+    pub fn unsqueeze(&self, dim: isize) -> Tensor<T> {
+        let dim = dimension("unsqueeze", dim, self.rank() + 1);
+        let mut shape = self.shape().clone();
+        shape.insert(dim, 1);
+        Unsqueeze { dim }.of(self)
+    }
+
+    /// The same elements dense and in row-major order: this tensor itself if they are, a copy otherwise.
+    #[track_caller]
+    pub fn contiguous(&self) -> Tensor<T> {
+        if self.is_contiguous() {
+            return self.clone();
+        }
+        Contiguous.of(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tensor::Tensor;
+
+    gradients!(reshape: |x| x.reshape([2, -1]).powf(2.0), [3, 4]; fixed);
+    gradients!(reshape_with_a_copy: |x| x.t().reshape([12]).powf(2.0), [3, 4]; fixed);
+    gradients!(flatten: |x| x.flatten(1, 2).powf(2.0), [2, 3, 4]);
+    gradients!(squeeze: |x| x.unsqueeze(1).squeeze(1).powf(2.0), [3, 4]);
+    gradients!(squeeze_all: |x| x.unsqueeze(1).squeeze_all().powf(2.0), [3, 4]);
+    gradients!(unsqueeze: |x| x.unsqueeze(-1).powf(2.0), [3, 4]);
+    gradients!(contiguous: |x| x.t().contiguous().powf(2.0), [3, 4]);
+
+    #[test]
+    #[should_panic(expected = "reshape: shape [3, 4] has 12 elements and does not fit [5, -1]")]
+    fn a_reshape_keeps_the_count() {
+        Tensor::<f32>::zeros([3, 4]).reshape([5, -1]);
+    }
+}

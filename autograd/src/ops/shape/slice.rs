@@ -1,0 +1,125 @@
+//! Parts along a dimension.
+
+use crate::error::{dimension, mistake};
+use crate::float::Float;
+use crate::kernels::map::copy_into;
+use crate::layout::Layout;
+use crate::ops::linear_map::LinearMap;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// y = every `step`-th element of x along `dim` from `start` on        adjoint: to those positions, with zeros around them
+#[derive(Clone, Debug)]
+struct Slice {
+    dim: usize,
+    start: usize,
+    length: usize,
+    step: usize,
+    from: Shape,
+}
+
+impl Slice {
+    fn layout(&self, of: &Layout) -> Layout {
+        of.slice(self.dim, self.start, self.length, self.step)
+    }
+}
+
+impl<T: Float> LinearMap<T> for Slice {
+    const NAME: &'static str = "slice";
+    const ADJOINT: &'static str = "place";
+
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        x.with_layout(self.layout(&x.layout))
+    }
+
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        let whole = Layout::contiguous(self.from.clone());
+        Tensor::build(self.from.clone(), |out| {
+            out.fill(T::ZERO);
+            copy_into(y.view(), out, &self.layout(&whole));
+        })
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// `length` elements along `dim` from `start` on. No number moves.
+    ///
+    /// # Panics
+    /// If there is no such dimension, or it has not as many elements.
+    #[track_caller]
+    pub fn narrow(&self, dim: isize, start: usize, length: usize) -> Tensor<T> {
+        let (dim, extent) = self.dimension_of("narrow", dim);
+        if start.checked_add(length).is_none_or(|end| end > extent) {
+            let message =
+                format_args!("{length} elements from {start} on are not in dimension {dim} of shape {}", self.shape());
+            mistake("narrow", message);
+        }
+        Slice { dim, start, length, step: 1, from: self.shape().clone() }.of(self)
+    }
+
+    /// The elements `start`, `start + step`, ... below `stop` along `dim`: `x[start:stop:step]`. No number moves.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(Tensor::arange(0.0, 6.0, 1.0).slice(0, 1, 6, 2).to_vec(), [1.0, 3.0, 5.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension, `step` is 0, or `stop` lies before `start` or beyond the end.
+    #[track_caller]
+    pub fn slice(&self, dim: isize, start: usize, stop: usize, step: usize) -> Tensor<T> {
+        let (dim, extent) = self.dimension_of("slice", dim);
+        if step == 0 || stop < start || stop > extent {
+            let message =
+                format_args!("{start}..{stop} in steps of {step} is not in dimension {dim} of shape {}", self.shape());
+            mistake("slice", message);
+        }
+        let length = (stop - start).div_ceil(step);
+        Slice { dim, start, length, step, from: self.shape().clone() }.of(self)
+    }
+
+    /// The elements at `index` along `dim`, without that dimension. Negative indices count from the end. No number moves.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!(x.select(0, -1).to_vec(), [3.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension or index.
+    #[track_caller]
+    pub fn select(&self, dim: isize, index: isize) -> Tensor<T> {
+        let (dim, extent) = self.dimension_of("select", dim);
+        let start = if index < 0 { index + extent as isize } else { index };
+        if start < 0 || start >= extent as isize {
+            mistake("select", format_args!("index {index} is not in dimension {dim} of shape {}", self.shape()));
+        }
+        let one = Slice { dim, start: start as usize, length: 1, step: 1, from: self.shape().clone() }.of(self);
+        one.squeeze(dim as isize)
+    }
+
+    #[track_caller]
+    fn dimension_of(&self, op: &str, dim: isize) -> (usize, usize) {
+        if self.rank() == 0 {
+            mistake(op, "a single number has no dimension to take a part of");
+        }
+        let dim = dimension(op, dim, self.rank());
+        (dim, self.shape()[dim])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tensor::Tensor;
+
+    gradients!(narrow: |x| x.narrow(1, 1, 2).powf(2.0), [3, 4]; fixed);
+    gradients!(slice: |x| x.slice(1, 0, 4, 3).powf(2.0), [3, 4]; fixed);
+    gradients!(select: |x| x.select(1, -2).powf(2.0), [3, 4]; fixed);
+
+    #[test]
+    #[should_panic(expected = "narrow: 3 elements from 2 on are not in dimension 1 of shape [3, 4]")]
+    fn a_part_lies_inside_the_whole() {
+        Tensor::<f32>::zeros([3, 4]).narrow(-1, 2, 3);
+    }
+}
