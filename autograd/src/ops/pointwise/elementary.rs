@@ -64,6 +64,11 @@ impl<T: Float> Tensor<T> {
         self.pointwise("cos", |x| x.cos(), derivative!(|g, x| -(g * x.sin())))
     }
 
+    /// Tangent, of radians.    y = sin x / cos x        dy/dx = 1 + y²
+    pub fn tan(&self) -> Tensor<T> {
+        self.pointwise("tan", |x| x.sin() / x.cos(), derivative!(|g, y| g * (ONE + y * y)))
+    }
+
     /// Hyperbolic tangent.        dy/dx = 1 - y²
     pub fn tanh(&self) -> Tensor<T> {
         self.pointwise("tanh", |x| x.tanh(), derivative!(|g, y| g * (ONE - y * y)))
@@ -94,6 +99,7 @@ mod tests {
     gradients!(sign: |x| x.sign() * x, [3, 4]);
     gradients!(sin: |x| x.sin(), [3, 4]);
     gradients!(cos: |x| x.cos(), [3, 4]);
+    gradients!(tan: |x| x.tanh().tan(), [3, 4]);
     gradients!(tanh: |x| x.tanh(), [3, 4]);
     gradients!(erf: |x| x.erf(), [3, 4]);
 }
