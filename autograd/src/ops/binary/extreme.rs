@@ -1,9 +1,22 @@
-//! The smaller of two elements.
+//! The larger and the smaller of two elements.
 
 use crate::float::Float;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
+    /// The larger of each two elements, NaN if one is.    y = max(a, b)        dy/da = 1 where a > b, ½ where a = b, else 0
+    ///
+    /// As [`torch.maximum`](https://docs.pytorch.org/docs/stable/generated/torch.maximum.html). The shapes are broadcast.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn maximum(&self, other: &Tensor<T>) -> Tensor<T> {
+        let to_a = piecewise!(|g, a, b| share(g, a < b, a == b));
+        let to_b = piecewise!(|g, a, b| share(g, a > b, a == b));
+        self.binary("maximum", other, |a, b| a.maximum(b), to_a, to_b)
+    }
+
     /// The smaller of each two elements, NaN if one is.    y = min(a, b)        dy/da = 1 where a < b, ½ where a = b, else 0
     ///
     /// As [`torch.minimum`](https://docs.pytorch.org/docs/stable/generated/torch.minimum.html). The shapes are broadcast.
@@ -35,6 +48,7 @@ fn share<T: Float>(grad: T, is_lost: bool, is_tie: bool) -> T {
 mod tests {
     use crate::Tensor;
 
+    gradients!(maximum: |a, b| a.maximum(b), [3, 4], [4]);
     gradients!(minimum: |a, b| a.minimum(b), [3, 4], [3, 4]);
     gradients!(minimum_broadcast: |a, b| a.minimum(b) * b, [3, 1], [4]);
 
