@@ -1,5 +1,6 @@
 //! Reductions: over everything, or over given dimensions.
 
+mod cumsum;
 mod extreme;
 mod sum;
 
