@@ -3,6 +3,7 @@
 mod flip;
 mod permute;
 mod reshape;
+mod roll;
 mod slice;
 
 use smallvec::SmallVec;
