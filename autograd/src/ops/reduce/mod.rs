@@ -2,6 +2,7 @@
 
 mod cumsum;
 mod extreme;
+mod logsumexp;
 mod sum;
 
 use crate::float::Float;

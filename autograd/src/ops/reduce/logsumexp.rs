@@ -1,0 +1,47 @@
+//! The logarithm of a sum of exponentials.
+
+use crate::float::Float;
+use crate::ops::pointwise::flat;
+use crate::shape::Dims;
+use crate::tensor::Tensor;
+
+impl<T: Float> Tensor<T> {
+    /// The logarithm of the sum of eˣ along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Large values do not overflow.
+    ///
+    /// As [`torch.logsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html). Its gradient is the [`softmax`](Tensor::softmax).
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![1000.0_f32, 1000.0], [2]);
+    /// assert_eq!(x.logsumexp(0_isize, false).item(), 1000.0 + 2.0_f32.ln());
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension, one is named twice, or one has extent 0.
+    #[track_caller]
+    pub fn logsumexp(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
+        // With the largest element m: ln Σ eˣ⁻ᵐ + m, whatever m is; its gradient cancels, and an infinite one would be taken from itself.
+        let finite = |largest: Tensor<T>| {
+            largest.detach().pointwise("finite", |m| if m.abs() < T::INFINITY { m } else { T::ZERO }, flat())
+        };
+        let (kept, shift) = (finite(self.amax(&dims, true)), finite(self.amax(&dims, keepdim)));
+        (self - kept).exp().sum_dim(dims, keepdim).ln() + shift
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    gradients!(logsumexp: |x| (x * x).logsumexp(0, false), [3, 4]; fixed);
+    gradients!(logsumexp_of_two: |x| (x * x).logsumexp([0, -1], true), [2, 3, 4]; fixed);
+
+    #[test]
+    fn infinities_are_passed_on() {
+        let of = |values: [f32; 2]| Tensor::from_vec(values.to_vec(), [2]).logsumexp(0, false).item();
+        assert_eq!(of([f32::NEG_INFINITY; 2]), f32::NEG_INFINITY);
+        assert_eq!(of([f32::INFINITY, 0.0]), f32::INFINITY);
+        assert_eq!(of([f32::NEG_INFINITY, 3.0]), 3.0);
+        assert!(of([f32::NAN, 0.0]).is_nan());
+    }
+}
