@@ -75,6 +75,7 @@ fn pointwise<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         "sign" => c.a().sign(),
         "sin" | "second_sin" => c.a().sin(),
         "cos" => c.a().cos(),
+        "tan" => c.a().tan(),
         "tanh" | "second_tanh" => c.a().tanh(),
         "sigmoid" | "second_sigmoid" => c.a().sigmoid(),
         "relu" => c.a().relu(),
@@ -102,6 +103,8 @@ fn pointwise<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         "sub" => c.a() - c.b(),
         "mul" | "second_mul" => c.a() * c.b(),
         "div" | "second_div" => c.a() / c.b(),
+        "maximum" => c.a().maximum(&c.b()),
+        "minimum" => c.a().minimum(&c.b()),
         _ => return None,
     })
 }
@@ -118,6 +121,8 @@ fn reduction<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         ("min_all", _) | ("amin", None) => c.a().min(),
         ("amax", Some(dims)) => c.a().amax(dims, keepdim),
         ("amin", Some(dims)) => c.a().amin(dims, keepdim),
+        ("logsumexp", Some(dims)) => c.a().logsumexp(dims, keepdim),
+        ("cumsum", Some(dims)) => c.a().cumsum(dims[0]),
         ("softmax" | "softmax_inf", Some(dims)) => c.a().softmax(dims[0]),
         ("log_softmax", Some(dims)) => c.a().log_softmax(dims[0]),
         ("second_softmax", _) => c.a().softmax(-1),
@@ -134,6 +139,7 @@ fn shape<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         "transpose" => c.a().transpose(c.integer("dim0")?, c.integer("dim1")?),
         "expand" => c.a().expand(c.integers("shape")?),
         "flip" => c.a().flip(c.integers("dims")?),
+        "roll" => c.a().roll(c.integers("shifts")?, c.integers("dims")?),
         "slice" => c.a().slice(c.integer("dim")?, size("start")?, size("stop")?, size("step")?),
         "narrow" => c.a().narrow(c.integer("dim")?, size("start")?, size("length")?),
         "select" => c.a().select(c.integer("dim")?, c.integer("index")?),
