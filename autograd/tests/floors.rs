@@ -28,7 +28,8 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
 
 /// The code without comments, strings, and the tests at its end.
 fn code(source: &str) -> String {
-    let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+    // Tests in a file of their own are named by one line, which code may follow.
+    let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let mut code = String::new();
     let mut rest = source.chars().peekable();
     while let Some(next) = rest.next() {
@@ -155,6 +156,7 @@ fn an_upward_import_is_seen() {
     assert_eq!(wrong("kernels/map.rs", "use super::parallel;\nuse crate::layout::Walk; // crate::tensor"), 0);
     assert_eq!(wrong("kernels/map.rs", "const A: &str = \"crate::tensor\";"), 0);
     assert_eq!(wrong("kernels/map.rs", "#[cfg(test)]\nmod tests { use crate::Tensor; }"), 0);
+    assert_eq!(wrong("kernels/map.rs", "#[cfg(test)]\nmod tests;\nuse crate::tensor::Tensor;"), 1, "below that line");
     assert_eq!(wrong("ops/matmul.rs", "use crate::Tensor;"), 1, "from the root nobody sees the floor");
 }
 

@@ -205,7 +205,7 @@ fn the_libraries_have_one_kind_of_lock() {
         let folder = workspace.join(member).join("src");
         for path in sources(&folder) {
             let source = fs::read_to_string(&path).unwrap();
-            let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
             let name = path.strip_prefix(&folder).unwrap();
             for lock in ["Mutex", "RwLock", "Condvar", "Barrier"] {
                 let is_there = code.contains(&format!("{lock}<")) || code.contains(&format!("{lock}::"));
