@@ -1,176 +1,71 @@
 //! Adam (Kingma and Ba, *Adam: a method for stochastic optimization*, 2015), with PyTorch's details
 //! ([`torch.optim.Adam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html)).
 
-use autograd::{Float, Param};
+use autograd::Float;
 
-use crate::optimizer::{Driver, Rule, decayed, fraction, not_negative};
-use crate::tiny::{Squares, Sums, divisor};
+use crate::driver::Driver;
+use crate::moments::{Formula, HasMoments, Moments, correction};
+use crate::parameter::IntoParameter;
+use crate::rule::{Pass, Rule, Updated};
+use crate::settings::decayed;
 
 /// Adam's formula.
 ///
-/// With the gradient g (plus weight_decay · w), at step t:
+/// With the means m̂ and v̂ of the gradient (plus weight_decay · w) and of its square, as in [`Moments`]:
 ///
-///   m ← β₁ m + (1 - β₁) g        v ← β₂ v + (1 - β₂) g²
-///
-///   w ← w - lr / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + ε)
-///
-/// Of m, v and g², values near the denormals are cleared where the weights do not show it, whatever ε is: late in
-/// training most are so small, and arithmetic on denormal values is many times slower. With an ε below some 10⁻¹⁴ (for
-/// `f32`) v may matter while it is denormal, and is kept. Where the divisor is 0 (ε is 0, and v too small for its
-/// type) a gradient of 0 leaves the weight as it is, where PyTorch's formula divides 0 by 0.
+///   w ← w - lr · m̂ / (√v̂ + ε)
 #[derive(Clone, Debug, PartialEq)]
-pub struct AdamRule {
-    pub(crate) lr: f64,
-    pub(crate) betas: (f64, f64),
-    pub(crate) eps: f64,
-    pub(crate) weight_decay: f64,
-}
+pub struct AdamRule(Moments);
 
-/// What the rules of Adam's family share at a step: the bias corrections, taken in f64 once for all weights.
-#[derive(Clone, Copy)]
-pub(crate) struct Corrected<T> {
-    beta1: (T, T),
-    squares: Squares<T>,
-    sums: Sums<T>,
-    step_size: T,
-    root: T,
-    eps: T,
-    pub(crate) weight_decay: T,
-    pub(crate) lr: T,
-}
-
-impl AdamRule {
-    #[track_caller]
-    pub(crate) fn new(lr: f64, weight_decay: f64) -> Self {
-        AdamRule { lr: not_negative("learning rate", lr), betas: (0.9, 0.999), eps: 1e-8, weight_decay }
-    }
-
-    pub(crate) fn corrected<T: Float>(&self, step: u64) -> Corrected<T> {
-        let (beta1, beta2) = self.betas;
-        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
-        let step_size = self.lr / correction(beta1);
-        Corrected {
-            beta1: (T::from_f64(beta1), T::from_f64(1.0 - beta1)),
-            squares: Squares::new(beta2, self.eps),
-            sums: Sums::new(step_size / self.eps),
-            step_size: T::from_f64(step_size),
-            root: T::from_f64(correction(beta2).sqrt().recip()),
-            eps: T::from_f64(self.eps),
-            weight_decay: T::from_f64(self.weight_decay),
-            lr: T::from_f64(self.lr),
-        }
+impl HasMoments for AdamRule {
+    fn moments(&mut self) -> &mut Moments {
+        &mut self.0
     }
 }
 
-impl<T: Float> Corrected<T> {
-    /// The next m and v. The weight, as it is before the step, tells which m are too small to move it.
-    #[inline(always)]
-    pub(crate) fn moments(&self, weight: T, gradient: T, m: &mut T, v: &mut T) {
-        *m = self.sums.next(weight, *m, self.beta1.0, gradient, self.beta1.1);
-        *v = self.squares.next(*v, gradient, *m);
+impl<T: Float> Rule<T> for AdamRule {
+    fn slots(&self) -> &'static [&'static str] {
+        self.0.slots()
     }
 
-    #[inline(always)]
-    pub(crate) fn moved(&self, weight: T, m: T, v: T) -> T {
-        weight - self.step_size * (m / divisor(v.sqrt() * self.root + self.eps))
+    fn update(&self, pass: Pass<'_, T>) -> Updated {
+        self.0.run(pass, self)
     }
 }
 
-impl<T: Float> Rule<T, 2> for AdamRule {
-    const NAMES: [&'static str; 2] = ["exp_avg", "exp_avg_sq"];
-
-    fn learning_rate(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn at_step(&self, step: u64) -> impl Fn(T, T, &mut [T; 2]) -> T + Sync {
-        let corrected = self.corrected(step);
-        move |weight, gradient, [m, v]| {
-            corrected.moments(weight, decayed(gradient, weight, corrected.weight_decay), m, v);
-            corrected.moved(weight, *m, *v)
-        }
+impl<T: Float> Formula<T> for &AdamRule {
+    fn run<const SLOTS: usize>(self, pass: Pass<'_, T>) -> Updated {
+        let step_size = pass.learning_rate() / correction(self.0.betas.0, pass.step());
+        let means = self.0.at_step::<T>(pass.step(), step_size / self.0.eps);
+        let (step_size, weight_decay) = (T::from_f64(step_size), T::from_f64(self.0.weight_decay));
+        pass.run(|weight, gradient, state: &mut [T; SLOTS]| {
+            weight - step_size * means.next(weight, decayed(gradient, weight, weight_decay), state)
+        })
     }
 }
 
-/// Adam with the largest v so far in v's place (Reddi, Kale and Kumar, *On the convergence of Adam and beyond*, 2018).
-#[derive(Clone, Debug, PartialEq)]
-pub struct AmsGradRule(AdamRule);
-
-impl<T: Float> Rule<T, 3> for AmsGradRule {
-    const NAMES: [&'static str; 3] = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
-
-    fn learning_rate(&mut self) -> &mut f64 {
-        &mut self.0.lr
-    }
-
-    fn at_step(&self, step: u64) -> impl Fn(T, T, &mut [T; 3]) -> T + Sync {
-        let corrected = self.0.corrected(step);
-        move |weight, gradient, [m, v, largest]| {
-            corrected.moments(weight, decayed(gradient, weight, corrected.weight_decay), m, v);
-            *largest = largest.maximum(*v);
-            corrected.moved(weight, *m, *largest)
-        }
-    }
-}
-
-/// Adam. See [`AdamRule`] for the formula.
+/// Adam. See [`AdamRule`] for the formula. The state is `exp_avg` (m), `exp_avg_sq` (v) and, with `amsgrad`,
+/// `max_exp_avg_sq`.
 ///
 /// ```
 /// use autograd::{Param, Tensor};
 /// use optim::Adam;
 /// let weight: Param = Param::new(Tensor::ones([3]));
-/// let mut adam = Adam::new([weight.clone()], 1e-3).betas(0.9, 0.99).weight_decay(1e-4);
+/// let mut adam = Adam::new([weight.clone()], 1e-3).betas(0.9, 0.99).weight_decay(1e-4).amsgrad(true);
 /// adam.step(&weight.tensor().sum().backward());
 /// assert!((weight.tensor().to_vec()[0] - 0.999).abs() < 1e-6);
 /// ```
-pub type Adam<T = f32> = Driver<T, AdamRule, 2>;
-
-/// Adam with `amsgrad`: see [`AmsGradRule`].
-pub type AmsGrad<T = f32> = Driver<T, AmsGradRule, 3>;
+pub type Adam<T = f32> = Driver<T, AdamRule>;
 
 impl<T: Float> Adam<T> {
-    /// Adam with PyTorch's defaults: betas 0.9 and 0.999, eps 10⁻⁸, no weight decay.
+    /// Adam of these parameters, or pairs of a name and a parameter, with PyTorch's defaults: betas 0.9 and 0.999, eps
+    /// 10⁻⁸, no weight decay.
     ///
     /// # Panics
-    /// If the learning rate is negative or not a number.
+    /// As [`Driver::with_rule`].
     #[track_caller]
-    pub fn new(parameters: impl IntoIterator<Item = Param<T>>, lr: f64) -> Self {
-        Driver::with_rule(parameters, AdamRule::new(lr, 0.0))
-    }
-
-    /// How slowly the means of the gradient and of its square forget, each in [0, 1).
-    ///
-    /// # Panics
-    /// If one is not.
-    #[track_caller]
-    pub fn betas(mut self, first: f64, second: f64) -> Self {
-        self.rule.betas = (fraction("beta", first), fraction("beta", second));
-        self
-    }
-
-    /// What is added to the root of the mean square, outside of the root.
-    ///
-    /// # Panics
-    /// If it is negative or not a number.
-    #[track_caller]
-    pub fn eps(mut self, eps: f64) -> Self {
-        self.rule.eps = not_negative("eps", eps);
-        self
-    }
-
-    /// Adds `weight_decay` times the weight to its gradient. For the decoupled kind see [`AdamW`](crate::AdamW).
-    ///
-    /// # Panics
-    /// If it is negative or not a number.
-    #[track_caller]
-    pub fn weight_decay(mut self, weight_decay: f64) -> Self {
-        self.rule.weight_decay = not_negative("weight decay", weight_decay);
-        self
-    }
-
-    /// Divides by the largest mean square so far. Takes one more number of state for each weight, and starts from the beginning.
-    pub fn amsgrad(self) -> AmsGrad<T> {
-        self.rebuilt(AmsGradRule)
+    pub fn new<P: IntoParameter<T>>(parameters: impl IntoIterator<Item = P>, lr: f64) -> Self {
+        Driver::with_rule(parameters, lr, AdamRule(Moments::new(1e-8, 0.0)))
     }
 }
 
@@ -178,7 +73,7 @@ impl<T: Float> Adam<T> {
 mod tests {
     use super::*;
     use crate::{Optimizer, StateError};
-    use autograd::Tensor;
+    use autograd::{Param, Tensor};
 
     fn quadratic(weight: &Param<f64>) -> autograd::Gradients<f64> {
         (weight.tensor().powf(2.0) * 0.5).sum().backward()
@@ -207,7 +102,7 @@ mod tests {
         assert!((weight.tensor().item() - by_hand(20, false)).abs() < 1e-12);
 
         weight.set(&Tensor::from_vec(vec![2.0], [1]));
-        let mut amsgrad = Adam::new([weight.clone()], 0.3).betas(0.8, 0.9).eps(1e-3).weight_decay(0.1).amsgrad();
+        let mut amsgrad = Adam::new([weight.clone()], 0.3).betas(0.8, 0.9).eps(1e-3).weight_decay(0.1).amsgrad(true);
         (0..20).for_each(|_| amsgrad.step(&quadratic(&weight)));
         assert!((weight.tensor().item() - by_hand(20, true)).abs() < 1e-12);
     }
@@ -234,7 +129,7 @@ mod tests {
             if interrupted {
                 let mut other = Adam::new([weight.clone()], 0.1);
                 let state = adam.state();
-                other.restore(0, state[0].step, &state[0].slots).unwrap();
+                other.restore(state[0].name, state[0].step, &state[0].slots).unwrap();
                 adam = other;
             }
             (0..5).for_each(|_| adam.step(&quadratic(&weight)));
@@ -246,16 +141,16 @@ mod tests {
     #[test]
     fn a_state_that_does_not_fit_changes_nothing() {
         let weight: Param = Param::new(Tensor::ones([2]));
-        let mut adam = Adam::new([weight], 0.1);
+        let mut adam = Adam::new([("w", weight)], 0.1);
         type Slots = &'static [(&'static str, &'static [f32])];
-        let refused: [(usize, Slots); 4] = [
-            (1, &[("exp_avg", &[0.0; 2]), ("exp_avg_sq", &[0.0; 2])]),
-            (0, &[("exp_avg", &[0.0; 2])]),
-            (0, &[("exp_avg", &[0.0; 3]), ("exp_avg_sq", &[0.0; 2])]),
-            (0, &[("exp_avg", &[0.0; 2]), ("exp_avg_sq", &[0.0; 2]), ("momentum_buffer", &[0.0; 2])]),
+        let refused: [(&str, Slots); 4] = [
+            ("v", &[("exp_avg", &[0.0; 2]), ("exp_avg_sq", &[0.0; 2])]),
+            ("w", &[("exp_avg", &[0.0; 2])]),
+            ("w", &[("exp_avg", &[0.0; 3]), ("exp_avg_sq", &[0.0; 2])]),
+            ("w", &[("exp_avg", &[0.0; 2]), ("exp_avg_sq", &[0.0; 2]), ("momentum_buffer", &[0.0; 2])]),
         ];
-        for (index, slots) in refused {
-            let error: StateError = adam.restore(index, 3, slots).unwrap_err();
+        for (name, slots) in refused {
+            let error: StateError = adam.restore(name, 3, slots).unwrap_err();
             assert!(!error.to_string().is_empty());
             assert_eq!(adam.state()[0].step, 0);
         }
@@ -277,6 +172,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "a beta of 1 is not in [0, 1)")]
     fn a_beta_forgets() {
-        let _ = Adam::<f32>::new([], 0.1).betas(0.9, 1.0);
+        let _ = Adam::new([] as [Param; 0], 0.1).betas(0.9, 1.0);
     }
 }

@@ -1,55 +1,48 @@
 //! AdamW (Loshchilov and Hutter, *Decoupled weight decay regularization*, 2019), with PyTorch's details
 //! ([`torch.optim.AdamW`](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html)).
 
-use autograd::{Float, Param};
+use autograd::Float;
 
-use crate::adam::AdamRule;
-use crate::optimizer::{Driver, Rule, fraction, not_negative};
+use crate::driver::Driver;
+use crate::moments::{Formula, HasMoments, Moments, correction};
+use crate::parameter::IntoParameter;
+use crate::rule::{Pass, Rule, Updated};
 
-/// Adam whose decay acts on the weight itself, w ← w (1 - lr · weight_decay), and not on its gradient.
+/// [Adam](crate::AdamRule) whose decay acts on the weight itself and not on its gradient:
+///
+///   w ← w (1 - lr · weight_decay) - lr · m̂ / (√v̂ + ε)
 #[derive(Clone, Debug, PartialEq)]
-pub struct AdamWRule(AdamRule);
+pub struct AdamWRule(Moments);
 
-impl<T: Float> Rule<T, 2> for AdamWRule {
-    const NAMES: [&'static str; 2] = ["exp_avg", "exp_avg_sq"];
-
-    fn learning_rate(&mut self) -> &mut f64 {
-        &mut self.0.lr
-    }
-
-    fn at_step(&self, step: u64) -> impl Fn(T, T, &mut [T; 2]) -> T + Sync {
-        let corrected = self.0.corrected::<T>(step);
-        let kept = T::ONE - corrected.lr * corrected.weight_decay;
-        move |weight, gradient, [m, v]| {
-            corrected.moments(weight, gradient, m, v);
-            corrected.moved(weight * kept, *m, *v)
-        }
+impl HasMoments for AdamWRule {
+    fn moments(&mut self) -> &mut Moments {
+        &mut self.0
     }
 }
 
-/// [`AdamWRule`] with the largest mean square so far.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AdamWAmsGradRule(AdamRule);
-
-impl<T: Float> Rule<T, 3> for AdamWAmsGradRule {
-    const NAMES: [&'static str; 3] = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
-
-    fn learning_rate(&mut self) -> &mut f64 {
-        &mut self.0.lr
+impl<T: Float> Rule<T> for AdamWRule {
+    fn slots(&self) -> &'static [&'static str] {
+        self.0.slots()
     }
 
-    fn at_step(&self, step: u64) -> impl Fn(T, T, &mut [T; 3]) -> T + Sync {
-        let corrected = self.0.corrected::<T>(step);
-        let kept = T::ONE - corrected.lr * corrected.weight_decay;
-        move |weight, gradient, [m, v, largest]| {
-            corrected.moments(weight, gradient, m, v);
-            *largest = largest.maximum(*v);
-            corrected.moved(weight * kept, *m, *largest)
-        }
+    fn update(&self, pass: Pass<'_, T>) -> Updated {
+        self.0.run(pass, self)
     }
 }
 
-/// Adam with decoupled weight decay. See [`AdamWRule`].
+impl<T: Float> Formula<T> for &AdamWRule {
+    fn run<const SLOTS: usize>(self, pass: Pass<'_, T>) -> Updated {
+        let step_size = pass.learning_rate() / correction(self.0.betas.0, pass.step());
+        let means = self.0.at_step::<T>(pass.step(), step_size / self.0.eps);
+        let kept = T::ONE - T::from_f64(pass.learning_rate()) * T::from_f64(self.0.weight_decay);
+        let step_size = T::from_f64(step_size);
+        pass.run(|weight, gradient, state: &mut [T; SLOTS]| {
+            weight * kept - step_size * means.next(weight, gradient, state)
+        })
+    }
+}
+
+/// Adam with decoupled weight decay. See [`AdamWRule`] for the formula. The state is that of [`Adam`](crate::Adam).
 ///
 /// ```
 /// use autograd::{Param, Tensor};
@@ -59,61 +52,24 @@ impl<T: Float> Rule<T, 3> for AdamWAmsGradRule {
 /// adamw.step(&weight.tensor().sum().backward());
 /// assert!((weight.tensor().item() - (10.0 * 0.95 - 0.1)).abs() < 1e-5);
 /// ```
-pub type AdamW<T = f32> = Driver<T, AdamWRule, 2>;
-
-/// [`AdamW`] with `amsgrad`.
-pub type AdamWAmsGrad<T = f32> = Driver<T, AdamWAmsGradRule, 3>;
+pub type AdamW<T = f32> = Driver<T, AdamWRule>;
 
 impl<T: Float> AdamW<T> {
-    /// AdamW with PyTorch's defaults: betas 0.9 and 0.999, eps 10⁻⁸, weight decay 0.01.
+    /// AdamW of these parameters, or pairs of a name and a parameter, with PyTorch's defaults: betas 0.9 and 0.999, eps
+    /// 10⁻⁸, weight decay 0.01.
     ///
     /// # Panics
-    /// If the learning rate is negative or not a number.
+    /// As [`Driver::with_rule`].
     #[track_caller]
-    pub fn new(parameters: impl IntoIterator<Item = Param<T>>, lr: f64) -> Self {
-        Driver::with_rule(parameters, AdamWRule(AdamRule::new(lr, 0.01)))
-    }
-
-    /// How slowly the means of the gradient and of its square forget, each in [0, 1).
-    ///
-    /// # Panics
-    /// If one is not.
-    #[track_caller]
-    pub fn betas(mut self, first: f64, second: f64) -> Self {
-        self.rule.0.betas = (fraction("beta", first), fraction("beta", second));
-        self
-    }
-
-    /// What is added to the root of the mean square, outside of the root.
-    ///
-    /// # Panics
-    /// If it is negative or not a number.
-    #[track_caller]
-    pub fn eps(mut self, eps: f64) -> Self {
-        self.rule.0.eps = not_negative("eps", eps);
-        self
-    }
-
-    /// The share of each weight, times the learning rate, that a step takes away.
-    ///
-    /// # Panics
-    /// If it is negative or not a number.
-    #[track_caller]
-    pub fn weight_decay(mut self, weight_decay: f64) -> Self {
-        self.rule.0.weight_decay = not_negative("weight decay", weight_decay);
-        self
-    }
-
-    /// Divides by the largest mean square so far. Takes one more number of state for each weight, and starts from the beginning.
-    pub fn amsgrad(self) -> AdamWAmsGrad<T> {
-        self.rebuilt(|rule| AdamWAmsGradRule(rule.0))
+    pub fn new<P: IntoParameter<T>>(parameters: impl IntoIterator<Item = P>, lr: f64) -> Self {
+        Driver::with_rule(parameters, lr, AdamWRule(Moments::new(1e-8, 0.01)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use autograd::Tensor;
+    use autograd::{Param, Tensor};
 
     #[test]
     fn the_decay_does_not_pass_through_the_moments() {

@@ -84,11 +84,11 @@ fn all_follow<T: Float>(sizes: &[f64], scale: f64) {
         let own = weights();
         follows(adam(&own), &own, &all, reference(0.0, false));
         let own = weights();
-        follows(adam(&own).amsgrad(), &own, &all, reference(0.0, true));
+        follows(adam(&own).amsgrad(true), &own, &all, reference(0.0, true));
         let own = weights();
         follows(adamw(&own), &own, &all, reference(DECAY, false));
         let own = weights();
-        follows(adamw(&own).amsgrad(), &own, &all, reference(DECAY, true));
+        follows(adamw(&own).amsgrad(true), &own, &all, reference(DECAY, true));
     }
 }
 
@@ -165,10 +165,7 @@ fn momentum_follows_its_formula() {
     let sizes = [1e-3, 1e-20, 1e-30, 1e-31, 1e-33, 1e-35];
     for nesterov in [false, true] {
         let weights = Param::<f32>::new(Tensor::zeros([sizes.len()]));
-        let mut sgd = Sgd::new([weights.clone()], LR).momentum(0.9);
-        if nesterov {
-            sgd = sgd.nesterov();
-        }
+        let mut sgd = Sgd::new([weights.clone()], LR).momentum(0.9).nesterov(nesterov);
         let (mut w, mut b) = ([0.0; 6], [0.0; 6]);
         for step in 0..2000 {
             let gradient = sizes.map(|size| if step < 50 { f64::from(size as f32) } else { 0.0 });

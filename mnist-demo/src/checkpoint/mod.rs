@@ -69,9 +69,9 @@ impl Snapshot {
             numbers.push(Numbers { name: format!("model.{name}"), shape, values: value.to_vec() });
         }
         let state = trainer.optimizer.state();
-        for ((name, param), state) in named.iter().zip(&state) {
-            for (slot, values) in &state.slots {
-                let name = format!("optimizer.{name}.{slot}");
+        for ((_, param), state) in named.iter().zip(&state) {
+            for (name, values) in state.named_slots() {
+                let name = format!("optimizer.{name}");
                 numbers.push(Numbers { name, shape: param.tensor().shape().to_vec(), values: values.to_vec() });
             }
         }
@@ -136,7 +136,7 @@ impl Snapshot {
                 own.iter().map(|numbers| (&numbers.name[prefix.len()..], numbers.values.as_slice())).collect();
             trainer
                 .optimizer
-                .restore(index, self.optimizer_steps[index], &slots)
+                .restore(name, self.optimizer_steps[index], &slots)
                 .map_err(|error| [error.to_string(), format!("the state of the optimizer for {name}")])?;
         }
         match self.numbers.first() {

@@ -51,7 +51,7 @@ impl Recipe {
     }
 
     /// The optimizer, before its first step.
-    pub fn optimizer(self, parameters: Vec<Param>, learning_rate: f64) -> Box<dyn Optimizer + Send> {
+    pub fn optimizer(self, parameters: Vec<(String, Param)>, learning_rate: f64) -> Box<dyn Optimizer + Send> {
         match self {
             Recipe::Plain => Box::new(Adam::new(parameters, learning_rate)),
             Recipe::Best => Box::new(AdamW::new(parameters, learning_rate).weight_decay(WEIGHT_DECAY)),

@@ -97,7 +97,7 @@ impl<'a> Trainer<'a> {
     /// A run at another place, but with its first weights and the optimizer's first state: a checkpoint puts in the others.
     pub(crate) fn at(data: &'a Dataset, settings: Settings, progress: Progress) -> Self {
         let model = perceptron(data, &mut Random::new(settings.seed));
-        let optimizer = settings.recipe.optimizer(model.parameters(), settings.learning_rate);
+        let optimizer = settings.recipe.optimizer(model.named_parameters(), settings.learning_rate);
         let criterion = settings.recipe.criterion();
         let order = order(data, settings.seed, progress.epoch);
         Trainer { data, settings, model, optimizer, criterion, order, progress }

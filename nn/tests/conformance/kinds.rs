@@ -148,26 +148,17 @@ fn build<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn
     let (eps, amsgrad) = (number("eps", 1e-8), case.flag("amsgrad"));
     Some(match case.row.op.as_str() {
         "adam" => {
-            let adam =
-                Adam::new(weights, lr(1e-3)).betas(betas.0, betas.1).eps(eps).weight_decay(number("weight_decay", 0.0));
-            if amsgrad { Box::new(adam.amsgrad()) } else { Box::new(adam) }
+            let adam = Adam::new(weights, lr(1e-3)).betas(betas.0, betas.1).eps(eps).amsgrad(amsgrad);
+            Box::new(adam.weight_decay(number("weight_decay", 0.0)))
         }
         "adamw" => {
-            let adamw = AdamW::new(weights, lr(1e-3))
-                .betas(betas.0, betas.1)
-                .eps(eps)
-                .weight_decay(number("weight_decay", 0.01));
-            if amsgrad { Box::new(adamw.amsgrad()) } else { Box::new(adamw) }
+            let adamw = AdamW::new(weights, lr(1e-3)).betas(betas.0, betas.1).eps(eps).amsgrad(amsgrad);
+            Box::new(adamw.weight_decay(number("weight_decay", 0.01)))
         }
         "sgd" => {
             let sgd = Sgd::new(weights, lr(1e-3)).weight_decay(number("weight_decay", 0.0));
-            match number("momentum", 0.0) {
-                0.0 => Box::new(sgd),
-                momentum => {
-                    let sgd = sgd.momentum(momentum).dampening(number("dampening", 0.0));
-                    if case.flag("nesterov") { Box::new(sgd.nesterov()) } else { Box::new(sgd) }
-                }
-            }
+            let sgd = sgd.momentum(number("momentum", 0.0)).dampening(number("dampening", 0.0));
+            Box::new(sgd.nesterov(case.flag("nesterov")))
         }
         _ => return None,
     })
