@@ -1,7 +1,10 @@
 //! The network: 784 → 256 → 128 → 10 for the digits, and as wide at its ends as another data set wants.
 
+use std::path::Path;
+
 use autograd::Random;
-use nn::{Linear, ReLU, Sequential};
+use nn::checkpoint::{self, CheckpointError};
+use nn::{Linear, Module, ReLU, Sequential};
 
 use crate::dataset::Dataset;
 
@@ -36,4 +39,30 @@ pub fn perceptron_for(pixels: usize, classes: usize, random: &mut Random) -> Seq
         Layer::Linear(inputs, outputs) => model.named(name, Linear::new(inputs, outputs, &mut *random)),
         Layer::Relu => model.named(name, ReLU),
     })
+}
+
+/// The first value of a network that is NaN or infinite, and the name of its parameter.
+pub fn first_non_finite(model: &impl Module) -> Option<(String, f32)> {
+    model.named_parameters().into_iter().find_map(|(name, param)| {
+        let value = param.tensor().to_vec().into_iter().find(|value| !value.is_finite())?;
+        Some((name, value))
+    })
+}
+
+/// Puts the weights in a file into the network. Whatever reads digits with weights of a file loads them here.
+///
+/// # Errors
+/// If the file cannot be read, its weights are not the network's, or one of them is NaN or infinite, as after a
+/// training that diverged: such a network answers nonsense without saying so. The network has those values then.
+pub fn load(model: &impl Module, path: &Path) -> Result<(), CheckpointError> {
+    checkpoint::load(model, path)?;
+    match first_non_finite(model) {
+        Some((name, value)) => Err(CheckpointError::Mismatch {
+            path: path.to_owned(),
+            name,
+            found: value.to_string(),
+            expected: "finite values: these weights are of a training that diverged".to_owned(),
+        }),
+        None => Ok(()),
+    }
 }

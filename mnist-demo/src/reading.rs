@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use autograd::{Random, Tensor, no_grad, with_threads};
-use nn::checkpoint::{self, CheckpointError};
+use nn::checkpoint::CheckpointError;
 use nn::{Linear, Mode, Module};
 use serde_json::{Value, json};
 
 use crate::dataset::Dataset;
 use crate::idx::DataError;
-use crate::model::perceptron_for;
+use crate::model::{self, perceptron_for};
 use crate::picture::SIDE;
 use crate::train::{Epoch, Settings, Trainer};
 
@@ -19,8 +19,8 @@ pub const QUICK_EPOCHS: usize = 3;
 /// The classes of MNIST.
 const DIGITS: usize = 10;
 
-/// A perceptron that reads digits of 28 × 28 pixels. It holds handles to its parameters, not copies: if somebody trains them meanwhile, it reads better
-/// and better.
+/// A perceptron that reads digits of 28 × 28 pixels. It holds handles to its parameters, not copies: if somebody
+/// trains them meanwhile, it reads better and better.
 #[derive(Clone)]
 pub struct Reader {
     /// The layers with their names; a rectifier follows each but the last.
@@ -64,14 +64,16 @@ impl Reader {
     /// With weights from a file.
     ///
     /// # Errors
-    /// If the file cannot be read or its weights are not those of the perceptron for 28 × 28 pixels and 10 classes.
+    /// If the file cannot be read, or its weights are not those of the perceptron for 28 × 28 pixels and 10 classes,
+    /// or not finite.
     pub fn load(weights: &Path) -> Result<Self, CheckpointError> {
         let model = perceptron_for(SIDE * SIDE, DIGITS, &mut Random::new(0));
-        checkpoint::load(&model, weights)?;
+        model::load(&model, weights)?;
         Ok(Reader::new(&model))
     }
 
-    /// With weights learnt now, in [`QUICK_EPOCHS`] epochs of the classic program on MNIST; and how the last of them went.
+    /// With weights learnt now, in [`QUICK_EPOCHS`] epochs of the classic program on MNIST; and how the last of them
+    /// went.
     ///
     /// # Errors
     /// Only if the program itself is damaged.
@@ -80,7 +82,7 @@ impl Reader {
         let mut trainer = Trainer::new(&data, Settings { epochs: QUICK_EPOCHS, ..Settings::default() });
         with_threads(0, || {
             while !trainer.is_done() {
-                trainer.advance();
+                trainer.advance().expect("the classic program on MNIST does not diverge");
             }
         });
         let last = trainer.history().epochs.last().expect("there is an epoch");

@@ -1,10 +1,13 @@
 //! Checkpoints: a run on disk, whole at every moment.
 //!
-//! A checkpoint is a safetensors file with the weights (`model.fc1.weight`), the optimizer's numbers (`optimizer.fc1.weight.exp_avg`) and, in the metadata, the
-//! settings, the place in the run and its history as JSON. Its last bytes are a checksum of all before them. The recipe's schedule and the random numbers are
-//! functions of the settings and the place, so this is all there is: a run that goes on from a checkpoint ends with the very bits of one that was never interrupted.
+//! A checkpoint is a safetensors file with the weights (`model.fc1.weight`), the optimizer's numbers
+//! (`optimizer.fc1.weight.exp_avg`) and, in the metadata, the settings, the place in the run and its history as JSON.
+//! Its last bytes are a checksum of all before them. The recipe's schedule and the random numbers are functions of
+//! the settings and the place, so this is all there is: a run that goes on from a checkpoint ends with the very bits
+//! of one that was never interrupted.
 //!
-//! [`Folder`] writes them so that there is never a part of one, keeps the last few, and finds the newest that is whole.
+//! [`Folder`] writes them so that there is never a part of one, keeps the last few, and finds the newest that is
+//! whole.
 
 mod folder;
 mod format;
@@ -82,6 +85,14 @@ impl Snapshot {
         }
     }
 
+    /// The first value that is NaN or infinite: its tensor and itself.
+    pub fn first_non_finite(&self) -> Option<(&str, f32)> {
+        self.numbers.iter().find_map(|numbers| {
+            let value = numbers.values.iter().find(|value| !value.is_finite())?;
+            Some((numbers.name.as_str(), *value))
+        })
+    }
+
     /// The run, ready for its next step. `settings` are the snapshot's, but for what may differ.
     ///
     /// # Errors
@@ -100,6 +111,10 @@ impl Snapshot {
         }
         if !(settings.learning_rate.is_finite() && settings.learning_rate > 0.0) {
             return Err([format!("a learning rate of {}", settings.learning_rate), "a number above 0".to_owned()]);
+        }
+        if let Some((name, value)) = self.first_non_finite() {
+            let expected = "finite values: this run diverged".to_owned();
+            return Err([format!("{name} with the value {value}"), expected]);
         }
         // The time of the epoch in progress is a part of all.
         if so_far.right > so_far.images || *duration > history.elapsed || !history.has_room() {

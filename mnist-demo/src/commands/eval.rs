@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use autograd::{Random, with_threads};
 use clap::Args;
-use nn::checkpoint;
 
 use super::{Source, Threads, print_last};
 use crate::failure::Failure;
-use crate::model::perceptron;
+use crate::model::{self, perceptron};
 use crate::train::accuracy;
 
 /// The arguments of `eval`.
@@ -31,6 +30,6 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let data = arguments.source.read()?;
     let model = perceptron(&data, &mut Random::new(0));
-    checkpoint::load(&model, &arguments.weights)?;
-    print_last(with_threads(arguments.threads.threads.into(), || accuracy(&model, &data.test)))
+    model::load(&model, &arguments.weights)?;
+    print_last(with_threads(arguments.threads.count(), || accuracy(&model, &data.test)))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{print, reader};
+use super::{print, reader, values};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::serve::{Server, Site};
@@ -13,11 +13,12 @@ use crate::serve::{Server, Site};
 #[derive(Debug, Args)]
 #[command(after_help = "Example: mnist-demo serve --weights weights.safetensors, then open http://127.0.0.1:8000/")]
 pub struct Arguments {
-    /// The weights, as train --save wrote them; without this the network is trained first, for 3 epochs, which takes seconds
+    /// The weights, as train --save wrote them; without this the network is trained first, for 3 epochs, which takes
+    /// seconds
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// The port on 127.0.0.1 at which the page is; 0 takes a free one. The page's address is printed
-    #[arg(long, value_name = "PORT", default_value_t = 8000)]
+    #[arg(long, value_name = "PORT", default_value_t = 8000, value_parser = values::port)]
     port: u16,
 }
 
