@@ -19,8 +19,8 @@ pub const QUICK_EPOCHS: usize = 3;
 /// The classes of MNIST.
 const DIGITS: usize = 10;
 
-/// A perceptron that reads digits of 28 × 28 pixels. It holds handles to its parameters, not copies: if somebody
-/// trains them meanwhile, it reads better and better.
+/// A perceptron that reads digits of 28 × 28 pixels. It holds handles to its parameters, not copies: if somebody trains them meanwhile, it reads better
+/// and better.
 #[derive(Clone)]
 pub struct Reader {
     /// The layers with their names; a rectifier follows each but the last.
@@ -72,8 +72,7 @@ impl Reader {
         Ok(Reader::new(&model))
     }
 
-    /// With weights learnt now, in [`QUICK_EPOCHS`] epochs of the classic program on MNIST; and how the last of them
-    /// went.
+    /// With weights learnt now, in [`QUICK_EPOCHS`] epochs of the classic program on MNIST; and how the last of them went.
     ///
     /// # Errors
     /// Only if the program itself is damaged.

@@ -36,7 +36,7 @@ impl Threads {
     pub fn count(&self) -> usize {
         let (threads, cores) = (usize::from(self.threads), values::cores());
         if threads > cores {
-            let machine = if cores == 1 { "one core".to_owned() } else { format!("{cores} cores") };
+            let machine = values::cores_in_words();
             tell(&format!("warning: --threads {threads} is slower than 0: this machine has {machine}"));
         }
         threads

@@ -19,8 +19,7 @@ pub struct Arguments {
     /// Pictures of one digit each: PNG or JPEG, of any size, dark on light or light on dark
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// The weights, as train --save wrote them; without this the network is trained first, for 3 epochs, which takes
-    /// seconds
+    /// The weights, as train --save wrote them; without this the network is trained first, for 3 epochs, which takes seconds
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Print a line of JSON for each picture: its file, the digit, and the probabilities of the classes from 0 on

@@ -13,8 +13,7 @@ use crate::serve::{Server, Site};
 #[derive(Debug, Args)]
 #[command(after_help = "Example: mnist-demo serve --weights weights.safetensors, then open http://127.0.0.1:8000/")]
 pub struct Arguments {
-    /// The weights, as train --save wrote them; without this the network is trained first, for 3 epochs, which takes
-    /// seconds
+    /// The weights, as train --save wrote them; without this the network is trained first, for 3 epochs, which takes seconds
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// The port on 127.0.0.1 at which the page is; 0 takes a free one. The page's address is printed

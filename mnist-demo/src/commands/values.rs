@@ -40,17 +40,24 @@ pub fn port(text: &str) -> Result<u16, String> {
 
 /// A number of threads.
 pub fn threads(text: &str) -> Result<u16, String> {
-    let (cores, most) = (cores(), most_threads());
-    let wanted = format!(
-        "a whole number from 0 (as many as the machine has) to {most}, such as {cores}: this machine has {} cores",
-        cores
-    );
-    parsed(text, |&number: &u16| usize::from(number) <= most, wanted)
+    let (most, example) = (most_threads(), cores());
+    let wanted = format!("a whole number from 0 (as many as the machine has) to {most}, such as {example}");
+    parsed(
+        text,
+        |&number: &u16| usize::from(number) <= most,
+        format!("{wanted}: this machine has {}", cores_in_words()),
+    )
 }
 
 /// The cores that the program may use.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Their number, for a sentence.
+pub fn cores_in_words() -> String {
+    let cores = cores();
+    if cores == 1 { "one core".to_owned() } else { format!("{cores} cores") }
 }
 
 fn most_threads() -> usize {
@@ -75,7 +82,7 @@ mod tests {
             wanted(port(text).map(drop), "the number of a port, from 0 (any that is free) to 65535, such as 8000");
         }
         for text in ["two", "-2", "2000", "99999"] {
-            assert!(threads(text).unwrap_err().contains(&format!("this machine has {} core", cores())), "{text}");
+            assert!(threads(text).unwrap_err().ends_with(&format!("this machine has {}", cores_in_words())), "{text}");
         }
         wanted(learning_rate("inf").map(drop), "a number above 0, such as 0.001");
         assert_eq!((seed("18446744073709551615"), threads("0"), port("0")), (Ok(u64::MAX), Ok(0), Ok(0)));
