@@ -17,8 +17,8 @@ use crate::weights::Weights;
 /// Passes over the training images when there are no weights: about as many as a person likes to wait for.
 pub const QUICK_EPOCHS: usize = 3;
 
-/// A perceptron that reads digits of 28 × 28 pixels. It holds handles to its parameters, not copies: if somebody trains them meanwhile, it reads better
-/// and better.
+/// A perceptron that reads digits of 28 × 28 pixels. It holds handles to its parameters, not copies: if somebody trains
+/// them meanwhile, it reads better and better.
 #[derive(Clone)]
 pub struct Reader {
     /// The layers with their names; a rectifier follows each but the last.
@@ -92,7 +92,8 @@ impl Reader {
         Ok((reader.labelled(labels), note))
     }
 
-    /// With weights learnt now, in [`QUICK_EPOCHS`] epochs of the classic program on MNIST; and how the last of them went.
+    /// With weights learnt now, in [`QUICK_EPOCHS`] epochs of the classic program on MNIST; and how the last of them
+    /// went.
     ///
     /// # Errors
     /// Only if the program itself is damaged.

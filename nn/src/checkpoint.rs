@@ -1,5 +1,6 @@
-//! Weights in files, as [safetensors](https://huggingface.co/docs/safetensors): PyTorch's `safetensors.torch.save_file(model.state_dict(), path)` writes what
-//! [`load`] reads, and its `load_file` reads what [`save`] writes.
+//! Weights in files, as [safetensors](https://huggingface.co/docs/safetensors): PyTorch's
+//! `safetensors.torch.save_file(model.state_dict(), path)` writes what [`load`] reads, and its `load_file` reads
+//! what [`save`] writes.
 
 mod elements;
 mod error;
@@ -47,7 +48,8 @@ impl View for Numbers {
 
 /// Writes all parameters and buffers under their names, in the model's own number type.
 ///
-/// At `path` is the old file or the whole new one at every moment, never a part; [`file::write()`] tells what becomes of links, modes and devices.
+/// At `path` is the old file or the whole new one at every moment, never a part; [`file::write()`] tells what becomes
+/// of links, modes and devices.
 ///
 /// ```
 /// use nn::{Linear, checkpoint};

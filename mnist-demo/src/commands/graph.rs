@@ -12,11 +12,14 @@ use crate::dataset::Dataset;
 use crate::failure::Failure;
 use crate::model::perceptron;
 
+const EXAMPLES: &str = "\
+Examples:
+  mnist-demo graph --svg graph.svg           a picture that a browser shows
+  mnist-demo graph | dot -Tpdf > graph.pdf   by way of Graphviz";
+
 /// The arguments of `graph`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  mnist-demo graph --svg graph.svg           a picture that a browser shows\n  mnist-demo graph | dot -Tpdf > graph.pdf   by way of Graphviz"
-)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Write the drawing to this file, as an SVG picture
     #[arg(long, value_name = "FILE")]

@@ -9,10 +9,11 @@
 //! | `GET /labels` | the labels of the classes, in their order |
 //! | `GET /progress` | how a training run is getting on, if there is one |
 //!
-//! The answer to `POST /predict` has the class, its label, the labels and probabilities of all classes, the outputs of the
-//! hidden layers, and the 28 × 28 pixels that they saw.
+//! The answer to `POST /predict` has the class, its label, the labels and probabilities of all classes, the outputs of
+//! the hidden layers, and the 28 × 28 pixels that they saw.
 //!
-//! Whatever comes in, the server goes on: a request has limits in size and time, and what is wrong with it is answered with a 4xx and a line of JSON.
+//! Whatever comes in, the server goes on: a request has limits in size and time, and what is wrong with it is answered
+//! with a 4xx and a line of JSON.
 
 mod answer;
 mod progress;
@@ -41,7 +42,8 @@ use crate::failure::Failure;
 /// Connections at a time; more wait in the system's queue.
 const MOST_CONNECTIONS: usize = 32;
 
-/// The time that a client has to send the head of a request; a connection on which nothing comes is closed after it too.
+/// The time that a client has to send the head of a request; a connection on which nothing comes is closed after it
+/// too.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// The life of a connection. A page simply makes a new one.
