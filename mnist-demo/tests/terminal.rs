@@ -18,7 +18,7 @@ fn a_locale_without_utf8_gets_ascii() {
     write_small_set(folder.path());
     let weights = folder.path().join("weights");
     checkpoint::save(&perceptron_for(28 * 28, 10, &mut Random::new(0)), &weights).unwrap();
-    let labels = folder.path().join("labels.txt");
+    let labels = folder.path().join("names.txt");
     fs::write(&labels, ["ß"; 10].join("\n")).unwrap();
     let labels = labels.to_str().unwrap();
     let (weights, data) = (weights.to_str().unwrap(), folder.path().to_str().unwrap());

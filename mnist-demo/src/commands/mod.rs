@@ -86,7 +86,8 @@ pub struct Network {
     #[arg(long, value_name = "PATH")]
     weights: Option<PathBuf>,
     /// The names of the classes: a text with one label a line, or EMNIST's mapping [default: those that
-    /// train --save wrote into the file with the weights, or labels.txt in its folder, or the class numbers]
+    /// train --save wrote into the file with the weights, those of a checkpoint's data set, labels.txt beside the
+    /// weights, or the class numbers]
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }
