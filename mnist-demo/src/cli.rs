@@ -1,4 +1,5 @@
-//! The command line: it chooses the command and turns its outcome into an exit code. What a command does stands in its file of [`commands`](crate::commands).
+//! The command line: it chooses the command and turns its outcome into an exit code. What a command does stands in
+//! its file of [`commands`](crate::commands).
 
 use std::process::ExitCode;
 
@@ -6,11 +7,13 @@ use autograd::kernels::simd::isa;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{eval, graph, predict, serve, summary, train};
+use crate::console::tell;
 use crate::failure::Failure;
 
 /// Trains a small neural network to read handwritten digits, and tells how well it does.
 ///
-/// Without a command it trains: 10 epochs on the MNIST digits, which are part of the program. The options here are those of the command train.
+/// Without a command it trains: 10 epochs on the MNIST digits, which are part of the program. The options here are
+/// those of the command train.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, max_term_width = 110, after_help = ENDINGS)]
 struct Cli {
@@ -40,7 +43,8 @@ enum Command {
     Serve(serve::Arguments),
 }
 
-/// Runs the program on the process's arguments. The exit code is 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C.
+/// Runs the program on the process's arguments. The exit code is 0, 1 for a failure, 2 for wrong usage, 130 after
+/// Ctrl-C.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match (isa::try_selected(), cli.command.unwrap_or(Command::Train(cli.train))) {
@@ -56,7 +60,7 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let prefix = if matches!(failure, Failure::Interrupted(_)) { "" } else { "error: " };
-            eprintln!("{prefix}{failure}");
+            tell(&format!("{prefix}{failure}"));
             failure.exit_code()
         }
     }

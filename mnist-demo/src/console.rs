@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use ::console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::locale;
 use crate::train::{Epoch, Observer, Step, Trainer};
 
 /// The line of an epoch.
@@ -57,7 +58,8 @@ impl Console {
         let narrow = Term::stderr().size().1 < NARROW;
         let wide = "{prefix:.bold}  {wide_bar:.cyan/238}  {msg}  {eta} left";
         let style = ProgressStyle::with_template(if narrow { "{prefix:.bold}  {wide_msg}" } else { wide });
-        bar.set_style(style.expect("the template is right").progress_chars("━╸─"));
+        let characters = if locale::is_utf8() { "━╸─" } else { "=>-" };
+        bar.set_style(style.expect("the template is right").progress_chars(characters));
         Console { bar, shown: None, goes_on_unread, outcome: Ok(()) }
     }
 
@@ -102,6 +104,10 @@ impl Observer for Console {
         self.bar.set_position(position(run));
     }
 
+    fn failed(&mut self, failure: &str) {
+        self.bar.suspend(|| tell(failure));
+    }
+
     fn epoch(&mut self, epoch: &Epoch, run: &Trainer<'_>) -> ControlFlow<()> {
         if self.outcome.is_ok() {
             let line = epoch_line(epoch, run.settings().epochs);
@@ -119,6 +125,13 @@ pub fn print_line(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
+}
+
+/// Prints a line for the user on stderr. That it cannot be printed is no reason to end a command, and nobody could be
+/// told.
+pub fn tell(line: &str) {
+    let line = format!("{}\n", locale::shown(line));
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use nn::checkpoint::CheckpointError;
 use crate::idx::DataError;
 use crate::interrupt;
 use crate::picture::PictureError;
+use crate::train::Divergence;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,12 @@ pub enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// The training led to values that are not finite.
+    #[error(transparent)]
+    Diverged(#[from] Divergence),
+    /// So many results of a command could not be saved; each was told with its reason.
+    #[error("{0} of the results could not be saved, as told above")]
+    Incomplete(usize),
     /// Stdout could not be written to.
     #[error("the output could not be written: {0}")]
     Output(#[from] io::Error),

@@ -25,6 +25,9 @@ pub fn layers(pixels: usize, classes: usize) -> [(&'static str, Layer); 5] {
     ]
 }
 
+/// The classes of MNIST.
+pub const DIGITS: usize = 10;
+
 /// The weight of the last layer, whose shape is `[classes, 128]`: it tells for how many classes a network is.
 pub const LAST_WEIGHT: &str = "fc3.weight";
 

@@ -17,8 +17,8 @@ use crate::weights::Weights;
 /// Passes over the training images when there are no weights: about as many as a person likes to wait for.
 pub const QUICK_EPOCHS: usize = 3;
 
-/// A perceptron that reads digits of 28 × 28 pixels. It holds handles to its parameters, not copies: if somebody trains them meanwhile, it reads better
-/// and better.
+/// A perceptron that reads digits of 28 × 28 pixels. It holds handles to its parameters, not copies: if somebody trains
+/// them meanwhile, it reads better and better.
 #[derive(Clone)]
 pub struct Reader {
     /// The layers with their names; a rectifier follows each but the last.
@@ -80,7 +80,8 @@ impl Reader {
     /// they are looked for where the weights are, and a file that is there and not right is reported as a note.
     ///
     /// # Errors
-    /// If the weights cannot be read or are not those of the perceptron for 28 × 28 pixels, or the labels are wrong.
+    /// If the weights cannot be read, are not those of the perceptron for 28 × 28 pixels, or not finite, or the labels
+    /// are wrong.
     pub fn load(weights: &Weights, labels: Option<&Path>) -> Result<(Self, Option<DataError>), Failure> {
         let reader = Reader::new(&weights.network(SIDE * SIDE)?);
         let classes = reader.labels.len();
@@ -91,7 +92,8 @@ impl Reader {
         Ok((reader.labelled(labels), note))
     }
 
-    /// With weights learnt now, in [`QUICK_EPOCHS`] epochs of the classic program on MNIST; and how the last of them went.
+    /// With weights learnt now, in [`QUICK_EPOCHS`] epochs of the classic program on MNIST; and how the last of them
+    /// went.
     ///
     /// # Errors
     /// Only if the program itself is damaged.
@@ -100,7 +102,7 @@ impl Reader {
         let mut trainer = Trainer::new(&data, Settings { epochs: QUICK_EPOCHS, ..Settings::default() });
         with_threads(0, || {
             while !trainer.is_done() {
-                trainer.advance();
+                trainer.advance().expect("the classic program on MNIST does not diverge");
             }
         });
         let last = trainer.history().epochs.last().expect("there is an epoch");
@@ -160,9 +162,11 @@ pub fn rounded(numbers: &[f32]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use autograd::Random;
     use autograd::kernels::simd::isa;
 
     use super::*;
+    use crate::model::{DIGITS, perceptron_for};
 
     #[test]
     fn ties_and_nan_are_read_as_eval_counts_them() {

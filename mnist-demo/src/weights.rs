@@ -15,9 +15,10 @@ use crate::checkpoint::{Flaw, Snapshot, step_of};
 use crate::dataset::labels_at;
 use crate::failure::Failure;
 use crate::file_kind::{BEGINNING, describe};
+use crate::finite;
 use crate::idx::DataError;
 use crate::labels::{Labels, MAX_CLASSES};
-use crate::model::{LAST_WEIGHT, perceptron_for};
+use crate::model::{DIGITS, LAST_WEIGHT, perceptron_for};
 
 /// The entry of a file's metadata with the labels of the classes, as a JSON array of strings.
 const LABELS: &str = "gradus.labels";
@@ -95,43 +96,45 @@ impl Weights {
     /// The network for images of so many pixels with these weights, for as many classes as they are for.
     ///
     /// # Errors
-    /// If the weights cannot be read or are not those of such a network.
+    /// If the weights cannot be read, are not those of such a network, or are not finite.
     pub fn network(&self, pixels: usize) -> Result<Sequential, Failure> {
-        const DIGITS: usize = 10;
         let model = perceptron_for(pixels, self.classes.unwrap_or(DIGITS), &mut Random::new(0));
         self.load(&model)?;
         Ok(model)
     }
 
-    /// Gives a network these weights.
+    /// Gives a network these weights. Whatever uses trained weights has them from here.
     ///
     /// # Errors
-    /// If the weights cannot be read or are those of another network, which is not changed then.
+    /// If the weights cannot be read or are those of another network, which is not changed then; or if one of them is
+    /// NaN or infinite, as after a training that diverged, and the network has those values then.
     pub fn load(&self, model: &Sequential) -> Result<(), Failure> {
-        let Some(snapshot) = &self.snapshot else { return Ok(checkpoint::load(model, &self.path)?) };
+        match &self.snapshot {
+            Some(snapshot) => self.load_from(snapshot, model)?,
+            None => checkpoint::load(model, &self.path)?,
+        }
+        let path = self.path.clone();
+        finite::require(finite::tensors_of(model))
+            .map_err(|[found, expected]| DataError::Content { path, found, expected }.into())
+    }
+
+    fn load_from(&self, snapshot: &Snapshot, model: &Sequential) -> Result<(), CheckpointError> {
         let (mut values, mut differences) = (Vec::new(), Vec::new());
         for (name, param) in model.named_parameters() {
             let shape = param.tensor().shape().clone();
             let expected = format!("f32 of shape {shape}");
-            let found = match snapshot.weights().find(|(other, ..)| *other == name) {
-                None => {
-                    differences.push(Difference::Missing { name, expected });
-                    continue;
+            match snapshot.weights().find(|(other, ..)| *other == name) {
+                None => differences.push(Difference::Missing { name, expected }),
+                Some((_, found, _)) if found != &shape[..] => {
+                    let found = format!("f32 of shape {found:?}");
+                    differences.push(Difference::Other { name, found, expected });
                 }
-                Some((_, found, _)) if found != &shape[..] => format!("f32 of shape {found:?}"),
-                Some((_, _, elements)) => match elements.iter().find(|element| !element.is_finite()) {
-                    Some(element) => format!("an element that is {element}"),
-                    None => {
-                        values.push((param, Tensor::from_vec(elements.to_vec(), shape)));
-                        continue;
-                    }
-                },
-            };
-            differences.push(Difference::Other { name, found, expected });
+                Some((_, _, elements)) => values.push((param, Tensor::from_vec(elements.to_vec(), shape))),
+            }
         }
         if !differences.is_empty() {
             let path = self.path.clone();
-            return Err(CheckpointError::Mismatch { path, differences, prefix: None }.into());
+            return Err(CheckpointError::Mismatch { path, differences, prefix: None });
         }
         values.into_iter().for_each(|(param, value)| param.set(&value));
         Ok(())

@@ -76,7 +76,10 @@ fn a_run_goes_on_from_any_checkpoint_and_ends_with_the_same_bits() {
         succeeded(&output);
         let path = place.file(step);
         let words = format!("resuming from {}: epoch {}, image {}\n", path.display(), step / 16 + 1, step % 16 * 16);
-        assert_eq!(text(&output.stderr), words);
+        let saved = format!("saved weights: {weights}\nsaved checkpoint: {}\n", place.file(96).display());
+        let stderr = text(&output.stderr);
+        let stderr: Vec<&str> = stderr.split_inclusive('\n').filter(|line| !line.starts_with("warning: ")).collect();
+        assert_eq!(stderr.concat(), words + &saved, "but for a warning where two threads are too many");
         assert_eq!(text(&output.stdout).lines().count(), 6 - step / 16 + 1);
         assert!(fs::read(&weights).unwrap() == whole, "other bits from step {step}");
         assert_eq!(place.steps(), steps, "it goes on writing");
@@ -84,6 +87,9 @@ fn a_run_goes_on_from_any_checkpoint_and_ends_with_the_same_bits() {
     // A run that is through trains no more, unless there are more epochs now.
     let output = place.resume(&["--save", &weights]);
     assert_eq!(text(&output.stdout).lines().count(), 1);
+    let words = format!("the run is finished: it has 6 epochs; go on with: {}", env!("CARGO_BIN_EXE_mnist-demo"));
+    let again = format!(" train --resume {checkpoints} --save {weights} --epochs 12\n");
+    assert!(text(&output.stderr).contains(&(words + &again)), "{}", text(&output.stderr));
     assert!(fs::read(&weights).unwrap() == whole);
     let output = place.resume(&["--epochs", "8", "--keep", "2", "--every", "1000"]);
     assert!(text(&output.stdout).starts_with("epoch 7/8  loss"), "{}", text(&output.stdout));
@@ -158,7 +164,7 @@ fn damaged_checkpoints_are_reported_and_passed_over() {
     succeeded(&output);
     let stderr = text(&output.stderr);
     let lines: Vec<&str> = stderr.lines().collect();
-    assert_eq!(lines.len(), 3, "{stderr}");
+    assert_eq!(lines.len(), 5, "{stderr}");
     assert!(lines[0].starts_with("damaged, set aside: ") && lines[0].contains("step-000000000096"), "{stderr}");
     assert!(lines[1].contains("step-000000000080") && lines[1].contains("expected"), "{stderr}");
     assert!(lines[2].contains("step-000000000064.safetensors: epoch 5, image 0"), "{stderr}");
@@ -168,6 +174,7 @@ fn damaged_checkpoints_are_reported_and_passed_over() {
     place.steps().iter().for_each(|&step| fs::write(place.file(step), b"").unwrap());
     let data = place.path("data");
     let anew = ["--data", &data, "--epochs", "6", "--batch-size", "16", "--seed", "5", "--save", &weights];
+    let anew = [&anew[..], &["--checkpoint", &checkpoints]].concat();
     let output = place.resume(&anew);
     succeeded(&output);
     assert!(text(&output.stderr).contains("no whole checkpoint: starting anew"), "{}", text(&output.stderr));
@@ -178,6 +185,35 @@ fn damaged_checkpoints_are_reported_and_passed_over() {
     succeeded(&output);
     assert!(text(&output.stderr).contains("no whole checkpoint: starting anew"), "{}", text(&output.stderr));
     assert!(fs::read(&weights).unwrap() == whole);
+}
+
+#[test]
+fn a_folder_without_a_run_is_resumed_only_where_one_is_wanted() {
+    let place = Place::new();
+    let (checkpoints, data) = (place.path("checkpoints"), place.path("data"));
+    let words = format!("a run to go on with; --checkpoint {checkpoints} starts one");
+    let refused = |found: &str| {
+        let output = place.resume(&["--data", &data]);
+        assert_refused(&output, 1, &format!("checkpoints: found {found}, expected {words}"));
+    };
+    refused("no such folder");
+    assert!(!Path::new(&checkpoints).exists(), "a slip of the pen makes no folder");
+    fs::create_dir(&checkpoints).unwrap();
+    refused("no whole checkpoint");
+    assert_eq!(fs::read_dir(&checkpoints).unwrap().count(), 0);
+    let both = ["--data", &data, "--epochs", "1", "--checkpoint", &checkpoints];
+    succeeded(&place.resume(&both));
+    assert!(text(&place.resume(&both).stderr).contains("the run is finished: it has 1 epoch; go on with: "));
+}
+
+#[test]
+fn a_run_that_reached_its_target_says_how_to_go_on() {
+    let place = Place::new();
+    let checkpoints = place.path("checkpoints");
+    succeeded(&place.train(&["--checkpoint", &checkpoints, "--target-acc", "10", "--epochs", "1000"]));
+    let stderr = text(&place.resume(&[]).stderr);
+    assert!(stderr.contains("the run is finished: it reached 10.00% after "), "{stderr}");
+    assert!(stderr.contains(&format!("--resume {checkpoints} --target-acc 100\n")), "{stderr}");
 }
 
 #[test]
@@ -240,7 +276,7 @@ fn control_c_finishes_the_step_and_says_how_to_resume() {
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     let again = format!("go on with: {} train --resume {checkpoints}", env!("CARGO_BIN_EXE_mnist-demo"));
     assert!(stderr.contains(&again), "{stderr}");
-    assert_eq!(stderr.lines().count(), 1);
+    assert_eq!(stderr.lines().count(), 2, "where it is saved, and how it goes on: {stderr}");
     // The run that was interrupted is the one that was not, from the very step on.
     let epochs = (place.steps().last().unwrap() / 16 + 2).to_string();
     let whole = place.whole(&["--epochs", &epochs]);

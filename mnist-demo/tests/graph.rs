@@ -24,6 +24,8 @@ fn the_network_is_drawn_for_graphviz_and_as_a_picture() {
 
     let written = demo(&["graph", "--data", data, "--svg", svg.to_str().unwrap(), "--dot", dot.to_str().unwrap()]);
     assert!(written.status.success() && written.stdout.is_empty(), "{}", text(&written.stderr));
+    let saved = format!("saved drawing: {}\nsaved drawing: {}\n", svg.display(), dot.display());
+    assert_eq!(text(&written.stderr), saved);
     assert_eq!(fs::read_to_string(dot).unwrap(), printed);
     let picture = fs::read_to_string(svg).unwrap();
     assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"));
@@ -36,4 +38,5 @@ fn a_place_that_cannot_be_written_is_told() {
     common::write_small_set(folder.path());
     let output = demo(&["graph", "--data", folder.path().to_str().unwrap(), "--svg", "/no/such/folder/graph.svg"]);
     assert_refused(&output, 1, "/no/such/folder/graph.svg: cannot be written");
+    assert_refused(&demo(&["graph", "--svg", "drawing", "--dot", "drawing"]), 2, "name the same file");
 }

@@ -33,7 +33,8 @@ fn two_hundred_kills_lose_nothing_and_change_no_bit() {
     let (data, checkpoints, weights) = (path("data"), path("checkpoints"), path("weights"));
     fs::create_dir(&data).unwrap();
     write_small_set(Path::new(&data));
-    // 40 epochs of 32 steps. `--every 2` makes the writing of a checkpoint what the process mostly does when it is killed.
+    // 40 epochs of 32 steps. `--every 2` makes the writing of a checkpoint what the process mostly does when it is
+    // killed.
     let settings = ["train", "--data", &data, "--epochs", EPOCHS, "--batch-size", "8", "--seed", "11"];
     let whole = demo(&[&settings[..], &["--save", &weights]].concat());
     assert!(whole.status.success(), "{}", text(&whole.stderr));
@@ -43,7 +44,9 @@ fn two_hundred_kills_lose_nothing_and_change_no_bit() {
     let start = Instant::now();
     let mut moments = Random::new(2024);
     let (mut furthest, mut kills, mut inside, mut unfinished, mut ended) = (None, 0, 0, 0, 0);
-    let resumed = [&settings[..], &["--resume", &checkpoints, "--every", "2", "--save", &weights]].concat();
+    let resumed =
+        [&settings[..], &["--checkpoint", &checkpoints, "--resume", &checkpoints, "--every", "2", "--save", &weights]]
+            .concat();
     while kills < KILLS {
         let mut program = spawn(&resumed);
         thread::sleep(Duration::from_micros(moments.below(60_000)));

@@ -153,10 +153,7 @@ fn noted_png(image: &GrayImage, note: &[u8], is_before: bool) -> Vec<u8> {
 #[test]
 fn pictures_are_shown_as_the_camera_notes() {
     // The letter F, neither symmetric nor square: all eight differ.
-    let is_ink = |x: u32, y: u32| match (x, y) {
-        (5..9, 5..35) | (9..20, 5..9) | (9..15, 17..21) => true,
-        _ => false,
-    };
+    let is_ink = |x: u32, y: u32| matches!((x, y), (5..9, 5..35) | (9..20, 5..9) | (9..15, 17..21));
     let upright = GrayImage::from_fn(24, 40, |x, y| Luma([if is_ink(x, y) { 30 } else { 220 }]));
     let light = |file: &[u8]| Picture::decode(file, MOST_PIXELS).unwrap();
     let expected = light(&encoded(upright.clone(), ImageFormat::Png));

@@ -17,7 +17,7 @@ fn lines_have_their_form_and_the_last_is_the_accuracy() {
     let weights = weights.to_str().unwrap();
     let output = demo(&["train", "--data", data, "--epochs", "12", "--batch-size", "16", "--save", weights]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(output.stderr.is_empty(), "no bar where there is no terminal: {}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), format!("saved weights: {weights}\n"), "no bar where there is no terminal");
     let stdout = text(&output.stdout);
     let lines: Vec<&str> = stdout.lines().collect();
     assert_eq!(lines.len(), 13);
@@ -67,9 +67,17 @@ fn the_real_digits_give_the_same_bytes_on_one_thread_and_on_two() {
 fn wrong_usage_exits_with_two() {
     assert_refused(&demo(&["--epochs", "0"]), 2, "wanted a whole number from 1 on");
     assert_refused(&demo(&["--batch-size", "-1"]), 2, "--batch-size");
+    assert_refused(&demo(&["--seed", "abc"]), 2, "wanted a whole number from 0 to 18446744073709551615, such as 42");
+    assert_refused(&demo(&["--serve", "http"]), 2, "to 65535, such as 8000");
+    assert_refused(&demo(&["serve", "--port", "70000"]), 2, "to 65535, such as 8000");
     assert_refused(&demo(&["--lr", "nan"]), 2, "wanted a number above 0");
-    assert_refused(&demo(&["train", "--threads", "2000"]), 2, "2000 is not in 0..=1024");
+    assert_refused(
+        &demo(&["train", "--threads", "2000"]),
+        2,
+        "wanted a whole number from 0 (as many as the machine has) to ",
+    );
     assert_refused(&demo(&["eval"]), 2, "--weights <PATH>");
+    assert_refused(&demo(&["serve", "--host", "nohost"]), 2, "wanted an IP address of this machine");
     assert_refused(&demo(&["fly"]), 2, "fly");
     let program = env!("CARGO_BIN_EXE_mnist-demo");
     let output = Command::new(program).env("AUTOGRAD_ISA", "mmx").output().unwrap();

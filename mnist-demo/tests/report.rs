@@ -120,9 +120,9 @@ mod interrupted_runs {
         let output = interrupted(program);
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(130), "{stderr}");
-        assert!(stderr.starts_with("no report: not one epoch has ended\ninterrupted in epoch 1, after "), "{stderr}");
+        assert!(stderr.contains("\nno report: not one epoch has ended\ninterrupted in epoch 1, after "), "{stderr}");
         assert!(stderr.contains(&format!("--out {report}")), "{stderr}");
-        assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+        assert!(!out.exists(), "no empty folder is left");
     }
 
     /// Whether a file is a checkpoint, and not one that is being written.

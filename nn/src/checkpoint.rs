@@ -1,5 +1,6 @@
-//! Weights in files, as [safetensors](https://huggingface.co/docs/safetensors): PyTorch's `safetensors.torch.save_file(model.state_dict(), path)` writes what
-//! [`load`] reads, and its `load_file` reads what [`save`] writes.
+//! Weights in files, as [safetensors](https://huggingface.co/docs/safetensors): PyTorch's
+//! `safetensors.torch.save_file(model.state_dict(), path)` writes what [`load`] reads, and its `load_file` reads
+//! what [`save`] writes.
 
 mod elements;
 mod error;
@@ -9,9 +10,6 @@ mod read;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Write};
 use std::path::Path;
 
 use autograd::Float;
@@ -20,6 +18,7 @@ use safetensors::{Dtype, View};
 pub use error::{CheckpointError, Difference};
 pub use read::{listed, load, load_with_prefix};
 
+use crate::file;
 use crate::module::Module;
 
 /// A parameter's numbers on their way into a file.
@@ -49,7 +48,8 @@ impl View for Numbers {
 
 /// Writes all parameters and buffers under their names, in the model's own number type.
 ///
-/// The file is written beside its place, flushed to the disk and moved there: at `path` is the old file or the whole new one, never a part.
+/// At `path` is the old file or the whole new one at every moment, never a part; [`file::write()`] tells what becomes
+/// of links, modes and devices.
 ///
 /// ```
 /// use nn::{Linear, checkpoint};
@@ -102,36 +102,7 @@ pub fn save_with_metadata<T: Float>(
     let metadata: Option<HashMap<_, _>> = Some(metadata).filter(|metadata: &HashMap<_, _>| !metadata.is_empty());
     let bytes = safetensors::serialize(tensors, metadata)
         .map_err(|error| CheckpointError::Format { path: path.to_owned(), reason: error.to_string() })?;
-    write_whole(path, &bytes).map_err(|source| CheckpointError::File { path: path.to_owned(), source })
-}
-
-/// Writes a file so that there is never a part of it at `path`: beside its place, under a name that begins with a dot and the file's own; flushed to the disk;
-/// moved there; and the move flushed too.
-///
-/// # Errors
-/// If it cannot be written. What was at `path` is still there then.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut prefix = OsString::from(".");
-    prefix.push(path.file_name().unwrap_or_default());
-    prefix.push(".");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
-    // A file of the user's like any other, not a private temporary one.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The new name itself is on the disk once its folder is; a system that cannot open folders has no such call.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
+    file::write(path, &bytes).map_err(|source| CheckpointError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -12,18 +12,22 @@ pub(crate) fn reciprocal_root(n: usize) -> f64 {
 /// Fan-in and fan-out.
 ///
 /// # Panics
-/// If there are fewer than two dimensions.
+/// If there are fewer than two dimensions, or more elements than any memory holds.
 #[track_caller]
 fn fans(shape: &Shape) -> (usize, usize) {
     assert!(shape.rank() >= 2, "init: a weight of shape {shape} has no fan-in and fan-out: wanted [out, in, ...]");
+    // Refuses extents whose product overflows: fan-in and fan-out are products of some of them.
+    shape.numel();
     let field: usize = shape[2..].iter().product();
     (shape[1] * field, shape[0] * field)
 }
 
+#[track_caller]
 fn uniform<T: Float>(shape: Shape, bound: f64, seed: impl Seed) -> Tensor<T> {
     Tensor::uniform(shape, T::from_f64(-bound), T::from_f64(bound), seed)
 }
 
+#[track_caller]
 fn normal<T: Float>(shape: Shape, deviation: f64, seed: impl Seed) -> Tensor<T> {
     Tensor::randn(shape, seed) * T::from_f64(deviation)
 }
@@ -38,7 +42,7 @@ fn normal<T: Float>(shape: Shape, deviation: f64, seed: impl Seed) -> Tensor<T> 
 /// ```
 ///
 /// # Panics
-/// If the shape has fewer than two dimensions.
+/// If the shape has fewer than two dimensions, or more elements than any memory holds.
 #[track_caller]
 pub fn kaiming_uniform<T: Float>(shape: impl Into<Shape>, slope: f64, seed: impl Seed) -> Tensor<T> {
     let shape = shape.into();
@@ -50,7 +54,7 @@ pub fn kaiming_uniform<T: Float>(shape: impl Into<Shape>, slope: f64, seed: impl
 /// Normal with deviation gain / √fan_in; the gain as for [`kaiming_uniform`].
 ///
 /// # Panics
-/// If the shape has fewer than two dimensions.
+/// If the shape has fewer than two dimensions, or more elements than any memory holds.
 #[track_caller]
 pub fn kaiming_normal<T: Float>(shape: impl Into<Shape>, slope: f64, seed: impl Seed) -> Tensor<T> {
     let shape = shape.into();
@@ -63,7 +67,7 @@ pub fn kaiming_normal<T: Float>(shape: impl Into<Shape>, slope: f64, seed: impl 
 /// (Glorot and Bengio, *Understanding the difficulty of training deep feedforward neural networks*, 2010.)
 ///
 /// # Panics
-/// If the shape has fewer than two dimensions.
+/// If the shape has fewer than two dimensions, or more elements than any memory holds.
 #[track_caller]
 pub fn xavier_uniform<T: Float>(shape: impl Into<Shape>, gain: f64, seed: impl Seed) -> Tensor<T> {
     let shape = shape.into();
@@ -74,7 +78,7 @@ pub fn xavier_uniform<T: Float>(shape: impl Into<Shape>, gain: f64, seed: impl S
 /// Normal with deviation gain · √(2 / (fan_in + fan_out)).
 ///
 /// # Panics
-/// If the shape has fewer than two dimensions.
+/// If the shape has fewer than two dimensions, or more elements than any memory holds.
 #[track_caller]
 pub fn xavier_normal<T: Float>(shape: impl Into<Shape>, gain: f64, seed: impl Seed) -> Tensor<T> {
     let shape = shape.into();

@@ -1,6 +1,6 @@
 //! A fully connected layer.
 
-use autograd::{Float, Param, Random, Seed, Tensor};
+use autograd::{Float, Param, Random, Seed, Shape, Tensor};
 
 use crate::init;
 use crate::module::{Mode, Module};
@@ -28,9 +28,14 @@ pub struct Linear<T: Float = f32> {
 
 impl<T: Float> Linear<T> {
     /// A layer with a bias, initialised from a seed or a [`Random`].
+    ///
+    /// # Panics
+    /// If the weight has more elements than any memory holds.
+    #[track_caller]
     pub fn new(inputs: usize, outputs: usize, seed: impl Seed) -> Self {
+        let shape = Linear::<T>::weight_shape(inputs, outputs);
         seed.draw(|random| {
-            let weight = Linear::weight(inputs, outputs, random);
+            let weight = Linear::weight(shape, random);
             let bound = init::reciprocal_root(inputs);
             let bias = Tensor::uniform([outputs], T::from_f64(-bound), T::from_f64(bound), random);
             Linear { weight, bias: Some(Param::new(bias)) }
@@ -38,13 +43,27 @@ impl<T: Float> Linear<T> {
     }
 
     /// A layer without a bias.
+    ///
+    /// # Panics
+    /// If the weight has more elements than any memory holds.
+    #[track_caller]
     pub fn without_bias(inputs: usize, outputs: usize, seed: impl Seed) -> Self {
-        seed.draw(|random| Linear { weight: Linear::weight(inputs, outputs, random), bias: None })
+        let shape = Linear::<T>::weight_shape(inputs, outputs);
+        seed.draw(|random| Linear { weight: Linear::weight(shape, random), bias: None })
     }
 
-    fn weight(inputs: usize, outputs: usize, random: &mut Random) -> Param<T> {
+    /// The weight's shape. A product that overflows is refused here, at the line of the layer's caller: a panic inside
+    /// of `draw` would show a line of this file.
+    #[track_caller]
+    fn weight_shape(inputs: usize, outputs: usize) -> Shape {
+        let shape = Shape::from([outputs, inputs]);
+        shape.numel();
+        shape
+    }
+
+    fn weight(shape: Shape, random: &mut Random) -> Param<T> {
         // A negative slope of √5 makes the bound 1/√in: PyTorch's default.
-        Param::new(init::kaiming_uniform([outputs, inputs], 5.0_f64.sqrt(), random))
+        Param::new(init::kaiming_uniform(shape, 5.0_f64.sqrt(), random))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nn::checkpoint::write_whole;
+use nn::file;
 
 use super::Snapshot;
 use super::format::Flaw;
@@ -100,19 +100,21 @@ impl Folder {
         Ok(Found { newest: None, damaged })
     }
 
-    /// Writes the checkpoint of a step, and removes the oldest so that `keep` stay. The new one is whole on the disk before an old one goes.
+    /// Writes the checkpoint of a step, and removes the oldest so that `keep` stay. The new one is whole on the disk
+    /// before an old one goes. Returns its file.
     ///
     /// # Errors
     /// If it cannot be written; all that were there are still there then.
-    pub fn write(&self, step: usize, snapshot: &Snapshot, keep: usize) -> Result<(), DataError> {
+    pub fn write(&self, step: usize, snapshot: &Snapshot, keep: usize) -> Result<PathBuf, DataError> {
         let path = self.file(step);
-        write_whole(&path, &snapshot.to_bytes()).map_err(|source| DataError::File { path, source })?;
+        let failed = |source| DataError::File { path: path.clone(), source };
+        file::write(&path, &snapshot.to_bytes()).map_err(failed)?;
         let steps = self.steps()?;
         for &old in &steps[..steps.len().saturating_sub(keep)] {
             let path = self.file(old);
             fs::remove_file(&path).map_err(|source| DataError::File { path, source })?;
         }
-        Ok(())
+        Ok(path)
     }
 
     /// The file of a step's checkpoint.
@@ -127,7 +129,8 @@ pub fn step_of(name: &str) -> Option<usize> {
     (digits.len() >= DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-/// Takes the lock on the folder itself, so that no file is left of it. Where folders cannot be opened or locked, runs go without.
+/// Takes the lock on the folder itself, so that no file is left of it. Where folders cannot be opened or locked, runs
+/// go without.
 fn hold(path: &Path) -> Result<Option<File>, DataError> {
     let Ok(folder) = File::open(path) else { return Ok(None) };
     let start = Instant::now();

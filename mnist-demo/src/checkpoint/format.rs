@@ -1,7 +1,7 @@
 //! A snapshot as bytes: a safetensors file whose last tensor is a checksum of all that comes before it.
 //!
-//! safetensors puts tensors of bytes behind those of numbers, so the only one, `checksum`, is the end of the file. The checksum is looked at before anything else
-//! is believed.
+//! safetensors puts tensors of bytes behind those of numbers, so the only one, `checksum`, is the end of the file.
+//! The checksum is looked at before anything else is believed.
 
 use std::collections::HashMap;
 
@@ -88,7 +88,8 @@ impl Snapshot {
         file
     }
 
-    /// The snapshot in the bytes of a checkpoint. Beside a copy of the numbers it takes no memory that the bytes have not.
+    /// The snapshot in the bytes of a checkpoint. Beside a copy of the numbers it takes no memory that the bytes have
+    /// not.
     ///
     /// # Errors
     /// If they are damaged, or not a checkpoint of this version.
@@ -150,7 +151,7 @@ mod tests {
 
     fn advance(trainer: &mut Trainer<'_>, steps: usize) {
         for _ in 0..steps {
-            trainer.advance();
+            trainer.advance().unwrap();
         }
     }
 

@@ -1,10 +1,13 @@
 //! Checkpoints: a run on disk, whole at every moment.
 //!
-//! A checkpoint is a safetensors file with the weights (`model.fc1.weight`), the optimizer's numbers (`optimizer.fc1.weight.exp_avg`) and, in the metadata, the
-//! settings, the place in the run and its history as JSON. Its last bytes are a checksum of all before them. The recipe's schedule and the random numbers are
-//! functions of the settings and the place, so this is all there is: a run that goes on from a checkpoint ends with the very bits of one that was never interrupted.
+//! A checkpoint is a safetensors file with the weights (`model.fc1.weight`), the optimizer's numbers
+//! (`optimizer.fc1.weight.exp_avg`) and, in the metadata, the settings, the place in the run and its history as JSON.
+//! Its last bytes are a checksum of all before them. The recipe's schedule and the random numbers are functions of
+//! the settings and the place, so this is all there is: a run that goes on from a checkpoint ends with the very bits
+//! of one that was never interrupted.
 //!
-//! [`Folder`] writes them so that there is never a part of one, keeps the last few, and finds the newest that is whole.
+//! [`Folder`] writes them so that there is never a part of one, keeps the last few, and finds the newest that is
+//! whole.
 
 mod folder;
 mod format;
@@ -19,6 +22,7 @@ pub use folder::{Folder, Found, step_of};
 pub use format::Flaw;
 
 use crate::dataset::{Dataset, Identity};
+use crate::finite;
 use crate::train::{Progress, Settings, Trainer};
 
 /// What the user chose for a run: with it, `--resume DIR` needs no other argument.
@@ -90,6 +94,11 @@ impl Snapshot {
         })
     }
 
+    /// All tensors of the snapshot, those of the optimizer too: names and values.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &[f32])> {
+        self.numbers.iter().map(|numbers| (numbers.name.as_str(), numbers.values.as_slice()))
+    }
+
     /// The run, ready for its next step. `settings` are the snapshot's, but for what may differ.
     ///
     /// # Errors
@@ -109,6 +118,7 @@ impl Snapshot {
         if !(settings.learning_rate.is_finite() && settings.learning_rate > 0.0) {
             return Err([format!("a learning rate of {}", settings.learning_rate), "a number above 0".to_owned()]);
         }
+        finite::require(self.tensors())?;
         // The time of the epoch in progress is a part of all.
         if so_far.right > so_far.images || *duration > history.elapsed || !history.has_room() {
             return Err(["counts and times that no run has".to_owned(), "those of the run so far".to_owned()]);

@@ -32,5 +32,5 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let data = arguments.source.read()?;
     let model = perceptron(&data, &mut Random::new(0));
     weights(&arguments.weights)?.load(&model)?;
-    print_last(with_threads(arguments.threads.threads.into(), || accuracy(&model, &data.test)))
+    print_last(with_threads(arguments.threads.count(), || accuracy(&model, &data.test)))
 }

@@ -4,19 +4,22 @@ use std::path::{Path, PathBuf};
 
 use autograd::{Graph, Random, draw};
 use clap::Args;
-use nn::checkpoint::write_whole;
-use nn::{CrossEntropyLoss, Mode, Module};
+use nn::{CrossEntropyLoss, Mode, Module, file};
 
+use super::results::Results;
 use super::{Source, print, try_to_write};
 use crate::dataset::Dataset;
 use crate::failure::Failure;
 use crate::model::perceptron;
 
+const EXAMPLES: &str = "\
+Examples:
+  mnist-demo graph --svg graph.svg           a picture that a browser shows
+  mnist-demo graph | dot -Tpdf > graph.pdf   by way of Graphviz";
+
 /// The arguments of `graph`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  mnist-demo graph --svg graph.svg           a picture that a browser shows\n  mnist-demo graph | dot -Tpdf > graph.pdf   by way of Graphviz"
-)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Write the drawing to this file, as an SVG picture
     #[arg(long, value_name = "FILE")]
@@ -36,22 +39,25 @@ const IMAGES: usize = 64;
 /// # Errors
 /// If the data set cannot be read, or the drawing cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.svg.is_some() && arguments.svg == arguments.dot {
+        return Err(Failure::Usage(
+            "--svg and --dot name the same file: one drawing would replace the other".to_owned(),
+        ));
+    }
     arguments.svg.iter().chain(&arguments.dot).try_for_each(|path| try_to_write(path))?;
     let data = arguments.source.read()?;
     let graph = drawn(&data);
-    let write = |path: &Path, drawing: String| {
-        write_whole(path, drawing.as_bytes()).map_err(|source| Failure::Target { path: path.to_owned(), source })
-    };
-    if let Some(path) = &arguments.svg {
-        write(path, graph.to_svg())?;
-    }
-    if let Some(path) = &arguments.dot {
-        write(path, graph.to_dot())?;
-    }
     if arguments.svg.is_none() && arguments.dot.is_none() {
         return print(graph.to_dot().trim_end());
     }
-    Ok(())
+    let mut results = Results::default();
+    let mut save = |path: &Path, drawing: String| {
+        let answer = file::write(path, drawing.as_bytes());
+        results.saved("drawing", path, answer.map_err(|source| Failure::Target { path: path.to_owned(), source }));
+    };
+    arguments.svg.iter().for_each(|path| save(path, graph.to_svg()));
+    arguments.dot.iter().for_each(|path| save(path, graph.to_dot()));
+    results.outcome()
 }
 
 fn drawn(data: &Dataset) -> Graph {

@@ -3,30 +3,47 @@
 pub mod eval;
 pub mod graph;
 pub mod predict;
+pub mod results;
 pub mod serve;
 pub mod summary;
 pub mod train;
+pub mod values;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use nn::file;
 
-use crate::console::{accuracy_line, print_line};
+use crate::console::{accuracy_line, percent, print_line, tell};
 use crate::dataset::{Dataset, split_path};
 use crate::failure::Failure;
 use crate::idx::DataError;
 use crate::labels::Labels;
+use crate::model::DIGITS;
 use crate::reading::{QUICK_EPOCHS, Reader};
 use crate::weights::Weights;
 
 /// How many threads a command computes on.
 #[derive(Debug, Args)]
 pub struct Threads {
-    /// Threads to compute on; 0 means as many as the machine has. Their number does not change the results
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
+    /// Threads to compute on; 0 means as many as the machine has, and more than that make it slower. Their number
+    /// does not change the results
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::threads)]
     pub threads: u16,
+}
+
+impl Threads {
+    /// Their number for [`autograd::with_threads`]. Tells the user if it is more than is of use.
+    pub fn count(&self) -> usize {
+        let (threads, cores) = (usize::from(self.threads), values::cores());
+        if threads > cores {
+            let machine = values::cores_in_words();
+            tell(&format!("warning: --threads {threads} is slower than 0: this machine has {machine}"));
+        }
+        threads
+    }
 }
 
 /// Which data set a command is about.
@@ -69,7 +86,8 @@ pub struct Network {
     #[arg(long, value_name = "PATH")]
     weights: Option<PathBuf>,
     /// The names of the classes: a text with one label a line, or EMNIST's mapping [default: those that
-    /// train --save wrote into the file with the weights, or labels.txt in its folder, or the class numbers]
+    /// train --save wrote into the file with the weights, those of a checkpoint's data set, labels.txt beside the
+    /// weights, or the class numbers]
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }
@@ -83,49 +101,37 @@ impl Network {
         if let Some(path) = &self.weights {
             let (reader, note) = Reader::load(&weights(path)?, self.labels.as_deref())?;
             if let Some(note) = note {
-                eprintln!("not used: {note}");
+                tell(&format!("not used: {note}"));
             }
             return Ok(reader);
         }
         // A wrong file is reported before the training.
         let labels = self.labels.as_deref().map(|path| Labels::read(path, DIGITS)).transpose()?;
-        eprintln!("no --weights: training on MNIST for {QUICK_EPOCHS} epochs first");
+        tell(&format!("no --weights: training on MNIST for {QUICK_EPOCHS} epochs first"));
         let start = Instant::now();
         let (reader, epoch) = Reader::train()?;
         let seconds = start.elapsed().as_secs_f64();
-        eprintln!("trained in {seconds:.1} s; test accuracy {:.2}%", 100.0 * epoch.test_accuracy);
+        tell(&format!("trained in {seconds:.1} s; test accuracy {}", percent(epoch.test_accuracy)));
         Ok(labels.into_iter().fold(reader, Reader::labelled))
     }
 }
-
-/// The classes of MNIST.
-const DIGITS: usize = 10;
 
 /// Finds trained weights, and says which checkpoint that is where it is one of several.
 fn weights(path: &Path) -> Result<Weights, Failure> {
     let weights = Weights::find(path)?;
     for damaged in &weights.damaged {
-        eprintln!("damaged, not used: {damaged}");
+        tell(&format!("damaged, not used: {damaged}"));
     }
     if let Some(snapshot) = weights.snapshot.as_ref().filter(|_| weights.path != path) {
         let place = &snapshot.progress;
-        eprintln!("using {}: epoch {}, image {}", weights.path.display(), place.epoch, place.so_far.images);
+        tell(&format!("using {}: epoch {}, image {}", weights.path.display(), place.epoch, place.so_far.images));
     }
     Ok(weights)
 }
 
-/// Makes sure that a file can be made beside `path` and moved there, and leaves nothing behind.
+/// Finds out whether a result can be written to `path`; nothing is made there or changed.
 fn try_to_write(path: &Path) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let tried = if path.is_dir() {
-        Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"))
-    } else {
-        tempfile::tempfile_in(folder).map(drop)
-    };
-    tried.map_err(|source| Failure::Target { path: path.to_owned(), source })
+    file::check(path).map_err(|source| Failure::Target { path: path.to_owned(), source })
 }
 
 /// Prints the last line of a command that knows a test accuracy.

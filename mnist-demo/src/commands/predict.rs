@@ -1,13 +1,16 @@
 //! `predict`: the digits in pictures.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use console::{Alignment, measure_text_width, pad_str};
 
 use super::{Network, print};
+use crate::console::{percent, tell};
 use crate::failure::Failure;
 use crate::labels::Labels;
+use crate::locale;
 use crate::picture::{Picture, PictureError, normalise};
 use crate::reading::Reading;
 
@@ -40,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             Err(source) => {
                 // The last failure is the caller's to print, the others would be lost.
                 if let Some(earlier) = failed.replace(Failure::Picture { path: path.clone(), source }) {
-                    eprintln!("error: {earlier}");
+                    tell(&format!("error: {earlier}"));
                 }
             }
         }
@@ -49,7 +52,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let reader = arguments.network.reader()?;
         for (path, pixels) in digits {
             let reading = reader.read(&pixels);
-            let answer = if arguments.json { line_for_programs } else { bars }(path, &reading, reader.labels());
+            let answer = if arguments.json {
+                line_for_programs(path, &reading, reader.labels())
+            } else {
+                bars(path, &reading, reader.labels(), locale::is_utf8())
+            };
             print(&answer)?;
         }
     }
@@ -71,8 +78,9 @@ const LONGEST: usize = 30;
 /// The most bars of a picture.
 const MAX_BARS: usize = 10;
 
-/// The label, and a bar for each probability; of many classes for the most probable ones.
-fn bars(path: &Path, reading: &Reading, labels: &Labels) -> String {
+/// The label, and a bar for each probability; of many classes for the most probable ones. Without `unicode` all of it
+/// is ASCII, but for the name of the file.
+fn bars(path: &Path, reading: &Reading, labels: &Labels, unicode: bool) -> String {
     let probabilities = &reading.probabilities;
     let mut classes: Vec<usize> = (0..probabilities.len()).collect();
     if classes.len() > MAX_BARS {
@@ -80,20 +88,32 @@ fn bars(path: &Path, reading: &Reading, labels: &Labels) -> String {
         classes.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
     }
     let rest = classes.split_off(classes.len().min(MAX_BARS));
-    let width = classes.iter().map(|&class| measure_text_width(labels.name(class))).max().unwrap_or(0);
-    let mut text = format!("{}: {}", path.display(), labels.name(reading.digit));
+    let name = |class: usize| {
+        let name = labels.name(class);
+        if unicode { Cow::Borrowed(name) } else { Cow::Owned(locale::escaped(name)) }
+    };
+    let width = classes.iter().map(|&class| measure_text_width(&name(class))).max().unwrap_or(0);
+    let mut text = format!("{}: {}", path.display(), name(reading.digit));
     for class in classes {
-        let eighths = (f64::from(probabilities[class]) * LONGEST as f64 * 8.0).round() as usize;
-        let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
-        let bar = "█".repeat(eighths / 8) + part;
-        let label = pad_str(labels.name(class), width, Alignment::Left, None);
-        text += &format!("\n  {label}  {bar:LONGEST$}  {:>6.2}%", 100.0 * probabilities[class]);
+        let share = f64::from(probabilities[class]);
+        let (label, bar) = (name(class), bar(share, unicode));
+        let label = pad_str(&label, width, Alignment::Left, None);
+        text += &format!("\n  {label}  {bar:LONGEST$}  {:>7}", percent(share));
     }
     if !rest.is_empty() {
         let sum: f32 = rest.iter().map(|&class| probabilities[class]).sum();
-        text += &format!("\n  {} other classes: {:.2}%", rest.len(), 100.0 * sum);
+        text += &format!("\n  {} other classes: {}", rest.len(), percent(sum.into()));
     }
     text
+}
+
+/// A bar for a share of the longest one, of blocks or in ASCII.
+fn bar(share: f64, unicode: bool) -> String {
+    let eighths = (share * LONGEST as f64 * 8.0).round() as usize;
+    if !unicode {
+        return "#".repeat((eighths + 4) / 8);
+    }
+    "█".repeat(eighths / 8) + ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8]
 }
 
 #[cfg(test)]
@@ -110,13 +130,13 @@ mod tests {
             1  ████████████████████████████▎    94.00%\n  \
             2  ▎                                 1.00%";
         let numbers = Labels::numbers(3);
-        assert_eq!(bars(Path::new("one.png"), &reading, &numbers), expected);
+        assert_eq!(bars(Path::new("one.png"), &reading, &numbers, true), expected);
         let labels = Labels::parse("T-shirt\nbag\ncoat", 3).unwrap();
         let expected = "one.png: bag\n  \
             T-shirt  █▌                                5.00%\n  \
             bag      ████████████████████████████▎    94.00%\n  \
             coat     ▎                                 1.00%";
-        assert_eq!(bars(Path::new("one.png"), &reading, &labels), expected);
+        assert_eq!(bars(Path::new("one.png"), &reading, &labels, true), expected);
         let line = line_for_programs(Path::new("one.png"), &reading, &labels);
         let expected = json!({
             "file": "one.png",
@@ -126,6 +146,12 @@ mod tests {
             "probabilities": [0.05, 0.94, 0.01],
         });
         assert_eq!((line.lines().count(), serde_json::from_str(&line).ok()), (1, Some(expected)));
+        let labels = Labels::parse("T-shirt\nß\ncoat", 3).unwrap();
+        let expected = "one.png: \\u{df}\n  \
+            T-shirt  ##                                5.00%\n  \
+            \\u{df}   ############################     94.00%\n  \
+            coat                                       1.00%";
+        assert_eq!(bars(Path::new("one.png"), &reading, &labels, false), expected);
     }
 
     #[test]
@@ -133,7 +159,7 @@ mod tests {
         let mut probabilities = vec![0.01; 47];
         (probabilities[46], probabilities[3]) = (0.5, 0.05);
         let reading = Reading { digit: 46, probabilities, hidden: Vec::new() };
-        let text = bars(Path::new("t.png"), &reading, &Labels::of_split("balanced", 47).unwrap());
+        let text = bars(Path::new("t.png"), &reading, &Labels::of_split("balanced", 47).unwrap(), true);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!((lines.len(), lines[0], lines[11]), (12, "t.png: t", "  37 other classes: 37.00%"));
         let begins: Vec<&str> = lines[1..11].iter().map(|line| line.split_whitespace().next().unwrap()).collect();

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use clap::Args;
 
-use super::{Network, print};
+use super::{Network, print, values};
+use crate::console::tell;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::serve::{PORT, Server, Site, host};
+use crate::serve::{PORT, Server, Site};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,10 +24,10 @@ pub struct Arguments {
     network: Network,
     /// The address of this machine at which the page is. With 0.0.0.0 it is reached from other machines too, and from
     /// outside of a container
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = values::host)]
     host: IpAddr,
     /// The port at which the page is; 0 takes a free one. The page's address is printed
-    #[arg(long, value_name = "PORT", default_value_t = PORT)]
+    #[arg(long, value_name = "PORT", default_value_t = PORT, value_parser = values::port)]
     port: u16,
 }
 
@@ -39,9 +40,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let server = Server::bind(arguments.host, arguments.port, "--port")?;
     let site = Site::new(arguments.network.reader()?);
     interrupt::listen();
-    server.warning().iter().for_each(|warning| eprintln!("{warning}"));
+    server.warning().iter().for_each(|warning| tell(warning));
     print(&server.address())?;
-    eprintln!("open this address in a browser; Ctrl-C ends the program");
+    tell("open this address in a browser; Ctrl-C ends the program");
     server.run(site)?;
     interrupt::wait();
     Ok(())

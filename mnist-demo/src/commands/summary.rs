@@ -6,6 +6,7 @@ use nn::Module;
 
 use super::{Source, print};
 use crate::failure::Failure;
+use crate::locale;
 use crate::model::{Layer, layers, perceptron};
 
 /// The arguments of `summary`.
@@ -28,7 +29,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let (kind, parameters) = match layer {
             Layer::Linear(inputs, outputs) => {
                 width = outputs;
-                (format!("Linear({inputs} → {outputs})"), (inputs + 1) * outputs)
+                (locale::shown(&format!("Linear({inputs} → {outputs})")).into_owned(), (inputs + 1) * outputs)
             }
             Layer::Relu => ("ReLU".to_owned(), 0),
         };

@@ -95,12 +95,15 @@ enum Polarity {
     Bright,
 }
 
+/// The smaller or the larger of two values.
+type Choice = fn(f32, f32) -> f32;
+
 impl Polarity {
     /// How far each pixel is from the ground around it. For dark ink the ground is the smallest of the largest values
     /// around, a closing: it follows what is broader than ink.
     fn above_ground(self, flat: &Plane) -> Plane {
         let reach = reach(flat);
-        let (outward, inward): (fn(f32, f32) -> f32, fn(f32, f32) -> f32) = match self {
+        let (outward, inward): (Choice, Choice) = match self {
             Polarity::Dark => (f32::max, f32::min),
             Polarity::Bright => (f32::min, f32::max),
         };

@@ -1,4 +1,5 @@
-//! What `train --out DIR` leaves: a page that tells how the run went, its curves as SVG and PNG, and its history as CSV and JSON.
+//! What `train --out DIR` leaves: a page that tells how the run went, its curves as SVG and PNG, and its history as
+//! CSV and JSON.
 //!
 //! [`Report::files`] makes them all in memory; [`write()`] puts them into the folder, each whole or not at all.
 
@@ -8,10 +9,11 @@ mod evaluation;
 mod page;
 mod pictures;
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
+use nn::file::{self, Staged};
 use serde_json::json;
 
 pub use evaluation::{Evaluation, Mistake};
@@ -19,6 +21,9 @@ pub use evaluation::{Evaluation, Mistake};
 use crate::checkpoint::Run;
 use crate::failure::Failure;
 use crate::train::Trainer;
+
+/// The files of a report, the page last.
+const NAMES: [&str; 5] = ["history.csv", "history.json", "curves.svg", "curves.png", "report.html"];
 
 /// A run that has ended, ready to be told.
 pub struct Report<'a> {
@@ -42,13 +47,10 @@ impl<'a> Report<'a> {
     /// The files by name, the page last.
     pub fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
         let curves = curves::Curves::of(self.trainer);
-        vec![
-            ("history.csv", self.csv().into_bytes()),
-            ("history.json", self.json().into_bytes()),
-            ("curves.svg", curves.svg().into_bytes()),
-            ("curves.png", curves.png()),
-            ("report.html", page::page(self, &curves).into_bytes()),
-        ]
+        let page = page::page(self, &curves).into_bytes();
+        let contents =
+            [self.csv().into_bytes(), self.json().into_bytes(), curves.svg().into_bytes(), curves.png(), page];
+        NAMES.into_iter().zip(contents).collect()
     }
 
     /// A line for each epoch.
@@ -99,42 +101,39 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Makes sure that there is a folder that can be written to.
+/// Finds out whether the files can be written to the folder, which need not exist yet. Nothing is made or changed.
 ///
 /// # Errors
-/// If there is none and none can be made, or no file can be made in it.
-pub fn prepare(folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder)
-        .and_then(|()| tempfile::tempfile_in(folder))
-        .map(drop)
-        .map_err(|source| Failure::Target { path: folder.to_owned(), source })
+/// If they cannot.
+pub fn check(folder: &Path) -> Result<(), Failure> {
+    let failed = |path: &Path, source| Failure::Target { path: path.to_owned(), source };
+    let missing =
+        folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && path.symlink_metadata().is_err());
+    if let Some(highest) = missing.last() {
+        // What can be made there as a file can be made as a folder; without a slash at its end it is a path of either.
+        let highest: PathBuf = highest.components().collect();
+        return file::check(highest).map_err(|source| failed(folder, source));
+    }
+    if !folder.is_dir() {
+        return Err(failed(folder, io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")));
+    }
+    NAMES.into_iter().map(|name| folder.join(name)).try_for_each(|path| {
+        let answer = file::check(&path);
+        answer.map_err(|source| failed(&path, source))
+    })
 }
 
-/// Puts the files into the folder: all of them are whole on the disk, beside their places, before the first is moved there.
+/// Writes the files to the folder, which is made if it does not exist: all of them are whole on the disk, beside their
+/// paths, before the first is moved there.
 ///
 /// # Errors
 /// If one cannot be written. Those that were there are still there then.
 pub fn write(folder: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|source| Failure::Target { path: folder.to_owned(), source })?;
     let failed = |name: &str, source| Failure::Target { path: folder.join(name), source };
-    let mut builder = tempfile::Builder::new();
-    // Files of the user's like any other, not private temporary ones.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut staged = Vec::new();
     for (name, bytes) in files {
-        let file = builder.tempfile_in(folder).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.as_file().sync_all()?;
-            Ok(file)
-        });
-        staged.push((name, file.map_err(|source| failed(name, source))?));
+        staged.push((name, Staged::new(folder.join(name), bytes).map_err(|source| failed(name, source))?));
     }
-    for (name, file) in staged {
-        file.persist(folder.join(name)).map_err(|error| failed(name, error.error))?;
-    }
-    // A system that cannot open folders has no such call.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
+    staged.into_iter().try_for_each(|(name, file)| file.commit().map_err(|source| failed(name, source)))
 }

@@ -9,10 +9,11 @@
 //! | `GET /labels` | the labels of the classes, in their order |
 //! | `GET /progress` | how a training run is getting on, if there is one |
 //!
-//! The answer to `POST /predict` has the class, its label, the labels and probabilities of all classes, the outputs of the
-//! hidden layers, and the 28 × 28 pixels that they saw.
+//! The answer to `POST /predict` has the class, its label, the labels and probabilities of all classes, the outputs of
+//! the hidden layers, and the 28 × 28 pixels that they saw.
 //!
-//! Whatever comes in, the server goes on: a request has limits in size and time, and what is wrong with it is answered with a 4xx and a line of JSON.
+//! Whatever comes in, the server goes on: a request has limits in size and time, and what is wrong with it is answered
+//! with a 4xx and a line of JSON.
 
 mod answer;
 mod progress;
@@ -41,7 +42,8 @@ use crate::failure::Failure;
 /// Connections at a time; more wait in the system's queue.
 const MOST_CONNECTIONS: usize = 32;
 
-/// The time that a client has to send the head of a request; a connection on which nothing comes is closed after it too.
+/// The time that a client has to send the head of a request; a connection on which nothing comes is closed after it
+/// too.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// The life of a connection. A page simply makes a new one.
@@ -119,19 +121,6 @@ fn with_advice(error: io::Error, flag: &str) -> io::Error {
     io::Error::new(error.kind(), format!("{error}: {advice}"))
 }
 
-/// The address of this machine in an argument: a number, or `localhost`. Names are not looked up, which can take long.
-///
-/// # Errors
-/// What was wanted.
-pub fn host(text: &str) -> Result<IpAddr, String> {
-    let number = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    match number.parse() {
-        Ok(host) => Ok(host),
-        Err(_) if text == "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
-        Err(_) => Err("wanted an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them".to_owned()),
-    }
-}
-
 /// Takes connections for ever.
 async fn accept(listener: TcpListener, site: Arc<Site>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -186,16 +175,6 @@ mod tests {
         assert!(told(io::ErrorKind::PermissionDenied).contains("--port 8000 is for everybody"));
         assert!(told(io::ErrorKind::AddrNotAvailable).contains("--host 0.0.0.0"));
         assert_eq!(told(io::ErrorKind::OutOfMemory), io::Error::from(io::ErrorKind::OutOfMemory).to_string());
-    }
-
-    #[test]
-    fn hosts_are_addresses() {
-        assert_eq!(host("localhost"), Ok(Ipv4Addr::LOCALHOST.into()));
-        assert_eq!(host("[::1]"), host("::1"));
-        assert_eq!(host("0.0.0.0"), Ok(Ipv4Addr::UNSPECIFIED.into()));
-        for text in ["", "nohost", "127.0.0.1:80", "300.0.0.1", "[::1"] {
-            assert!(host(text).is_err(), "{text}");
-        }
     }
 
     #[test]

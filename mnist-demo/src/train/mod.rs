@@ -1,5 +1,6 @@
 //! The training loop, a step at a time, and the evaluation.
 
+mod divergence;
 mod history;
 mod observer;
 
@@ -10,14 +11,17 @@ use nn::{CrossEntropyLoss, Mode, Module, Sequential};
 use optim::Optimizer;
 use serde::{Deserialize, Serialize};
 
+pub use divergence::Divergence;
 pub use history::{Curve, Epoch, History, Tally};
 pub use observer::{Observer, Step};
 
 use crate::dataset::{Dataset, Images};
+use crate::finite::{first_non_finite, tensors_of};
 use crate::model::perceptron;
 use crate::recipe::{Place, Recipe};
 
-/// What a run is determined by. The same settings and data give the same weights, bit by bit, on any number of threads.
+/// What a run is determined by. The same settings and data give the same weights, bit by bit, on any number of
+/// threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Passes over the training images.
@@ -51,8 +55,8 @@ impl Default for Settings {
 const ORDERS: u64 = 1;
 const BATCHES: u64 = 2;
 
-/// A run between two steps. All random numbers are functions of the seed and of the place in the run, so what it consists of is its weights, the
-/// optimizer's state, and a few numbers: where it is and what is remembered.
+/// A run between two steps. All random numbers are functions of the seed and of the place in the run, so what it
+/// consists of is its weights, the optimizer's state, and a few numbers: where it is and what is remembered.
 pub struct Trainer<'a> {
     data: &'a Dataset,
     settings: Settings,
@@ -62,6 +66,8 @@ pub struct Trainer<'a> {
     /// The order of the images in the epoch in progress.
     order: Vec<usize>,
     progress: Progress,
+    /// The loss of the last step, to be told if the next one has none that is finite.
+    last_loss: Option<f64>,
 }
 
 /// Where a run is, and what is remembered of it.
@@ -94,13 +100,14 @@ impl<'a> Trainer<'a> {
         Trainer::at(data, settings, start)
     }
 
-    /// A run at another place, but with its first weights and the optimizer's first state: a checkpoint puts in the others.
+    /// A run at another place, but with its first weights and the optimizer's first state: a checkpoint puts in the
+    /// others.
     pub(crate) fn at(data: &'a Dataset, settings: Settings, progress: Progress) -> Self {
         let model = perceptron(data, &mut Random::new(settings.seed));
         let optimizer = settings.recipe.optimizer(model.named_parameters(), settings.learning_rate);
         let criterion = settings.recipe.criterion();
         let order = order(data, settings.seed, progress.epoch);
-        Trainer { data, settings, model, optimizer, criterion, order, progress }
+        Trainer { data, settings, model, optimizer, criterion, order, progress, last_loss: None }
     }
 
     /// The data set.
@@ -130,7 +137,12 @@ impl<'a> Trainer<'a> {
 
     /// The steps taken so far.
     pub fn steps(&self) -> usize {
-        self.epoch_steps() * (self.progress.epoch - 1) + self.progress.so_far.images.div_ceil(self.settings.batch_size)
+        self.epoch_steps() * (self.progress.epoch - 1) + self.epoch_step()
+    }
+
+    /// The steps taken in the epoch in progress.
+    pub(crate) fn epoch_step(&self) -> usize {
+        self.progress.so_far.images.div_ceil(self.settings.batch_size)
     }
 
     fn epoch_steps(&self) -> usize {
@@ -142,24 +154,47 @@ impl<'a> Trainer<'a> {
         self.progress.history.epochs.len() >= self.settings.epochs
     }
 
-    /// Takes the next step, or ends the epoch after its last one. Call it inside [`autograd::with_threads`], where a fork is cheap.
-    pub fn advance(&mut self) -> Event {
+    /// Takes the next step, or ends the epoch after its last one. Call it inside [`autograd::with_threads`], where a
+    /// fork is cheap.
+    ///
+    /// # Errors
+    /// If the step's loss, or a weight after the epoch's last step, is NaN or infinite. A step with such a loss
+    /// changes nothing; the run cannot go on.
+    pub fn advance(&mut self) -> Result<Event, Divergence> {
         let start = Instant::now();
         let event = if self.progress.so_far.images < self.order.len() {
-            let step = self.step();
+            let step = self.step()?;
             let Progress { epoch, so_far, duration, history } = &mut self.progress;
             so_far.add(step);
             history.curve.push(step);
             *duration += start.elapsed();
             Event::Step(Step { epoch: *epoch, step, so_far: *so_far, duration: *duration })
         } else {
+            self.check_weights()?;
             Event::Epoch(self.end_epoch())
         };
         self.progress.history.elapsed += start.elapsed();
-        event
+        Ok(event)
     }
 
-    fn step(&mut self) -> Tally {
+    /// Makes sure that the weights are of use.
+    ///
+    /// # Errors
+    /// If one is NaN or infinite. The loss tells of that only at the next step.
+    pub fn check_weights(&self) -> Result<(), Divergence> {
+        match first_non_finite(tensors_of(&self.model)) {
+            Some((name, value)) => Err(self.diverged(self.epoch_step(), format!("{name} has the value {value}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// What is told of a run that found values that are not finite at this step of the epoch, from 1.
+    pub(crate) fn diverged(&self, step: usize, found: String) -> Divergence {
+        let Settings { learning_rate, recipe, .. } = self.settings;
+        Divergence { epoch: self.progress.epoch, step, found, last_loss: self.last_loss, learning_rate, recipe }
+    }
+
+    fn step(&mut self) -> Result<Tally, Divergence> {
         let Settings { epochs, batch_size, learning_rate, seed, recipe } = self.settings;
         let place = Place { step: self.steps(), steps: self.epoch_steps().saturating_mul(epochs) };
         let seen = self.progress.so_far.images;
@@ -169,9 +204,14 @@ impl<'a> Trainer<'a> {
         let scores = self.model.forward(&images, Mode::Train);
         let loss = self.criterion.forward(&scores, &labels);
         let value = f64::from(loss.item());
+        if !value.is_finite() {
+            return Err(self.diverged(self.epoch_step() + 1, format!("the loss is {value}")));
+        }
+        self.last_loss = Some(value);
         self.optimizer.set_learning_rate(recipe.learning_rate(learning_rate, place));
         self.optimizer.step(&loss.backward());
-        Tally { images: chosen.len(), right: right(&scores, &labels), loss: value * chosen.len() as f64 }
+        let images = chosen.len();
+        Ok(Tally { images, right: right(&scores, &labels), loss: value * images as f64 })
     }
 
     fn end_epoch(&mut self) -> Epoch {

@@ -30,6 +30,11 @@ pub trait Observer: Send {
         let _ = (step, run);
     }
 
+    /// After something went wrong that does not end the run; `failure` is a line for the user.
+    fn failed(&mut self, failure: &str) {
+        let _ = failure;
+    }
+
     /// After each epoch; `Break` ends the run.
     fn epoch(&mut self, epoch: &Epoch, run: &Trainer<'_>) -> ControlFlow<()> {
         let _ = (epoch, run);
@@ -45,6 +50,10 @@ impl Observer for Vec<&mut dyn Observer> {
 
     fn step(&mut self, step: &Step, run: &Trainer<'_>) {
         self.iter_mut().for_each(|observer| observer.step(step, run));
+    }
+
+    fn failed(&mut self, failure: &str) {
+        self.iter_mut().for_each(|observer| observer.failed(failure));
     }
 
     fn epoch(&mut self, epoch: &Epoch, run: &Trainer<'_>) -> ControlFlow<()> {

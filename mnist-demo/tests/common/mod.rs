@@ -47,7 +47,14 @@ pub fn write_small_set(folder: &Path) {
 
 /// Runs the program.
 pub fn demo(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mnist-demo")).args(arguments).env_remove("AUTOGRAD_ISA").output().unwrap()
+    program(arguments).output().unwrap()
+}
+
+/// The program, ready to run on a machine that shows UTF-8.
+pub fn program(arguments: &[&str]) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_mnist-demo"));
+    program.args(arguments).env_remove("AUTOGRAD_ISA").env("LC_ALL", "C.UTF-8");
+    program
 }
 
 pub fn text(bytes: &[u8]) -> String {

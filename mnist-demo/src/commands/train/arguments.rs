@@ -1,16 +1,13 @@
 //! The arguments of `train`, and how their values are read.
 
-use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::{ArgGroup, Args};
 
-use crate::commands::{Source, Threads};
+use crate::commands::{Source, Threads, values};
 use crate::failure::Failure;
 use crate::recipe::Recipe;
-use crate::serve::host;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,28 +22,31 @@ Examples:
 #[command(allow_negative_numbers = true, group = ArgGroup::new("kept").multiple(true), after_help = EXAMPLES)]
 pub struct Arguments {
     /// Passes over the training images [default: 10; best: 60]
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = values::positive)]
     pub(super) epochs: Option<usize>,
     /// Images in a step [default: 64; best: 128]
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = values::positive)]
     pub(super) batch_size: Option<usize>,
-    /// Learning rate of the optimizer; in the recipe best, where it rises and falls, its highest [default: 0.001; best: 0.002]
-    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
+    /// Learning rate of the optimizer; in the recipe best, where it rises and falls, its highest [default: 0.001;
+    /// best: 0.002]
+    #[arg(long, value_name = "RATE", value_parser = values::learning_rate)]
     pub(super) lr: Option<f64>,
-    /// A whole number from which all that is random comes, such as the first weights and the order of the images: the same seed gives the same weights [default: 0]
-    #[arg(long, value_name = "SEED")]
+    /// A whole number from which all that is random comes, such as the first weights and the order of the images: the
+    /// same seed gives the same weights [default: 0]
+    #[arg(long, value_name = "SEED", value_parser = values::seed)]
     pub(super) seed: Option<u64>,
     /// How to train [default: plain]
     #[arg(long, value_name = "NAME")]
     pub(super) recipe: Option<Recipe>,
     /// Stop after the epoch that reads this many percent of the test images rightly, and say how many seconds it took
-    #[arg(long, value_name = "PERCENT", value_parser = percentage)]
+    #[arg(long, value_name = "PERCENT", value_parser = values::percentage)]
     pub(super) target_acc: Option<f64>,
     #[command(flatten)]
     pub(super) threads: Threads,
     #[command(flatten)]
     pub(super) source: Source,
-    /// Write the trained weights to this file, in the safetensors format; eval, predict and serve take it as --weights
+    /// Write the trained weights to this file, in the safetensors format; eval, predict and serve take it as
+    /// --weights. A file that is there is replaced once the training has ended well
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(super) save: Option<PathBuf>,
     /// Write a report of the run to this folder: report.html, the curves as SVG and PNG, the history as CSV and JSON
@@ -57,24 +57,27 @@ pub struct Arguments {
     pub(super) plain: bool,
     /// Show loss and accuracy as they come on a page at this port, on which one also draws digits; it stays until
     /// Ctrl-C. Without a number the port is 8000; 0 takes a free one
-    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8000", help_heading = "Results")]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8000", value_parser = values::port)]
+    #[arg(help_heading = "Results")]
     pub(super) serve: Option<u16>,
     /// The address of this machine at which that page is; with 0.0.0.0 it is reached from other machines too
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host, requires = "serve")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = values::host, requires = "serve")]
     #[arg(help_heading = "Results")]
     pub(super) host: IpAddr,
-    /// Write the whole state of the run to this folder after each epoch, so that --resume can go on from there; Ctrl-C writes it too
+    /// Write the whole state of the run to this folder after each epoch, so that --resume can go on from there;
+    /// Ctrl-C writes it too
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) checkpoint: Option<PathBuf>,
-    /// Go on with the run in this folder, bit by bit as if it had not been interrupted, and go on writing there. All its settings are known; only --epochs,
-    /// --target-acc, --threads, --every, --keep and where results go may be others now. A folder without a checkpoint starts a new run
+    /// Go on with the run in this folder, bit by bit as if it had not been interrupted, and go on writing there. All
+    /// its settings are known; only --epochs, --target-acc, --threads, --every, --keep and where results go may be
+    /// others now. If --checkpoint names the same folder, a run is started there if there is none
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) resume: Option<PathBuf>,
     /// Write a checkpoint every so many steps too, not only after each epoch
-    #[arg(long, value_name = "STEPS", requires = "kept", value_parser = positive, help_heading = "Checkpoints")]
+    #[arg(long, value_name = "STEPS", requires = "kept", value_parser = values::positive, help_heading = "Checkpoints")]
     pub(super) every: Option<usize>,
     /// How many checkpoints stay, the newest ones [default: 3]
-    #[arg(long, value_name = "N", requires = "kept", value_parser = positive, help_heading = "Checkpoints")]
+    #[arg(long, value_name = "N", requires = "kept", value_parser = values::positive, help_heading = "Checkpoints")]
     pub(super) keep: Option<usize>,
 }
 
@@ -108,26 +111,10 @@ impl Arguments {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-fn parsed<N: FromStr>(text: &str, right: impl Fn(&N) -> bool, wanted: impl Display) -> Result<N, String> {
-    text.parse().ok().filter(right).ok_or_else(|| format!("wanted {wanted}"))
-}
-
-fn positive(text: &str) -> Result<usize, String> {
-    parsed(text, |&number| number > 0, "a whole number from 1 on")
-}
-
-fn learning_rate(text: &str) -> Result<f64, String> {
-    parsed(text, |number: &f64| number.is_finite() && *number > 0.0, "a number above 0")
-}
-
-fn percentage(text: &str) -> Result<f64, String> {
-    parsed(text, |number| (1.0..=100.0).contains(number), "percent, from 1 to 100, such as 98")
 }
 
 #[cfg(test)]

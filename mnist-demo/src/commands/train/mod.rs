@@ -1,19 +1,23 @@
 //! `train`: the default.
 
 mod arguments;
+mod drive;
 mod plan;
+mod sentences;
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use autograd::with_threads;
+use nn::checkpoint::CheckpointError;
 
 pub use arguments::Arguments;
 
+use self::drive::{Ending, Keeper, drive};
 use self::plan::Plan;
+use super::results::Results;
 use super::{print, print_last, try_to_write};
-use crate::checkpoint::{Folder, Run, Snapshot};
-use crate::console::{Console, percent};
+use crate::checkpoint::{Folder, Snapshot};
+use crate::console::{Console, tell};
 use crate::failure::Failure;
 use crate::idx::DataError;
 use crate::interrupt;
@@ -21,44 +25,27 @@ use crate::picture::SIDE;
 use crate::reading::Reader;
 use crate::report::{self, Report};
 use crate::serve::{Server, Site, Watcher};
-use crate::train::{Event, Observer, Trainer, accuracy};
+use crate::train::{Observer, Trainer, accuracy};
 use crate::weights;
-
-/// Why a run ended without a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    /// All epochs are through.
-    Done,
-    /// The network is as good as was wanted.
-    Reached,
-    /// An observer has seen enough.
-    Unwatched,
-    /// Ctrl-C was pressed.
-    Interrupted,
-}
 
 /// Trains, and shows it to whoever watches.
 ///
 /// # Errors
-/// If the data set or a checkpoint cannot be read, a result cannot be written, or Ctrl-C ended the run.
+/// If the data set or a checkpoint cannot be read, the training diverges, a result cannot be written, or Ctrl-C ended
+/// the run.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if let Some(path) = &arguments.save {
-        // Now, and not after the training, is the time to hear that the weights have no place to go.
-        try_to_write(path)?;
-    }
-    arguments.out.as_deref().map_or(Ok(()), report::prepare)?;
+    // Now, and not after the training, is the time to hear that a result cannot be written.
+    arguments.save.as_deref().map_or(Ok(()), try_to_write)?;
+    arguments.out.as_deref().map_or(Ok(()), report::check)?;
     let server = arguments.serve.map(|port| Server::bind(arguments.host, port, "--serve")).transpose()?;
-    let folder = arguments.kept()?.map(Folder::open).transpose()?;
-    let found = match &folder {
-        Some(folder) => find(folder, arguments.resume.is_some())?,
-        None => None,
-    };
-    let plan = match (&folder, &found) {
-        (Some(folder), Some((_, snapshot))) => Plan::resume(arguments, &snapshot.run, folder.path())?,
-        _ => Plan::new(arguments)?,
-    };
+    let (plan, folder, found) = prepare(arguments)?;
+    let resumed = found.is_some();
     let mut trainer = plan.trainer(found)?;
-    let keeper = folder.as_ref().map(|folder| Keeper { folder, run: &plan.run });
+    let mut keeper = folder.as_ref().map(|folder| Keeper::new(folder, &plan.run));
+    if let Some(folder) = folder.as_ref().filter(|_| resumed) {
+        sentences::finished(&trainer, plan.run.target, arguments, folder).iter().for_each(|line| tell(line));
+    }
+    let threads = arguments.threads.count();
     interrupt::listen();
     let useful = arguments.save.is_some() || arguments.out.is_some() || folder.is_some();
     let mut console = Console::new(arguments.plain, useful);
@@ -66,49 +53,61 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut observers: Vec<&mut dyn Observer> = vec![&mut console];
     let mut watcher = server.map(|server| show(server, &trainer)).transpose()?;
     observers.extend(watcher.as_mut().map(|watcher| watcher as &mut dyn Observer));
-    let (ending, accuracy, report) = with_threads(arguments.threads.threads.into(), || {
-        let ending = drive(&mut trainer, plan.run.target, keeper.as_ref(), &mut observers)?;
+    let (ending, accuracy, report) = with_threads(threads, || {
+        let ending = drive(&mut trainer, plan.run.target, keeper.as_mut(), &mut observers)?;
         // Before the first epoch has ended there is nothing to tell.
         let told = arguments.out.is_some() && !trainer.history().epochs.is_empty();
         let report = told.then(|| Report::new(&trainer, &plan.run).files());
         Ok::<_, Failure>((ending, test_accuracy(&trainer), report))
     })?;
-    console.finish()?;
+    let mut results = Results::default();
+    results.went_well(console.finish().map_err(Failure::from));
+    save(&mut results, arguments, ending, &trainer, keeper.as_ref(), report.as_deref());
     if ending == Ending::Interrupted {
-        // How to go on is told all the same.
-        if let Some(folder) = &arguments.out
-            && let Err(failure) = tell(folder, report.as_deref())
-        {
-            eprintln!("error: {failure}");
-        }
-        return Err(Failure::Interrupted(interrupted(&trainer, arguments, folder.as_ref())));
+        return Err(Failure::Interrupted(sentences::interrupted(&trainer, arguments, folder.as_ref())));
     }
-    if let Some(path) = &arguments.save {
-        weights::save(trainer.network(), &trainer.data().labels, path)?;
-    }
-    arguments.out.as_deref().map_or(Ok(()), |folder| tell(folder, report.as_deref()))?;
-    if let Some(target) = plan.run.target {
-        eprintln!("{}", verdict(&trainer, target, ending));
-    }
+    plan.run.target.iter().for_each(|&target| tell(&sentences::verdict(&trainer, target, ending)));
     watcher.as_ref().inspect(|watcher| watcher.finish());
-    print_last(accuracy)?;
+    results.went_well(print_last(accuracy));
     if watcher.is_some() {
-        eprintln!("the page is still there; Ctrl-C ends the program");
+        tell("the page is still there; Ctrl-C ends the program");
         interrupt::wait();
     }
-    Ok(())
+    results.outcome()
 }
 
-/// Writes the report, or says why there is none.
-fn tell(folder: &Path, report: Option<&[(&'static str, Vec<u8>)]>) -> Result<(), Failure> {
-    match report {
-        Some(files) => {
-            report::write(folder, files)?;
-            eprintln!("report: {}", folder.join("report.html").display());
-        }
-        None => eprintln!("no report: not one epoch has ended"),
+/// Saves what the run leaves: each result, whatever became of the others. A run that Ctrl-C ended leaves no weights.
+fn save(
+    results: &mut Results,
+    arguments: &Arguments,
+    ending: Ending,
+    trainer: &Trainer<'_>,
+    keeper: Option<&Keeper<'_>>,
+    report: Option<&[(&'static str, Vec<u8>)]>,
+) {
+    if let Some(path) = arguments.save.as_deref().filter(|_| ending != Ending::Interrupted) {
+        results.saved("weights", path, save_weights(trainer, path));
     }
-    Ok(())
+    if let Some(keeper) = keeper {
+        keeper.newest.iter().for_each(|path| tell(&format!("saved checkpoint: {}", path.display())));
+        results.count_told(keeper.failed);
+    }
+    match (&arguments.out, report) {
+        (Some(folder), Some(files)) => {
+            results.saved("report", &folder.join("report.html"), report::write(folder, files));
+        }
+        (Some(_), None) => tell("no report: not one epoch has ended"),
+        (None, _) => {}
+    }
+}
+
+/// Saves the weights, if they are of use.
+fn save_weights(trainer: &Trainer<'_>, path: &Path) -> Result<(), Failure> {
+    trainer.check_weights()?;
+    weights::save(trainer.network(), &trainer.data().labels, path).map_err(|error| match error {
+        CheckpointError::File { path, source } => Failure::Target { path, source },
+        other => other.into(),
+    })
 }
 
 /// Opens the page on which the run is watched.
@@ -119,15 +118,40 @@ fn show(server: Server, trainer: &Trainer<'_>) -> Result<Watcher, Failure> {
     }
     let watcher = Watcher::new(trainer);
     let reader = Reader::new(trainer.network()).labelled(trainer.data().labels.clone());
-    server.warning().iter().for_each(|warning| eprintln!("{warning}"));
+    server.warning().iter().for_each(|warning| tell(warning));
     print(&server.address())?;
     server.run(Site::live(reader, &watcher))?;
     Ok(watcher)
 }
 
+/// A checkpoint to go on from, and its file.
+type Start = Option<(PathBuf, Snapshot)>;
+
+/// What the run is to be, its folder of checkpoints, and the one that it goes on from.
+fn prepare(arguments: &Arguments) -> Result<(Plan, Option<Folder>, Start), Failure> {
+    let Some(path) = arguments.kept()? else { return Ok((Plan::new(arguments)?, None, None)) };
+    if !path.exists() {
+        if arguments.checkpoint.is_none() {
+            return Err(nothing_to_resume(path, "no such folder"));
+        }
+        if arguments.resume.is_some() {
+            tell(&starting_anew(path));
+        }
+        // The folder is made only once the data set has been read.
+        return Ok((Plan::new(arguments)?, Some(Folder::open(path)?), None));
+    }
+    let folder = Folder::open(path)?;
+    let found = find(&folder, arguments)?;
+    let plan = match &found {
+        Some((_, snapshot)) => Plan::resume(arguments, &snapshot.run, path)?,
+        None => Plan::new(arguments)?,
+    };
+    Ok((plan, Some(folder), found))
+}
+
 /// What there is to go on from; tells the user which checkpoint that is, and which are damaged.
-fn find(folder: &Folder, resume: bool) -> Result<Option<(PathBuf, Snapshot)>, Failure> {
-    if !resume {
+fn find(folder: &Folder, arguments: &Arguments) -> Result<Start, Failure> {
+    if arguments.resume.is_none() {
         return match folder.steps()?.last() {
             Some(step) => {
                 let found = format!("the checkpoints of a run, the last of step {step}");
@@ -139,79 +163,32 @@ fn find(folder: &Folder, resume: bool) -> Result<Option<(PathBuf, Snapshot)>, Fa
     }
     let found = folder.newest()?;
     for damaged in &found.damaged {
-        eprintln!("damaged, set aside: {damaged}");
+        tell(&format!("damaged, set aside: {damaged}"));
     }
     match &found.newest {
         Some((path, snapshot)) => {
             let place = &snapshot.progress;
-            eprintln!("resuming from {}: epoch {}, image {}", path.display(), place.epoch, place.so_far.images);
+            tell(&format!("resuming from {}: epoch {}, image {}", path.display(), place.epoch, place.so_far.images));
         }
-        None => eprintln!("{}: no whole checkpoint: starting anew", folder.path().display()),
+        None if arguments.checkpoint.is_none() => {
+            return Err(nothing_to_resume(folder.path(), "no whole checkpoint"));
+        }
+        None => tell(&starting_anew(folder.path())),
     }
     Ok(found.newest)
 }
 
-/// Writes checkpoints of one run.
-struct Keeper<'a> {
-    folder: &'a Folder,
-    run: &'a Run,
+/// That a folder named by `--resume` alone has no run: a new one must be asked for, since it may be the wrong folder.
+fn nothing_to_resume(folder: &Path, found: &str) -> Failure {
+    let name = arguments::quoted(folder);
+    let expected =
+        format!("a run to go on with; --checkpoint {name} starts one, --checkpoint {name} --resume {name} does either");
+    DataError::content(folder, found, expected).into()
 }
 
-impl Keeper<'_> {
-    fn write(&self, trainer: &Trainer<'_>) -> Result<(), DataError> {
-        self.folder.write(trainer.steps(), &Snapshot::of(trainer, self.run), self.run.keep)
-    }
-
-    fn after_step(&self, trainer: &Trainer<'_>) -> Result<(), DataError> {
-        match self.run.every {
-            Some(every) if trainer.steps().is_multiple_of(every) => self.write(trainer),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Runs until the epochs are through or something else ends it. With a keeper there is a checkpoint of this moment when it returns, and one of the start before
-/// the first step, since it also tells what run this is.
-fn drive(
-    trainer: &mut Trainer<'_>,
-    target: Option<f64>,
-    keeper: Option<&Keeper<'_>>,
-    observers: &mut Vec<&mut dyn Observer>,
-) -> Result<Ending, DataError> {
-    let keep = |trainer: &Trainer<'_>| keeper.map_or(Ok(()), |keeper| keeper.write(trainer));
-    observers.start(trainer);
-    keep(trainer)?;
-    loop {
-        if reached(trainer, target) {
-            return Ok(Ending::Reached);
-        }
-        if trainer.is_done() {
-            return Ok(Ending::Done);
-        }
-        match trainer.advance() {
-            Event::Step(step) => {
-                observers.step(&step, trainer);
-                if interrupt::raised() {
-                    keep(trainer)?;
-                    return Ok(Ending::Interrupted);
-                }
-                keeper.map_or(Ok(()), |keeper| keeper.after_step(trainer))?;
-            }
-            Event::Epoch(epoch) => {
-                keep(trainer)?;
-                if observers.epoch(&epoch, trainer).is_break() {
-                    return Ok(Ending::Unwatched);
-                }
-            }
-        }
-    }
-}
-
-/// Whether the epoch that just ended did as well as was wanted.
-fn reached(trainer: &Trainer<'_>, target: Option<f64>) -> bool {
-    let between_epochs = trainer.progress().so_far.images == 0;
-    let last = trainer.history().epochs.last();
-    between_epochs && last.zip(target).is_some_and(|(epoch, target)| epoch.test_accuracy >= target)
+/// That `--resume` found no run where `--checkpoint` allows a new one.
+fn starting_anew(folder: &Path) -> String {
+    format!("{}: no whole checkpoint: starting anew", folder.display())
 }
 
 /// The test accuracy of the weights as they are.
@@ -220,31 +197,4 @@ fn test_accuracy(trainer: &Trainer<'_>) -> f64 {
         Some(epoch) if trainer.progress().so_far.images == 0 => epoch.test_accuracy,
         _ => accuracy(trainer.network(), &trainer.data().test),
     }
-}
-
-fn verdict(trainer: &Trainer<'_>, target: f64, ending: Ending) -> String {
-    let history = trainer.history();
-    let (epochs, seconds) = (history.epochs.len(), history.elapsed.as_secs_f64());
-    let (target, word) = (percent(target), if epochs == 1 { "epoch" } else { "epochs" });
-    if ending == Ending::Reached {
-        format!("reached {target} after {epochs} {word} in {seconds:.2} s, evaluation included")
-    } else {
-        let best = history.epochs.iter().map(|epoch| epoch.test_accuracy).fold(0.0, f64::max);
-        format!("did not reach {target} in {epochs} {word} and {seconds:.2} s: the best was {}", percent(best))
-    }
-}
-
-fn interrupted(trainer: &Trainer<'_>, arguments: &Arguments, folder: Option<&Folder>) -> String {
-    let place = trainer.progress();
-    let images = trainer.data().train.len();
-    let how = match folder {
-        Some(folder) => format!("go on with: {}", arguments.to_resume(&program(), folder.path())),
-        None => "no weights were kept: --checkpoint DIR makes a run that can go on".to_owned(),
-    };
-    format!("interrupted in epoch {}, after {} of {images} images; {how}", place.epoch, place.so_far.images)
-}
-
-/// How the program was called: behind `cargo run` that is a path, and the bare name would not be found.
-fn program() -> PathBuf {
-    env::args_os().next().map_or_else(|| "mnist-demo".into(), PathBuf::from)
 }

@@ -1,0 +1,116 @@
+//! The run from its first step to whatever ends it, and the checkpoints on the way.
+
+use std::path::PathBuf;
+
+use crate::checkpoint::{Folder, Run, Snapshot};
+use crate::failure::Failure;
+use crate::finite::first_non_finite;
+use crate::interrupt;
+use crate::train::{Event, Observer, Trainer};
+
+/// Why a run ended without a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All epochs are through.
+    Done,
+    /// The network is as good as was wanted.
+    Reached,
+    /// An observer has seen enough.
+    Unwatched,
+    /// Ctrl-C was pressed.
+    Interrupted,
+}
+
+/// Writes checkpoints of one run.
+pub struct Keeper<'a> {
+    folder: &'a Folder,
+    run: &'a Run,
+    /// The file of the newest one.
+    pub newest: Option<PathBuf>,
+    /// Whether one could not be written, which was told then.
+    pub failed: bool,
+}
+
+impl<'a> Keeper<'a> {
+    /// Of a run that writes to this folder.
+    pub fn new(folder: &'a Folder, run: &'a Run) -> Self {
+        Keeper { folder, run, newest: None, failed: false }
+    }
+
+    /// Writes a checkpoint of this moment. That the first one cannot be written ends the run, of which nothing is lost
+    /// yet. A later one is told, and the training goes on: its other results are worth having.
+    fn write(&mut self, trainer: &Trainer<'_>, observers: &mut dyn Observer) -> Result<(), Failure> {
+        let snapshot = Snapshot::of(trainer, self.run);
+        if let Some((name, value)) = first_non_finite(snapshot.tensors()) {
+            return Err(trainer.diverged(trainer.epoch_step(), format!("{name} has the value {value}")).into());
+        }
+        match self.folder.write(trainer.steps(), &snapshot, self.run.keep) {
+            Ok(path) => self.newest = Some(path),
+            Err(error) if self.newest.is_none() => return Err(error.into()),
+            Err(_) if self.failed => {}
+            Err(error) => {
+                self.failed = true;
+                observers.failed(&format!("error: {error}; the training goes on without this checkpoint"));
+            }
+        }
+        Ok(())
+    }
+
+    fn after_step(&mut self, trainer: &Trainer<'_>, observers: &mut dyn Observer) -> Result<(), Failure> {
+        match self.run.every {
+            Some(every) if trainer.steps().is_multiple_of(every) => self.write(trainer, observers),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Runs until the epochs are through or something else ends it. With a keeper there is a checkpoint of this moment
+/// when it returns, and one of the start before the first step, since it also tells what run this is.
+///
+/// # Errors
+/// If the training diverges, or the first checkpoint cannot be written.
+pub fn drive(
+    trainer: &mut Trainer<'_>,
+    target: Option<f64>,
+    mut keeper: Option<&mut Keeper<'_>>,
+    observers: &mut dyn Observer,
+) -> Result<Ending, Failure> {
+    let mut keep = |trainer: &Trainer<'_>, observers: &mut dyn Observer, now: bool| match &mut keeper {
+        Some(keeper) if now => keeper.write(trainer, observers),
+        Some(keeper) => keeper.after_step(trainer, observers),
+        None => Ok(()),
+    };
+    observers.start(trainer);
+    keep(trainer, observers, true)?;
+    loop {
+        if reached(trainer, target) {
+            return Ok(Ending::Reached);
+        }
+        if trainer.is_done() {
+            return Ok(Ending::Done);
+        }
+        match trainer.advance()? {
+            Event::Step(step) => {
+                observers.step(&step, trainer);
+                let interrupted = interrupt::raised();
+                keep(trainer, observers, interrupted)?;
+                if interrupted {
+                    return Ok(Ending::Interrupted);
+                }
+            }
+            Event::Epoch(epoch) => {
+                keep(trainer, observers, true)?;
+                if observers.epoch(&epoch, trainer).is_break() {
+                    return Ok(Ending::Unwatched);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the epoch that just ended did as well as was wanted.
+pub fn reached(trainer: &Trainer<'_>, target: Option<f64>) -> bool {
+    let between_epochs = trainer.progress().so_far.images == 0;
+    let last = trainer.history().epochs.last();
+    between_epochs && last.zip(target).is_some_and(|(epoch, target)| epoch.test_accuracy >= target)
+}

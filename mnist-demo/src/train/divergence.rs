@@ -1,0 +1,41 @@
+//! A training that leads nowhere: its loss or its weights are NaN or infinite.
+
+use std::fmt;
+
+use crate::recipe::Recipe;
+
+/// Where a training led to values that are not finite. What it would go on with is of no use, and nothing of it is to
+/// be saved.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub struct Divergence {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The step of that epoch, from 1: the one whose loss is not finite, or the last one before the weights were
+    /// found.
+    pub step: usize,
+    /// What was found, such as "the loss is NaN".
+    pub found: String,
+    /// The loss of the last step of this process that had a finite one.
+    pub last_loss: Option<f64>,
+    /// The learning rate of the run.
+    pub learning_rate: f64,
+    /// Its recipe.
+    pub recipe: Recipe,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Divergence { epoch, step, found, last_loss, learning_rate, recipe } = self;
+        write!(f, "the training diverged in epoch {epoch}, step {step}: {found}")?;
+        match last_loss {
+            Some(loss) => write!(f, " (the last finite loss was {loss:.4})")?,
+            None => f.write_str(" (there was no finite loss before)")?,
+        }
+        let (_, _, usual) = recipe.usual();
+        let smaller = if *learning_rate > usual { usual } else { learning_rate / 10.0 };
+        write!(
+            f,
+            "; nothing of it was saved; try a new run with a smaller --lr than {learning_rate:?}, such as {smaller:?}"
+        )
+    }
+}
