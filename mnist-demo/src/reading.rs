@@ -163,14 +163,12 @@ pub fn rounded(numbers: &[f32]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use autograd::Random;
-    use autograd::kernels::simd::isa;
 
     use super::*;
     use crate::model::{DIGITS, perceptron_for};
 
     #[test]
     fn ties_and_nan_are_read_as_eval_counts_them() {
-        assert!(isa::try_selected().is_ok());
         let class = |bias: [f32; DIGITS]| {
             let model = perceptron_for(SIDE * SIDE, DIGITS, &mut Random::new(0));
             let parameters = model.named_parameters();

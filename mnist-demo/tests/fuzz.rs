@@ -4,8 +4,10 @@
 mod checks;
 
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use image::{GrayImage, ImageFormat, Luma};
 use mnist_demo::serve::MOST_BYTES;
 
 fn corpus(target: &str) -> PathBuf {
@@ -51,6 +53,21 @@ fn picture() {
     ] {
         let note = [&[0xff, mark, 0xff, 0xff], begin, &vec![7; 65_533 - begin.len()]].concat();
         checks::picture(&[&whole[..2], &note.repeat(100), &whole[2..]].concat());
+    }
+    // Frames in frames, with a digit or noise in the innermost, at the size at which most memory is taken.
+    let within = |x: u32, y: u32| x.min(y).min(179 - x).min(179 - y);
+    let noise = |x: u32, y: u32| (x.wrapping_mul(7919) ^ y.wrapping_mul(104_729)).wrapping_mul(0x9e37_79b9) >> 24;
+    for depth in [0, 8, 16, 24, 100] {
+        for is_noisy in [false, true] {
+            let image = GrayImage::from_fn(180, 180, |x, y| match within(x, y) {
+                inside if inside < depth => Luma([if inside / 4 % 2 == 0 { 20 } else { 230 }]),
+                _ if is_noisy => Luma([noise(x, y) as u8]),
+                _ => Luma([if (80..100).contains(&x) && (40..160).contains(&y) { 20 } else { 230 }]),
+            });
+            let mut file = Cursor::new(Vec::new());
+            image.write_to(&mut file, ImageFormat::Png).unwrap();
+            checks::picture(&file.into_inner());
+        }
     }
 }
 

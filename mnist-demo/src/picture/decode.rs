@@ -10,8 +10,8 @@ use png::{Limits, Transformations};
 use super::plane::{self, Plane};
 use super::{Picture, PictureError, blocks};
 
-/// The longest side that a picture is made smaller to: ten times what the digit will have.
-const LONGEST: u32 = 200;
+/// The longest side that a picture is made smaller to: nine times that of the digit.
+const LONGEST: u32 = 180;
 
 /// What the PNG decoder may take for rows and tables.
 const PNG_MEMORY: usize = 512 << 10;

@@ -36,7 +36,7 @@ fn clear(ink: &Plane) -> Plane {
 }
 
 /// The part of the threshold between ground and ink below which there is nothing but paper, noise and compression.
-const FLOOR: f32 = 0.2;
+const FLOOR: f32 = 0.3;
 
 /// Where ground ends and ink begins: the cut that parts the values, from 0 to 1, into the two groups whose means are furthest apart (N. Otsu, A threshold
 /// selection method from gray-level histograms, 1979).

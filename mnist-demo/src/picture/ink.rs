@@ -5,8 +5,8 @@
 //! 2. Each pixel is dark or bright, compared with what is around it.
 //! 3. A rectangle of one kind with something of the other kind inside is a sheet of paper, or the inside of a frame.
 //!    The search begins again in there.
-//! 4. What is at the edge for the most part is ground. Of the other shapes the largest is the digit, with those that are
-//!    large enough for their distance from it.
+//! 4. What is at the edge for the most part is ground. Of the other shapes the largest is the digit, with those that
+//!    are large enough for their distance from it.
 //! 5. How much ink there is follows from the difference to the ground, compared with the middle of the strokes.
 
 use std::borrow::Cow;
@@ -107,7 +107,10 @@ impl Polarity {
             Polarity::Dark => (f32::max, f32::min),
             Polarity::Bright => (f32::min, f32::max),
         };
-        let mut above = plane::extreme(&plane::extreme(&smooth(flat), reach, outward), reach, inward);
+        // One after the other, so that no plane is kept longer than it is needed.
+        let outermost = plane::extreme(&smooth(flat), reach, outward);
+        let mut above = plane::extreme(&outermost, reach, inward);
+        drop(outermost);
         plane::combine(&mut above, flat, |ground, value| match self {
             Polarity::Dark => ground - value,
             Polarity::Bright => value - ground,
@@ -156,12 +159,14 @@ impl Layer {
         Layer { polarity, shapes, edge, longest, area }
     }
 
-    /// Whether a shape lies around all else: the desk, or a frame at the edge. It takes up a side of the picture or more.
+    /// Whether a shape lies around all else: the desk, or a frame at the edge. It takes up a side of the picture or
+    /// more.
     fn is_surrounding(&self, shape: &Shape) -> bool {
         shape.contact * 5 > self.edge
     }
 
-    /// Whether a shape is a frame, or what can be seen of it: thin, nearly as large as the region, and around something.
+    /// Whether a shape is a frame, or what can be seen of it: thin, nearly as large as the region, and around
+    /// something.
     fn is_frame(&self, shape: &Shape) -> bool {
         let is_within = |other: &Shape| {
             other.label != shape.label && shape.contains(other) && other.longest() * 4 > shape.longest()
@@ -191,7 +196,8 @@ impl Layer {
         Some(self.shapes.together(main, |shape| !self.is_surrounding(shape) && !self.is_frame(shape)))
     }
 
-    /// The largest of these shapes that is a sheet with something of `ink` on it, but is not all there is; and its area.
+    /// The largest of these shapes that is a sheet with something of `ink` on it, but is not all there is; and its
+    /// area.
     fn sheet(&self, ink: &Layer) -> Option<(u32, Sheet)> {
         let sheet = |shape: &Shape| {
             let is_all = shape.contact * 10 > self.edge * 9;

@@ -1,7 +1,7 @@
 //! Pictures of digits, as people have them, turned into what the network has learnt from.
 //!
 //! ```text
-//! PNG or JPEG of any size ─ decode ─> Picture, at most 200 × 200 ─ digit ─> 28 × 28, light on dark, centred
+//! PNG or JPEG of any size ─ decode ─> Picture, at most 180 × 180 ─ digit ─> 28 × 28, light on dark, centred
 //! ```
 //!
 //! No memory is taken on a header's word: a PNG is read row by row into the small picture; a JPEG, which has to be decoded as a whole, is

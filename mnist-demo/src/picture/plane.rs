@@ -176,3 +176,31 @@ fn solved(mut rows: [[f64; 4]; 3]) -> Option<[f64; 3]> {
     }
     Some([0, 1, 2].map(|index| rows[index][3] / rows[index][index]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extremes_are_those_of_the_square_and_pass_over_nan() {
+        let plane = Plane::from_fn(9, 7, |x, y| Luma([if x == 4 { f32::NAN } else { ((x * 5 + y * 3) % 11) as f32 }]));
+        for reach in [1, 2, 5, 20] {
+            let (top, bottom) = (extreme(&plane, reach, f32::max), extreme(&plane, reach, f32::min));
+            for (x, y, &Luma([value])) in top.enumerate_pixels() {
+                let near = plane.enumerate_pixels().filter(|(u, v, _)| u.abs_diff(x).max(v.abs_diff(y)) <= reach);
+                let (low, high) = near
+                    .fold((f32::NAN, f32::NAN), |(low, high), (.., pixel)| (low.min(pixel.0[0]), high.max(pixel.0[0])));
+                assert_eq!((bottom[(x, y)].0[0], value), (low, high), "{x}, {y}, {reach}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slope_is_found_in_spite_of_ink() {
+        let light = |x: u32, y: u32| 0.9 - 0.01 * x as f32 - 0.005 * y as f32;
+        let is_ink = |x: u32, y: u32| (10..15).contains(&x) && y < 30;
+        let plane = Plane::from_fn(40, 40, |x, y| Luma([if is_ink(x, y) { 0.1 } else { light(x, y) }]));
+        let slope = slope(&plane);
+        assert!([(0, 0), (39, 0), (0, 39), (39, 39)].iter().all(|&(x, y)| (slope(x, y) - light(x, y)).abs() < 0.02));
+    }
+}

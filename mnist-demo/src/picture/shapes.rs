@@ -126,8 +126,8 @@ impl Shapes {
         filled
     }
 
-    /// Which shapes belong together with the `main` one: for each label whether it does. Pieces of a digit are near it or
-    /// of its size, dirt is neither: the smaller a shape, the nearer it has to be.
+    /// Which shapes belong together with the `main` one: for each label whether it does. Pieces of a digit are near it
+    /// or of its size, dirt is neither: the smaller a shape, the nearer it has to be.
     pub fn together(&self, main: &Shape, is_candidate: impl Fn(&Shape) -> bool) -> Vec<bool> {
         // More rounds would only be needed by chains of pieces.
         const ROUNDS: usize = 8;
@@ -188,7 +188,8 @@ impl Shapes {
     }
 }
 
-/// How much of the smallest rectangle around it, at any angle, a filled shape covers: about 1 for a sheet of paper, π/4 for a circle.
+/// How much of the smallest rectangle around it, at any angle, a filled shape covers: about 1 for a sheet of paper, π/4
+/// for a circle.
 pub fn rectangularity(filled: &[bool], width: u32) -> f32 {
     const ANGLES: usize = 30;
     let inside = filled.iter().enumerate().filter(|&(_, &inside)| inside);

@@ -35,7 +35,8 @@ pub struct Frame {
     pub thickness: u32,
 }
 
-/// What is around a sheet of paper, whose centre, half sides and rotation are given in parts of the picture and radians.
+/// What is around a sheet of paper, whose centre, half sides and rotation are given in parts of the picture and
+/// radians.
 #[derive(Clone, Copy)]
 pub struct Desk {
     pub centre: (f32, f32),
