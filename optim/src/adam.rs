@@ -38,7 +38,7 @@ impl<T: Float> Formula<T> for &AdamRule {
         let step_size = pass.learning_rate() / correction(self.0.betas.0, pass.step());
         let means = self.0.at_step::<T>(pass.step(), step_size / self.0.eps);
         let (step_size, weight_decay) = (T::from_f64(step_size), T::from_f64(self.0.weight_decay));
-        pass.run(|weight, gradient, state: &mut [T; SLOTS]| {
+        pass.run(move |weight, gradient, state: &mut [T; SLOTS]| {
             weight - step_size * means.next(weight, decayed(gradient, weight, weight_decay), state)
         })
     }

@@ -36,7 +36,7 @@ impl<T: Float> Formula<T> for &AdamWRule {
         let means = self.0.at_step::<T>(pass.step(), step_size / self.0.eps);
         let kept = T::ONE - T::from_f64(pass.learning_rate()) * T::from_f64(self.0.weight_decay);
         let step_size = T::from_f64(step_size);
-        pass.run(|weight, gradient, state: &mut [T; SLOTS]| {
+        pass.run(move |weight, gradient, state: &mut [T; SLOTS]| {
             weight * kept - step_size * means.next(weight, gradient, state)
         })
     }

@@ -43,14 +43,14 @@ impl<T: Float> Formula<T> for &LambRule {
         let means = self.0.at_step::<T>(pass.step(), f64::INFINITY);
         let corrected = T::from_f64(correction(self.0.betas.0, pass.step()).recip());
         let weight_decay = T::from_f64(self.0.weight_decay);
-        let update = |weight, gradient, state: &mut [T; SLOTS]| {
+        let update = move |weight, gradient, state: &mut [T; SLOTS]| {
             decayed(corrected * means.next(weight, gradient, state), weight, weight_decay)
         };
         // The state is advanced twice, of which the first time is on a copy: cheaper than to store the update.
-        let [weights, updates] = pass.norms(|weight, gradient, state| [weight, update(weight, gradient, state)]);
+        let [weights, updates] = pass.norms(move |weight, gradient, state| [weight, update(weight, gradient, state)]);
         let trust_ratio = if weights == 0.0 || updates == 0.0 { 1.0 } else { weights / updates };
         let step_size = T::from_f64(pass.learning_rate() * trust_ratio);
-        pass.run(|weight, gradient, state| weight - step_size * update(weight, gradient, state))
+        pass.run(move |weight, gradient, state| weight - step_size * update(weight, gradient, state))
     }
 }
 

@@ -36,12 +36,12 @@ impl<T: Float> Rule<T> for SgdRule {
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         let (lr, weight_decay) = (T::from_f64(pass.learning_rate()), T::from_f64(self.weight_decay));
         if self.momentum == 0.0 {
-            return pass.run(|weight, gradient, []| weight - lr * decayed(gradient, weight, weight_decay));
+            return pass.run(move |weight, gradient, []| weight - lr * decayed(gradient, weight, weight_decay));
         }
         let (momentum, nesterov) = (T::from_f64(self.momentum), self.nesterov);
         let share = T::from_f64(if pass.step() == 1 { 1.0 } else { 1.0 - self.dampening });
         let sums = Sums::new(pass.learning_rate());
-        pass.run(|weight, gradient, [buffer]| {
+        pass.run(move |weight, gradient, [buffer]| {
             let gradient = decayed(gradient, weight, weight_decay);
             *buffer = sums.next(weight, *buffer, momentum, gradient, share);
             weight - lr * if nesterov { gradient + momentum * *buffer } else { *buffer }
