@@ -19,7 +19,7 @@ use autograd::kernels::update::{norms, update_from};
 /// impl Rule for SignRule {
 ///     fn update(&self, pass: Pass<'_>) -> Updated {
 ///         let lr = pass.learning_rate() as f32;
-///         pass.run(|weight, gradient, []| weight - lr * gradient.signum())
+///         pass.run(move |weight, gradient, []| weight - lr * gradient.signum())
 ///     }
 /// }
 ///
@@ -81,7 +81,7 @@ impl<T: Float> Pass<'_, T> {
     #[track_caller]
     pub fn norms<const SLOTS: usize, const VALUES: usize>(
         &self,
-        values: impl Fn(T, T, &mut [T; SLOTS]) -> [T; VALUES] + Sync,
+        values: impl Fn(T, T, &mut [T; SLOTS]) -> [T; VALUES] + Sync + 'static,
     ) -> [f64; VALUES] {
         check_slots::<SLOTS>("norms", self.state.len());
         let state = std::array::from_fn(|slot| self.state[slot].as_slice());
@@ -91,10 +91,13 @@ impl<T: Float> Pass<'_, T> {
     /// Computes the new weights by `rule(weight, gradient, state) -> weight`, which changes its state in place: one
     /// vectorised pass, on all threads.
     ///
+    /// A `move` closure, whose settings are its own: were they references, the compiler would have to read them anew for
+    /// each element, since the weights that it writes might lie there, and could not vectorise the loop.
+    ///
     /// # Panics
     /// If the number of slots is not that of [`Rule::slots`].
     #[track_caller]
-    pub fn run<const SLOTS: usize>(self, rule: impl Fn(T, T, &mut [T; SLOTS]) -> T + Sync) -> Updated {
+    pub fn run<const SLOTS: usize>(self, rule: impl Fn(T, T, &mut [T; SLOTS]) -> T + Sync + 'static) -> Updated {
         check_slots::<SLOTS>("run", self.state.len());
         let mut slots = self.state.iter_mut();
         let state = std::array::from_fn(|_| slots.next().expect("as many as were counted").as_mut_slice());
@@ -131,7 +134,7 @@ mod tests {
 
         fn update(&self, pass: Pass<'_, f64>) -> Updated {
             let lr = pass.learning_rate() / pass.step() as f64;
-            pass.run(|weight, gradient, [sum]| {
+            pass.run(move |weight, gradient, [sum]| {
                 *sum += gradient * gradient;
                 weight - lr * gradient / sum.sqrt()
             })
