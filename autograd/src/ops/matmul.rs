@@ -7,6 +7,7 @@ use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::gemm::{Epilogue, gemm};
 use crate::kernels::parallel::for_each_chunk;
+use crate::kernels::skip_zeros::gemm_skipping_zeros;
 use crate::layout::{Band, Layout, Walk};
 use crate::op::{Op, Saved};
 use crate::shape::Shape;
@@ -71,6 +72,23 @@ fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
                 }
             }
         });
+    })
+    .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
+}
+
+/// The product of two matrices whose right one is data: faster where that is zero for many columns at the same position.
+///
+/// It computes Yᵀ = Bᵀ Aᵀ, since the zeros that are skipped are those of the left operand.
+#[track_caller]
+pub(super) fn matmul_of_data<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
+    let view = |tensor: &Tensor<T>| (tensor.layout.offset as isize, [0, 1].map(|dim| tensor.layout.strides[dim]));
+    let ([m, k], n) = ([a.shape()[0], a.shape()[1]], b.shape()[1]);
+    let ((at_a, strides_of_a), (at_b, strides_of_b)) = (view(a), view(b));
+    Tensor::build_for("matmul", Shape::from([m, n]), |out| {
+        let left = matrix(a.storage.as_slice(), at_a, [m, k], strides_of_a);
+        let right = matrix(b.storage.as_slice(), at_b, [k, n], strides_of_b);
+        let out = ArrayViewMut2::from_shape((m, n), out).expect("as long as the product");
+        gemm_skipping_zeros(right.reversed_axes(), left.reversed_axes(), out.reversed_axes(), Epilogue::Store);
     })
     .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
 }
