@@ -10,10 +10,9 @@ use crate::kernels::map_and_sum::map_and_sum;
 use crate::kernels::skip_zeros::gemm_skipping_zeros;
 use crate::op::{Op, Saved};
 use crate::ops::activation::Activation;
-use crate::ops::matmul::matmul_of_data;
+use crate::ops::matmul::{as_matrix, matmul_of_data};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::tensor::interchange::matrix;
 
 /// Y = X Wᵀ + b, or max(X Wᵀ + b, 0)
 ///
@@ -82,13 +81,8 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
         (Some(bias), false) => Epilogue::Bias(bias),
         (Some(bias), true) => Epilogue::BiasRelu(bias),
     };
-    let view =
-        |tensor: &Tensor<T>| (tensor.layout.offset as isize, [tensor.layout.strides[0], tensor.layout.strides[1]]);
-    let ((at_x, strides_of_x), (at_weight, strides_of_weight)) = (view(x), view(weight));
-    let (rows, inputs) = (own[0], own[1]);
+    let (left, right, rows) = (as_matrix(x), as_matrix(weight), own[0]);
     let y = Tensor::build_for(op, Shape::from([rows, outputs]), |out| {
-        let left = matrix(x.storage.as_slice(), at_x, [rows, inputs], strides_of_x);
-        let right = matrix(weight.storage.as_slice(), at_weight, [outputs, inputs], strides_of_weight);
         let out = ArrayViewMut2::from_shape((rows, outputs), out).expect("as long as the product");
         // An untracked input is data, or what was computed from data alone: often zero for many rows at the same position.
         let multiply = if x.is_tracked() { gemm } else { gemm_skipping_zeros };

@@ -5,6 +5,7 @@
 //!
 #![doc = include_str!("../../../docs/gemm.md")]
 
+mod batch;
 pub(super) mod blocking;
 pub(super) mod buffer;
 pub(super) mod caches;
@@ -28,6 +29,7 @@ pub(super) mod tests;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+pub(crate) use batch::{MatrixStack, gemm_batch};
 use blocking::Blocking;
 pub use epilogue::Epilogue;
 use path::Choice;
