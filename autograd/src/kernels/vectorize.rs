@@ -1,8 +1,9 @@
 //! One algorithm, compiled for every instruction set.
 //!
-//! A kernel is a value with a `run` method in plain scalar Rust. [`vectorized`] runs it inside a function that is compiled for the chosen
-//! instruction set; as `run` is always inlined into it, LLVM vectorises the loops with that set's registers. The fork across threads
-//! lies *outside* of this call: a closure that rayon runs is compiled for the plain machine.
+//! A kernel is a value with a `run` method in plain scalar Rust. [`vectorized`] runs it inside a function that is
+//! compiled for the chosen instruction set; as `run` is always inlined into it, LLVM vectorises the loops with that
+//! set's registers. The fork across threads lies *outside* of this call: a closure that rayon runs is compiled for the
+//! plain machine.
 
 use super::simd::isa::{InstructionSet, Isa, selected};
 

@@ -84,7 +84,8 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
     let (left, right, rows) = (as_matrix(x), as_matrix(weight), own[0]);
     let y = Tensor::build_for(op, Shape::from([rows, outputs]), |out| {
         let out = ArrayViewMut2::from_shape((rows, outputs), out).expect("as long as the product");
-        // An untracked input is data, or what was computed from data alone: often zero for many rows at the same position.
+        // An untracked input is data, or what was computed from data alone: often zero for many rows at the same
+        // position.
         let multiply = if x.is_tracked() { gemm } else { gemm_skipping_zeros };
         multiply(left, right.reversed_axes(), out, epilogue);
     });
@@ -103,7 +104,8 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
 impl<T: Float> Tensor<T> {
     /// `x Wᵀ + b` for rows `[..., in]`, a weight `[out, in]` and a bias `[out]`: shape `[..., out]`.
     ///
-    /// As [`torch.nn.functional.linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html).
+    /// As
+    /// [`torch.nn.functional.linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -120,7 +122,8 @@ impl<T: Float> Tensor<T> {
         linear("linear", self, weight, bias, false)
     }
 
-    /// `max(x Wᵀ + b, 0)`: [`linear`](Tensor::linear) and [`relu`](Tensor::relu) in one pass, with the same numbers. A NaN is passed on.
+    /// `max(x Wᵀ + b, 0)`: [`linear`](Tensor::linear) and [`relu`](Tensor::relu) in one pass, with the same numbers. A
+    /// NaN is passed on.
     ///
     /// # Panics
     /// If the shapes do not fit.

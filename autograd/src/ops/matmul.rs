@@ -45,7 +45,8 @@ fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
 }
 
-/// The product of two matrices whose right one is data: faster where that is zero for many columns at the same position.
+/// The product of two matrices whose right one is data: faster where that is zero for many columns at the same
+/// position.
 ///
 /// It computes Yᵀ = Bᵀ Aᵀ, since the zeros that are skipped are those of the left operand.
 #[track_caller]
@@ -68,9 +69,9 @@ pub(super) fn as_matrix<T: Float>(tensor: &Tensor<T>) -> ArrayView2<'_, T> {
 impl<T: Float> Tensor<T> {
     /// The matrix product.
     ///
-    /// Vectors: their dot product. Matrices `[m, k]` and `[k, n]`: `[m, n]`. A vector on one side is a row (left) or a column (right) whose
-    /// extent 1 is dropped from the result. With more dimensions: stacks of matrices, broadcast against each other.
-    /// As [`torch.matmul`](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html).
+    /// Vectors: their dot product. Matrices `[m, k]` and `[k, n]`: `[m, n]`. A vector on one side is a row (left) or a
+    /// column (right) whose extent 1 is dropped from the result. With more dimensions: stacks of matrices, broadcast
+    /// against each other. As [`torch.matmul`](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html).
     ///
     /// ```
     /// use autograd::Tensor;

@@ -77,12 +77,15 @@ impl<T> SharedOutput<T> {
     }
 }
 
-/// C ← A·B for each matrix of two stacks, which are broadcast against each other. The matrices of C are row-major, one after the other.
+/// C ← A·B for each matrix of two stacks, which are broadcast against each other. The matrices of C are row-major, one
+/// after the other.
 ///
-/// The bits are those of single products. Small products are computed several to a task, by their size, never by the number of threads.
+/// The bits are those of single products. Small products are computed several to a task, by their size, never by the
+/// number of threads.
 ///
 /// # Panics
-/// If the columns of A are not as many as the rows of B, the stacks do not broadcast, or C doesn't have as many elements as the product.
+/// If the columns of A are not as many as the rows of B, the stacks do not broadcast, or C doesn't have as many
+/// elements as the product.
 #[track_caller]
 pub(crate) fn gemm_batch<T: GemmKernels>(a: &MatrixStack<'_, T>, b: &MatrixStack<'_, T>, c: &mut [T]) {
     batch_on(table::selected::<T>(), a, b, c);
@@ -116,8 +119,8 @@ fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &Matr
         let (start, end) = (task * per_task, count.min((task + 1) * per_task));
         for Band { first, offsets: [at_a, at_b], length, .. } in walk.bands(start, end, 1) {
             for (index, step) in (start + first..).zip(0..length as isize) {
-                // SAFETY: the constructor of a stack has seen that its matrices lie among its values; the matrix of C is this task's
-                // own, and borrowed mutably; the kernel set runs on this machine.
+                // SAFETY: the constructor of a stack has seen that its matrices lie among its values; the matrix of C
+                // is this task's own, and borrowed mutably; the kernel set runs on this machine.
                 unsafe { multiply.run(&at(index, [at_a + step * step_a, at_b + step * step_b])) }
             }
         }

@@ -1,4 +1,5 @@
-//! Into which blocks a product is cut. It follows from the whole product and the caches, never from the number of threads.
+//! Into which blocks a product is cut. It follows from the whole product and the caches, never from the number of
+//! threads.
 
 use super::caches::{caches, collides};
 use super::microkernel::{MAX_ROWS, MAX_VECTORS};
@@ -18,11 +19,11 @@ pub(super) struct Blocking {
     pub(super) task: TaskSize,
     /// The columns of B that are packed at a time.
     pub(super) panel_columns: usize,
-    /// Whether A is packed once for all tasks, because its few rows are met by many columns, rather than by each task for its own
-    /// rows.
+    /// Whether A is packed once for all tasks, because its few rows are met by many columns, rather than by each task
+    /// for its own rows.
     pub(super) shares_a: bool,
-    /// Whether C is gone through row tile by row tile rather than panel by panel: where all of B stays in the first-level cache, C
-    /// is then written in the order of its addresses.
+    /// Whether C is gone through row tile by row tile rather than panel by panel: where all of B stays in the
+    /// first-level cache, C is then written in the order of its addresses.
     pub(super) rows_first: bool,
     /// The most rows of a tile that reads A in place.
     pub(super) max_rows: usize,
@@ -65,20 +66,21 @@ impl Blocking {
         let size = size_of::<T>();
         let caches = caches();
         let tile = self.tile(kernels);
-        // The depth of a block: a panel of B, `depth` steps of a tile's width, is read once for each row tile, and C once for each
-        // block. The panel may be larger than the first-level cache: a step's two vectors then come from the second level while the
-        // step's products are formed, and that costs less than to touch C more often.
+        // The depth of a block: a panel of B, `depth` steps of a tile's width, is read once for each row tile, and C
+        // once for each block. The panel may be larger than the first-level cache: a step's two vectors then come from
+        // the second level while the step's products are formed, and that costs less than to touch C more often.
         if self.path == Path::InPlace && rows <= FEW_ROWS && depth * columns * size > caches.third / 2 {
-            // Every element of B comes from memory, for one use or two: what counts is to read B in the order of its addresses, some
-            // whole rows at a time, and not in columns a panel wide. (1×4096 times 4096×4096: 10.7 GFLOP/s with eight rows at a
-            // time, 4.9 with all.)
+            // Every element of B comes from memory, for one use or two: what counts is to read B in the order of its
+            // addresses, some whole rows at a time, and not in columns a panel wide. (1×4096 times 4096×4096: 10.7
+            // GFLOP/s with eight rows at a time, 4.9 with all.)
             self.depth = depth.min(8);
         }
         if matches!(self.path, Path::PackedB | Path::Packed) {
             self.depth = even(depth, DEPTH_BYTES / size, 1);
         }
         if self.path == Path::Packed {
-            // The rows of a block: its part of A stays in half of the second level, while the panels of B pass through the other half.
+            // The rows of a block: its part of A stays in half of the second level, while the panels of B pass through
+            // the other half.
             self.task.rows = even(rows, (caches.second / 2 / (self.depth * size)).max(tile.rows), 1);
             self.shares_a = rows <= 2 * self.task.rows;
         }
@@ -98,7 +100,8 @@ impl Blocking {
         let smallest = TaskSize {
             rows: match () {
                 () if columns_only => usize::MAX,
-                // A packed block of rows that is too low is left before its panels have paid for coming into the first-level cache.
+                // A packed block of rows that is too low is left before its panels have paid for coming into the
+                // first-level cache.
                 () if rows_only => 4 * tile.rows,
                 () => tile.rows,
             },
@@ -151,8 +154,8 @@ pub(in crate::kernels) fn panels(vectors: usize, max_vectors: usize, tasks: usiz
     Partition::new(vectors, tasks * vectors.div_ceil(tasks * max_vectors))
 }
 
-/// The most rows of a tile that reads A in place: rows that collide share a set of the first-level cache, of eight lines on most
-/// machines; one is B's.
+/// The most rows of a tile that reads A in place: rows that collide share a set of the first-level cache, of eight
+/// lines on most machines; one is B's.
 #[inline(always)]
 pub(in crate::kernels) fn max_rows_in_place<T>(product: &Product<T>) -> usize {
     if collides(product.a.row_stride, size_of::<T>()) { 7 } else { MAX_ROWS }

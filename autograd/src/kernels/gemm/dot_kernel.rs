@@ -1,6 +1,6 @@
-//! The kernel for few rows or few columns: dot products of rows of A with columns of B, both of which are contiguous along the
-//! depth. No element has to be moved, and vectors run along the depth. It is the kernel for matrix times vector, where every
-//! element of the matrix is used once.
+//! The kernel for few rows or few columns: dot products of rows of A with columns of B, both of which are contiguous
+//! along the depth. No element has to be moved, and vectors run along the depth. It is the kernel for matrix times
+//! vector, where every element of the matrix is used once.
 
 use crate::kernels::simd::Vector;
 use crate::scalar::Scalar;
@@ -41,8 +41,8 @@ pub(super) type DotFn<T> = unsafe fn(&DotTile<T>);
 #[inline(always)]
 pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(tile: &DotTile<V::Element>) {
     let whole = tile.depth / V::LANES * V::LANES;
-    // SAFETY: whole vectors end inside the rows and columns, the last one is masked to what is left of them; columns that aren't
-    // there read the last one again, and aren't written.
+    // SAFETY: whole vectors end inside the rows and columns, the last one is masked to what is left of them; columns
+    // that aren't there read the last one again, and aren't written.
     unsafe {
         let mut columns = [tile.b; COLUMNS];
         for (index, column) in columns.iter_mut().enumerate() {
@@ -69,8 +69,8 @@ pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(ti
     }
 }
 
-/// Adds the products of a vector of each row with one of each column, those that begin at `step`; if `MASKED`, the vectors are
-/// not full.
+/// Adds the products of a vector of each row with one of each column, those that begin at `step`; if `MASKED`, the
+/// vectors are not full.
 ///
 /// # Safety
 /// The instruction set of `V` is available and enabled in the caller; the lanes of the vectors may be read.

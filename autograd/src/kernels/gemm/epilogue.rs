@@ -1,8 +1,8 @@
 //! What happens to C when the sums are complete: overwrite, accumulate, add a bias, clip at zero.
 //!
 //! Overwriting and accumulating belong to the micro-kernel. Bias and ReLU are a second pass over the tile that was just
-//! written, while it is in the first-level cache: the pass costs less than a percent of a layer's product, and keeps the
-//! micro-kernel small.
+//! written, while it is in the first-level cache: the pass costs less than a percent of a layer's product, and keeps
+//! the micro-kernel small.
 
 use crate::kernels::simd::Vector;
 use crate::scalar::Scalar;
@@ -46,7 +46,8 @@ pub(in crate::kernels) struct Finish<T> {
     adds_bias: bool,
     /// Not used if no bias is added.
     bias: *const T,
-    /// How far it is to the bias of the next row of C, and of the next column: 0 and 1, or 1 and 0 in a transposed product.
+    /// How far it is to the bias of the next row of C, and of the next column: 0 and 1, or 1 and 0 in a transposed
+    /// product.
     row_stride: usize,
     column_stride: usize,
     relu: bool,
@@ -79,13 +80,15 @@ impl<T: Scalar> Finish<T> {
     }
 }
 
-/// The type of [`finish`], as the table of kernels holds it: the pass, the tile's first element, the distance of its rows.
+/// The type of [`finish`], as the table of kernels holds it: the pass, the tile's first element, the distance of its
+/// rows.
 pub(super) type FinishFn<T> = unsafe fn(&Finish<T>, *mut T, isize, TileShape);
 
 /// Finishes a tile of C whose rows are `c_row_stride` apart and whose columns are adjacent.
 ///
 /// # Safety
-/// The instruction set of `V` is available and enabled in the caller; the tile may be read and written; a bias covers the tile.
+/// The instruction set of `V` is available and enabled in the caller; the tile may be read and written; a bias covers
+/// the tile.
 #[inline(always)]
 pub(super) unsafe fn finish<V: Vector>(
     finish: &Finish<V::Element>,

@@ -9,13 +9,13 @@
 //!           the micro-kernel
 //! ```
 //!
-//! Where all of B stays in the first-level cache, the last two loops change places, so that C is written in the order of its
-//! addresses.
+//! Where all of B stays in the first-level cache, the last two loops change places, so that C is written in the order
+//! of its addresses.
 
 use std::ops::Range;
 
 use super::blocking::{Block, Blocking, for_each_block};
-use super::buffer::Buffer;
+use super::buffer::{Buffer, ThreadBuffers};
 use super::dot_kernel::{DotTile, MAX_DOT_ROWS};
 use super::epilogue::{Finish, TileShape};
 use super::microkernel::Tile;
@@ -33,8 +33,8 @@ use crate::scalar::Scalar;
 /// Runs a product.
 ///
 /// # Safety
-/// The instruction set of `kernels` is available; the three matrices of the product are valid and C is not shared; none of the
-/// extents but the depth is zero; and the path fits the product.
+/// The instruction set of `kernels` is available; the three matrices of the product are valid and C is not shared; none
+/// of the extents but the depth is zero; and the path fits the product.
 pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blocking, product: &Product<T>) {
     if blocking.path == Path::Dots {
         let parts = Partition::of_at_most(product.extents.columns, blocking.task.columns);
@@ -103,22 +103,38 @@ impl<T: Scalar> BlockLoops<'_, T> {
         let panels_to_pack = if packs_in_tasks || packed_from >= b.columns { 0 } else { panels.count };
         // SAFETY: passed on.
         unsafe { self.pack(&b, panels_to_pack, shared_a.as_ref()) }
+        // SAFETY: passed on.
+        unsafe { self.run_tasks(&b, &grid, shared_a.as_ref(), packs_in_tasks) }
+    }
+
+    /// Runs the tasks, which pack what is left: the panels of B, each task its own, or each its own rows of A, or
+    /// nothing.
+    ///
+    /// # Safety
+    /// That of [`run`]; what is packed for all tasks is packed.
+    unsafe fn run_tasks(&self, b: &PackedB<T>, grid: &TaskGrid, shared_a: Option<&SharedA<T>>, packs_b: bool) {
+        let packs_a = self.blocking.path == Path::Packed && shared_a.is_none();
+        let elements = match (packs_b, packs_a) {
+            (true, _) => b.panels.longest() * self.kernels.lanes * b.depth,
+            (false, true) => grid.rows.longest() * b.depth,
+            (false, false) => 0,
+        };
+        let buffers = match elements {
+            0 => ThreadBuffers::none(),
+            _ => ThreadBuffers::take::<T>(grid.count(), elements),
+        };
         for_each_task(grid.count(), |task| {
             let (i, j) = grid.position(task);
-            let packed = shared_a.as_ref().map(|shared| shared.at(i).cast_const());
-            let rows = RowBlock { rows: grid.rows.range(i), packed };
-            let compute = |rows: &RowBlock<T>| {
-                // SAFETY: passed on; each task has its own part of C.
-                unsafe {
-                    if packs_in_tasks {
-                        self.task_that_packs(&b, rows, grid.panels.range(j))
-                    } else {
-                        self.task(&b, rows, grid.panels.range(j))
-                    }
+            let packed = shared_a.map(|shared| shared.at(i).cast_const());
+            let (rows, panels) = (RowBlock { rows: grid.rows.range(i), packed }, grid.panels.range(j));
+            // SAFETY: passed on; each task has its own part of C, and each thread its own buffer.
+            unsafe {
+                match (packs_b, packs_a) {
+                    (true, _) => buffers.with(|buffer| self.task_that_packs_b(b, &rows, panels, buffer)),
+                    (false, true) => buffers.with(|buffer| self.task_that_packs_a(b, rows, panels, buffer)),
+                    (false, false) => self.task(b, &rows, panels),
                 }
-            };
-            // SAFETY: passed on.
-            unsafe { self.with_rows(rows, compute) }
+            }
         });
     }
 
@@ -131,7 +147,8 @@ impl<T: Scalar> BlockLoops<'_, T> {
         PackedB { in_place, packed: std::ptr::null_mut(), packed_from, columns, depth, panels }
     }
 
-    /// Packs what all tasks read: `of_b` panels of B (those that are read in place are left out), and A if it is shared.
+    /// Packs what all tasks read: `of_b` panels of B (those that are read in place are left out), and A if it is
+    /// shared.
     ///
     /// # Safety
     /// That of [`run`]; the buffers are those of this block.
@@ -150,20 +167,6 @@ impl<T: Scalar> BlockLoops<'_, T> {
             }
         };
         if self.blocking.forks_to_pack { for_each_task(of_b + of_a, pack) } else { (0..of_b + of_a).for_each(pack) }
-    }
-
-    /// Calls `body` with rows of A, which are packed first if the path says so and they are not yet.
-    ///
-    /// # Safety
-    /// That of [`run`].
-    unsafe fn with_rows(&self, rows: RowBlock<T>, body: impl FnOnce(&RowBlock<T>)) {
-        if self.blocking.path != Path::Packed || rows.packed.is_some() {
-            return body(&rows);
-        }
-        let buffer = Buffer::take::<T>(rows.rows.len() * self.block.depth);
-        // SAFETY: passed on; the buffer is this thread's own and has room.
-        unsafe { self.pack_rows(rows.rows.clone(), buffer.start()) }
-        body(&RowBlock { packed: Some(buffer.start::<T>().cast_const()), ..rows });
     }
 
     /// Packs a block of rows of A, tile after tile.
@@ -219,22 +222,29 @@ impl<T: Scalar> BlockLoops<'_, T> {
         }
     }
 
-    /// The same for panels that only this task meets: each is packed when its turn comes, into a buffer of the task. It is then
+    /// The same for rows that only this task meets: they are packed into the buffer first.
+    ///
+    /// # Safety
+    /// That of [`task`](Self::task); the buffer has room for the rows, and is this task's.
+    unsafe fn task_that_packs_a(&self, b: &PackedB<T>, rows: RowBlock<T>, panels: Range<usize>, buffer: *mut T) {
+        // SAFETY: passed on.
+        unsafe {
+            self.pack_rows(rows.rows.clone(), buffer);
+            self.task(b, &RowBlock { packed: Some(buffer.cast_const()), ..rows }, panels);
+        }
+    }
+
+    /// The same for panels that only this task meets: each is packed into the buffer when its turn comes. It is then
     /// still in the first-level cache, and the buffer stays there.
     ///
     /// # Safety
-    /// That of [`task`](Self::task).
-    unsafe fn task_that_packs(&self, b: &PackedB<T>, rows: &RowBlock<T>, panels: Range<usize>) {
-        let kernels = self.kernels;
-        let buffer = Buffer::take::<T>(b.panels.longest() * kernels.lanes * b.depth);
-        for index in panels {
-            let Range { start, end } = b.panels.range(index);
-            let (data, step) = (buffer.start::<T>().cast_const(), ((end - start) * kernels.lanes) as isize);
-            let panel = Panel { data, step, first_vector: start, vectors: end - start };
-            // SAFETY: passed on; the buffer has room for the longest panel.
+    /// That of [`task`](Self::task); the buffer has room for the longest panel, and is this task's.
+    unsafe fn task_that_packs_b(&self, b: &PackedB<T>, rows: &RowBlock<T>, panels: Range<usize>, buffer: *mut T) {
+        for panel in panels {
+            // SAFETY: passed on.
             unsafe {
-                b.pack_into(kernels, index, buffer.start());
-                self.panel(&panel, rows);
+                b.pack_into(self.kernels, panel, buffer);
+                self.panel(&b.panel_at(self.kernels, panel, buffer), rows);
             }
         }
     }
@@ -285,7 +295,8 @@ impl<T: Scalar> BlockLoops<'_, T> {
                 last_lanes: shape.columns - (panel.vectors - 1) * kernels.lanes,
                 accumulate,
             };
-            // SAFETY: valid parts of A and B that fit the kernel, and a tile of C, or a scratch tile, that nobody else works on.
+            // SAFETY: valid parts of A and B that fit the kernel, and a tile of C, or a scratch tile, that nobody else
+            // works on.
             unsafe { kernel(&work) }
         };
         let output = Output { c: product.c.from(row, column), shape, accumulate, finish };
@@ -309,7 +320,8 @@ impl<T: Scalar> SharedA<T> {
         Self { start: buffer.start(), buffer, row_blocks, depth }
     }
 
-    /// Where a block of rows begins: a little behind the one before it, whose packing may write there while this one is packed.
+    /// Where a block of rows begins: a little behind the one before it, whose packing may write there while this one is
+    /// packed.
     fn at(&self, index: usize) -> *mut T {
         debug_assert_eq!(self.buffer.start(), self.start);
         self.start.wrapping_add((self.row_blocks.start(index) + index * SLACK) * self.depth.max(1))
@@ -344,13 +356,14 @@ unsafe fn dots<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, column
                     columns,
                     accumulate,
                 };
-                // SAFETY: rows of A, columns of B and a tile of C inside the product; the kernel of fewer rows takes at least as
-                // many columns.
+                // SAFETY: rows of A, columns of B and a tile of C inside the product; the kernel of fewer rows takes at
+                // least as many columns.
                 unsafe { kernels.dots[end - row - 1](&work) }
             };
             let shape = TileShape { rows: end - row, columns };
             let finish = finish.map(|finish| finish.from(row, column));
-            // SAFETY: columns of C that nobody else works on; the kernel writes all of the tile, and reads it if it adds to it.
+            // SAFETY: columns of C that nobody else works on; the kernel writes all of the tile, and reads it if it
+            // adds to it.
             unsafe { Output { c: c.from(row, column), shape, accumulate, finish }.write(kernels, compute) }
         }
     }

@@ -1,7 +1,8 @@
 //! The innermost kernel: a tile of C that lives in registers while the depth runs by.
 //!
-//! The tile has `ROWS` rows and `VECTORS` vectors of columns. At each step of the depth a row of B's panel (`VECTORS` loads) meets a column of
-//! A's (`ROWS` values, each spread over a register), and every pair is multiplied and added to its sum:
+//! The tile has `ROWS` rows and `VECTORS` vectors of columns. At each step of the depth a row of B's panel (`VECTORS`
+//! loads) meets a column of A's (`ROWS` values, each spread over a register), and every pair is multiplied and added to
+//! its sum:
 //!
 //! ```text
 //!                    b₀        b₁            2 loads
@@ -11,8 +12,8 @@
 //!            a₁₁  c₁₁,₀ …   c₁₁,₁ …
 //! ```
 //!
-//! Each sum is a chain along the depth in rising order, which goes on from C where the depth is cut into blocks: neither the tile that an element
-//! of C falls into nor the blocks change its bits.
+//! Each sum is a chain along the depth in rising order, which goes on from C where the depth is cut into blocks:
+//! neither the tile that an element of C falls into nor the blocks change its bits.
 
 use crate::kernels::simd::{Vector, prefetch};
 use crate::scalar::Scalar;
@@ -56,9 +57,9 @@ impl<T> Tile<T> {
 /// The type of [`tile`], as the table of kernels holds it.
 pub(super) type TileFn<T> = unsafe fn(&Tile<T>);
 
-/// The depth from which on the tile of C is prefetched. Its lines then arrive while the products are formed. (Measured: 1 to
-/// 1.5 % at 1024³ and 2048³, 5 to 8 % at 4096 × 4096 with depth 64, where C comes from memory; it costs 64³, where C is in the
-/// cache, 0.8 %.)
+/// The depth from which on the tile of C is prefetched. Its lines then arrive while the products are formed. (Measured:
+/// 1 to 1.5 % at 1024³ and 2048³, 5 to 8 % at 4096 × 4096 with depth 64, where C comes from memory; it costs 64³, where
+/// C is in the cache, 0.8 %.)
 const PREFETCH_FROM: usize = 40;
 
 /// Computes a tile of C.
@@ -66,10 +67,10 @@ const PREFETCH_FROM: usize = 40;
 /// # Safety
 /// - The instruction set of `V` is available and enabled in the caller.
 /// - A's elements at `a + i · a_row_stride + p · a_step`, for i < `ROWS` and p < `depth`, may be read.
-/// - At each `b + p · b_step` there are `VECTORS` vectors to read; if [`Vector::MASKS_ARE_FREE`], only `last_lanes` of the last
-///   one.
-/// - At each `c + i · c_row_stride` there are `VECTORS` vectors to write, of the last one only `last_lanes`; if `accumulate`,
-///   they may be read.
+/// - At each `b + p · b_step` there are `VECTORS` vectors to read; if [`Vector::MASKS_ARE_FREE`], only `last_lanes` of
+///   the last one.
+/// - At each `c + i · c_row_stride` there are `VECTORS` vectors to write, of the last one only `last_lanes`; if
+///   `accumulate`, they may be read.
 #[inline(always)]
 pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::Element>) {
     // SAFETY: passed on.

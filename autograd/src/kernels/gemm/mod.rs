@@ -1,7 +1,7 @@
 //! The matrix product.
 //!
-//! Read on with `path` (what is copied), `blocking` (the sizes), `loops` (the five loops), `microkernel` (the arithmetic) and
-//! `table` (the instruction sets).
+//! Read on with `path` (what is copied), `blocking` (the sizes), `loops` (the five loops), `microkernel` (the
+//! arithmetic) and `table` (the instruction sets).
 //!
 #![doc = include_str!("../../../docs/gemm.md")]
 
@@ -39,8 +39,8 @@ pub use table::{GemmKernels, KernelSet};
 
 /// C ← A·B, finished by an [`Epilogue`]: A is m × k, B is k × n, C is m × n; any strides, any of them zero long.
 ///
-/// The result's bits don't depend on the number of threads. NaN and infinity in A and B reach C by the rules of arithmetic.
-/// With k = 0 the product is zero: `Store` writes zeros, `Bias` the bias.
+/// The result's bits don't depend on the number of threads. NaN and infinity in A and B reach C by the rules of
+/// arithmetic. With k = 0 the product is zero: `Store` writes zeros, `Bias` the bias.
 ///
 /// ```
 /// use autograd::kernels::gemm::{Epilogue, gemm};
@@ -54,8 +54,8 @@ pub use table::{GemmKernels, KernelSet};
 /// ```
 ///
 /// # Panics
-/// If the columns of A are not as many as the rows of B, if C doesn't have the rows of A and the columns of B, or if a bias
-/// doesn't have a value for each column of C.
+/// If the columns of A are not as many as the rows of B, if C doesn't have the rows of A and the columns of B, or if a
+/// bias doesn't have a value for each column of C.
 #[track_caller]
 #[inline]
 pub fn gemm<T: GemmKernels>(
@@ -65,8 +65,8 @@ pub fn gemm<T: GemmKernels>(
     epilogue: Epilogue<'_, T>,
 ) {
     let product = described(a, b, c, epilogue);
-    // SAFETY: the views are valid for their shapes, which fit each other; C is borrowed mutably, so it is not shared with A, B or the
-    // bias, and no two of its elements are one; the bias has a value for each column.
+    // SAFETY: the views are valid for their shapes, which fit each other; C is borrowed mutably, so it is not shared
+    // with A, B or the bias, and no two of its elements are one; the bias has a value for each column.
     unsafe { run(&product) }
 }
 

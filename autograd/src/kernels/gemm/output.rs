@@ -28,8 +28,9 @@ impl<T: Scalar> Output<T> {
     /// Writes the region: `compute` is given the address of its first element and the distance of its rows.
     ///
     /// # Safety
-    /// The instruction set of `kernels` is available; nobody else works on the region; it is no larger than two tiles if its columns are
-    /// not adjacent; `compute` writes all of it, and reads it only if the sums begin with C's elements.
+    /// The instruction set of `kernels` is available; nobody else works on the region; it is no larger than two tiles
+    /// if its columns are not adjacent; `compute` writes all of it, and reads it only if the sums begin with C's
+    /// elements.
     #[inline(always)]
     pub(in crate::kernels) unsafe fn write(&self, kernels: &TileKernels<T>, compute: impl Fn(*mut T, isize)) {
         let Self { c, shape, finish, .. } = *self;
@@ -56,12 +57,13 @@ impl<T: Scalar> Output<T> {
         let width = shape.columns.next_multiple_of(kernels.lanes);
         debug_assert!(shape.rows * width <= MAX_REGION_ELEMENTS);
         let scratch = ScratchTile { data: memory.0.as_mut_ptr().cast::<T>(), width, shape };
-        // C's lines arrive while the products are formed. (Measured on an Emerald Rapids, the gradient of a 784×256 weight that lies
-        // in the third-level cache: 148 µs without, 110 with it.)
+        // C's lines arrive while the products are formed. (Measured on an Emerald Rapids, the gradient of a 784×256
+        // weight that lies in the third-level cache: 148 µs without, 110 with it.)
         for column in 0..shape.columns {
             prefetch(c.at(0, column));
         }
-        // SAFETY: the scratch tile has room for the shape; what is read from it was written before; the region of C is valid.
+        // SAFETY: the scratch tile has room for the shape; what is read from it was written before; the region of C is
+        // valid.
         unsafe {
             if accumulate {
                 (kernels.load_transposed)(&scratch, c);

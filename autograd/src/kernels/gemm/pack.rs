@@ -7,10 +7,10 @@
 //!   └────┴────┴────┘            └─────────┘└─────────┘
 //! ```
 //!
-//! A is packed the same way, transposed: a row tile's columns, one after the other. Both are "strips": `width` elements of each
-//! step, adjacent. A copy costs about a nanosecond for each cache line, and is paid back when the strip is read many times, or
-//! when its rows would evict each other in place (a stride that is a large power of two puts all rows into the same few sets of
-//! the cache).
+//! A is packed the same way, transposed: a row tile's columns, one after the other. Both are "strips": `width` elements
+//! of each step, adjacent. A copy costs about a nanosecond for each cache line, and is paid back when the strip is read
+//! many times, or when its rows would evict each other in place (a stride that is a large power of two puts all rows
+//! into the same few sets of the cache).
 
 use crate::kernels::simd::Vector;
 use crate::scalar::Scalar;
@@ -25,8 +25,9 @@ pub(in crate::kernels) struct Strip<T> {
     pub(in crate::kernels) depth: usize,
 }
 
-/// Steps of a strip that are packed together: a line is then still in the cache when its next elements are read. (Measured on an
-/// Emerald Rapids, a panel of 784 steps of 64 elements from rows along the depth: 11 µs at once, 6.4 in groups of 64.)
+/// Steps of a strip that are packed together: a line is then still in the cache when its next elements are read.
+/// (Measured on an Emerald Rapids, a panel of 784 steps of 64 elements from rows along the depth: 11 µs at once, 6.4 in
+/// groups of 64.)
 const STEPS_PER_GROUP: usize = 64;
 
 impl<T> Strip<T> {
@@ -45,7 +46,8 @@ pub(in crate::kernels) type PackFn<T> = unsafe fn(&Strip<T>, *mut T, usize);
 /// Elements behind the end of a packed block that a strip may overwrite, because it is written in whole vectors.
 pub(in crate::kernels) const SLACK: usize = 16;
 
-/// Copies a strip to `target`, where its steps are `width` apart, at least `count`; the elements between `count` and `width` become zero.
+/// Copies a strip to `target`, where its steps are `width` apart, at least `count`; the elements between `count` and
+/// `width` become zero.
 ///
 /// # Safety
 /// The instruction set of `V` is available and enabled in the caller; the source may be read; the target has room for
@@ -54,9 +56,9 @@ pub(in crate::kernels) const SLACK: usize = 16;
 pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>, target: *mut V::Element, width: usize) {
     const { assert!(V::LANES <= SLACK) };
     let Strip { source, across, along, count, depth } = *strip;
-    // SAFETY: reads stay inside the strip (masked where a vector is not full); writes are whole vectors that start inside the
-    // target, so that they end at most `LANES` ≤ SLACK behind it. Steps are written in rising order: what a vector writes beyond
-    // its own step is overwritten by the next one.
+    // SAFETY: reads stay inside the strip (masked where a vector is not full); writes are whole vectors that start
+    // inside the target, so that they end at most `LANES` ≤ SLACK behind it. Steps are written in rising order: what a
+    // vector writes beyond its own step is overwritten by the next one.
     unsafe {
         if across == 1 {
             let whole = count / V::LANES * V::LANES;
@@ -76,7 +78,8 @@ pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>, target: *mut V::
                 }
             }
         } else if along == 1 {
-            // From the right: only the rightmost band can reach over the end of a step, and the others then mend the next one.
+            // From the right: only the rightmost band can reach over the end of a step, and the others then mend the
+            // next one.
             for lane in (0..width).step_by(V::LANES).rev() {
                 let rows = V::LANES.min(count - lane);
                 V::transpose(source.offset(lane as isize * across), across, (rows, depth), target.add(lane), width);

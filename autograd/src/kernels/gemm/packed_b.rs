@@ -31,8 +31,8 @@ pub(in crate::kernels) struct Panel<T> {
 }
 
 impl<T> PackedB<T> {
-    /// From which column on a block is packed that is read in place as far as possible: where a masked load would slow down the
-    /// inner loop, a last vector that isn't full is packed with its panel.
+    /// From which column on a block is packed that is read in place as far as possible: where a masked load would slow
+    /// down the inner loop, a last vector that isn't full is packed with its panel.
     pub(in crate::kernels) fn packed_from(kernels: &TileKernels<T>, columns: usize, panels: &Partition) -> usize {
         if kernels.masks_are_free || columns.is_multiple_of(kernels.lanes) {
             usize::MAX
@@ -50,15 +50,26 @@ impl<T> PackedB<T> {
     /// A panel where it lies, once it is packed.
     #[inline(always)]
     pub(in crate::kernels) fn panel(&self, kernels: &TileKernels<T>, panel: usize) -> Panel<T> {
+        match self.target(kernels, panel) {
+            Some(target) => self.panel_at(kernels, panel, target),
+            None => {
+                let Range { start, end } = self.panels.range(panel);
+                let data = self.in_place.at(0, start * kernels.lanes);
+                Panel { data, step: self.in_place.row_stride, first_vector: start, vectors: end - start }
+            }
+        }
+    }
+
+    /// A panel that is packed elsewhere.
+    #[inline(always)]
+    pub(in crate::kernels) fn panel_at(&self, kernels: &TileKernels<T>, panel: usize, packed: *const T) -> Panel<T> {
         let Range { start, end } = self.panels.range(panel);
-        let column = start * kernels.lanes;
-        let (data, step) = if column >= self.packed_from {
-            let data = self.packed.cast_const().wrapping_add((column - self.packed_from) * self.depth);
-            (data, ((end - start) * kernels.lanes) as isize)
-        } else {
-            (self.in_place.at(0, column), self.in_place.row_stride)
-        };
-        Panel { data, step, first_vector: start, vectors: end - start }
+        Panel {
+            data: packed,
+            step: ((end - start) * kernels.lanes) as isize,
+            first_vector: start,
+            vectors: end - start,
+        }
     }
 
     /// Packs a panel into its part of the buffer, unless it is read in place.
@@ -73,6 +84,7 @@ impl<T> PackedB<T> {
     }
 
     /// The part of the buffer for a panel, unless it is read in place.
+    #[inline(always)]
     pub(in crate::kernels) fn target(&self, kernels: &TileKernels<T>, panel: usize) -> Option<*mut T> {
         let start = self.panels.start(panel) * kernels.lanes;
         Some(self.packed.wrapping_add(start.checked_sub(self.packed_from)? * self.depth))
@@ -81,8 +93,8 @@ impl<T> PackedB<T> {
     /// Packs a panel.
     ///
     /// # Safety
-    /// The instruction set of `kernels` is available; the block lies in a valid B; the target has room for the panel and the slack,
-    /// and nobody else uses it.
+    /// The instruction set of `kernels` is available; the block lies in a valid B; the target has room for the panel
+    /// and the slack, and nobody else uses it.
     pub(in crate::kernels) unsafe fn pack_into(&self, kernels: &TileKernels<T>, panel: usize, target: *mut T) {
         let width = self.panels.range(panel).len() * kernels.lanes;
         for (step, group) in self.strip(kernels, panel).groups() {

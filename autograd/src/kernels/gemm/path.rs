@@ -1,5 +1,5 @@
-//! Which path a product takes: what is copied before it is read, and along which dimension of C the vectors run. The choice
-//! follows from the whole product, never from the number of threads.
+//! Which path a product takes: what is copied before it is read, and along which dimension of C the vectors run. The
+//! choice follows from the whole product, never from the number of threads.
 
 use super::caches::{caches, collides};
 use super::product::{Extents, Operand, Product};
@@ -63,7 +63,8 @@ impl Cost {
         let Product { extents: Extents { rows, columns, depth }, b, c, .. } = *product;
         let vectors = columns.div_ceil(lanes);
         let [rows, width, depth] = [rows, columns, depth].map(|extent| extent as f32);
-        // A single vector of columns meets an element of A at every multiply-add, and the loads of those are in the way.
+        // A single vector of columns meets an element of A at every multiply-add, and the loads of those are in the
+        // way.
         let sums = rows * vectors as f32 * depth * if vectors == 1 { 1.1 } else { 1.0 };
         let by_layout = |column_stride: isize, row_stride: isize, costs: [f32; 3]| {
             if column_stride == 1 || columns == 1 {
@@ -108,8 +109,8 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
     }
 }
 
-/// Rows of C up to which B is read in place although its rows collide in the cache: packing it would cost more than the row
-/// tiles that follow save.
+/// Rows of C up to which B is read in place although its rows collide in the cache: packing it would cost more than the
+/// row tiles that follow save.
 const FEW_ROWS: usize = 64;
 
 /// The path of a product whose vectors run along the columns of C.
@@ -117,8 +118,8 @@ const FEW_ROWS: usize = 64;
 pub(in crate::kernels) fn along_columns<T: Scalar>(product: &Product<T>) -> Path {
     let Product { extents: Extents { rows, columns, .. }, a, b, .. } = *product;
     let size = size_of::<T>();
-    // A in place is read again for each panel. Rows that are contiguous along the depth are as many streams, which the hardware
-    // foresees; a step across many rows is a page each.
+    // A in place is read again for each panel. Rows that are contiguous along the depth are as many streams, which the
+    // hardware foresees; a step across many rows is a page each.
     let is_far = is_far(product);
     let packs_a = rows > 14 && columns > 64 && (collides(a.row_stride, size) || is_far && a.column_stride != 1);
     if packs_a {
@@ -135,8 +136,8 @@ pub(in crate::kernels) fn packs_b<T: Scalar>(product: &Product<T>) -> bool {
     is_far(product) || packs_near_b(product.b, product.extents.rows, product.extents.columns)
 }
 
-/// Whether B is too large to be read in place again for each row tile: from the second-level cache, or a little more, that is
-/// as good as packed.
+/// Whether B is too large to be read in place again for each row tile: from the second-level cache, or a little more,
+/// that is as good as packed.
 #[inline]
 fn is_far<T>(product: &Product<T>) -> bool {
     let Extents { rows, columns, depth } = product.extents;

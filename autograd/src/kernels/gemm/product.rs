@@ -27,7 +27,8 @@ pub(crate) struct Operand<T> {
     pub(crate) column_stride: isize,
 }
 
-// SAFETY: an operand is an address that is only ever read from; whoever reads vouches for the memory, on whatever thread.
+// SAFETY: an operand is an address that is only ever read from; whoever reads vouches for the memory, on whatever
+// thread.
 unsafe impl<T: Sync> Sync for Operand<T> {}
 
 impl<T> Operand<T> {
@@ -91,8 +92,8 @@ pub(crate) struct Product<T> {
     pub(in crate::kernels) finish: Finish<T>,
 }
 
-// SAFETY: the addresses are shared between threads only inside the loops, where every task writes its own part of C and all of them
-// only read A and B; the caller of a product keeps the three matrices alive until it returns.
+// SAFETY: the addresses are shared between threads only inside the loops, where every task writes its own part of C and
+// all of them only read A and B; the caller of a product keeps the three matrices alive until it returns.
 unsafe impl<T: Send + Sync> Sync for Product<T> {}
 
 impl<T: Scalar> Product<T> {

@@ -1,8 +1,9 @@
-//! Between a scratch tile and a C whose columns are not adjacent: the product is computed into the scratch tile, which is then
-//! copied to where it belongs.
+//! Between a scratch tile and a C whose columns are not adjacent: the product is computed into the scratch tile, which
+//! is then copied to where it belongs.
 //!
-//! The common case is a C whose *rows* are adjacent as the kernels see it, because the transposed product is computed to spare a
-//! slow packing: then the tile is transposed in registers, a few vectors for each sixteen rows of multiply-adds.
+//! The common case is a C whose *rows* are adjacent as the kernels see it, because the transposed product is computed
+//! to spare a slow packing: then the tile is transposed in registers, a few vectors for each sixteen rows of
+//! multiply-adds.
 
 use std::mem::MaybeUninit;
 
@@ -26,8 +27,8 @@ pub(super) struct ScratchTile<T> {
 /// Copies a tile of C into the scratch tile.
 ///
 /// # Safety
-/// The instruction set of `V` is available and enabled in the caller; C's tile may be read; the scratch tile has room for all its
-/// rows of `width` elements.
+/// The instruction set of `V` is available and enabled in the caller; C's tile may be read; the scratch tile has room
+/// for all its rows of `width` elements.
 #[inline(always)]
 pub(super) unsafe fn load_transposed<V: Vector>(scratch: &ScratchTile<V::Element>, c: Target<V::Element>) {
     let ScratchTile { data, width, shape: TileShape { rows, columns } } = *scratch;
@@ -66,8 +67,8 @@ pub(super) unsafe fn store_transposed<V: Vector>(scratch: &ScratchTile<V::Elemen
             }
             let mut transposed = [MaybeUninit::<V::Element>::uninit(); 2 * MAX_TILE_ELEMENTS];
             let transposed = transposed.as_mut_ptr().cast::<V::Element>();
-            // SAFETY: the blocks lie in the scratch tile; its columns, a vector of `LANES` rows each, have room in `transposed`; what is
-            // written to C is masked to the tile's rows.
+            // SAFETY: the blocks lie in the scratch tile; its columns, a vector of `LANES` rows each, have room in
+            // `transposed`; what is written to C is masked to the tile's rows.
             unsafe {
                 let band = data.add(row * width);
                 V::transpose(band, width as isize, (height, columns), transposed, V::LANES);

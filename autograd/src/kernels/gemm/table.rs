@@ -1,8 +1,8 @@
-//! The table of kernels: one [`KernelSet`] for each instruction set, the same code in each, and one that hands the work to
-//! another crate.
+//! The table of kernels: one [`KernelSet`] for each instruction set, the same code in each, and one that hands the work
+//! to another crate.
 //!
-//! To add an instruction set is to write its vocabulary (a file in `kernels/simd`), its wrappers (one line of `wrappers!` here)
-//! and its kernel set.
+//! To add an instruction set is to write its vocabulary (a file in `kernels/simd`), its wrappers (one line of
+//! `wrappers!` here) and its kernel set.
 
 use super::dot_kernel::{self, DotFn, DotTile, MAX_DOT_ROWS};
 use super::epilogue::{self, FinishFn, TileShape};
@@ -29,7 +29,8 @@ impl<T> KernelSet<T> {
         self.name
     }
 
-    /// The highest tile of the main width: its rows and its columns; `None` if the products are computed by another crate.
+    /// The highest tile of the main width: its rows and its columns; `None` if the products are computed by another
+    /// crate.
     pub fn tile(&self) -> Option<(usize, usize)> {
         match &self.implementation {
             Implementation::Tiles(kernels) => {
@@ -81,8 +82,8 @@ mod sealed {
 
 /// An element type that comes with kernels: `f32` or `f64`.
 pub trait GemmKernels: Scalar + sealed::Sealed {
-    /// The table, from the plainest set to the widest; the last one is the crate `matrixmultiply`. Sets that this machine lacks
-    /// are in it, too.
+    /// The table, from the plainest set to the widest; the last one is the crate `matrixmultiply`. Sets that this
+    /// machine lacks are in it, too.
     fn kernel_sets() -> &'static [KernelSet<Self>];
 }
 
@@ -175,8 +176,8 @@ wrappers!(avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
 
-/// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the micro-kernel
-/// each; and how many dot products one, two, three and four rows form at a time.
+/// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the
+/// micro-kernel each; and how many dot products one, two, three and four rows form at a time.
 macro_rules! kernel_set {
     ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal, $([$vectors:literal: $($height:literal)*])* dots $($dot_columns:literal)*) => {{
         const KERNELS: TileKernels<<$vector as Vector>::Element> = {
@@ -235,10 +236,10 @@ macro_rules! sixteen_registers {
     };
 }
 
-/// Tiles for thirty-two registers. A wider tile reads fewer elements for each product, and writes adjacent lines of C; a higher
-/// one goes through its panel less often, which counts when that comes from the second-level cache. (Measured, in shares of the
-/// peak: 1000³ packed 91 % with two vectors, 93 % with three; 64×784 times 784×256, B packed, 92 % with two or three, 90 % with
-/// four; 64×256 times 256×128 in place 95.6, 96.0 and 97.7 %.)
+/// Tiles for thirty-two registers. A wider tile reads fewer elements for each product, and writes adjacent lines of C;
+/// a higher one goes through its panel less often, which counts when that comes from the second-level cache. (Measured,
+/// in shares of the peak: 1000³ packed 91 % with two vectors, 93 % with three; 64×784 times 784×256, B packed, 92 %
+/// with two or three, 90 % with four; 64×256 times 256×128 in place 95.6, 96.0 and 97.7 %.)
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! thirty_two_registers {
     ($isa:ident, $module:ident, $vector:ty) => {

@@ -1,12 +1,13 @@
-//! Into which tasks a block of C is cut, for all threads together. It follows from the sizes, never from the number of threads.
+//! Into which tasks a block of C is cut, for all threads together. It follows from the sizes, never from the number of
+//! threads.
 
 use super::partition::Partition;
 
-/// Multiply-adds below which a product stays on one thread: a fork costs 2 µs when the other thread is awake, in which a core
-/// forms 100,000 to 200,000 products; below four times that the fork costs what it saves.
+/// Multiply-adds below which a product stays on one thread: a fork costs 2 µs when the other thread is awake, in which
+/// a core forms 100,000 to 200,000 products; below four times that the fork costs what it saves.
 pub(in crate::kernels) const WORTH_A_FORK: usize = 1 << 19;
-/// Multiply-adds of a task, at most twice as many: enough that handing tasks out costs nothing, few enough that the threads end
-/// together.
+/// Multiply-adds of a task, at most twice as many: enough that handing tasks out costs nothing, few enough that the
+/// threads end together.
 pub(in crate::kernels) const MULTIPLY_ADDS_PER_TASK: usize = 1 << 20;
 /// Tasks from which on a product isn't cut any finer.
 const MAX_TASKS: usize = 32;
@@ -37,7 +38,8 @@ pub(in crate::kernels) struct TaskCut {
     pub(in crate::kernels) smallest: TaskSize,
     /// The unit of a task's columns.
     pub(in crate::kernels) lanes: usize,
-    /// Whether columns are packed, each task its own, as long as there are enough of them: then they are cut before rows.
+    /// Whether columns are packed, each task its own, as long as there are enough of them: then they are cut before
+    /// rows.
     pub(in crate::kernels) packs_columns: bool,
 }
 
@@ -65,9 +67,9 @@ impl TaskCut {
         task
     }
 
-    /// The same for a C whose columns are contiguous: its tasks are first cut along the columns. A thread begins with its own part
-    /// of them, and mostly meets the same part of C again in the operation that follows, then in its own cache. (As long as each
-    /// half has more than one panel.)
+    /// The same for a C whose columns are contiguous: its tasks are first cut along the columns. A thread begins with
+    /// its own part of them, and mostly meets the same part of C again in the operation that follows, then in its own
+    /// cache. (As long as each half has more than one panel.)
     pub(in crate::kernels) fn cut_columns_first(&self, mut task: TaskSize) -> TaskSize {
         if task.columns >= 4 * self.tile.columns {
             task.columns = (task.columns / 2).next_multiple_of(self.lanes);
@@ -76,8 +78,8 @@ impl TaskCut {
     }
 }
 
-/// The tasks of a block of C: all combinations of a range of rows and a range of panels. The rows of a range of panels follow
-/// each other.
+/// The tasks of a block of C: all combinations of a range of rows and a range of panels. The rows of a range of panels
+/// follow each other.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kernels) struct TaskGrid {
     pub(in crate::kernels) rows: Partition,

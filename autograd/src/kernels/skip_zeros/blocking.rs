@@ -1,5 +1,5 @@
-//! Into which blocks a product is cut whose zeros are skipped. It follows from the whole product and the caches, never from the
-//! number of threads.
+//! Into which blocks a product is cut whose zeros are skipped. It follows from the whole product and the caches, never
+//! from the number of threads.
 
 use crate::kernels::gemm::blocking::{DEPTH_BYTES, max_rows_in_place, panel_columns};
 use crate::kernels::gemm::partition::even;

@@ -5,8 +5,8 @@ use crate::kernels::gemm::pack::Strip;
 use crate::kernels::gemm::product::{Extents, Product};
 use crate::scalar::Scalar;
 
-/// Row tiles of which some steps are looked at first, and how many steps. (No more than a few: the operand may be far away in
-/// memory.)
+/// Row tiles of which some steps are looked at first, and how many steps. (No more than a few: the operand may be far
+/// away in memory.)
 const SAMPLES: usize = 8;
 const SAMPLED_STEPS: usize = 128;
 
@@ -20,8 +20,9 @@ pub(super) unsafe fn used_share<T: Scalar>(kernels: &Kernels<'_, T>, product: &P
     let (count, steps) = (dense.max_rows[dense.vectors_packed - 1].min(rows), depth.min(SAMPLED_STEPS));
     let mut used = 0;
     for sample in 0..SAMPLES {
-        // Points of a sequence that fills a square evenly (Martin Roberts, "The unreasonable effectiveness of quasirandom sequences",
-        // 2018) meet each region of the operand, and no rhythm in it, such as that of a picture's rows.
+        // Points of a sequence that fills a square evenly (Martin Roberts, "The unreasonable effectiveness of
+        // quasirandom sequences", 2018) meet each region of the operand, and no rhythm in it, such as that of a
+        // picture's rows.
         let index = |ratio: f32, last: usize| ((0.5 + sample as f32 * ratio).fract() * last as f32) as usize;
         let (row, step) = (index(0.754_877_7, rows - count), index(0.569_840_3, depth - steps));
         let source = a.at(row, step);

@@ -10,7 +10,8 @@ pub(super) type IsFiniteFn<T> = unsafe fn(&Strip<T>) -> bool;
 /// Whether all elements of a strip are finite.
 ///
 /// # Safety
-/// The instruction set of `V` is available and enabled in the caller; the strip may be read, and its elements are adjacent across.
+/// The instruction set of `V` is available and enabled in the caller; the strip may be read, and its elements are
+/// adjacent across.
 #[inline(always)]
 pub(super) unsafe fn is_finite<V: Vector>(strip: &Strip<V::Element>) -> bool {
     // Zero times a value is zero, unless the value is infinite or NaN.
@@ -38,7 +39,8 @@ pub(super) unsafe fn is_finite<V: Vector>(strip: &Strip<V::Element>) -> bool {
     }
 }
 
-/// A strip with its elements adjacent across, if they are adjacent across or along: seen with steps and columns exchanged.
+/// A strip with its elements adjacent across, if they are adjacent across or along: seen with steps and columns
+/// exchanged.
 pub(super) fn adjacent_across<T>(strip: Strip<T>) -> Option<Strip<T>> {
     match strip {
         Strip { across: 1, .. } => Some(strip),

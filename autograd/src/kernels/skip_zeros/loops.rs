@@ -1,5 +1,5 @@
-//! The loops of a product whose zeros are skipped. They are those of the dense product; the micro-kernel is given a list of steps,
-//! which is made, for each row tile of A, before the tasks begin.
+//! The loops of a product whose zeros are skipped. They are those of the dense product; the micro-kernel is given a
+//! list of steps, which is made, for each row tile of A, before the tasks begin.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use super::finite::adjacent_across;
 use super::steps::{StepLists, TILES_PER_TASK};
 use super::table::Kernels;
 use crate::kernels::gemm::blocking::{Block, for_each_block, panels};
-use crate::kernels::gemm::buffer::Buffer;
+use crate::kernels::gemm::buffer::{Buffer, ThreadBuffers};
 use crate::kernels::gemm::epilogue::TileShape;
 use crate::kernels::gemm::microkernel::Tile;
 use crate::kernels::gemm::output::Output;
@@ -23,8 +23,8 @@ use crate::scalar::Scalar;
 /// Runs a product.
 ///
 /// # Safety
-/// The instruction set of the kernels is available; the three matrices of the product are valid and C is not shared; none of the
-/// extents but the depth is zero; A is contiguous along a dimension, and the depth fits a step.
+/// The instruction set of the kernels is available; the three matrices of the product are valid and C is not shared;
+/// none of the extents but the depth is zero; A is contiguous along a dimension, and the depth fits a step.
 pub(super) unsafe fn run<T: Scalar>(kernels: &Kernels<'_, T>, blocking: &Blocking, product: &Product<T>) {
     for_each_block(product.extents, blocking.panel_columns, blocking.depth, |block| {
         let tiles = Partition::of_exactly(product.extents.rows, blocking.tile_rows);
@@ -41,6 +41,12 @@ struct BlockLoops<'a, T: 'static> {
     block: &'a Block,
     /// The row tiles of A.
     tiles: Partition,
+}
+
+/// A task's part of C: some row tiles, some panels.
+struct Part {
+    tiles: Range<usize>,
+    panels: Range<usize>,
 }
 
 impl<T: Scalar> BlockLoops<'_, T> {
@@ -71,16 +77,21 @@ impl<T: Scalar> BlockLoops<'_, T> {
         let lists = StepLists::new(&buffer, panels.count, depth);
         // SAFETY: passed on; the buffers are this block's.
         unsafe { self.prepare(&b, if packs_in_tasks { 0 } else { panels.count }, lists) }
+        let buffers = match packs_in_tasks {
+            true => ThreadBuffers::take::<T>(grid.count(), panels.longest() * dense.lanes * depth),
+            false => ThreadBuffers::none(),
+        };
         for_each_task(grid.count(), |task| {
             let (i, j) = grid.position(task);
             let rows = grid.rows.range(i);
             let tiles = rows.start / blocking.tile_rows..rows.end.div_ceil(blocking.tile_rows);
-            // SAFETY: passed on; each task has its own part of C.
+            let part = Part { tiles, panels: grid.panels.range(j) };
+            // SAFETY: passed on; each task has its own part of C, and each thread its own buffer.
             unsafe {
                 if packs_in_tasks {
-                    self.task_that_packs(&b, lists, tiles, grid.panels.range(j));
+                    buffers.with(|buffer| self.task_that_packs(&b, lists, part, buffer));
                 } else {
-                    self.task(&b, lists, tiles, grid.panels.range(j));
+                    self.task(&b, lists, part);
                 }
             }
         });
@@ -119,8 +130,8 @@ impl<T: Scalar> BlockLoops<'_, T> {
         }
     }
 
-    /// Packs a panel, and returns whether all its elements are finite: each group of steps is looked at while it is in the first-level
-    /// cache.
+    /// Packs a panel, and returns whether all its elements are finite: each group of steps is looked at while it is in
+    /// the first-level cache.
     ///
     /// # Safety
     /// That of [`run`]; the target has room for the panel and the slack, and nobody else uses it.
@@ -137,7 +148,8 @@ impl<T: Scalar> BlockLoops<'_, T> {
                 count: width,
                 depth: group.depth,
             };
-            // SAFETY: the strip lies in B; the target is whole vectors wide, and what was just written there may be read.
+            // SAFETY: the strip lies in B; the target is whole vectors wide, and what was just written there may be
+            // read.
             unsafe {
                 (dense.pack)(&group, target, width);
                 is_finite = is_finite && (skipping.is_finite)(&packed);
@@ -146,11 +158,11 @@ impl<T: Scalar> BlockLoops<'_, T> {
         is_finite
     }
 
-    /// Computes a part of C: some tiles of rows, some panels.
+    /// Computes a part of C.
     ///
     /// # Safety
     /// That of [`run`]; nobody else works on this part; what all tasks read is prepared.
-    unsafe fn task(&self, b: &PackedB<T>, lists: StepLists, tiles: Range<usize>, panels: Range<usize>) {
+    unsafe fn task(&self, b: &PackedB<T>, lists: StepLists, Part { tiles, panels }: Part) {
         for panel in panels {
             // SAFETY: passed on; the flag was set before the tasks.
             unsafe {
@@ -160,20 +172,17 @@ impl<T: Scalar> BlockLoops<'_, T> {
         }
     }
 
-    /// The same for panels that only this task meets: each is packed when its turn comes, into a buffer of the task.
+    /// The same for panels that only this task meets: each is packed into the buffer when its turn comes.
     ///
     /// # Safety
-    /// That of [`task`](Self::task).
-    unsafe fn task_that_packs(&self, b: &PackedB<T>, lists: StepLists, tiles: Range<usize>, panels: Range<usize>) {
-        let lanes = self.kernels.dense.lanes;
-        let buffer = Buffer::take::<T>(b.panels.longest() * lanes * b.depth);
-        for index in panels {
-            let Range { start, end } = b.panels.range(index);
-            let (data, step) = (buffer.start::<T>().cast_const(), ((end - start) * lanes) as isize);
-            let panel = Panel { data, step, first_vector: start, vectors: end - start };
-            // SAFETY: passed on; the buffer has room for the longest panel.
+    /// That of [`task`](Self::task); the buffer has room for the longest panel, and is this task's.
+    unsafe fn task_that_packs(&self, b: &PackedB<T>, lists: StepLists, part: Part, buffer: *mut T) {
+        let Part { tiles, panels } = part;
+        for panel in panels {
+            // SAFETY: passed on.
             unsafe {
-                let is_finite = self.pack_finite(b, index, buffer.start());
+                let is_finite = self.pack_finite(b, panel, buffer);
+                let panel = b.panel_at(self.kernels.dense, panel, buffer);
                 self.panel(&panel, is_finite.then_some(lists), tiles.clone());
             }
         }
@@ -220,8 +229,8 @@ impl<T: Scalar> BlockLoops<'_, T> {
                     accumulate,
                 };
                 let (vectors, rows) = (panel.vectors - 1, end - start - 1);
-                // SAFETY: valid parts of A and B that fit the kernel, and a tile of C, or a scratch tile, that nobody else works on;
-                // the list was found before the tasks.
+                // SAFETY: valid parts of A and B that fit the kernel, and a tile of C, or a scratch tile, that nobody
+                // else works on; the list was found before the tasks.
                 unsafe {
                     match lists {
                         Some(lists) => skipping.tiles[vectors][rows].expect(NO_TILE)(&work, lists.steps(tile)),

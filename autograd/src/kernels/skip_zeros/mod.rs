@@ -1,8 +1,8 @@
-//! Matrix products that skip zeros of their left operand: an entry beside the dense product ([`gemm`](super::gemm)), for an
-//! operation that knows its operand to be data.
+//! Matrix products that skip zeros of their left operand: an entry beside the dense product ([`gemm`](super::gemm)),
+//! for an operation that knows its operand to be data.
 //!
-//! Data is often zero for many rows at the same position: at the border of pictures, for words that few texts have, for categories
-//! that an example isn't of. Where all rows of a tile of A are zero,
+//! Data is often zero for many rows at the same position: at the border of pictures, for words that few texts have, for
+//! categories that an example isn't of. Where all rows of a tile of A are zero,
 //!
 //! ```text
 //!     step              0  1  2  3  4  5  6  7  8
@@ -10,14 +10,15 @@
 //!                       0  0  0  4  0  0  0  0  0      used: 2, 3 and 7
 //! ```
 //!
-//! the micro-kernel would add zero times a row of B to each sum. Here it is given a list of the other steps instead. That changes no
-//! bit of the result (but the sign of a zero, where products are too small to be represented), and this is a promise: zero times
-//! infinity is not a number, so steps are skipped only where the panel of B is finite.
+//! the micro-kernel would add zero times a row of B to each sum. Here it is given a list of the other steps instead.
+//! That changes no bit of the result (but the sign of a zero, where products are too small to be represented), and this
+//! is a promise: zero times infinity is not a number, so steps are skipped only where the panel of B is finite.
 //!
-//! To look for zeros takes far less time than the product, and an operand that shows few zeros in some of its tiles, or none in
-//! two, is not looked at further: then the product is the dense one.
+//! To look for zeros takes far less time than the product, and an operand that shows few zeros in some of its tiles, or
+//! none in two, is not looked at further: then the product is the dense one.
 //!
-//! Read on with `estimate` (whether it pays), `steps` (which steps are used), `finite` (where they may be skipped), `blocking` (the sizes), `loops` and `table` (the instruction sets).
+//! Read on with `estimate` (whether it pays), `steps` (which steps are used), `finite` (where they may be skipped),
+//! `blocking` (the sizes), `loops` and `table` (the instruction sets).
 
 mod blocking;
 mod estimate;
@@ -45,8 +46,8 @@ const WORTH_A_LOOK: usize = 1 << 22;
 /// The share of used steps above which none is skipped.
 const MAX_SHARE: f32 = 0.875;
 
-/// C ← A·B, finished by an [`Epilogue`], as [`gemm`](super::gemm::gemm) computes it and with the same bits (but the sign of a zero):
-/// faster where rows of A that are next to each other are zero at the same positions.
+/// C ← A·B, finished by an [`Epilogue`], as [`gemm`](super::gemm::gemm) computes it and with the same bits (but the
+/// sign of a zero): faster where rows of A that are next to each other are zero at the same positions.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -58,15 +59,16 @@ pub(crate) fn gemm_skipping_zeros<T: SkippingKernels>(
     epilogue: Epilogue<'_, T>,
 ) {
     let product = described(a, b, c, epilogue);
-    // SAFETY: the views are valid for their shapes, which fit each other; C is borrowed mutably, so it is not shared with A, B or the
-    // bias; the selected kernels run on this machine.
+    // SAFETY: the views are valid for their shapes, which fit each other; C is borrowed mutably, so it is not shared
+    // with A, B or the bias; the selected kernels run on this machine.
     unsafe { run_on(selected::<T>(), &product) }
 }
 
 /// The same on a given kernel set, for a product that is described by addresses and strides.
 ///
 /// # Safety
-/// The kernel set runs on this machine; the matrices are valid, C is not shared, and a bias has a value for each of its columns.
+/// The kernel set runs on this machine; the matrices are valid, C is not shared, and a bias has a value for each of its
+/// columns.
 unsafe fn run_on<T: SkippingKernels>(set: &KernelSet<T>, product: &Product<T>) {
     if product.extents.multiply_adds() >= WORTH_A_LOOK
         && let Some(kernels) = kernels_of(set)

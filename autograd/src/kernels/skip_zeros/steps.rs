@@ -10,16 +10,16 @@ pub(super) type Step = u32;
 /// The type of [`find`], as the table of kernels holds it.
 pub(super) type FindFn<T> = unsafe fn(&Strip<T>, usize, Option<StepLists>) -> usize;
 
-/// Row tiles that one task looks at. It looks at some steps of each in turn, so that adjacent elements are read while their line is
-/// in the cache.
+/// Row tiles that one task looks at. It looks at some steps of each in turn, so that adjacent elements are read while
+/// their line is in the cache.
 pub(super) const TILES_PER_TASK: usize = 8;
 
-/// Finds the used steps of all tiles of a strip, each `tile_rows` rows high: those at which an element of the tile is not zero. They
-/// are written to the lists, if there are any; how many there are is returned.
+/// Finds the used steps of all tiles of a strip, each `tile_rows` rows high: those at which an element of the tile is
+/// not zero. They are written to the lists, if there are any; how many there are is returned.
 ///
 /// # Safety
-/// The instruction set of `V` is available and enabled in the caller; the strip may be read, and its elements are adjacent across or
-/// along; there is room for the lists, and nobody else uses them.
+/// The instruction set of `V` is available and enabled in the caller; the strip may be read, and its elements are
+/// adjacent across or along; there is room for the lists, and nobody else uses them.
 #[inline(always)]
 pub(super) unsafe fn find<V: Vector>(strip: &Strip<V::Element>, tile_rows: usize, lists: Option<StepLists>) -> usize {
     let Strip { count, depth, .. } = *strip;
@@ -90,8 +90,8 @@ unsafe fn used<V: Vector>(strip: &Strip<V::Element>) -> u64 {
     used
 }
 
-/// What the tasks read: which panels of B are finite, and the used steps of A's row tiles, of each tile how many and then the
-/// steps.
+/// What the tasks read: which panels of B are finite, and the used steps of A's row tiles, of each tile how many and
+/// then the steps.
 #[derive(Clone, Copy)]
 pub(super) struct StepLists {
     flags: *mut Step,

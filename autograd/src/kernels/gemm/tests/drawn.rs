@@ -1,4 +1,5 @@
-//! Products drawn by a fixed seed: on each kernel set a hundred thousand of `f32`, and every path that a product can take many times.
+//! Products drawn by a fixed seed: on each kernel set a hundred thousand of `f32`, and every path that a product can
+//! take many times.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,8 @@ fn count(full: usize) -> usize {
 const PRIMES: [usize; 12] = [2, 3, 5, 7, 11, 13, 17, 23, 31, 41, 53, 61];
 const LARGE_PRIMES: [usize; 8] = [67, 79, 97, 113, 149, 191, 251, 293];
 
-/// A length at which something could go wrong: anything up to 64, a prime, a multiple of a tile's side or one beside it.
+/// A length at which something could go wrong: anything up to 64, a prime, a multiple of a tile's side or one beside
+/// it.
 fn length(tile: usize, random: &mut Random) -> usize {
     match random.below(3) {
         0 => random.below(41),
@@ -36,7 +38,8 @@ fn long_length(tile: usize, random: &mut Random) -> usize {
     }
 }
 
-/// Every eighth shape has a long side, some of those two or three; every hundredth has a depth at which it is cut in two.
+/// Every eighth shape has a long side, some of those two or three; every hundredth has a depth at which it is cut in
+/// two.
 fn extents<T: GemmKernels>(case: usize, set: &KernelSet<T>, random: &mut Random) -> Extents {
     let (height, width) = set.tile().unwrap_or((8, 8));
     let tiles = [height, width, 4];

@@ -31,8 +31,8 @@ impl Layout {
 /// Guards before and behind a matrix: more than the widest vector.
 const MARGIN: usize = 20;
 
-/// A matrix in a larger buffer. What isn't the matrix is the guard: NaN around an operand, so that a number read from there shows in the result; a
-/// number around C, so that a number written there shows.
+/// A matrix in a larger buffer. What isn't the matrix is the guard: NaN around an operand, so that a number read from
+/// there shows in the result; a number around C, so that a number written there shows.
 #[derive(Clone)]
 pub(in crate::kernels) struct Guarded<T> {
     buffer: Vec<T>,

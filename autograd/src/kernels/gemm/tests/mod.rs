@@ -90,7 +90,8 @@ impl<T: GemmKernels> Matrices<T> {
         found
     }
 
-    /// Holds elements of C against the oracle, with a bound so many times as wide as that of one rounding for each step.
+    /// Holds elements of C against the oracle, with a bound so many times as wide as that of one rounding for each
+    /// step.
     pub(in crate::kernels) fn check(&self, case: Case, name: &str, found: &[T]) {
         for (index, &found) in found.iter().enumerate() {
             let position = || (index / case.extents.columns, index % case.extents.columns);
@@ -109,8 +110,8 @@ impl<T: GemmKernels> Matrices<T> {
     }
 }
 
-/// Runs a case on a kernel set along a path, and holds it against the oracle and against the crate `matrixmultiply`. Returns whether
-/// the product could take that path.
+/// Runs a case on a kernel set along a path, and holds it against the oracle and against the crate `matrixmultiply`.
+/// Returns whether the product could take that path.
 fn check<T: GemmKernels>(set: &KernelSet<T>, choice: Option<Choice>, case: Case, random: &mut Random) -> bool {
     let a = Guarded::<T>::operand((case.extents.rows, case.extents.depth), case.layouts[0], random);
     let matrices = Matrices::new(case, a, random);

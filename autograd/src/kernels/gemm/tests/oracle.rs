@@ -4,13 +4,15 @@ use crate::kernels::gemm::Epilogue;
 use crate::kernels::gemm::product::Extents;
 use crate::scalar::Scalar;
 
-/// What a product should be, row after row, and the yardstick of its rounding errors: |A|·|B| + |C₀| + |bias| for each element.
+/// What a product should be, row after row, and the yardstick of its rounding errors: |A|·|B| + |C₀| + |bias| for each
+/// element.
 pub(in crate::kernels) struct Expected {
     pub(in crate::kernels) value: Vec<f64>,
     pub(in crate::kernels) magnitude: Vec<f64>,
 }
 
-/// Columns that are summed side by side, so that the compiler may use vectors; each sum is still one plain loop over the depth.
+/// Columns that are summed side by side, so that the compiler may use vectors; each sum is still one plain loop over
+/// the depth.
 const ABREAST: usize = 8;
 
 /// Three loops in twice the precision, or in as much and term by term for `f64`. All matrices are given row after row.
