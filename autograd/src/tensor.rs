@@ -64,6 +64,14 @@ impl<T: Float> Tensor<T> {
         Tensor::fill_layout(op, Arc::new(Layout::contiguous(shape)), fill)
     }
 
+    /// As [`build_for`](Tensor::build_for), for an intermediate result that no operation records: it is traced under its own name.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn build_named(name: &'static str, shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
+        trace::label(name);
+        Tensor::build_for(name, shape, fill)
+    }
+
     /// As [`build`](Tensor::build), in a row-major layout, which may be another tensor's.
     #[inline]
     #[track_caller]
@@ -219,10 +227,14 @@ impl<T: Float> Tensor<T> {
     pub fn record<O: Op<T>>(self, inputs: &[&Tensor<T>], op: impl FnOnce(&Tensor<T>) -> O) -> Tensor<T> {
         let recorded = is_recording() && inputs.iter().any(|input| input.is_tracked());
         if recorded || trace::is_on() {
+            // A view shares the values of another tensor: the time that they took is not its own. (Asked before the operation saves
+            // its output.)
+            let is_new = trace::is_on() && !self.storage.is_shared();
             let op = op(&self);
             if trace::is_on() {
                 let shapes = inputs.iter().map(|input| input.shape().clone()).collect();
-                trace::operation(op.name(), shapes, self.shape(), self.storage.as_slice().as_ptr().cast());
+                let address = is_new.then(|| self.storage.as_slice().as_ptr().cast());
+                trace::operation(op.name(), shapes, self.shape(), address);
             }
             if recorded {
                 return Tensor { edge: Edge::Node(Node::new(inputs, op)), ..self };

@@ -210,11 +210,11 @@ pub(crate) fn label(name: &'static str) {
     }
 }
 
-/// An operation has its output, whose numbers are at `address`.
+/// An operation has its output, whose elements are at `address`; `None` for a view.
 #[cold]
-pub(crate) fn operation(name: &'static str, inputs: Vec<Shape>, output: &Shape, address: *const u8) {
+pub(crate) fn operation(name: &'static str, inputs: Vec<Shape>, output: &Shape, address: Option<*const u8>) {
     let (start, duration) = match MADE.take() {
-        Some(made) if made.address == address as usize => (made.start, made.duration),
+        Some(made) if address.is_some_and(|address| made.address == address as usize) => (made.start, made.duration),
         other => {
             MADE.set(other);
             flush();
@@ -349,6 +349,18 @@ mod tests {
             assert_eq!(inner.phase, Backward);
             assert!(rule.start <= inner.start && inner.start + inner.duration <= rule.start + rule.duration);
         }
+    }
+
+    #[test]
+    fn a_view_does_not_take_the_time_of_the_values_that_it_shows() {
+        let (_, events) = record(|| {
+            let x = Tensor::<f32>::build_named("something", [3, 971].into(), |out| out.fill(1.0));
+            x.t().exp()
+        });
+        let events = of_size(events, 971);
+        let expected = [(Phase::Forward, "something", 0), (Phase::Forward, "permute", 0), (Phase::Forward, "exp", 0)];
+        assert_eq!(names(&events), expected);
+        assert!(events[0].duration > Duration::ZERO && events[1].duration == Duration::ZERO);
     }
 
     #[test]

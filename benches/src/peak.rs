@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::Instant;
 
-use autograd::kernels::simd::isa::Isa;
+use autograd::kernels::simd::isa::{InstructionSet, Isa};
 
 use crate::aligned::Aligned;
 
@@ -65,13 +65,13 @@ fn best<S>(threads: usize, prepare: impl Fn() -> S + Sync, work: impl Fn(&mut S)
 
 /// Computes `steps` steps of independent multiply-adds; returns how many floating-point operations that were.
 fn multiply_adds(isa: Isa, steps: usize) -> f64 {
-    match isa {
+    match isa.instruction_set() {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: the instruction set is one that this machine has: an `Isa` beyond the portable one comes from `Isa::available`.
-        Isa::Avx512 => unsafe { avx512(steps) },
+        // SAFETY: an `Isa` is proof that this machine has the instruction set.
+        InstructionSet::Avx512 => unsafe { avx512(steps) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::Avx2 => unsafe { avx2(steps) },
+        InstructionSet::Avx2 => unsafe { avx2(steps) },
         _ => portable(steps),
     }
 }

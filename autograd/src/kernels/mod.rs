@@ -12,6 +12,7 @@ pub(crate) mod reduce;
 pub(crate) mod rowwise;
 pub(crate) mod scatter_add;
 pub mod simd;
+pub(crate) mod skip_zeros;
 pub(crate) mod tasks;
 pub(crate) mod turn;
 pub mod update;

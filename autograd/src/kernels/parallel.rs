@@ -83,6 +83,11 @@ pub fn num_threads() -> usize {
     }
 }
 
+/// The index of this thread among those of its pool, below [`num_threads`]; 0 outside of a pool.
+pub(super) fn thread_index() -> usize {
+    rayon::current_thread_index().unwrap_or(0)
+}
+
 /// The threads of a machine on which nobody chose a number.
 fn default_threads() -> usize {
     static THREADS: OnceLock<usize> = OnceLock::new();

@@ -1,14 +1,16 @@
 //! A band of a matrix, turned: what lies dense down a column is to lie dense along a row.
 //!
-//! The obvious loop writes each number to a row of its own. The compiler makes instructions of it that write to sixteen places, and those take as long as
-//! sixteen that write to one. So a square of numbers is transposed by itself first, in registers, and then written in whole lines.
+//! The obvious loop writes each number to a row of its own. The compiler makes instructions of it that write to sixteen
+//! places, and those take as long as sixteen that write to one. So a square of numbers is transposed by itself first,
+//! in registers, and then written in whole lines.
 
 use crate::scalar::Scalar;
 
 /// Side of the squares: of `f32`, sixteen fill a cache line.
 const SIDE: usize = 16;
 
-/// Copies `width` columns of `height` numbers each, which lie dense from `position` on and `step` apart, to the beginnings of as many rows of `out`.
+/// Copies `width` columns of `height` numbers each, which lie dense from `position` on and `step` apart, to the
+/// beginnings of as many rows of `out`.
 #[inline(always)]
 pub(super) fn turn<T: Scalar, const LENGTH: usize>(
     numbers: &[T],
@@ -36,11 +38,11 @@ pub(super) fn turn<T: Scalar, const LENGTH: usize>(
     }
 }
 
-/// A square of [`SIDE`] rows, transposed as cards are shuffled: those of the first half go to every other place, those of the second half between them,
-/// and again, four times.
+/// A square of [`SIDE`] rows, transposed as cards are shuffled: those of the first half go to every other place, those
+/// of the second half between them, and again, four times.
 ///
-/// Written in binary, a number's place has four digits for its row and four for its column. A shuffle puts the first digit last; four put the column's
-/// digits where the row's were.
+/// Written in binary, a number's place has four digits for its row and four for its column. A shuffle puts the first
+/// digit last; four put the column's digits where the row's were.
 #[inline(always)]
 fn transposed<T: Scalar>(mut square: [T; SIDE * SIDE]) -> [T; SIDE * SIDE] {
     for _ in 0..SIDE.ilog2() {

@@ -1,10 +1,11 @@
 //! One algorithm, compiled for every instruction set.
 //!
-//! A kernel is a value with a `run` method in plain scalar Rust. [`vectorized`] runs it inside a function that is compiled for the chosen
-//! instruction set; as `run` is always inlined into it, LLVM vectorises the loops with that set's registers. The fork across threads
-//! lies *outside* of this call: a closure that rayon runs is compiled for the plain machine.
+//! A kernel is a value with a `run` method in plain scalar Rust. [`vectorized`] runs it inside a function that is
+//! compiled for the chosen instruction set; as `run` is always inlined into it, LLVM vectorises the loops with that
+//! set's registers. The fork across threads lies *outside* of this call: a closure that rayon runs is compiled for the
+//! plain machine.
 
-use super::simd::isa::{Isa, selected};
+use super::simd::isa::{InstructionSet, Isa, selected};
 
 /// A computation to be compiled for every instruction set. Implementations mark `run` as `#[inline(always)]`.
 pub(crate) trait Kernel {
@@ -20,17 +21,16 @@ pub(crate) fn vectorized<K: Kernel>(kernel: K) -> K::Output {
     vectorized_for(selected().isa, kernel)
 }
 
-/// Runs the kernel with a given instruction set, which must be [available](Isa::available).
+/// Runs the kernel with a given instruction set.
 #[inline]
 pub(crate) fn vectorized_for<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
-    debug_assert!(Isa::available().contains(&isa), "{} is not available here", isa.name());
-    match isa {
+    match isa.instruction_set() {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: a set is selected only where the machine has it.
-        Isa::Avx512 => unsafe { avx512(kernel) },
+        // SAFETY: an `Isa` is proof that the machine has the instruction set.
+        InstructionSet::Avx512 => unsafe { avx512(kernel) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::Avx2 => unsafe { avx2(kernel) },
+        InstructionSet::Avx2 => unsafe { avx2(kernel) },
         _ => portable(kernel),
     }
 }

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use autograd::kernels::gemm::{Epilogue, Kernels, gemm};
+use autograd::kernels::gemm::{Epilogue, GemmKernels, gemm};
 use autograd::ndarray::{ArrayView2, ArrayViewMut2, LinalgScalar};
 
 /// A number type that all of them multiply: `f32` or `f64`.
-pub trait Number: Kernels + LinalgScalar + rust::Foreign + blas::Foreign {}
+pub trait Number: GemmKernels + LinalgScalar + rust::Foreign + blas::Foreign {}
 
 impl Number for f32 {}
 impl Number for f64 {}

@@ -1,38 +1,46 @@
 //! The matrix product.
 //!
-//! Read `loops` for the blocks, `microkernel` for the arithmetic, `blocking` for the sizes, `table` for the instruction sets.
+//! Read on with `path` (what is copied), `blocking` (the sizes), `loops` (the five loops), `microkernel` (the
+//! arithmetic) and `table` (the instruction sets).
 //!
 #![doc = include_str!("../../../docs/gemm.md")]
 
-mod blocking;
-mod columns;
-mod epilogue;
+mod batch;
+pub(super) mod blocking;
+pub(super) mod buffer;
+pub(super) mod caches;
+mod dot_kernel;
+pub(super) mod epilogue;
+mod foreign;
 mod loops;
-mod microkernel;
-mod pack;
-mod product;
-mod route;
-mod scatter;
-mod table;
-mod zeros;
+pub(super) mod microkernel;
+pub(super) mod output;
+pub(super) mod pack;
+pub(super) mod packed_b;
+pub(super) mod partition;
+pub(super) mod path;
+pub(super) mod product;
+mod store_transposed;
+pub(super) mod table;
+pub(super) mod task_grid;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+pub(crate) use batch::{MatrixStack, gemm_batch};
+use blocking::Blocking;
 pub use epilogue::Epilogue;
-pub(crate) use product::{Operand, Product, Target};
-#[allow(unused_imports)] // Path: tests force one.
-pub(crate) use route::{Path, Route};
-use table::Engine;
-pub use table::{Kernels, Row};
+use path::Choice;
+use product::{Extents, Operand, Product, Target};
+use table::Implementation;
+pub use table::{GemmKernels, KernelSet};
 
 /// C ← A·B, finished by an [`Epilogue`]: A is m × k, B is k × n, C is m × n; any strides, any of them zero long.
 ///
-/// The result's bits don't depend on the number of threads. NaN and infinity in A and B reach C by the rules of arithmetic: zeros of
-/// an operand spare work only where they meet finite numbers.
-/// With k = 0 the product is zero: `Store` writes zeros, `Bias` the bias.
+/// The result's bits don't depend on the number of threads. NaN and infinity in A and B reach C by the rules of
+/// arithmetic. With k = 0 the product is zero: `Store` writes zeros, `Bias` the bias.
 ///
 /// ```
 /// use autograd::kernels::gemm::{Epilogue, gemm};
@@ -46,82 +54,101 @@ pub use table::{Kernels, Row};
 /// ```
 ///
 /// # Panics
-/// If the columns of A are not as many as the rows of B, if C doesn't have the rows of A and the columns of B, or if a bias doesn't have a number for
-/// each column of C.
+/// If the columns of A are not as many as the rows of B, if C doesn't have the rows of A and the columns of B, or if a
+/// bias doesn't have a value for each column of C.
 #[track_caller]
 #[inline]
-pub fn gemm<T: Kernels>(
+pub fn gemm<T: GemmKernels>(
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
-    mut c: ArrayViewMut2<'_, T>,
+    c: ArrayViewMut2<'_, T>,
     epilogue: Epilogue<'_, T>,
 ) {
-    let ((m, k), (inner, n)) = (a.dim(), b.dim());
+    let product = described(a, b, c, epilogue);
+    // SAFETY: the views are valid for their shapes, which fit each other; C is borrowed mutably, so it is not shared
+    // with A, B or the bias, and no two of its elements are one; the bias has a value for each column.
+    unsafe { run(&product) }
+}
+
+/// Describes a product of views.
+///
+/// # Panics
+/// If the shapes do not fit.
+#[track_caller]
+#[inline]
+pub(super) fn described<'a, T: GemmKernels>(
+    a: ArrayView2<'a, T>,
+    b: ArrayView2<'a, T>,
+    mut c: ArrayViewMut2<'a, T>,
+    epilogue: Epilogue<'a, T>,
+) -> Product<T> {
+    let ((rows, depth), columns) = (a.dim(), b.ncols());
+    if b.nrows() != depth || c.dim() != (rows, columns) || epilogue.bias().is_some_and(|bias| bias.len() != columns) {
+        shape_error(a.dim(), b.dim(), c.dim(), epilogue.bias().map(<[T]>::len));
+    }
+    let operand = |view: &ArrayView2<'_, T>| {
+        let &[row_stride, column_stride] = view.strides() else { unreachable!("a matrix has two dimensions") };
+        Operand { data: view.as_ptr(), row_stride, column_stride }
+    };
+    let (operand_a, operand_b) = (operand(&a), operand(&b));
+    let target = Target { row_stride: c.strides()[0], column_stride: c.strides()[1], data: c.as_mut_ptr() };
+    Product::new(Extents { rows, columns, depth }, operand_a, operand_b, target, epilogue)
+}
+
+/// Panics with the shapes that do not fit.
+#[cold]
+#[track_caller]
+fn shape_error(a: (usize, usize), b: (usize, usize), c: (usize, usize), bias: Option<usize>) -> ! {
+    let ((m, k), (inner, n), (rows, columns)) = (a, b, c);
     if inner != k {
         panic!("gemm: A is {m}×{k} and B is {inner}×{n}: A has {k} columns, B has {inner} rows; they must be equal");
     }
-    if c.dim() != (m, n) {
-        let (rows, columns) = c.dim();
+    if c != (m, n) {
         let (what, wanted, found) = if rows != m { ("rows", m, rows) } else { ("columns", n, columns) };
         panic!(
-            "gemm: A is {m}×{k} and B is {k}×{n}, so C must be {m}×{n}, but it is {rows}×{columns}: {wanted} {what} wanted, {found} found"
+            "gemm: A is {m}×{k} and B is {k}×{n}, so C must be {m}×{n}, but it is {rows}×{columns}: \
+             {wanted} {what} wanted, {found} found"
         );
     }
-    if let Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) = epilogue
-        && bias.len() != n
-    {
-        panic!("gemm: C is {m}×{n}, so the bias must have {n} numbers, one for each column, but it has {}", bias.len());
-    }
-    let (strides_a, strides_b, strides_c) = (a.strides(), b.strides(), c.strides());
-    let operand_a = Operand { data: a.as_ptr(), row: strides_a[0], column: strides_a[1] };
-    let operand_b = Operand { data: b.as_ptr(), row: strides_b[0], column: strides_b[1] };
-    let target = Target { row: strides_c[0], column: strides_c[1], data: c.as_mut_ptr() };
-    // SAFETY: the views are valid for their shapes, which fit each other; C is borrowed mutably, so it is not shared with A, B or the
-    // bias, and no two of its elements are one; the bias has a number for each column.
-    unsafe { run(&Product::new((m, n, k), operand_a, operand_b, target, epilogue)) }
+    let found = bias.unwrap_or(0);
+    panic!("gemm: C is {m}×{n}, so the bias must have {n} values, one for each column, but it has {found}");
 }
 
-/// Computes a product that is described by addresses and strides: the door for batches, where a view for each matrix would cost more than a
-/// small product.
+/// Computes a product that is described by addresses and strides.
 ///
 /// # Safety
-/// - A's m × k and B's k × n numbers may be read, C's m × n may be written, and read for [`Epilogue::Add`].
+/// - A's and B's elements may be read, C's may be written, and read for [`Epilogue::Add`].
 /// - C overlaps neither A, B nor the bias; no two elements of C are at the same address; nobody else uses C meanwhile.
-/// - A bias has n numbers.
+/// - A bias has a value for each column of C.
 #[inline]
-pub(crate) unsafe fn run<T: Kernels>(product: &Product<T>) {
-    // SAFETY: passed on; the selected row runs on this machine.
-    unsafe { gemm_on(table::selected::<T>(), None, None, product) }
+pub(super) unsafe fn run<T: GemmKernels>(product: &Product<T>) {
+    // SAFETY: passed on; the selected kernels run on this machine.
+    unsafe { run_on(table::selected::<T>(), None, product) }
 }
 
-/// The same on a given row of the table, along a given route, if the product can go it, and with given [`zeros::shares`] of its steps.
+/// The same on a given kernel set, along a given path if the product can take it.
 ///
 /// # Safety
-/// That of [`run`]; the row runs on this machine.
-unsafe fn gemm_on<T: Kernels>(row: &Row<T>, route: Option<Route>, shares: Option<[f32; 2]>, product: &Product<T>) {
-    if product.rows == 0 || product.columns == 0 {
+/// That of [`run`]; the kernel set runs on this machine.
+pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<Choice>, product: &Product<T>) {
+    if product.extents.rows == 0 || product.extents.columns == 0 {
         return;
     }
-    match &row.engine {
+    match &set.implementation {
         // SAFETY: passed on.
-        Engine::Foreign(foreign) => unsafe { foreign(product) },
-        Engine::Own(own) => {
-            // SAFETY: passed on.
-            let shares = shares.unwrap_or_else(|| unsafe { zeros::shares(own, product) });
-            let route = route.filter(|route| route.fits(product)).unwrap_or_else(|| {
-                let dense = route::route(own, product);
-                if shares == [1.0; 2] { dense } else { route::reroute(own, product, shares, dense) }
-            });
-            let turned;
-            let product = if route.turned {
-                turned = product.transposed();
-                &turned
+        Implementation::Foreign(foreign) => unsafe { foreign(product) },
+        Implementation::Tiles(kernels) => {
+            let choice = choice.filter(|choice| choice.fits(product)).unwrap_or_else(|| path::choose(kernels, product));
+            let transposed;
+            let product = if choice.transposed {
+                transposed = product.transposed();
+                &transposed
             } else {
                 product
             };
-            let plan = blocking::plan(own, product, route.path, shares[usize::from(route.turned)] < 1.0);
+            let blocking = Blocking::new(kernels, product, choice.path);
             // SAFETY: passed on.
-            unsafe { loops::run(own, &plan, product) }
+            unsafe { loops::run(kernels, &blocking, product) }
         }
     }
 }

@@ -1,79 +1,77 @@
-//! The table of kernels: one row for each instruction set, the same code in each, and a row that hands the work to another crate.
+//! The table of kernels: one [`KernelSet`] for each instruction set, the same code in each, and one that hands the work
+//! to another crate.
 //!
-//! To add an instruction set is to write its words (a file in `kernels/simd`), its wrappers (one line of `wrappers!` here) and its row.
+//! To add an instruction set is to write its vocabulary (a file in `kernels/simd`), its wrappers (one line of
+//! `wrappers!` here) and its kernel set.
 
-use super::epilogue::{self, FinishFn};
-use super::microkernel::{self, MOST_DOT_ROWS, TileFn};
+use super::dot_kernel::{self, DotFn, DotTile, MAX_DOT_ROWS};
+use super::epilogue::{self, FinishFn, TileShape};
+use super::foreign;
+use super::microkernel::{self, MAX_ROWS, MAX_TILE_ELEMENTS, MAX_VECTORS, Tile, TileFn};
 use super::pack::{self, PackFn, Strip};
 use super::product::{Product, Target};
-use super::scatter::{self, MoveFn};
-use super::zeros::{self, FindFn, IsFiniteFn, Lists};
-use crate::kernels::simd::isa::{self, Isa};
+use super::store_transposed::{self, MoveFn, ScratchTile};
+use crate::kernels::simd::isa::{self, InstructionSet};
 use crate::kernels::simd::{Array, Vector};
 use crate::scalar::Scalar;
 
-/// The widest tile, in vectors.
-pub(super) const MOST_VECTORS: usize = 4;
-/// The highest tile, in rows.
-pub(super) const MOST_ROWS: usize = 16;
-/// The most numbers in a tile, of any row of the table.
-pub(super) const MOST_NUMBERS: usize = 512;
-
-/// A row of the table: how products are computed on an instruction set.
+/// How products are computed on an instruction set.
 #[derive(Debug)]
-pub struct Row<T: 'static> {
-    pub(super) name: &'static str,
-    pub(super) isa: Isa,
-    pub(super) engine: Engine<T>,
+pub struct KernelSet<T: 'static> {
+    pub(in crate::kernels) name: &'static str,
+    pub(in crate::kernels) instruction_set: InstructionSet,
+    pub(in crate::kernels) implementation: Implementation<T>,
 }
 
-impl<T> Row<T> {
+impl<T> KernelSet<T> {
     /// The name that `AUTOGRAD_ISA` takes.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The highest tile of the main width: its rows and its columns; `None` if the row isn't the engine's own.
+    /// The highest tile of the main width: its rows and its columns; `None` if the products are computed by another
+    /// crate.
     pub fn tile(&self) -> Option<(usize, usize)> {
-        match &self.engine {
-            Engine::Own(own) => Some((own.heights[own.vectors - 1], own.vectors * own.lanes)),
-            Engine::Foreign(_) => None,
+        match &self.implementation {
+            Implementation::Tiles(kernels) => {
+                let vectors = kernels.vectors_packed;
+                Some((kernels.max_rows[vectors - 1], vectors * kernels.lanes))
+            }
+            Implementation::Foreign(_) => None,
         }
     }
 }
 
-// The rows are statics: nothing is gained by making the variants equally long.
+// The sets are statics: nothing is gained by making the variants equally long.
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
-pub(super) enum Engine<T: 'static> {
-    Own(Own<T>),
+pub(in crate::kernels) enum Implementation<T: 'static> {
+    Tiles(TileKernels<T>),
     /// The crate `matrixmultiply`.
     Foreign(unsafe fn(&Product<T>)),
 }
 
 /// The kernels of an instruction set.
 #[derive(Debug)]
-pub(super) struct Own<T: 'static> {
-    /// Numbers in a vector.
-    pub(super) lanes: usize,
+pub(in crate::kernels) struct TileKernels<T: 'static> {
+    /// Elements of a vector.
+    pub(in crate::kernels) lanes: usize,
     /// The main width of a tile, in vectors: of packed panels, and of those that are read in place.
-    pub(super) vectors: usize,
-    pub(super) vectors_in_place: usize,
-    /// The highest tile of each width: `heights[vectors - 1]`.
-    pub(super) heights: [usize; MOST_VECTORS],
+    pub(in crate::kernels) vectors_packed: usize,
+    pub(in crate::kernels) vectors_in_place: usize,
+    /// The highest tile of each width: `max_rows[vectors - 1]`.
+    pub(in crate::kernels) max_rows: [usize; MAX_VECTORS],
     /// `tiles[vectors - 1][rows - 1]`.
-    pub(super) tiles: [[Option<TileFn<T>>; MOST_ROWS]; MOST_VECTORS],
-    /// Scalar products: `dots[rows - 1]`, and how many columns each takes.
-    pub(super) dots: [TileFn<T>; MOST_DOT_ROWS],
-    pub(super) dot_columns: [usize; MOST_DOT_ROWS],
+    pub(in crate::kernels) tiles: [[Option<TileFn<T>>; MAX_ROWS]; MAX_VECTORS],
+    /// Dot products: `dots[rows - 1]`, and how many columns each takes.
+    pub(super) dots: [DotFn<T>; MAX_DOT_ROWS],
+    pub(super) dot_columns: [usize; MAX_DOT_ROWS],
     pub(super) finish: FinishFn<T>,
-    pub(super) gather: MoveFn<T>,
-    pub(super) scatter: MoveFn<T>,
-    pub(super) pack: PackFn<T>,
-    pub(super) find: FindFn<T>,
-    pub(super) is_finite: IsFiniteFn<T>,
+    pub(super) load_transposed: MoveFn<T>,
+    pub(super) store_transposed: MoveFn<T>,
+    pub(in crate::kernels) pack: PackFn<T>,
     /// Whether the micro-kernel reads the last vector of B in place even if it is not full.
-    pub(super) masks_are_free: bool,
+    pub(in crate::kernels) masks_are_free: bool,
 }
 
 mod sealed {
@@ -82,25 +80,32 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-/// A number type that comes with kernels: `f32` or `f64`.
-pub trait Kernels: Scalar + sealed::Sealed {
-    /// The table, from the plainest row to the widest; the last one is the crate `matrixmultiply`. Rows that this machine lacks are in it, too.
-    fn rows() -> &'static [Row<Self>];
+/// An element type that comes with kernels: `f32` or `f64`.
+pub trait GemmKernels: Scalar + sealed::Sealed {
+    /// The table, from the plainest set to the widest; the last one is the crate `matrixmultiply`. Sets that this
+    /// machine lacks are in it, too.
+    fn kernel_sets() -> &'static [KernelSet<Self>];
 }
 
-/// The rows that run on this machine.
+/// The kernel sets that run on this machine.
 #[cfg(test)]
-pub(super) fn available<T: Kernels>() -> impl Iterator<Item = &'static Row<T>> {
-    T::rows().iter().filter(|row| Isa::available().contains(&row.isa))
+pub(in crate::kernels) fn available<T: GemmKernels>() -> impl Iterator<Item = &'static KernelSet<T>> {
+    let runs =
+        |set: &&KernelSet<T>| isa::Isa::available().iter().any(|isa| isa.instruction_set() == set.instruction_set);
+    T::kernel_sets().iter().filter(runs)
 }
 
-/// The row that this process uses.
+/// The kernel set that this process uses.
 #[inline]
-pub(super) fn selected<T: Kernels>() -> &'static Row<T> {
+pub(in crate::kernels) fn selected<T: GemmKernels>() -> &'static KernelSet<T> {
     let selection = isa::selected();
-    let mut rows = T::rows().iter();
-    let found = if selection.matrixmultiply { rows.next_back() } else { rows.find(|row| row.isa == selection.isa) };
-    found.expect("every instruction set has its row")
+    let mut sets = T::kernel_sets().iter();
+    let found = if selection.matrixmultiply {
+        sets.next_back()
+    } else {
+        sets.find(|set| set.instruction_set == selection.isa.instruction_set())
+    };
+    found.expect("every instruction set has its kernels")
 }
 
 /// Compiles the generic kernels for an instruction set.
@@ -112,47 +117,33 @@ macro_rules! wrappers {
             /// # Safety
             /// That of [`microkernel::tile`].
             $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
-                tile: &microkernel::Tile<'_, V::Element>,
-            ) {
+            pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::Element>) {
                 // SAFETY: passed on; the features of `V` are enabled here.
                 unsafe { microkernel::tile::<V, ROWS, VECTORS>(tile) }
             }
 
             /// # Safety
-            /// That of [`microkernel::dots`].
+            /// That of [`dot_kernel::dots`].
             $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(
-                tile: &microkernel::Tile<'_, V::Element>,
-            ) {
+            pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(tile: &DotTile<V::Element>) {
                 // SAFETY: passed on; the features of `V` are enabled here.
-                unsafe { microkernel::dots::<V, ROWS, COLUMNS>(tile) }
+                unsafe { dot_kernel::dots::<V, ROWS, COLUMNS>(tile) }
             }
 
             /// # Safety
-            /// That of [`scatter::gather`].
+            /// That of [`store_transposed::load_transposed`].
             $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn gather<V: Vector>(
-                scratch: *mut V::Element,
-                width: usize,
-                c: Target<V::Element>,
-                shape: (usize, usize),
-            ) {
+            pub(super) unsafe fn load_transposed<V: Vector>(scratch: &ScratchTile<V::Element>, c: Target<V::Element>) {
                 // SAFETY: passed on; the features of `V` are enabled here.
-                unsafe { scatter::gather::<V>(scratch, width, c, shape) }
+                unsafe { store_transposed::load_transposed::<V>(scratch, c) }
             }
 
             /// # Safety
-            /// That of [`scatter::scatter`].
+            /// That of [`store_transposed::store_transposed`].
             $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn scatter<V: Vector>(
-                scratch: *mut V::Element,
-                width: usize,
-                c: Target<V::Element>,
-                shape: (usize, usize),
-            ) {
+            pub(super) unsafe fn store_transposed<V: Vector>(scratch: &ScratchTile<V::Element>, c: Target<V::Element>) {
                 // SAFETY: passed on; the features of `V` are enabled here.
-                unsafe { scatter::scatter::<V>(scratch, width, c, shape) }
+                unsafe { store_transposed::store_transposed::<V>(scratch, c) }
             }
 
             /// # Safety
@@ -161,11 +152,11 @@ macro_rules! wrappers {
             pub(super) unsafe fn finish<V: Vector>(
                 finish: &epilogue::Finish<V::Element>,
                 c: *mut V::Element,
-                c_row: isize,
-                shape: (usize, usize),
+                c_row_stride: isize,
+                shape: TileShape,
             ) {
                 // SAFETY: passed on; the features of `V` are enabled here.
-                unsafe { epilogue::finish::<V>(finish, c, c_row, shape) }
+                unsafe { epilogue::finish::<V>(finish, c, c_row_stride, shape) }
             }
 
             /// # Safety
@@ -174,22 +165,6 @@ macro_rules! wrappers {
             pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>, target: *mut V::Element, width: usize) {
                 // SAFETY: passed on; the features of `V` are enabled here.
                 unsafe { pack::pack::<V>(strip, target, width) }
-            }
-
-            /// # Safety
-            /// That of [`zeros::find`].
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn find<V: Vector>(strip: &Strip<V::Element>, height: usize, lists: Option<Lists>) -> usize {
-                // SAFETY: passed on; the features of `V` are enabled here.
-                unsafe { zeros::find::<V>(strip, height, lists) }
-            }
-
-            /// # Safety
-            /// That of [`zeros::is_finite`].
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn is_finite<V: Vector>(strip: &Strip<V::Element>) -> bool {
-                // SAFETY: passed on; the features of `V` are enabled here.
-                unsafe { zeros::is_finite::<V>(strip) }
             }
         }
     };
@@ -201,37 +176,39 @@ wrappers!(avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
 
-/// A row of the table: its instruction set, its vector, the main widths; for each width its heights, one instance of the micro-kernel each; and how many
-/// scalar products one, two, three and four rows form at a time.
-macro_rules! row {
+/// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the
+/// micro-kernel each; and how many dot products one, two, three and four rows form at a time.
+macro_rules! kernel_set {
     ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal, $([$vectors:literal: $($height:literal)*])* dots $($dot_columns:literal)*) => {{
-        const OWN: Own<<$vector as Vector>::Element> = {
-            let mut heights = [0; MOST_VECTORS];
-            let mut tiles = [[None; MOST_ROWS]; MOST_VECTORS];
+        const KERNELS: TileKernels<<$vector as Vector>::Element> = {
+            let mut max_rows = [0; MAX_VECTORS];
+            let mut tiles = [[None; MAX_ROWS]; MAX_VECTORS];
             $($(
                 tiles[$vectors - 1][$height - 1] =
                     Some($module::tile::<$vector, $height, $vectors> as TileFn<<$vector as Vector>::Element>);
-                heights[$vectors - 1] = $height;
-                assert!($vectors * <$vector as Vector>::LANES * $height <= MOST_NUMBERS);
+                max_rows[$vectors - 1] = $height;
+                assert!($vectors * <$vector as Vector>::LANES * $height <= MAX_TILE_ELEMENTS);
             )*)*
-            Own {
+            TileKernels {
                 lanes: <$vector as Vector>::LANES,
-                vectors: $packed,
+                vectors_packed: $packed,
                 vectors_in_place: $in_place,
-                heights,
+                max_rows,
                 tiles,
                 dots: dots!($module, $vector, $($dot_columns)*),
                 dot_columns: [$($dot_columns),*],
                 finish: $module::finish::<$vector>,
-                gather: $module::gather::<$vector>,
-                scatter: $module::scatter::<$vector>,
+                load_transposed: $module::load_transposed::<$vector>,
+                store_transposed: $module::store_transposed::<$vector>,
                 pack: $module::pack::<$vector>,
-                find: $module::find::<$vector>,
-                is_finite: $module::is_finite::<$vector>,
                 masks_are_free: <$vector as Vector>::MASKS_ARE_FREE,
             }
         };
-        Row { name: stringify!($module), isa: Isa::$isa, engine: Engine::Own(OWN) }
+        KernelSet {
+            name: stringify!($module),
+            instruction_set: InstructionSet::$isa,
+            implementation: Implementation::Tiles(KERNELS),
+        }
     }};
 }
 
@@ -250,7 +227,7 @@ macro_rules! dots {
 #[cfg(not(target_arch = "aarch64"))]
 macro_rules! sixteen_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
-        row!($isa, $module, $vector, packed 2, in_place 2,
+        kernel_set!($isa, $module, $vector, packed 2, in_place 2,
             [1: 1 2 3 4 5 6 7 8 9 10 11 12]
             [2: 1 2 3 4 5 6]
             [3: 1 2 3 4]
@@ -259,13 +236,14 @@ macro_rules! sixteen_registers {
     };
 }
 
-/// Tiles for thirty-two registers. A wider tile reads fewer numbers for each product, and writes lines of C that lie together; a higher one goes through
-/// its panel less often, which counts when that comes from the second-level cache. (Measured, in shares of the peak: 1000³ packed 91 % with two vectors,
-/// 93 % with three; 64×784 times 784×256, B packed, 92 % with two or three, 90 % with four; 64×256 times 256×128 in place 95.6, 96.0 and 97.7 %.)
+/// Tiles for thirty-two registers. A wider tile reads fewer elements for each product, and writes adjacent lines of C;
+/// a higher one goes through its panel less often, which counts when that comes from the second-level cache. (Measured,
+/// in shares of the peak: 1000³ packed 91 % with two vectors, 93 % with three; 64×784 times 784×256, B packed, 92 %
+/// with two or three, 90 % with four; 64×256 times 256×128 in place 95.6, 96.0 and 97.7 %.)
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! thirty_two_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
-        row!($isa, $module, $vector, packed 3, in_place 4,
+        kernel_set!($isa, $module, $vector, packed 3, in_place 4,
             [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
             [2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
             [3: 1 2 3 4 5 6 7 8 9]
@@ -274,11 +252,11 @@ macro_rules! thirty_two_registers {
     };
 }
 
-macro_rules! kernels {
+macro_rules! kernel_sets {
     ($float:ident, $wide:ident, $wider:ident, $portable:literal) => {
-        impl Kernels for $float {
-            fn rows() -> &'static [Row<Self>] {
-                static ROWS: &[Row<$float>] = &[
+        impl GemmKernels for $float {
+            fn kernel_sets() -> &'static [KernelSet<Self>] {
+                static SETS: &[KernelSet<$float>] = &[
                     #[cfg(not(target_arch = "aarch64"))]
                     sixteen_registers!(Portable, portable, Array<$float, $portable>),
                     #[cfg(target_arch = "aarch64")]
@@ -287,53 +265,17 @@ macro_rules! kernels {
                     sixteen_registers!(Avx2, avx2, crate::kernels::simd::$wide),
                     #[cfg(target_arch = "x86_64")]
                     thirty_two_registers!(Avx512, avx512, crate::kernels::simd::$wider),
-                    Row { name: "matrixmultiply", isa: Isa::Portable, engine: Engine::Foreign(foreign::$float) },
+                    KernelSet {
+                        name: "matrixmultiply",
+                        instruction_set: InstructionSet::Portable,
+                        implementation: Implementation::Foreign(foreign::$float),
+                    },
                 ];
-                ROWS
+                SETS
             }
         }
     };
 }
 
-kernels!(f32, F32x8, F32x16, 4);
-kernels!(f64, F64x4, F64x8, 2);
-
-/// The row of the crate `matrixmultiply`.
-mod foreign {
-    use super::*;
-
-    macro_rules! foreign {
-        ($float:ident, $function:path) => {
-            /// # Safety
-            /// The three matrices of the product are valid, C is not shared.
-            pub(super) unsafe fn $float(product: &Product<$float>) {
-                let Product { rows, columns, depth, a, b, c, accumulate, finish } = *product;
-                let kept = if accumulate { 1.0 } else { 0.0 };
-                // SAFETY: the matrices are valid by this function's contract; C isn't read when `kept` is zero.
-                unsafe {
-                    $function(
-                        rows, depth, columns, 1.0, a.data, a.row, a.column, b.data, b.row, b.column, kept, c.data,
-                        c.row, c.column,
-                    );
-                }
-                if finish.is_needed() {
-                    for row in 0..rows {
-                        for column in 0..columns {
-                            // SAFETY: an element of C, just written, and its bias; one by one, so that any strides will do.
-                            unsafe {
-                                epilogue::finish::<Array<$float, 1>>(
-                                    &finish.at(row, column),
-                                    c.at(row, column),
-                                    0,
-                                    (1, 1),
-                                );
-                            }
-                        }
-                    }
-                }
-            }
-        };
-    }
-    foreign!(f32, matrixmultiply::sgemm);
-    foreign!(f64, matrixmultiply::dgemm);
-}
+kernel_sets!(f32, F32x8, F32x16, 4);
+kernel_sets!(f64, F64x4, F64x8, 2);

@@ -13,12 +13,12 @@ pub(crate) struct F32x16(__m512);
 #[derive(Clone, Copy)]
 pub(crate) struct F64x8(__m512d);
 
-/// [`Vector::places`], sixteen at a time.
+/// [`Vector::bit_indices`], sixteen at a time.
 ///
 /// # Safety
 /// AVX-512 is available, and enabled in the caller; as many numbers may be written as the word has ones.
 #[inline(always)]
-unsafe fn places(word: u64, first: u32, target: *mut u32) -> usize {
+unsafe fn bit_indices(word: u64, first: u32, target: *mut u32) -> usize {
     let mut count = 0;
     // SAFETY: AVX-512 is there, and no more numbers are written than there are ones, by this function's contract.
     unsafe {
@@ -26,8 +26,8 @@ unsafe fn places(word: u64, first: u32, target: *mut u32) -> usize {
         for part in 0..4 {
             let ones = (word >> (16 * part)) as __mmask16;
             let found = ones.count_ones() as usize;
-            let places = _mm512_add_epi32(lanes, _mm512_set1_epi32((first + 16 * part) as i32));
-            let together = _mm512_maskz_compress_epi32(ones, places);
+            let indices = _mm512_add_epi32(lanes, _mm512_set1_epi32((first + 16 * part) as i32));
+            let together = _mm512_maskz_compress_epi32(ones, indices);
             _mm512_mask_storeu_epi32(target.add(count).cast(), F32x16::mask(found), together);
             count += found;
         }
@@ -101,9 +101,9 @@ impl Vector for F32x16 {
         unsafe { u64::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps())) }
     }
     #[inline(always)]
-    unsafe fn places(word: u64, first: u32, target: *mut u32) -> usize {
+    unsafe fn bit_indices(word: u64, first: u32, target: *mut u32) -> usize {
         // SAFETY: passed on.
-        unsafe { places(word, first, target) }
+        unsafe { bit_indices(word, first, target) }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
@@ -189,9 +189,9 @@ impl Vector for F64x8 {
         unsafe { u64::from(_mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_pd())) }
     }
     #[inline(always)]
-    unsafe fn places(word: u64, first: u32, target: *mut u32) -> usize {
+    unsafe fn bit_indices(word: u64, first: u32, target: *mut u32) -> usize {
         // SAFETY: passed on.
-        unsafe { places(word, first, target) }
+        unsafe { bit_indices(word, first, target) }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f64 {

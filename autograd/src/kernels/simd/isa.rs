@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-/// An instruction set that the kernels are compiled for: a row of every kernel table.
+/// An instruction set that the kernels are compiled for, whether this machine has it or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Isa {
+#[non_exhaustive]
+pub enum InstructionSet {
     /// What every machine of the target has; written so that the compiler vectorises it.
     Portable,
     /// 256-bit vectors with fused multiply-add.
@@ -13,6 +14,25 @@ pub enum Isa {
     /// 512-bit vectors (the F, BW, DQ and VL parts).
     Avx512,
 }
+
+/// An instruction set that this machine has.
+///
+/// A value is proof of that: [`Isa::available`], which asks the processor, is the only source of values. So a safe function may take
+/// one, and run code that is compiled for it.
+///
+/// ```
+/// use autograd::kernels::simd::isa::{InstructionSet, Isa};
+/// assert_eq!(Isa::available()[0].instruction_set(), InstructionSet::Portable);
+/// ```
+///
+/// It cannot be made of a name:
+///
+/// ```compile_fail,E0423
+/// use autograd::kernels::simd::isa::{InstructionSet, Isa};
+/// let isa = Isa(InstructionSet::Avx512);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Isa(InstructionSet);
 
 /// What a name in `AUTOGRAD_ISA` selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +61,17 @@ impl std::error::Error for IsaError {}
 impl Isa {
     /// The name that `AUTOGRAD_ISA` takes.
     pub fn name(self) -> &'static str {
-        match self {
-            Isa::Portable => "portable",
-            Isa::Avx2 => "avx2",
-            Isa::Avx512 => "avx512",
+        match self.0 {
+            InstructionSet::Portable => "portable",
+            InstructionSet::Avx2 => "avx2",
+            InstructionSet::Avx512 => "avx512",
         }
+    }
+
+    /// Which instruction set it is.
+    #[inline]
+    pub fn instruction_set(self) -> InstructionSet {
+        self.0
     }
 
     /// The sets that this machine has, from the plainest to the widest.
@@ -53,17 +79,17 @@ impl Isa {
         static AVAILABLE: OnceLock<Vec<Isa>> = OnceLock::new();
         AVAILABLE.get_or_init(|| {
             #[allow(unused_mut)]
-            let mut sets = vec![Isa::Portable];
+            let mut sets = vec![Isa(InstructionSet::Portable)];
             #[cfg(target_arch = "x86_64")]
             {
                 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                    sets.push(Isa::Avx2);
+                    sets.push(Isa(InstructionSet::Avx2));
                     if is_x86_feature_detected!("avx512f")
                         && is_x86_feature_detected!("avx512bw")
                         && is_x86_feature_detected!("avx512dq")
                         && is_x86_feature_detected!("avx512vl")
                     {
-                        sets.push(Isa::Avx512);
+                        sets.push(Isa(InstructionSet::Avx512));
                     }
                 }
             }

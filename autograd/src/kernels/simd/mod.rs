@@ -67,9 +67,10 @@ pub(crate) trait Vector: Copy {
     unsafe fn relu(self) -> Self;
     /// A bit for each lane that isn't zero, the lowest one for the first lane; NaN isn't zero.
     unsafe fn not_zero(self) -> u64;
-    /// Writes the places of a word's ones, the lowest first, each plus `first`; tells how many there are. There must be room for so many.
+    /// Writes the indices of a word's one bits, the lowest first, each plus `first`; returns how many there are. There must be room
+    /// for so many.
     #[inline(always)]
-    unsafe fn places(mut word: u64, first: u32, target: *mut u32) -> usize {
+    unsafe fn bit_indices(mut word: u64, first: u32, target: *mut u32) -> usize {
         let count = word.count_ones() as usize;
         for index in 0..count {
             // SAFETY: the caller vouches for as many numbers as there are ones.

@@ -1,7 +1,7 @@
 //! Every word of every vector that this machine has, against plain loops.
 
 #[cfg(target_arch = "x86_64")]
-use super::isa::Isa;
+use super::isa::{InstructionSet, Isa};
 use super::{Array, Vector};
 use crate::scalar::Scalar;
 
@@ -33,10 +33,10 @@ unsafe fn check<V: Vector>() {
             assert_eq!(V::load(row.as_ptr()).not_zero(), 1 << lane);
         }
         for word in [0, 1, 1 << 63, 0x8001_4000_0002_8001, 0xffff_0000_ffff_0000, u64::MAX] {
-            let expected: Vec<u32> = (0..64).filter(|place| word >> place & 1 == 1).map(|place| place + 100).collect();
-            let mut places = vec![0; expected.len()]; // No longer than it must be, for a checker of memory.
-            assert_eq!(V::places(word, 100, places.as_mut_ptr()), expected.len());
-            assert_eq!(places, expected);
+            let expected: Vec<u32> = (0..64).filter(|index| word >> index & 1 == 1).map(|index| index + 100).collect();
+            let mut indices = vec![0; expected.len()]; // No longer than it must be, for a checker of memory.
+            assert_eq!(V::bit_indices(word, 100, indices.as_mut_ptr()), expected.len());
+            assert_eq!(indices, expected);
         }
         assert_eq!(V::load(x.as_ptr()).sum(), x[..lanes].iter().copied().sum());
 
@@ -104,7 +104,7 @@ fn avx2() {
             check::<super::F64x4>();
         }
     }
-    if Isa::available().contains(&Isa::Avx2) {
+    if Isa::available().iter().any(|isa| isa.instruction_set() == InstructionSet::Avx2) {
         // SAFETY: just asked.
         unsafe { all() }
     }
@@ -121,7 +121,7 @@ fn avx512() {
             check::<super::F64x8>();
         }
     }
-    if Isa::available().contains(&Isa::Avx512) {
+    if Isa::available().iter().any(|isa| isa.instruction_set() == InstructionSet::Avx512) {
         // SAFETY: just asked.
         unsafe { all() }
     }

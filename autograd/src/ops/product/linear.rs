@@ -7,12 +7,12 @@ use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::gemm::{Epilogue, gemm};
 use crate::kernels::map_and_sum::map_and_sum;
+use crate::kernels::skip_zeros::gemm_skipping_zeros;
 use crate::op::{Op, Saved};
 use crate::ops::pointwise::Activation;
+use crate::ops::product::matmul::{as_matrix, matmul_of_data};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::tensor::interchange::matrix;
-use crate::trace;
 
 /// Y = X Wᵀ + b, or max(X Wᵀ + b, 0)
 ///
@@ -43,23 +43,20 @@ impl<T: Float> Op<T> for Linear<T> {
         }
         let (x, weight) = (ctx.get(&self.x), ctx.get(&self.weight));
         ctx.propagate(0, || grad.matmul(&weight));
-        ctx.propagate(1, || grad.t().matmul(&x));
+        ctx.propagate(1, || if x.is_tracked() { grad.t().matmul(&x) } else { matmul_of_data(&grad.t(), &x) });
         if self.has_bias {
             ctx.propagate(2, || sum.unwrap_or_else(|| grad.sum_dim(0, false)));
         }
     }
 }
 
-/// The gradient where the rectifier was open, and the sum of its rows, in one pass with the numbers of two.
+/// The gradient where the rectifier was open, and the sum of its rows, in one pass with the values of two.
 fn gate_and_sum<T: Float>(grad: &Tensor<T>, y: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
     let operands = [grad, y].map(|tensor| tensor.as_slice().expect("dense"));
     let mut sum = Tensor::build([y.shape()[1]], |sum| sum.fill(T::ZERO));
     let sums = sum.as_mut_slice().expect("just built");
-    trace::label("gate_and_sum");
-    let gated = Tensor::build(y.shape(), |out| map_and_sum(operands, out, sums, |grad, y| grad.gate(y)));
-    // Before a view of these numbers is recorded, and takes the time that they took for its own.
-    trace::flush();
-    (gated, sum)
+    let gate = |out: &mut [T]| map_and_sum(operands, out, sums, |grad, y| grad.gate(y));
+    (Tensor::build_named("gate_and_sum", y.shape().clone(), gate), sum)
 }
 
 #[track_caller]
@@ -78,21 +75,19 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
         return linear(op, &x.reshape(rows), weight, bias, relu).reshape(leading);
     }
     let dense_bias = bias.map(Tensor::dense);
-    let zeros = (relu && bias.is_none()).then(|| vec![T::ZERO; outputs]);
-    let epilogue = match (dense_bias.as_ref().and_then(Tensor::as_slice).or(zeros.as_deref()), relu) {
-        (None, _) => Epilogue::Store,
+    let epilogue = match (dense_bias.as_ref().and_then(Tensor::as_slice), relu) {
+        (None, false) => Epilogue::Store,
+        (None, true) => Epilogue::Relu,
         (Some(bias), false) => Epilogue::Bias(bias),
         (Some(bias), true) => Epilogue::BiasRelu(bias),
     };
-    let view =
-        |tensor: &Tensor<T>| (tensor.layout.offset as isize, [tensor.layout.strides[0], tensor.layout.strides[1]]);
-    let ((at_x, strides_of_x), (at_weight, strides_of_weight)) = (view(x), view(weight));
-    let (rows, inputs) = (own[0], own[1]);
+    let (left, right, rows) = (as_matrix(x), as_matrix(weight), own[0]);
     let y = Tensor::build_for(op, Shape::from([rows, outputs]), |out| {
-        let left = matrix(x.storage.as_slice(), at_x, [rows, inputs], strides_of_x);
-        let right = matrix(weight.storage.as_slice(), at_weight, [outputs, inputs], strides_of_weight);
         let out = ArrayViewMut2::from_shape((rows, outputs), out).expect("as long as the product");
-        gemm(left, right.reversed_axes(), out, epilogue);
+        // An untracked input is data, or what was computed from data alone: often zero for many rows at the same
+        // position.
+        let multiply = if x.is_tracked() { gemm } else { gemm_skipping_zeros };
+        multiply(left, right.reversed_axes(), out, epilogue);
     });
     let operation = |y: &Tensor<T>| Linear {
         x: Saved::input(0, x),
@@ -109,7 +104,8 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
 impl<T: Float> Tensor<T> {
     /// `x Wᵀ + b` for rows `[..., in]`, a weight `[out, in]` and a bias `[out]`: shape `[..., out]`.
     ///
-    /// As [`torch.nn.functional.linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html).
+    /// As
+    /// [`torch.nn.functional.linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -126,7 +122,8 @@ impl<T: Float> Tensor<T> {
         linear("linear", self, weight, bias, false)
     }
 
-    /// `max(x Wᵀ + b, 0)`: [`linear`](Tensor::linear) and [`relu`](Tensor::relu) in one pass, with the same numbers. A NaN is passed on.
+    /// `max(x Wᵀ + b, 0)`: [`linear`](Tensor::linear) and [`relu`](Tensor::relu) in one pass, with the same numbers. A
+    /// NaN is passed on.
     ///
     /// # Panics
     /// If the shapes do not fit.

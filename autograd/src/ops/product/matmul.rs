@@ -1,13 +1,13 @@
 //! The matrix product, of vectors, matrices and stacks of matrices.
 
-use ndarray::ArrayViewMut2;
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::error::mistake;
 use crate::float::Float;
 use crate::graph::Backward;
-use crate::kernels::gemm::{Epilogue, gemm};
-use crate::kernels::parallel::for_each_chunk;
-use crate::layout::{Band, Layout, Walk};
+use crate::kernels::gemm::{Epilogue, MatrixStack, gemm_batch};
+use crate::kernels::skip_zeros::gemm_skipping_zeros;
+use crate::layout::Layout;
 use crate::op::{Op, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -32,67 +32,46 @@ impl<T: Float> Op<T> for MatrixProduct<T> {
     }
 }
 
-/// Multiply-adds of a task in a stack of small matrices: some 10 µs of work.
-const PRODUCTS_PER_TASK: usize = 1 << 20;
-
 /// The product of tensors with two dimensions at least, whose shapes are known to fit.
 #[track_caller]
 fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
-    let (stack_of_a, [m, k], strides_of_a) = split(&a.layout);
-    let (stack_of_b, [_, n], strides_of_b) = split(&b.layout);
-    let stack = stack_of_a.shape.broadcast(&stack_of_b.shape).expect("checked by the caller");
-    let shape: Shape = stack.iter().copied().chain([m, n]).collect();
-    let (numbers_of_a, numbers_of_b) = (a.storage.as_slice(), b.storage.as_slice());
-    let multiply = |out: &mut [T], [at_a, at_b]: [isize; 2]| {
-        let left = matrix(numbers_of_a, at_a, [m, k], strides_of_a);
-        let right = matrix(numbers_of_b, at_b, [k, n], strides_of_b);
-        let out = ArrayViewMut2::from_shape((m, n), out).expect("as long as the product");
-        gemm(left, right, out, Epilogue::Store);
-    };
+    let stack_of = |tensor: &Tensor<T>| Shape::from(&tensor.shape()[..tensor.rank() - 2]);
+    let stack = stack_of(a).broadcast(&stack_of(b)).expect("checked by the caller");
+    let shape: Shape = stack.iter().copied().chain([a.size(-2), b.size(-1)]).collect();
     Tensor::build_for("matmul", shape, |out| {
-        if stack.is_empty() {
-            return multiply(out, [a.layout.offset as isize, b.layout.offset as isize]);
-        }
-        if out.is_empty() {
-            return;
-        }
-        let walk = Walk::new(&stack, [&stack_of_a, &stack_of_b]);
-        let [step_a, step_b] = walk.row_strides();
-        // Of expanded operands there may be more products than can be counted.
-        let group = (PRODUCTS_PER_TASK / (m * n).saturating_mul(k.max(1))).max(1);
-        for_each_chunk(out, group * m * n, |start, out| {
-            let first = start / (m * n);
-            for Band { first: place, offsets: [at_a, at_b], length, .. } in
-                walk.bands(first, first + out.len() / (m * n), 1)
-            {
-                let products = out[place * m * n..][..length * m * n].chunks_exact_mut(m * n);
-                for (index, out) in (0..).zip(products) {
-                    multiply(out, [at_a + index * step_a, at_b + index * step_b]);
-                }
-            }
-        });
+        let [a, b] = [a, b].map(|tensor| MatrixStack::new(tensor.storage.as_slice(), &tensor.layout));
+        gemm_batch(&a, &b, out);
     })
     .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
 }
 
-/// A layout as a stack of matrices: how the stack is walked, and one matrix's extents and strides.
-fn split(layout: &Layout) -> (Layout, [usize; 2], [isize; 2]) {
-    let outer = layout.shape.rank() - 2;
-    let stack = Layout {
-        shape: Shape::from(&layout.shape[..outer]),
-        strides: layout.strides[..outer].into(),
-        offset: layout.offset,
-    };
-    let last_two = [outer, outer + 1];
-    (stack, last_two.map(|dim| layout.shape[dim]), last_two.map(|dim| layout.strides[dim]))
+/// The product of two matrices whose right one is data: faster where that is zero for many columns at the same
+/// position.
+///
+/// It computes Yᵀ = Bᵀ Aᵀ, since the zeros that are skipped are those of the left operand.
+#[track_caller]
+pub(super) fn matmul_of_data<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
+    let (left, right) = (as_matrix(a), as_matrix(b));
+    let extents = (left.nrows(), right.ncols());
+    Tensor::build_for("matmul", Shape::from([extents.0, extents.1]), |out| {
+        let out = ArrayViewMut2::from_shape(extents, out).expect("as long as the product");
+        gemm_skipping_zeros(right.reversed_axes(), left.reversed_axes(), out.reversed_axes(), Epilogue::Store);
+    })
+    .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
+}
+
+/// A tensor of two dimensions as the kernels see it.
+pub(super) fn as_matrix<T: Float>(tensor: &Tensor<T>) -> ArrayView2<'_, T> {
+    let Layout { shape, strides, offset } = &*tensor.layout;
+    matrix(tensor.storage.as_slice(), *offset as isize, [shape[0], shape[1]], [strides[0], strides[1]])
 }
 
 impl<T: Float> Tensor<T> {
     /// The matrix product.
     ///
-    /// Vectors: their dot product. Matrices `[m, k]` and `[k, n]`: `[m, n]`. A vector on one side is a row (left) or a column (right) whose
-    /// extent 1 is dropped from the result. With more dimensions: stacks of matrices, broadcast against each other.
-    /// As [`torch.matmul`](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html).
+    /// Vectors: their dot product. Matrices `[m, k]` and `[k, n]`: `[m, n]`. A vector on one side is a row (left) or a
+    /// column (right) whose extent 1 is dropped from the result. With more dimensions: stacks of matrices, broadcast
+    /// against each other. As [`torch.matmul`](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html).
     ///
     /// ```
     /// use autograd::Tensor;

@@ -1,10 +1,11 @@
-//! Products drawn by a fixed seed: on each row of the table a hundred thousand of `f32`, and every way that a product can go many times.
+//! Products drawn by a fixed seed: on each kernel set a hundred thousand of `f32`, and every path that a product can
+//! take many times.
 
 use std::collections::BTreeMap;
 
 use super::*;
 
-/// Cases on each row; a build without optimisation, and an interpreter, take fewer.
+/// Cases on each kernel set; a build without optimisation, and an interpreter, take fewer.
 fn count(full: usize) -> usize {
     if cfg!(miri) {
         16
@@ -18,7 +19,8 @@ fn count(full: usize) -> usize {
 const PRIMES: [usize; 12] = [2, 3, 5, 7, 11, 13, 17, 23, 31, 41, 53, 61];
 const LARGE_PRIMES: [usize; 8] = [67, 79, 97, 113, 149, 191, 251, 293];
 
-/// A length at which something could go wrong: anything up to 64, a prime, a multiple of a tile's side or one beside it.
+/// A length at which something could go wrong: anything up to 64, a prime, a multiple of a tile's side or one beside
+/// it.
 fn length(tile: usize, random: &mut Random) -> usize {
     match random.below(3) {
         0 => random.below(41),
@@ -36,13 +38,15 @@ fn long_length(tile: usize, random: &mut Random) -> usize {
     }
 }
 
-/// Every eighth shape has a long side, some of those two or three; every hundredth has a depth at which it is cut in two.
-fn shape<T: Kernels>(case: usize, row: &Row<T>, random: &mut Random) -> (usize, usize, usize) {
-    let (height, width) = row.tile().unwrap_or((8, 8));
+/// Every eighth shape has a long side, some of those two or three; every hundredth has a depth at which it is cut in
+/// two.
+fn extents<T: GemmKernels>(case: usize, set: &KernelSet<T>, random: &mut Random) -> Extents {
+    let (height, width) = set.tile().unwrap_or((8, 8));
     let tiles = [height, width, 4];
     if case % 100 == 50 {
-        let cut = blocking::DEPTH / size_of::<T>();
-        return (1 + random.below(2 * height), 1 + random.below(width), cut - 1 + random.below(3));
+        let cut = blocking::DEPTH_BYTES / size_of::<T>();
+        let (rows, columns) = (1 + random.below(2 * height), 1 + random.below(width));
+        return Extents { rows, columns, depth: cut - 1 + random.below(3) };
     }
     let mut sides = tiles.map(|tile| length(tile, random));
     if case.is_multiple_of(8) {
@@ -51,48 +55,51 @@ fn shape<T: Kernels>(case: usize, row: &Row<T>, random: &mut Random) -> (usize, 
             sides[side] = long_length(tiles[side], random);
         }
     }
-    sides.into()
+    let [rows, columns, depth] = sides;
+    Extents { rows, columns, depth }
 }
 
 /// Whether a path is open to operands that lie like this, whatever the shape.
 fn is_open(path: Path, a: Layout, b: Layout) -> bool {
     match path {
         Path::InPlace => a == Layout::Columns || b == Layout::Rows,
-        Path::PackedColumns | Path::Packed => true,
+        Path::PackedB | Path::Packed => true,
         Path::Dots => a == Layout::Rows && b == Layout::Columns,
     }
 }
 
-fn drawn<T: Kernels>(name: &str, full: usize, wanted: usize) {
-    let Some(row) = table::available::<T>().find(|row| row.name() == name) else {
-        return println!("{name}: this machine has no such row");
+fn drawn<T: GemmKernels>(name: &str, full: usize, wanted: usize) {
+    let Some(set) = table::available::<T>().find(|set| set.name() == name) else {
+        return println!("{name}: this machine has no such kernel set");
     };
     let random = &mut Random(2);
     let mut seen: BTreeMap<(Path, Layout, Layout, usize), usize> = BTreeMap::new();
     let (mut cases, mut long) = (0, 0);
-    let routes: Vec<Option<Route>> = if row.tile().is_some() { routes().collect() } else { vec![None] };
+    let choices: Vec<Option<Choice>> = if set.tile().is_some() { choices().collect() } else { vec![None] };
     while cases < count(full) {
-        let route = routes[cases % routes.len()];
+        let choice = choices[cases % choices.len()];
         let layouts = [(); 3].map(|()| random.of(&Layout::ALL));
         // A path that is open to few layouts is tried on those.
-        let layouts = match route {
-            Some(Route { path: path @ (Path::InPlace | Path::Dots), .. }) if !is_open(path, layouts[0], layouts[1]) => {
+        let layouts = match choice {
+            Some(Choice { path: path @ (Path::InPlace | Path::Dots), .. })
+                if !is_open(path, layouts[0], layouts[1]) =>
+            {
                 [Layout::Rows, if path == Path::Dots { Layout::Columns } else { Layout::Rows }, layouts[2]]
             }
             _ => layouts,
         };
-        let (shape, epilogue) = (shape(cases, row, random), random.below(EPILOGUES));
-        let case = Case { shape, layouts, epilogue, sparse: random.below(4) == 0 };
-        let fits = check(row, route, case, random);
-        if let Some(route) = route.filter(|_| fits) {
-            *seen.entry((route.path, layouts[0], layouts[1], case.epilogue)).or_default() += 1;
+        let (extents, epilogue) = (extents(cases, set, random), random.below(EPILOGUES));
+        let case = Case { extents, layouts, epilogue };
+        let fits = check(set, choice, case, random);
+        if let Some(choice) = choice.filter(|_| fits) {
+            *seen.entry((choice.path, layouts[0], layouts[1], case.epilogue)).or_default() += 1;
         }
-        let (m, n, k) = case.shape;
-        long += usize::from(m.max(n).max(k) > 64);
+        let Extents { rows, columns, depth } = extents;
+        long += usize::from(rows.max(columns).max(depth) > 64);
         cases += 1;
     }
     assert!(long * 10 >= cases, "{long} of {cases} have a long side");
-    if wanted == 0 || cases < full || row.tile().is_none() {
+    if wanted == 0 || cases < full || set.tile().is_none() {
         return;
     }
     for path in Path::ALL {

@@ -1,12 +1,12 @@
 //! Matrices that lie in memory as callers' do, with guards around and between their numbers.
 
 use super::Random;
-use crate::kernels::gemm::{Operand, Target};
+use crate::kernels::gemm::product::{Operand, Target};
 use crate::scalar::Scalar;
 
 /// How a matrix lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Layout {
+pub(in crate::kernels) enum Layout {
     /// The numbers of a row are adjacent.
     Rows,
     /// The numbers of a column are.
@@ -16,10 +16,10 @@ pub(super) enum Layout {
 }
 
 impl Layout {
-    pub(super) const ALL: [Layout; 3] = [Layout::Rows, Layout::Columns, Layout::Strided];
+    pub(in crate::kernels) const ALL: [Layout; 3] = [Layout::Rows, Layout::Columns, Layout::Strided];
 
     /// How far it is to the next row and to the next column; a few numbers lie between the lines.
-    pub(super) fn strides(self, (rows, columns): (usize, usize)) -> [isize; 2] {
+    pub(in crate::kernels) fn strides(self, (rows, columns): (usize, usize)) -> [isize; 2] {
         match self {
             Layout::Rows => [columns as isize + 3, 1],
             Layout::Columns => [1, rows as isize + 3],
@@ -31,10 +31,10 @@ impl Layout {
 /// Guards before and behind a matrix: more than the widest vector.
 const MARGIN: usize = 20;
 
-/// A matrix in a larger buffer. What isn't the matrix is the guard: NaN around an operand, so that a number read from there shows in the result; a
-/// number around C, so that a number written there shows.
+/// A matrix in a larger buffer. What isn't the matrix is the guard: NaN around an operand, so that a number read from
+/// there shows in the result; a number around C, so that a number written there shows.
 #[derive(Clone)]
-pub(super) struct Guarded<T> {
+pub(in crate::kernels) struct Guarded<T> {
     buffer: Vec<T>,
     first: usize,
     strides: [isize; 2],
@@ -43,7 +43,12 @@ pub(super) struct Guarded<T> {
 }
 
 impl<T: Scalar> Guarded<T> {
-    pub(super) fn new(shape: (usize, usize), layout: Layout, guard: T, mut fill: impl FnMut() -> T) -> Self {
+    pub(in crate::kernels) fn new(
+        shape: (usize, usize),
+        layout: Layout,
+        guard: T,
+        mut fill: impl FnMut() -> T,
+    ) -> Self {
         let strides = layout.strides(shape);
         let reach = |extent: usize, stride: isize| extent.saturating_sub(1) * stride.unsigned_abs();
         let (down, across) = (reach(shape.0, strides[0]), reach(shape.1, strides[1]));
@@ -54,12 +59,12 @@ impl<T: Scalar> Guarded<T> {
     }
 
     /// Random numbers among NaN.
-    pub(super) fn operand(shape: (usize, usize), layout: Layout, random: &mut Random) -> Self {
+    pub(in crate::kernels) fn operand(shape: (usize, usize), layout: Layout, random: &mut Random) -> Self {
         Self::new(shape, layout, T::NAN, || random.number())
     }
 
     /// The same, but zero in some rows and columns and in stretches of the others.
-    pub(super) fn sparse(shape: (usize, usize), layout: Layout, random: &mut Random) -> Self {
+    pub(in crate::kernels) fn sparse(shape: (usize, usize), layout: Layout, random: &mut Random) -> Self {
         let mut empty = |count: usize| (0..count).map(|_| random.below(3) > 0).collect::<Vec<_>>();
         let (rows, columns) = (empty(shape.0), empty(shape.1));
         let (mut place, mut left) = (0, 0);
@@ -84,26 +89,30 @@ impl<T: Scalar> Guarded<T> {
     }
 
     /// The numbers, row after row.
-    pub(super) fn numbers(&self) -> Vec<T> {
+    pub(in crate::kernels) fn numbers(&self) -> Vec<T> {
         let mut numbers = Vec::with_capacity(self.shape.0 * self.shape.1);
         self.clone().each(|value| numbers.push(*value));
         numbers
     }
 
     /// Whether everything that isn't the matrix still is the guard.
-    pub(super) fn into_intact(mut self) -> bool {
+    pub(in crate::kernels) fn into_intact(mut self) -> bool {
         let guard = self.guard;
         self.each(|value| *value = guard);
         self.buffer.iter().all(|value| *value == guard)
     }
 
-    pub(super) fn read(&self) -> Operand<T> {
-        Operand { data: self.buffer[self.first..].as_ptr(), row: self.strides[0], column: self.strides[1] }
+    pub(in crate::kernels) fn read(&self) -> Operand<T> {
+        Operand {
+            data: self.buffer[self.first..].as_ptr(),
+            row_stride: self.strides[0],
+            column_stride: self.strides[1],
+        }
     }
 
-    pub(super) fn write(&mut self) -> Target<T> {
+    pub(in crate::kernels) fn write(&mut self) -> Target<T> {
         // From the whole buffer, not from a part of it: rows may lie before the first one.
         let data = self.buffer.as_mut_ptr().wrapping_add(self.first);
-        Target { data, row: self.strides[0], column: self.strides[1] }
+        Target { data, row_stride: self.strides[0], column_stride: self.strides[1] }
     }
 }

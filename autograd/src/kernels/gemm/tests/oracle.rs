@@ -1,23 +1,26 @@
 //! The naive product in `f64` that all kernels are held against.
 
 use crate::kernels::gemm::Epilogue;
+use crate::kernels::gemm::product::Extents;
 use crate::scalar::Scalar;
 
-/// What a product should be, row after row, and the yardstick of its rounding errors: |A|·|B| + |C₀| + |bias| for each element.
-pub(super) struct Expected {
-    pub(super) value: Vec<f64>,
-    pub(super) magnitude: Vec<f64>,
+/// What a product should be, row after row, and the yardstick of its rounding errors: |A|·|B| + |C₀| + |bias| for each
+/// element.
+pub(in crate::kernels) struct Expected {
+    pub(in crate::kernels) value: Vec<f64>,
+    pub(in crate::kernels) magnitude: Vec<f64>,
 }
 
-/// Columns that are summed side by side, so that the compiler may use vectors; each sum is still one plain loop over the depth.
+/// Columns that are summed side by side, so that the compiler may use vectors; each sum is still one plain loop over
+/// the depth.
 const ABREAST: usize = 8;
 
 /// Three loops in twice the precision, or in as much and term by term for `f64`. All matrices are given row after row.
-pub(super) fn product<T: Scalar>(
+pub(in crate::kernels) fn product<T: Scalar>(
     a: &[T],
     b: &[T],
     before: &[T],
-    (rows, columns, depth): (usize, usize, usize),
+    Extents { rows, columns, depth }: Extents,
     epilogue: Epilogue<'_, T>,
 ) -> Expected {
     let mut expected = Expected { value: vec![0.0; rows * columns], magnitude: vec![0.0; rows * columns] };
@@ -41,6 +44,7 @@ pub(super) fn product<T: Scalar>(
                 let place = row * columns + column;
                 let (addend, relu) = match epilogue {
                     Epilogue::Store => (0.0, false),
+                    Epilogue::Relu => (0.0, true),
                     Epilogue::Add => (before[place].to_f64(), false),
                     Epilogue::Bias(bias) => (bias[column].to_f64(), false),
                     Epilogue::BiasRelu(bias) => (bias[column].to_f64(), true),

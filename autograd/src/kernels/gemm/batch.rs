@@ -1,0 +1,239 @@
+//! Products of stacks of matrices.
+
+use super::blocking::Blocking;
+use super::epilogue::Epilogue;
+use super::loops;
+use super::path;
+use super::product::{Extents, Operand, Product, Target};
+use super::table::{self, GemmKernels, Implementation, KernelSet};
+use super::task_grid::MULTIPLY_ADDS_PER_TASK;
+use crate::kernels::parallel::for_each_task;
+use crate::layout::{Band, Layout, Walk};
+use crate::shape::Shape;
+
+/// Matrices of one shape in a buffer; or a single one, if the stack has no dimensions.
+#[derive(Clone, Debug)]
+pub(crate) struct MatrixStack<'a, T> {
+    values: &'a [T],
+    /// The extents and strides of the stack: where each matrix begins.
+    stack: Layout,
+    /// Rows and columns of a matrix, and its strides.
+    extents: [usize; 2],
+    strides: [isize; 2],
+}
+
+impl<'a, T> MatrixStack<'a, T> {
+    /// The matrices of the last two dimensions of a layout, which has so many at least.
+    ///
+    /// # Panics
+    /// If an element of the layout is not one of the values.
+    pub(crate) fn new(values: &'a [T], layout: &Layout) -> Self {
+        assert!(is_inside(layout, values.len()), "gemm: a matrix reaches beyond its {} values", values.len());
+        let outer = layout.shape.rank() - 2;
+        let stack = Layout {
+            shape: Shape::from(&layout.shape[..outer]),
+            strides: layout.strides[..outer].into(),
+            offset: layout.offset,
+        };
+        let last_two = [outer, outer + 1];
+        Self {
+            values,
+            stack,
+            extents: last_two.map(|dim| layout.shape[dim]),
+            strides: last_two.map(|dim| layout.strides[dim]),
+        }
+    }
+
+    /// The matrix that begins at an offset.
+    fn matrix(&self, offset: isize) -> Operand<T> {
+        let [row_stride, column_stride] = self.strides;
+        Operand { data: self.values.as_ptr().wrapping_offset(offset), row_stride, column_stride }
+    }
+}
+
+/// Whether all elements of a layout are among so many values.
+fn is_inside(layout: &Layout, values: usize) -> bool {
+    if layout.shape.contains(&0) {
+        return true;
+    }
+    let (mut first, mut last) = (layout.offset as i128, layout.offset as i128);
+    for (&extent, &stride) in layout.shape.iter().zip(&*layout.strides) {
+        let reach = stride as i128 * (extent as i128 - 1);
+        first += reach.min(0);
+        last += reach.max(0);
+    }
+    first >= 0 && last < values as i128
+}
+
+/// The matrices of C: each task writes its own.
+struct SharedOutput<T>(*mut T);
+// SAFETY: every matrix is written by one task.
+unsafe impl<T: Send> Sync for SharedOutput<T> {}
+
+impl<T> SharedOutput<T> {
+    /// A matrix of `columns` columns that begins at an offset, row-major.
+    fn matrix(&self, offset: usize, columns: usize) -> Target<T> {
+        Target { data: self.0.wrapping_add(offset), row_stride: columns as isize, column_stride: 1 }
+    }
+}
+
+/// C ← A·B for each matrix of two stacks, which are broadcast against each other. The matrices of C are row-major, one
+/// after the other.
+///
+/// The bits are those of single products. Small products are computed several to a task, by their size, never by the
+/// number of threads.
+///
+/// # Panics
+/// If the columns of A are not as many as the rows of B, the stacks do not broadcast, or C doesn't have as many
+/// elements as the product.
+#[track_caller]
+pub(crate) fn gemm_batch<T: GemmKernels>(a: &MatrixStack<'_, T>, b: &MatrixStack<'_, T>, c: &mut [T]) {
+    batch_on(table::selected::<T>(), a, b, c);
+}
+
+#[track_caller]
+fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &MatrixStack<'_, T>, c: &mut [T]) {
+    let ([rows, depth], [inner, columns]) = (a.extents, b.extents);
+    assert_eq!(depth, inner, "gemm: A has {depth} columns, B has {inner} rows; they must be equal");
+    let Some(stack) = a.stack.shape.broadcast(&b.stack.shape) else {
+        panic!("gemm: the stacks {} and {} do not broadcast", a.stack.shape, b.stack.shape);
+    };
+    let wanted = stack.iter().fold(rows * columns, |count, &extent| count * extent);
+    assert_eq!(c.len(), wanted, "gemm: {wanted} elements of C wanted, {} found", c.len());
+    if c.is_empty() {
+        return;
+    }
+    let extents = Extents { rows, columns, depth };
+    let c = SharedOutput(c.as_mut_ptr());
+    let walk = Walk::new(&stack, [&a.stack, &b.stack]);
+    let [step_a, step_b] = walk.row_strides();
+    let count = wanted / (rows * columns);
+    // Of expanded operands there may be more products than can be counted.
+    let per_task = (MULTIPLY_ADDS_PER_TASK / extents.multiply_adds().max(1)).max(1);
+    let at = |index: usize, [at_a, at_b]: [isize; 2]| {
+        let target = c.matrix(index * rows * columns, columns);
+        Product::new(extents, a.matrix(at_a), b.matrix(at_b), target, Epilogue::Store)
+    };
+    let multiply = Multiply::new(set, &at(0, walk_start(a, b)));
+    for_each_task(count.div_ceil(per_task), |task| {
+        let (start, end) = (task * per_task, count.min((task + 1) * per_task));
+        for Band { first, offsets: [at_a, at_b], length, .. } in walk.bands(start, end, 1) {
+            for (index, step) in (start + first..).zip(0..length as isize) {
+                // SAFETY: the constructor of a stack has seen that its matrices lie among its values; the matrix of C
+                // is this task's own, and borrowed mutably; the kernel set runs on this machine.
+                unsafe { multiply.run(&at(index, [at_a + step * step_a, at_b + step * step_b])) }
+            }
+        }
+    });
+}
+
+/// The offsets of the first matrices.
+fn walk_start<T>(a: &MatrixStack<'_, T>, b: &MatrixStack<'_, T>) -> [isize; 2] {
+    [a.stack.offset as isize, b.stack.offset as isize]
+}
+
+/// How all products of a batch are computed: their extents and strides are the same.
+enum Multiply<'a, T: 'static> {
+    Foreign(unsafe fn(&Product<T>)),
+    Tiles { kernels: &'a table::TileKernels<T>, transposed: bool, blocking: Blocking },
+}
+
+impl<'a, T: GemmKernels> Multiply<'a, T> {
+    /// Chooses by one of the products, whose extents are not zero (but for the depth).
+    fn new(set: &'a KernelSet<T>, product: &Product<T>) -> Self {
+        match &set.implementation {
+            Implementation::Foreign(foreign) => Self::Foreign(*foreign),
+            Implementation::Tiles(kernels) => {
+                let path::Choice { path, transposed } = path::choose(kernels, product);
+                let product = if transposed { product.transposed() } else { *product };
+                Self::Tiles { kernels, transposed, blocking: Blocking::new(kernels, &product, path) }
+            }
+        }
+    }
+
+    /// Computes one of the products.
+    ///
+    /// # Safety
+    /// The kernel set runs on this machine; the matrices of the product are valid, and C is not shared.
+    unsafe fn run(&self, product: &Product<T>) {
+        match self {
+            // SAFETY: passed on.
+            Self::Foreign(foreign) => unsafe { foreign(product) },
+            Self::Tiles { kernels, transposed, blocking } => {
+                let product = if *transposed { product.transposed() } else { *product };
+                // SAFETY: passed on; the path was chosen for these extents and strides.
+                unsafe { loops::run(kernels, blocking, &product) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::gemm::{described, run_on};
+    use crate::kernels::parallel::with_threads;
+    use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+
+    fn layout(shape: &[usize], strides: &[isize], offset: usize) -> Layout {
+        Layout { shape: shape.into(), strides: strides.into(), offset }
+    }
+
+    /// Each matrix of a batch has the bits of a single product, on every kernel set and any number of threads.
+    #[test]
+    fn a_batch_has_the_bits_of_single_products() {
+        let values: Vec<f32> = (0..5000).map(|index| (index as f32 * 0.37).sin()).collect();
+        for (m, k, n) in [(3, 5, 4), (1, 9, 7), (17, 33, 20), (6, 1, 1), (2, 0, 3)] {
+            // A stack of 2 × 3, backwards along the second dimension, times one of 3 transposed matrices.
+            let (size_a, size_b) = ((m * k) as isize, (k * n) as isize);
+            let a = layout(&[2, 3, m, k], &[3 * size_a, -size_a, k as isize, 1], 2 * m * k);
+            let b = layout(&[3, k, n], &[size_b, 1, k as isize], 11);
+            for set in table::available::<f32>() {
+                let batch = |threads| {
+                    let mut c = vec![f32::NAN; 6 * m * n];
+                    let (a, b) = (MatrixStack::new(&values, &a), MatrixStack::new(&values, &b));
+                    with_threads(threads, || batch_on(set, &a, &b, &mut c));
+                    c
+                };
+                let found = batch(1);
+                assert_eq!(found, batch(3));
+                for (index, found) in found.chunks_exact(m * n).enumerate() {
+                    let (outer, inner) = (index / 3, index % 3);
+                    let at_a = (2 * m * k) as isize + outer as isize * 3 * size_a - inner as isize * size_a;
+                    let a = ArrayView2::from_shape((m, k), &values[at_a as usize..][..m * k]).unwrap();
+                    let b = ArrayView2::from_shape((n, k), &values[11 + inner * k * n..][..k * n]).unwrap();
+                    let mut single = Array2::from_elem((m, n), f32::NAN);
+                    let product = described(a, b.reversed_axes(), single.view_mut(), Epilogue::Store);
+                    // SAFETY: valid views of fitting shapes; the kernel set is one of the available ones.
+                    unsafe { run_on(set, None, &product) };
+                    assert_eq!(single.as_slice().unwrap(), found, "{} {m}×{k}×{n}, matrix {index}", set.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_broadcast_matrix_meets_each_of_the_other_stack() {
+        let values: Vec<f64> = (0..60).map(f64::from).collect();
+        let a = MatrixStack::new(&values, &layout(&[1, 2, 3], &[0, 3, 1], 0));
+        let b = MatrixStack::new(&values, &layout(&[4, 3, 5], &[15, 5, 1], 0));
+        let mut c = vec![f64::NAN; 4 * 2 * 5];
+        gemm_batch(&a, &b, &mut c);
+        let left = ArrayView2::from_shape((2, 3), &values[..6]).unwrap();
+        for (index, found) in c.chunks_exact_mut(10).enumerate() {
+            let right = ArrayView2::from_shape((3, 5), &values[15 * index..][..15]).unwrap();
+            assert_eq!(ArrayViewMut2::from_shape((2, 5), found).unwrap(), left.dot(&right));
+        }
+    }
+
+    #[test]
+    fn what_is_outside_the_values_is_refused() {
+        let values = [0.0_f32; 12];
+        let inside =
+            |shape: &[usize], strides: &[isize], offset| is_inside(&layout(shape, strides, offset), values.len());
+        assert!(inside(&[2, 2, 3], &[6, 3, 1], 0) && inside(&[2, 2, 3], &[-6, 3, 1], 6));
+        assert!(!inside(&[2, 2, 3], &[6, 3, 1], 1) && !inside(&[2, 2, 3], &[-6, 3, 1], 5));
+        assert!(!inside(&[3, 3], &[isize::MAX, 1], 0), "the reach is counted without wrapping");
+        assert!(inside(&[0, 1 << 40], &[1 << 40, 1], 100), "of no elements none is outside");
+    }
+}

@@ -1,0 +1,119 @@
+//! Memory for packed blocks, from the engine's pool: a product in a training loop allocates nothing.
+
+use super::pack::SLACK;
+use crate::kernels::parallel::{num_threads, thread_index};
+use crate::pool::Block;
+use crate::scalar::Scalar;
+
+/// Memory for a packed block, which goes back to the pool when it is dropped; or none, for an operand that is read in
+/// place.
+pub(in crate::kernels) struct Buffer(Option<Block>);
+
+impl Buffer {
+    /// Memory for `count` elements and [`SLACK`].
+    ///
+    /// # Panics
+    /// If the system has not so much memory.
+    pub(in crate::kernels) fn take<T: Scalar>(count: usize) -> Self {
+        Self::of_bytes((count + SLACK) * size_of::<T>())
+    }
+
+    /// Memory of a size in bytes.
+    ///
+    /// # Panics
+    /// If the system has not so much memory.
+    pub(in crate::kernels) fn of_bytes(bytes: usize) -> Self {
+        let Some(block) = Block::take(bytes) else {
+            panic!("gemm: the system has no memory for the {bytes} bytes of a packed block");
+        };
+        Self(Some(block))
+    }
+
+    /// No memory.
+    pub(in crate::kernels) fn none() -> Self {
+        Self(None)
+    }
+
+    /// The address of the first element, at the start of a cache line.
+    pub(in crate::kernels) fn start<T>(&self) -> *mut T {
+        self.0.as_ref().map_or(std::ptr::null_mut(), |block| block.start().as_ptr().cast())
+    }
+}
+
+/// Memory for packed blocks of a fork's tasks, one for each thread: taken at once by the thread that forks, so that how
+/// much the pool hands out doesn't depend on which thread happens to run a task.
+pub(in crate::kernels) struct ThreadBuffers {
+    buffer: Buffer,
+    elements: usize,
+    threads: usize,
+    is_one_task: bool,
+}
+
+impl ThreadBuffers {
+    /// Memory for `count` elements and [`SLACK`] for each thread that may run one of so many tasks.
+    ///
+    /// # Panics
+    /// If the system has not so much memory.
+    pub(in crate::kernels) fn take<T: Scalar>(tasks: usize, count: usize) -> Self {
+        let threads = if tasks <= 1 { 1 } else { num_threads() };
+        // On cache lines of their own.
+        let elements = (count + SLACK).next_multiple_of(64);
+        Self { buffer: Buffer::take::<T>(threads * elements), elements, threads, is_one_task: tasks <= 1 }
+    }
+
+    /// No memory.
+    pub(in crate::kernels) fn none() -> Self {
+        Self { buffer: Buffer::none(), elements: 0, threads: 0, is_one_task: false }
+    }
+
+    /// Calls `body`, which must not fork, with the address of this thread's memory.
+    #[inline]
+    pub(in crate::kernels) fn with<T: Scalar>(&self, body: impl FnOnce(*mut T)) {
+        let index = if self.is_one_task { 0 } else { thread_index() };
+        if index < self.threads {
+            return body(self.buffer.start::<T>().wrapping_add(index * self.elements));
+        }
+        // The default number of threads was raised meanwhile.
+        let buffer = Buffer::take::<T>(self.elements);
+        body(buffer.start());
+    }
+}
+
+// SAFETY: each thread uses a part of the memory of its own, which its owner keeps until all tasks have ended.
+unsafe impl Sync for ThreadBuffers {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::parallel::{for_each_task, with_threads};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn no_two_threads_have_the_same_memory() {
+        for threads in [1, 2, 3] {
+            with_threads(threads, || {
+                let buffers = ThreadBuffers::take::<f32>(20, 100);
+                let users = [(); 3].map(|()| AtomicUsize::new(0));
+                for_each_task(20, |_| {
+                    buffers.with::<f32>(|start| {
+                        let offset = start.addr() - buffers.buffer.start::<f32>().addr();
+                        let user = &users[offset / (buffers.elements * size_of::<f32>())];
+                        assert_eq!(user.fetch_add(1, Ordering::SeqCst), 0, "nobody else uses it");
+                        std::thread::yield_now();
+                        user.fetch_sub(1, Ordering::SeqCst);
+                    });
+                });
+            });
+        }
+    }
+
+    #[test]
+    fn a_thread_without_memory_of_its_own_takes_some() {
+        let buffers = ThreadBuffers::take::<f32>(2, 100);
+        let fewer = ThreadBuffers { threads: 0, ..buffers };
+        fewer.with::<f32>(|start| {
+            // SAFETY: there is room for so many elements.
+            unsafe { start.write_bytes(0, 100) }
+        });
+    }
+}

@@ -1,0 +1,100 @@
+//! The kernel for few rows or few columns: dot products of rows of A with columns of B, both of which are contiguous
+//! along the depth. No element has to be moved, and vectors run along the depth. It is the kernel for matrix times
+//! vector, where every element of the matrix is used once.
+
+use crate::kernels::simd::Vector;
+use crate::scalar::Scalar;
+
+/// The most rows of a tile of dot products.
+pub(super) const MAX_DOT_ROWS: usize = 4;
+
+/// A tile of dot products.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DotTile<T> {
+    /// The tile's first row of A, whose elements are adjacent; how far it is to the next row.
+    pub(super) a: *const T,
+    pub(super) a_row_stride: isize,
+    /// The tile's first column of B, whose elements are adjacent; how far it is to the next column.
+    pub(super) b: *const T,
+    pub(super) b_column_stride: isize,
+    /// The tile's first element of C; how far it is to the next row. The columns are adjacent.
+    pub(super) c: *mut T,
+    pub(super) c_row_stride: isize,
+    /// The length of the dot products.
+    pub(super) depth: usize,
+    /// How many columns there are.
+    pub(super) columns: usize,
+    /// Whether the dot products are added to C's elements.
+    pub(super) accumulate: bool,
+}
+
+/// The type of [`dots`], as the table of kernels holds it.
+pub(super) type DotFn<T> = unsafe fn(&DotTile<T>);
+
+/// Computes a tile of C of `ROWS` rows and at most `COLUMNS` columns.
+///
+/// # Safety
+/// - The instruction set of `V` is available and enabled in the caller.
+/// - There are `depth` elements to read at `a + i · a_row_stride` for i < `ROWS`, and at `b + j · b_column_stride` for
+///   j < `columns`; `columns` is at least 1 and at most `COLUMNS`.
+/// - There are `columns` elements to write at each `c + i · c_row_stride`; if `accumulate`, they may be read.
+#[inline(always)]
+pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(tile: &DotTile<V::Element>) {
+    let whole = tile.depth / V::LANES * V::LANES;
+    // SAFETY: whole vectors end inside the rows and columns, the last one is masked to what is left of them; columns
+    // that aren't there read the last one again, and aren't written.
+    unsafe {
+        let mut columns = [tile.b; COLUMNS];
+        for (index, column) in columns.iter_mut().enumerate() {
+            *column = tile.b.offset(index.min(tile.columns - 1) as isize * tile.b_column_stride);
+        }
+        let mut sums = [[V::splat(V::Element::ZERO); COLUMNS]; ROWS];
+        let mut step = 0;
+        while step < whole {
+            add_vectors::<V, ROWS, COLUMNS, false>(&mut sums, tile, &columns, step, V::mask(V::LANES));
+            step += V::LANES;
+        }
+        if whole < tile.depth {
+            let mask = V::mask(tile.depth - whole);
+            add_vectors::<V, ROWS, COLUMNS, true>(&mut sums, tile, &columns, whole, mask);
+        }
+        for (row, sums) in sums.into_iter().enumerate() {
+            let line = tile.c.offset(row as isize * tile.c_row_stride);
+            for (column, sum) in sums.into_iter().enumerate().take(tile.columns) {
+                let target = line.add(column);
+                let sum = sum.sum();
+                *target = if tile.accumulate { *target + sum } else { sum };
+            }
+        }
+    }
+}
+
+/// Adds the products of a vector of each row with one of each column, those that begin at `step`; if `MASKED`, the
+/// vectors are not full.
+///
+/// # Safety
+/// The instruction set of `V` is available and enabled in the caller; the lanes of the vectors may be read.
+#[inline(always)]
+unsafe fn add_vectors<V: Vector, const ROWS: usize, const COLUMNS: usize, const MASKED: bool>(
+    sums: &mut [[V; COLUMNS]; ROWS],
+    tile: &DotTile<V::Element>,
+    columns: &[*const V::Element; COLUMNS],
+    step: usize,
+    mask: V::Mask,
+) {
+    // SAFETY: passed on.
+    unsafe {
+        let mut of_a = [V::splat(V::Element::ZERO); ROWS];
+        for (row, of_a) in of_a.iter_mut().enumerate() {
+            let source = tile.a.offset(row as isize * tile.a_row_stride).add(step);
+            *of_a = if MASKED { V::load_masked(source, mask) } else { V::load(source) };
+        }
+        for (column, &source) in columns.iter().enumerate() {
+            let source = source.add(step);
+            let of_b = if MASKED { V::load_masked(source, mask) } else { V::load(source) };
+            for (sums, of_a) in sums.iter_mut().zip(of_a) {
+                sums[column] = of_a.mul_add(of_b, sums[column]);
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Which path a product takes: what is copied before it is read, and along which dimension of C the vectors run. The
+//! choice follows from the whole product, never from the number of threads.
+
+use super::caches::{caches, collides};
+use super::product::{Extents, Operand, Product};
+use super::table::TileKernels;
+use crate::scalar::Scalar;
+
+/// What is copied before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(in crate::kernels) enum Path {
+    /// Neither operand: small and medium products.
+    InPlace,
+    /// B: it is read in vectors, and its vectors are not adjacent elements.
+    PackedB,
+    /// A and B: large products.
+    Packed,
+    /// Nothing, and vectors run along the depth: few rows or few columns, both operands contiguous along the depth.
+    Dots,
+}
+
+impl Path {
+    /// All of them.
+    #[cfg(test)]
+    pub(in crate::kernels) const ALL: [Path; 4] = [Path::InPlace, Path::PackedB, Path::Packed, Path::Dots];
+}
+
+/// The path of a product, and whether it is the transposed product that takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(in crate::kernels) struct Choice {
+    pub(in crate::kernels) path: Path,
+    /// Whether Cᵀ = Bᵀ·Aᵀ is computed instead: then vectors run along the rows of C.
+    pub(in crate::kernels) transposed: bool,
+}
+
+impl Choice {
+    /// Whether a product can take this path.
+    #[inline]
+    pub(super) fn fits<T>(self, product: &Product<T>) -> bool {
+        let Product { extents, a, b, .. } = product;
+        match self.path {
+            Path::InPlace if self.transposed => a.row_stride == 1 || extents.rows == 1,
+            Path::InPlace => b.column_stride == 1 || extents.columns == 1,
+            Path::PackedB | Path::Packed => true,
+            Path::Dots => (a.column_stride == 1 && b.row_stride == 1) || extents.depth <= 1,
+        }
+    }
+}
+
+/// What a product costs with its vectors along the columns of C, in multiply-adds of a vector.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernels) struct Cost {
+    /// The sums: one multiply-add for each row, vector of columns and step of the depth.
+    pub(in crate::kernels) sums: f32,
+    /// Packing B and transposing tiles into C.
+    pub(in crate::kernels) copies: f32,
+}
+
+impl Cost {
+    /// The constants were measured with vectors of sixteen `f32`; they only have to put the paths into the right order.
+    #[inline]
+    pub(in crate::kernels) fn of<T: Scalar>(lanes: usize, product: &Product<T>) -> Self {
+        let Product { extents: Extents { rows, columns, depth }, b, c, .. } = *product;
+        let vectors = columns.div_ceil(lanes);
+        let [rows, width, depth] = [rows, columns, depth].map(|extent| extent as f32);
+        // A single vector of columns meets an element of A at every multiply-add, and the loads of those are in the
+        // way.
+        let sums = rows * vectors as f32 * depth * if vectors == 1 { 1.1 } else { 1.0 };
+        let by_layout = |column_stride: isize, row_stride: isize, costs: [f32; 3]| {
+            if column_stride == 1 || columns == 1 {
+                costs[0]
+            } else if row_stride == 1 {
+                costs[1]
+            } else {
+                costs[2]
+            }
+        };
+        let packing = width * depth * by_layout(b.column_stride, b.row_stride, [0.0, 2.5, 16.0]);
+        let storing = rows * width * by_layout(c.column_stride, c.row_stride, [0.0, 5.0, 16.0]);
+        Self { sums, copies: (packing + storing) / lanes as f32 }
+    }
+
+    #[inline]
+    pub(in crate::kernels) fn total(self) -> f32 {
+        self.sums + self.copies
+    }
+}
+
+/// Chooses the path of a product.
+#[inline]
+pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>) -> Choice {
+    let lanes = kernels.lanes;
+    let transposed = product.transposed();
+    let straight_cost = Cost::of(lanes, product).total();
+    let transposed_cost = Cost::of(lanes, &transposed).total();
+    if (Choice { path: Path::Dots, transposed: false }).fits(product) {
+        let Extents { rows, columns, depth } = product.extents;
+        // A dot product ends with the sum of a vector's lanes.
+        let vectors = depth.div_ceil(lanes) as f32;
+        let dots_cost = rows as f32 * columns as f32 * (vectors + 3.0);
+        if dots_cost < straight_cost.min(transposed_cost) {
+            return Choice { path: Path::Dots, transposed: rows > columns };
+        }
+    }
+    if transposed_cost < straight_cost {
+        Choice { path: along_columns(&transposed), transposed: true }
+    } else {
+        Choice { path: along_columns(product), transposed: false }
+    }
+}
+
+/// Rows of C up to which B is read in place although its rows collide in the cache: packing it would cost more than the
+/// row tiles that follow save.
+const FEW_ROWS: usize = 64;
+
+/// The path of a product whose vectors run along the columns of C.
+#[inline]
+pub(in crate::kernels) fn along_columns<T: Scalar>(product: &Product<T>) -> Path {
+    let Product { extents: Extents { rows, columns, .. }, a, b, .. } = *product;
+    let size = size_of::<T>();
+    // A in place is read again for each panel. Rows that are contiguous along the depth are as many streams, which the
+    // hardware foresees; a step across many rows is a page each.
+    let is_far = is_far(product);
+    let packs_a = rows > 14 && columns > 64 && (collides(a.row_stride, size) || is_far && a.column_stride != 1);
+    if packs_a {
+        Path::Packed
+    } else if is_far || packs_near_b(b, rows, columns) {
+        Path::PackedB
+    } else {
+        Path::InPlace
+    }
+}
+
+/// Whether B is packed, as [`along_columns`] has it.
+pub(in crate::kernels) fn packs_b<T: Scalar>(product: &Product<T>) -> bool {
+    is_far(product) || packs_near_b(product.b, product.extents.rows, product.extents.columns)
+}
+
+/// Whether B is too large to be read in place again for each row tile: from the second-level cache, or a little more,
+/// that is as good as packed.
+#[inline]
+fn is_far<T>(product: &Product<T>) -> bool {
+    let Extents { rows, columns, depth } = product.extents;
+    rows > 28 && depth * columns * size_of::<T>() > caches().second * 5 / 2
+}
+
+/// Whether a small B is packed: its vectors are not adjacent elements, or its rows collide.
+#[inline]
+fn packs_near_b<T>(b: Operand<T>, rows: usize, columns: usize) -> bool {
+    b.column_stride != 1 && columns > 1 || collides(b.row_stride, size_of::<T>()) && rows > FEW_ROWS
+}
