@@ -1,6 +1,6 @@
 //! From the name of an operation in the manifest to the operation. To support one more is to add a line.
 
-use autograd::{CrossEntropy, Float, Indices, Reduction, Tensor};
+use autograd::{CrossEntropy, Float, Indices, Mask, Reduction, Tensor};
 
 use crate::cases::Case;
 
@@ -19,6 +19,13 @@ impl<T: Float> From<Tensor<T>> for Output<T> {
 impl<T: Float> From<Indices> for Output<T> {
     fn from(indices: Indices) -> Self {
         Output::Indices(indices)
+    }
+}
+
+impl<T: Float> From<Mask> for Output<T> {
+    fn from(mask: Mask) -> Self {
+        let numbers: Vec<i64> = mask.as_slice().iter().map(|&is| i64::from(is)).collect();
+        Output::Indices(Indices::new(numbers, mask.shape()))
     }
 }
 
@@ -48,6 +55,12 @@ fn single<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Output<T>> {
     Some(match op {
         "argmax" => place(c, Tensor::argmax).into(),
         "argmin" => place(c, Tensor::argmin).into(),
+        "eq" => c.a().eq(&c.b()).into(),
+        "ne" => c.a().ne(&c.b()).into(),
+        "lt" => c.a().lt(&c.b()).into(),
+        "le" => c.a().le(&c.b()).into(),
+        "gt" => c.a().gt(&c.b()).into(),
+        "ge" => c.a().ge(&c.b()).into(),
         _ => pointwise(c, op)
             .or_else(|| reduction(c, op))
             .or_else(|| shape(c, op))
@@ -103,6 +116,10 @@ fn pointwise<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         "sub" => c.a() - c.b(),
         "mul" | "second_mul" => c.a() * c.b(),
         "div" | "second_div" => c.a() / c.b(),
+        "where" => c.a().where_(&c.mask("condition"), &c.b()),
+        "masked_fill" => c.a().masked_fill(&c.mask("mask"), c.scalar("value")),
+        "masked_select" => c.a().masked_select(&c.mask("mask")),
+        "masked_softmax" => c.a().masked_fill(&c.mask("mask"), c.scalar("value")).softmax(-1),
         "maximum" => c.a().maximum(&c.b()),
         "minimum" => c.a().minimum(&c.b()),
         _ => return None,

@@ -6,6 +6,7 @@
 
 mod arithmetic;
 mod extreme;
+mod operand;
 
 use std::fmt;
 
@@ -14,6 +15,8 @@ use crate::graph::{Backward, broadcast};
 use crate::op::{Op, Saved};
 use crate::ops::pointwise::{Derivative, Fused};
 use crate::tensor::Tensor;
+
+pub use operand::Operand;
 
 /// A binary operation in the graph, with a derivative for each operand.
 struct Binary<T: Float, A, DA, B, DB> {
