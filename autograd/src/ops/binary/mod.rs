@@ -5,8 +5,10 @@
 //! save less than both operands.
 
 mod arithmetic;
+mod division;
 mod extreme;
 mod operand;
+mod power;
 
 use std::fmt;
 

@@ -17,7 +17,8 @@ fn compare<T: Float>(name: &str, a: &Tensor<T>, b: impl Operand<T>, is: impl Fn(
 impl<T: Float> Tensor<T> {
     /// Where a = b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.eq`](https://docs.pytorch.org/docs/stable/generated/torch.eq.html). No gradient flows through the mask.
+    /// As [`torch.eq`](https://docs.pytorch.org/docs/stable/generated/torch.eq.html).
+    /// No gradient flows through the mask.
     ///
     /// ```
     /// use autograd::{Mask, Tensor};
@@ -35,7 +36,8 @@ impl<T: Float> Tensor<T> {
 
     /// Where a ≠ b: true beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.ne`](https://docs.pytorch.org/docs/stable/generated/torch.ne.html). No gradient flows through the mask.
+    /// As [`torch.ne`](https://docs.pytorch.org/docs/stable/generated/torch.ne.html).
+    /// No gradient flows through the mask.
     ///
     /// # Panics
     /// If the shapes do not broadcast.
@@ -46,7 +48,8 @@ impl<T: Float> Tensor<T> {
 
     /// Where a < b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.lt`](https://docs.pytorch.org/docs/stable/generated/torch.lt.html). No gradient flows through the mask.
+    /// As [`torch.lt`](https://docs.pytorch.org/docs/stable/generated/torch.lt.html).
+    /// No gradient flows through the mask.
     ///
     /// # Panics
     /// If the shapes do not broadcast.
@@ -57,7 +60,8 @@ impl<T: Float> Tensor<T> {
 
     /// Where a ≤ b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.le`](https://docs.pytorch.org/docs/stable/generated/torch.le.html). No gradient flows through the mask.
+    /// As [`torch.le`](https://docs.pytorch.org/docs/stable/generated/torch.le.html).
+    /// No gradient flows through the mask.
     ///
     /// # Panics
     /// If the shapes do not broadcast.
@@ -68,7 +72,8 @@ impl<T: Float> Tensor<T> {
 
     /// Where a > b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.gt`](https://docs.pytorch.org/docs/stable/generated/torch.gt.html). No gradient flows through the mask.
+    /// As [`torch.gt`](https://docs.pytorch.org/docs/stable/generated/torch.gt.html).
+    /// No gradient flows through the mask.
     ///
     /// # Panics
     /// If the shapes do not broadcast.
@@ -79,7 +84,8 @@ impl<T: Float> Tensor<T> {
 
     /// Where a ≥ b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.ge`](https://docs.pytorch.org/docs/stable/generated/torch.ge.html). No gradient flows through the mask.
+    /// As [`torch.ge`](https://docs.pytorch.org/docs/stable/generated/torch.ge.html).
+    /// No gradient flows through the mask.
     ///
     /// # Panics
     /// If the shapes do not broadcast.
@@ -90,21 +96,24 @@ impl<T: Float> Tensor<T> {
 
     /// Which elements are NaN.
     ///
-    /// As [`torch.isnan`](https://docs.pytorch.org/docs/stable/generated/torch.isnan.html). No gradient flows through the mask.
+    /// As [`torch.isnan`](https://docs.pytorch.org/docs/stable/generated/torch.isnan.html).
+    /// No gradient flows through the mask.
     pub fn isnan(&self) -> Mask {
         compare("isnan", self, T::ZERO, |x, _| x.is_nan())
     }
 
     /// Which elements are infinite, of either sign.
     ///
-    /// As [`torch.isinf`](https://docs.pytorch.org/docs/stable/generated/torch.isinf.html). No gradient flows through the mask.
+    /// As [`torch.isinf`](https://docs.pytorch.org/docs/stable/generated/torch.isinf.html).
+    /// No gradient flows through the mask.
     pub fn isinf(&self) -> Mask {
         compare("isinf", self, T::INFINITY, |x, infinity| x.abs() == infinity)
     }
 
     /// Which elements are neither infinite nor NaN.
     ///
-    /// As [`torch.isfinite`](https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html). No gradient flows through the mask.
+    /// As [`torch.isfinite`](https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html).
+    /// No gradient flows through the mask.
     pub fn isfinite(&self) -> Mask {
         compare("isfinite", self, T::ZERO, |x, _| x.is_finite())
     }
