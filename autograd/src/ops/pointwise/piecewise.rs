@@ -186,7 +186,9 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from_vec(vec![-1000.0, 1000.0], [2]).log_sigmoid().to_vec(), [-1000.0, 0.0]);
     /// ```
     pub fn log_sigmoid(&self) -> Tensor<T> {
-        self.pointwise("log_sigmoid", |x| -(-x).softplus(), derivative!(|g, x| g * (-x).sigmoid()))
+        // Not the negated softplus of -x, which is -0 for ∞.
+        let formula = |x: T| x.minimum(T::ZERO) - (-x.abs()).exp().ln_1p();
+        self.pointwise("log_sigmoid", formula, derivative!(|g, x| g * (-x).sigmoid()))
     }
 
     /// y = x tanh(ln(1 + eˣ))        dy/dx = tanh(s) + x (1 - tanh²(s)) σ(x), with s = ln(1 + eˣ)
