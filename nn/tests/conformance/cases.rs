@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use autograd::{Float, Indices, Tensor};
+use autograd::{Float, Indices, Mask, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
@@ -123,6 +123,12 @@ impl<'a, T: Float> Case<'a, T> {
     /// An input of whole numbers.
     pub fn index(&self, name: &str) -> Indices {
         self.golden_indices(&format!("in/{name}")).unwrap_or_else(|| panic!("the case has no input {name}"))
+    }
+
+    /// An input of booleans.
+    pub fn mask(&self, name: &str) -> Mask {
+        let index = self.index(name);
+        Mask::new(index.as_slice().iter().map(|&is| is != 0).collect::<Vec<_>>(), index.shape())
     }
 
     pub fn attribute(&self, name: &str) -> &Value {

@@ -1,6 +1,6 @@
 //! From the name of an operation in the manifest to the operation. To support one more is to add a line.
 
-use autograd::{CrossEntropy, Float, Indices, Reduction, Tensor};
+use autograd::{CrossEntropy, Float, Indices, Mask, Reduction, Tensor};
 
 use crate::cases::Case;
 
@@ -22,8 +22,16 @@ impl<T: Float> From<Indices> for Output<T> {
     }
 }
 
+impl<T: Float> From<Mask> for Output<T> {
+    fn from(mask: Mask) -> Self {
+        let numbers: Vec<i64> = mask.as_slice().iter().map(|&is| i64::from(is)).collect();
+        Output::Indices(Indices::new(numbers, mask.shape()))
+    }
+}
+
 /// Endings that tell what is special about a case's numbers, not about its operation.
-const VARIANTS: [&str; 8] = ["_views", "_extreme", "_ties", "_at_zero", "_self", "_empty", "_many", "_scale"];
+const VARIANTS: [&str; 9] =
+    ["_views", "_extreme", "_ties", "_at_zero", "_at_bound", "_self", "_empty", "_many", "_scale"];
 
 /// The outputs of the case's operation; `None` if it is not known.
 pub fn apply<T: Float>(case: &Case<'_, T>) -> Option<Vec<Output<T>>> {
@@ -48,7 +56,14 @@ fn single<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Output<T>> {
     Some(match op {
         "argmax" => place(c, Tensor::argmax).into(),
         "argmin" => place(c, Tensor::argmin).into(),
+        "eq" => c.a().eq(&c.b()).into(),
+        "ne" => c.a().ne(&c.b()).into(),
+        "lt" => c.a().lt(&c.b()).into(),
+        "le" => c.a().le(&c.b()).into(),
+        "gt" => c.a().gt(&c.b()).into(),
+        "ge" => c.a().ge(&c.b()).into(),
         _ => pointwise(c, op)
+            .or_else(|| bent(c, op))
             .or_else(|| reduction(c, op))
             .or_else(|| shape(c, op))
             .or_else(|| layer(c, op))
@@ -89,9 +104,35 @@ fn pointwise<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
             let or = |name: &str, default: f64| T::from_f64(c.number(name).unwrap_or(default));
             c.a().softplus(or("beta", 1.0), or("threshold", 20.0))
         }
-        "square" => c.a().powf(T::from_f64(2.0)),
-        "reciprocal" => c.a().powf(-T::ONE),
-        "rsqrt" => c.a().powf(T::from_f64(-0.5)),
+        "square" => c.a().square(),
+        "reciprocal" => c.a().reciprocal(),
+        "rsqrt" => c.a().rsqrt(),
+        "asin" => c.a().asin(),
+        "acos" => c.a().acos(),
+        "atan" => c.a().atan(),
+        "sinh" => c.a().sinh(),
+        "cosh" => c.a().cosh(),
+        "asinh" => c.a().asinh(),
+        "acosh" => c.a().acosh(),
+        "atanh" => c.a().atanh(),
+        "log2" => c.a().log2(),
+        "log10" => c.a().log10(),
+        "exp2" => c.a().exp2(),
+        "floor" => c.a().floor(),
+        "ceil" => c.a().ceil(),
+        "round" => match c.integer("decimals") {
+            Some(decimals) => c.a().round_decimals(decimals as i32),
+            None => c.a().round(),
+        },
+        "trunc" => c.a().trunc(),
+        "frac" => c.a().frac(),
+        "nan_to_num" => {
+            let or_none = |name: &str| c.number(name).map(T::from_f64);
+            c.a().nan_to_num(or_none("nan").unwrap_or(T::ZERO), or_none("posinf"), or_none("neginf"))
+        }
+        "clamp" | "clip" => c.a().clamp(c.number("min").map(T::from_f64), c.number("max").map(T::from_f64)),
+        "clamp_min" => c.a().clamp_min(c.scalar("min")),
+        "clamp_max" => c.a().clamp_max(c.scalar("max")),
         "pow_scalar" => c.a().powf(c.scalar("exponent")),
         "add_scalar" => c.a() + c.scalar("scalar"),
         "sub_scalar" => c.a() - c.scalar("scalar"),
@@ -103,8 +144,43 @@ fn pointwise<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         "sub" => c.a() - c.b(),
         "mul" | "second_mul" => c.a() * c.b(),
         "div" | "second_div" => c.a() / c.b(),
+        "where" => c.a().where_(&c.mask("condition"), &c.b()),
+        "masked_fill" => c.a().masked_fill(&c.mask("mask"), c.scalar("value")),
+        "masked_select" => c.a().masked_select(&c.mask("mask")),
+        "masked_softmax" => c.a().masked_fill(&c.mask("mask"), c.scalar("value")).softmax(-1),
         "maximum" => c.a().maximum(&c.b()),
         "minimum" => c.a().minimum(&c.b()),
+        _ => return None,
+    })
+}
+
+/// Activations, and binary operations beyond arithmetic.
+fn bent<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
+    let or = |name: &str, default: f64| T::from_f64(c.number(name).unwrap_or(default));
+    Some(match op {
+        "hardtanh" => c.a().hardtanh(or("min_val", -1.0), or("max_val", 1.0)),
+        "relu6" => c.a().relu6(),
+        "leaky_relu" => c.a().leaky_relu(or("negative_slope", 0.01)),
+        "elu" => c.a().elu(or("alpha", 1.0)),
+        "selu" => c.a().selu(),
+        "celu" => c.a().celu(or("alpha", 1.0)),
+        "hardsigmoid" => c.a().hardsigmoid(),
+        "hardswish" => c.a().hardswish(),
+        "hardshrink" => c.a().hardshrink(or("lambd", 0.5)),
+        "softshrink" => c.a().softshrink(or("lambd", 0.5)),
+        "tanhshrink" => c.a().tanhshrink(),
+        "threshold" => c.a().threshold(c.scalar("threshold"), c.scalar("value")),
+        "softsign" => c.a().softsign(),
+        "logsigmoid" | "log_sigmoid" => c.a().log_sigmoid(),
+        "mish" => c.a().mish(),
+        "pow" => c.a().pow(&c.b()),
+        "scalar_pow" => Tensor::scalar(c.scalar("base")).pow(&c.a()),
+        "xlogy" => c.a().xlogy(&c.b()),
+        "atan2" => c.a().atan2(&c.b()),
+        "hypot" => c.a().hypot(&c.b()),
+        "fmod" => c.a().fmod(&c.b()),
+        "remainder" => c.a().remainder(&c.b()),
+        "lerp" => c.a().lerp(&c.b(), c.scalar("weight")),
         _ => return None,
     })
 }

@@ -5,7 +5,10 @@
 //! save less than both operands.
 
 mod arithmetic;
+mod division;
 mod extreme;
+mod operand;
+mod power;
 
 use std::fmt;
 
@@ -14,6 +17,8 @@ use crate::graph::{Backward, broadcast};
 use crate::op::{Op, Saved};
 use crate::ops::pointwise::{Derivative, Fused};
 use crate::tensor::Tensor;
+
+pub use operand::Operand;
 
 /// A binary operation in the graph, with a derivative for each operand.
 struct Binary<T: Float, A, DA, B, DB> {

@@ -148,6 +148,19 @@ pub(crate) trait Activation: Scalar {
         self * ((self * self * b + a) * self).sigmoid()
     }
 
+    /// `above` where this is above 0, else `below` exp(`rate` x).
+    #[inline(always)]
+    fn exponential_or(self, above: Self, below: Self, rate: Self) -> Self {
+        let curve = (self * rate).exp() * below;
+        if self > Self::ZERO { above } else { curve }
+    }
+
+    #[inline(always)]
+    fn hardsigmoid(self) -> Self {
+        let six = Self::from_f64(6.0);
+        (self + Self::from_f64(3.0)).maximum(Self::ZERO).minimum(six) / six
+    }
+
     #[inline(always)]
     fn softplus(self) -> Self {
         self.maximum(Self::ZERO) + (-self.abs()).exp().ln_1p()

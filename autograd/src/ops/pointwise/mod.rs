@@ -80,10 +80,15 @@ macro_rules! piecewise {
 
 // Below the macros that they use.
 mod activation;
+mod clamp;
 mod elementary;
+mod inverse;
+mod piecewise;
 mod power;
+mod rounding;
 
 pub(crate) use activation::Activation;
+pub(crate) use rounding::ThroughF64;
 
 /// The derivative of what is constant wherever it has one.
 #[allow(clippy::type_complexity)]

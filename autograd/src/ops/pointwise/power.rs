@@ -26,6 +26,28 @@ impl<T: Float> Tensor<T> {
         );
         self.pointwise("powf", move |x| x.power(exponent), derivative)
     }
+
+    /// Square.    y = x²        dy/dx = 2 x
+    ///
+    /// As [`torch.square`](https://docs.pytorch.org/docs/stable/generated/torch.square.html).
+    pub fn square(&self) -> Tensor<T> {
+        self.powf(T::from_f64(2.0))
+    }
+
+    /// Reciprocal.    y = 1 / x        dy/dx = -y²
+    ///
+    /// As [`torch.reciprocal`](https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html).
+    pub fn reciprocal(&self) -> Tensor<T> {
+        self.pointwise("reciprocal", |x| x.recip(), derivative!(|g, y| -(g * (y * y))))
+    }
+
+    /// Reciprocal of the square root.    y = 1 / √x        dy/dx = -½ y³
+    ///
+    /// As [`torch.rsqrt`](https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html).
+    pub fn rsqrt(&self) -> Tensor<T> {
+        let half = T::from_f64(0.5);
+        self.pointwise("rsqrt", |x| x.sqrt().recip(), derivative!(|g, y| -(g * (y * y * y * half))))
+    }
 }
 
 /// The scalar counterpart of [`Tensor::powf`].
@@ -63,4 +85,7 @@ mod tests {
     gradients!(cube: |x| x.powf(3.0), [3, 4]);
     gradients!(power: |x| (x * x + 0.5).powf(-1.7), [3, 4]);
     gradients!(power_of_zero: |x| x.powf(0.0) * x, [3, 4]);
+    gradients!(square_by_name: |x| x.square(), [3, 4]);
+    gradients!(reciprocal: |x| (x * x + 0.5).reciprocal(), [3, 4]);
+    gradients!(rsqrt: |x| (x * x + 0.5).rsqrt(), [3, 4]);
 }

@@ -1,0 +1,175 @@
+//! Elements chosen by a mask.
+
+use crate::error::mistake;
+use crate::float::Float;
+use crate::graph::{Backward, broadcast};
+use crate::indices::Indices;
+use crate::kernels::map::map;
+use crate::mask::Mask;
+use crate::op::{Op, Saved};
+use crate::ops::binary::Operand;
+use crate::ops::pointwise::chosen;
+use crate::tensor::Tensor;
+
+/// y = a where the mask is true, else b        dy/da = 1 where it is true, else 0, and the other way round for b
+#[derive(Debug)]
+struct Where<T: Float> {
+    condition: Saved<T>,
+}
+
+impl<T: Float> Op<T> for Where<T> {
+    fn name(&self) -> &'static str {
+        "where"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let (grad, condition) = (ctx.grad(), ctx.get(&self.condition));
+        ctx.propagate(0, || chosen(&grad, [&condition], |g, [is]| if is == T::ONE { g } else { T::ZERO }));
+        ctx.propagate(1, || chosen(&grad, [&condition], |g, [is]| if is == T::ONE { T::ZERO } else { g }));
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// This tensor's elements where the mask is true, and those of `other`, a tensor or a number, where it is false.
+    ///
+    /// As [`torch.where`](https://docs.pytorch.org/docs/stable/generated/torch.where.html); all three shapes are
+    /// broadcast. The elements are chosen: a NaN that is not chosen reaches neither the result nor a gradient. An
+    /// element that is not chosen gets the gradient 0.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![0.0_f32, 1.0, 2.0], [3]);
+    /// let y = x.ln().where_(&x.gt(0.5), &Tensor::scalar(-7.0));
+    /// assert_eq!(y.to_vec(), [-7.0, 0.0, 2_f32.ln()]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn where_(&self, mask: &Mask, other: impl Operand<T>) -> Tensor<T> {
+        other.with_tensor(|other| where_mask("where", mask, self, other))
+    }
+
+    /// `value` where the mask is true, and this tensor's elements where it is false.
+    ///
+    /// As [`torch.Tensor.masked_fill`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill_.html);
+    /// the shapes are broadcast. An element that is replaced gets the gradient 0.
+    ///
+    /// ```
+    /// use autograd::{Mask, Tensor};
+    /// let scores = Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]);
+    /// let is_padding = Mask::from([false, true, false]);
+    /// let weights = scores.masked_fill(&is_padding, f32::NEG_INFINITY).softmax(-1);
+    /// assert_eq!(weights.to_vec()[1], 0.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn masked_fill(&self, mask: &Mask, value: T) -> Tensor<T> {
+        where_mask("masked_fill", mask, &Tensor::scalar(value), self)
+    }
+
+    /// The elements for which the mask is true, in row-major order, as a tensor of one dimension.
+    ///
+    /// As [`torch.masked_select`](https://docs.pytorch.org/docs/stable/generated/torch.masked_select.html); the
+    /// shapes are broadcast. The gradient of an element that is not selected is 0.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![3.0, -1.0, 2.0, -5.0], [2, 2]);
+    /// assert_eq!(x.masked_select(&x.gt(0.0)).to_vec(), [3.0, 2.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn masked_select(&self, mask: &Mask) -> Tensor<T> {
+        let Some(shape) = self.shape().broadcast(mask.shape()) else {
+            let (own, other) = (self.shape(), mask.shape());
+            mistake("masked_select", format_args!("the mask's shape {other} and the tensor's {own} do not broadcast"));
+        };
+        let count = shape.numel_for("masked_select");
+        let whole = broadcast::expand(self, &shape).expect("a shape stretches to what it was broadcast to");
+        let mask = mask.broadcast_to(&shape);
+        let positions: Indices = (0..count).filter(|&position| mask.as_slice()[position]).collect();
+        whole.reshape([count]).index_select(0, positions)
+    }
+}
+
+impl Mask {
+    /// 1 where the mask is true, and 0 where it is false: a constant.
+    ///
+    /// To choose elements, prefer [`where_`](Tensor::where_) and [`masked_fill`](Tensor::masked_fill) to a product
+    /// with this: 0 times infinity is NaN.
+    ///
+    /// ```
+    /// use autograd::{Mask, Tensor};
+    /// let ones: Tensor = Mask::from([true, false]).to_tensor();
+    /// assert_eq!(ones.to_vec(), [1.0, 0.0]);
+    /// ```
+    pub fn to_tensor<T: Float>(&self) -> Tensor<T> {
+        Tensor::build(self.shape().clone(), |out| {
+            for (out, &is) in out.iter_mut().zip(self.as_slice()) {
+                *out = if is { T::ONE } else { T::ZERO };
+            }
+        })
+    }
+}
+
+#[track_caller]
+fn where_mask<T: Float>(op: &str, mask: &Mask, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
+    let Some(shape) = a.shape().broadcast(b.shape()).and_then(|shape| shape.broadcast(mask.shape())) else {
+        let (mask, a, b) = (mask.shape(), a.shape(), b.shape());
+        mistake(op, format_args!("the mask's shape {mask} and the tensors' {a} and {b} do not broadcast"));
+    };
+    let condition = mask.to_tensor();
+    let operands = [condition.view(), a.view(), b.view()];
+    let choose = |[is, a, b]: [T; 3]| if is == T::ONE { a } else { b };
+    Tensor::build_for(op, shape.clone(), |out| map(operands, &shape, out, choose))
+        .record(&[a, b], |_| Where { condition: Saved::aside(&condition) })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Mask, Tensor};
+
+    gradients!(where_elements: |a, b| a.where_(&a.gt(b), b), [3, 4], [3, 4]);
+    gradients!(where_broadcast: |a, b| (a * a).where_(&b.gt(0.0), &(b * b)), [3, 1], [4]);
+    gradients!(where_number: |a| (a * a).where_(&a.lt(0.5), 2.0), [3, 4]);
+    gradients!(masked_fill: |x| (x * x).masked_fill(&x.gt(0.0), 3.0), [3, 4]);
+    gradients!(masked_fill_stretches: |x| (x * x).masked_fill(&Mask::new(vec![true, false], [2, 1, 1]), 3.0), [3, 4]);
+    gradients!(masked_select: |x| (x * x).masked_select(&x.gt(0.0)), [3, 4]);
+    gradients!(masked_select_stretches: |x| (x * x).masked_select(&Mask::new(vec![true, false], [2, 1, 1])), [3, 4]);
+    gradients!(to_tensor: |x| x.where_(&x.gt(0.0), &x.gt(0.5).to_tensor()), [3, 4]);
+
+    #[test]
+    fn what_is_not_chosen_reaches_neither_values_nor_gradients() {
+        let mask = Mask::from([true, true, false, false]);
+        for bad in [f32::NAN, f32::INFINITY] {
+            let a = Tensor::from_vec(vec![1.0, 2.0, bad, bad], [4]).requires_grad();
+            let b = Tensor::from_vec(vec![bad, bad, 3.0, 4.0], [4]).requires_grad();
+            let y = a.where_(&mask, &b);
+            assert_eq!(y.to_vec(), [1.0, 2.0, 3.0, 4.0]);
+            let gradients = (&y * &y).sum().backward();
+            assert_eq!(gradients.get(&a).unwrap().to_vec(), [2.0, 4.0, 0.0, 0.0]);
+            assert_eq!(gradients.get(&b).unwrap().to_vec(), [0.0, 0.0, 6.0, 8.0]);
+            let filled = a.masked_fill(&!&mask, 0.0);
+            assert_eq!(filled.to_vec(), [1.0, 2.0, 0.0, 0.0]);
+            let seed = Tensor::from_vec(vec![1.0, 1.0, bad, bad], [4]);
+            assert_eq!(filled.backward_with(&seed).get(&a).unwrap().to_vec(), [1.0, 1.0, 0.0, 0.0]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "where: the mask's shape [2] and the tensors' [3] and [] do not broadcast")]
+    fn where_names_shapes_that_do_not_broadcast() {
+        let _ = Tensor::<f32>::zeros([3]).where_(&Mask::from([true, false]), 0.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "masked_select: the mask's shape [2] and the tensor's [3] do not broadcast")]
+    fn masked_select_names_shapes_that_do_not_broadcast() {
+        let _ = Tensor::<f32>::zeros([3]).masked_select(&Mask::from([true, false]));
+    }
+}
