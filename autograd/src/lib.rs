@@ -99,6 +99,7 @@ pub use kernels::tasks::{for_each, join, map_each};
 pub use ndarray;
 pub use op::{Op, Saved};
 pub use ops::loss::cross_entropy::{CrossEntropy, Reduction, accuracy};
+pub use ops::shape::PadMode;
 pub use param::{Param, ParamKind};
 pub use pool::{MemoryStatistics, memory_statistics, release_memory};
 pub use random::{Random, Seed};
