@@ -98,6 +98,7 @@ pub use kernels::parallel::{num_threads, set_num_threads, with_threads};
 pub use kernels::tasks::{for_each, join, map_each};
 pub use ndarray;
 pub use op::{Op, Saved};
+pub use ops::index::Unique;
 pub use ops::loss::cross_entropy::{CrossEntropy, Reduction, accuracy};
 pub use ops::shape::PadMode;
 pub use param::{Param, ParamKind};

@@ -57,7 +57,7 @@ fn every_public_operation_checks_its_gradients_where_it_is_declared() {
         }
         for name in others {
             assert!(
-                ["accuracy", "argmax", "argmin"].contains(&name.as_str()),
+                ["accuracy", "argmax", "argmin", "argsort", "nonzero", "unique"].contains(&name.as_str()),
                 "{}: {name} returns no tensor",
                 path.display()
             );
@@ -101,6 +101,9 @@ fn what_returns_integers_takes_tracked_tensors() {
     let x = Tensor::<f64>::randn([3, 4], 0).requires_grad();
     assert_eq!(x.argmax(1, false).numel(), 3);
     assert_eq!(x.argmin(1, true).numel(), 3);
+    assert_eq!(x.argsort(1, true).numel(), 12);
+    assert_eq!(*x.nonzero().shape(), [12, 2]);
+    assert_eq!(x.unique().values.len(), 12);
     assert!((0.0..=1.0).contains(&accuracy(&x, &Indices::from([3, 0, 1]))));
 }
 
