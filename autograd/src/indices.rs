@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::mistake;
+use crate::layout::row_major;
 use crate::shape::{Integer, Shape};
 
 /// A multi-dimensional array of `i64`: class labels, the index of `gather` and `index_select`, the result of `argmax`.
@@ -52,6 +53,55 @@ impl Indices {
     /// The numbers in row-major order.
     pub fn as_slice(&self) -> &[i64] {
         &self.numbers
+    }
+
+    /// The indices at the given positions along the first dimension: rows, for two dimensions.
+    ///
+    /// ```
+    /// use autograd::Indices;
+    /// assert_eq!(Indices::from([5, 6, 7]).index_select([2, 0]).as_slice(), [7, 5]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no dimension, the positions are not one-dimensional, or one is out of bounds.
+    #[track_caller]
+    pub fn index_select(&self, positions: impl Into<Indices>) -> Self {
+        let positions = positions.into();
+        let Some((&count, inner)) = self.shape.split_first().filter(|_| positions.shape.rank() == 1) else {
+            let message = format_args!("positions of shape {} into shape {}", positions.shape, self.shape);
+            mistake("Indices::index_select", message);
+        };
+        let width: usize = inner.iter().product();
+        let mut chosen = Vec::with_capacity(positions.numel().saturating_mul(width));
+        for &position in positions.as_slice() {
+            match usize::try_from(position) {
+                Ok(row) if row < count => chosen.extend_from_slice(&self.numbers[row * width..][..width]),
+                _ => {
+                    mistake("Indices::index_select", format_args!("position {position} is not in shape {}", self.shape))
+                }
+            }
+        }
+        let mut shape = self.shape.clone();
+        shape.set(0, positions.numel());
+        Indices::new(chosen, shape)
+    }
+
+    /// The same numbers, repeated along dimensions of extent 1: `shape` has as many dimensions.
+    pub(crate) fn expand(&self, shape: &Shape) -> Self {
+        let strides = row_major(&self.shape);
+        let numbers: Vec<i64> = (0..shape.numel())
+            .map(|place| {
+                let (mut rest, mut position) = (place, 0);
+                for dim in (0..shape.rank()).rev() {
+                    if self.shape[dim] != 1 {
+                        position += rest % shape[dim] * strides[dim] as usize;
+                    }
+                    rest /= shape[dim];
+                }
+                self.numbers[position]
+            })
+            .collect();
+        Indices::new(numbers, shape)
     }
 
     /// The same numbers under another shape.

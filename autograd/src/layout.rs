@@ -116,6 +116,37 @@ impl Layout {
         layout
     }
 
+    /// The elements `[i, i + offset]` of two dimensions, which are replaced by a last one.
+    pub(crate) fn diagonal(&self, [row, column]: [usize; 2], offset: isize) -> Self {
+        let first = [(-offset).max(0), offset.max(0)];
+        let mut layout = self.clone();
+        let mut length = usize::MAX;
+        for (dim, first) in [row, column].into_iter().zip(first) {
+            length = length.min(self.shape[dim].saturating_sub(first as usize));
+            layout.offset = layout.offset.wrapping_add_signed(self.strides[dim].wrapping_mul(first));
+        }
+        if length == 0 {
+            layout.offset = self.offset;
+        }
+        for dim in [row.max(column), row.min(column)] {
+            layout.shape.remove(dim);
+            layout.strides.remove(dim);
+        }
+        layout.shape.insert(layout.shape.rank(), length);
+        layout.strides.insert(layout.strides.len(), self.strides[row] + self.strides[column]);
+        layout
+    }
+
+    /// Windows of `size` elements along `dim`, which counts them; their elements are a new last dimension. Each window
+    /// begins `step` elements after the one before it, so that windows can overlap.
+    pub(crate) fn window(&self, dim: usize, size: usize, step: usize) -> Self {
+        let count = (self.shape[dim] - size) / step + 1;
+        let mut layout = self.slice(dim, 0, count, step);
+        layout.shape.insert(layout.shape.rank(), size);
+        layout.strides.insert(layout.strides.len(), self.strides[dim]);
+        layout
+    }
+
     pub(crate) fn unsqueeze(&self, dim: usize) -> Self {
         let mut layout = self.clone();
         layout.shape.insert(dim, 1);

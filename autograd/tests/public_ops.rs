@@ -42,8 +42,8 @@ fn checked(source: &str) -> String {
 
 /// The operations that return no tensor.
 const NOT_TENSORS: &[&str] = &[
-    "accuracy", "allclose", "argmax", "argmin", "eq", "equal", "ge", "gt", "isclose", "isfinite", "isinf", "isnan",
-    "le", "lt", "ne",
+    "accuracy", "allclose", "argmax", "argmin", "argsort", "nonzero", "unique", "eq", "equal", "ge", "gt", "isclose",
+    "isfinite", "isinf", "isnan", "le", "lt", "ne",
 ];
 
 /// An operation is one place: the file that declares it also checks its gradients, in first and second order, or the folder of its tests does. `gradients!` fails where
@@ -103,6 +103,9 @@ fn what_returns_integers_takes_tracked_tensors() {
     let x = Tensor::<f64>::randn([3, 4], 0).requires_grad();
     assert_eq!(x.argmax(1, false).numel(), 3);
     assert_eq!(x.argmin(1, true).numel(), 3);
+    assert_eq!(x.argsort(1, true).numel(), 12);
+    assert_eq!(*x.nonzero().shape(), [12, 2]);
+    assert_eq!(x.unique().values.len(), 12);
     assert!((0.0..=1.0).contains(&accuracy(&x, &Indices::from([3, 0, 1]))));
 }
 

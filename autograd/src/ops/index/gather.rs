@@ -32,8 +32,7 @@ impl<T: Float> LinearMap<T> for Gather {
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         let dense = y.dense();
         let elements = dense.as_slice().expect("dense");
-        let mut positions = vec![0; self.index.numel()];
-        pairs(&self.from, self.dim, &self.index, |place, position| positions[place] = position as i64);
+        let positions = positions(&self.from, self.dim, &self.index);
         // An element can be chosen once for each index along the dimension.
         let most = self.index.shape().get(self.dim).copied().unwrap_or(1);
         Tensor::build(self.from.clone(), |out| {
@@ -56,6 +55,13 @@ fn pairs(whole: &[usize], dim: usize, index: &Indices, mut visit: impl FnMut(usi
         }
         visit(place, position);
     }
+}
+
+/// The position in the whole of each element of the index.
+pub(super) fn positions(whole: &[usize], dim: usize, index: &Indices) -> Vec<i64> {
+    let mut positions = vec![0; index.numel()];
+    pairs(whole, dim, index, |place, position| positions[place] = position as i64);
+    positions
 }
 
 /// `gather` of an index that is known to be right.
@@ -99,6 +105,43 @@ impl<T: Float> Tensor<T> {
         check_bounds("gather", index, axis, own);
         gathered(self, axis, index)
     }
+
+    /// As [`gather`](Tensor::gather), with the index and the tensor broadcast against each other in the dimensions other
+    /// than `dim`: what [`argsort`](Tensor::argsort) or [`argmax`](Tensor::argmax) found.
+    ///
+    /// As [`torch.take_along_dim`](https://docs.pytorch.org/docs/stable/generated/torch.take_along_dim.html).
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![3.0, 1.0, 2.0, 4.0], [2, 2]);
+    /// assert_eq!(x.take_along_dim(&x.argmax(1, true), 1).to_vec(), [3.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the numbers of dimensions differ, the other dimensions do not broadcast, or an index is out of bounds.
+    #[track_caller]
+    pub fn take_along_dim(&self, index: &Indices, dim: isize) -> Tensor<T> {
+        let axis = dimension("take_along_dim", dim, self.rank());
+        let (own, other) = (self.shape(), index.shape());
+        let (mut whole, mut chosen) = (own.clone(), other.clone());
+        let is_comparable = own.rank() > 0 && own.rank() == other.rank();
+        let common = is_comparable.then(|| {
+            whole.set(axis, 1);
+            chosen.set(axis, 1);
+            whole.broadcast(&chosen)
+        });
+        let Some(mut common) = common.flatten() else {
+            mistake(
+                "take_along_dim",
+                format_args!("the index has shape {other}, the tensor {own}: they do not broadcast"),
+            );
+        };
+        check_bounds("take_along_dim", index, axis, own);
+        common.set(axis, own[axis]);
+        let stretched = self.expand(common.clone());
+        common.set(axis, other[axis]);
+        gathered(&stretched, axis, &index.expand(&common))
+    }
 }
 
 #[cfg(test)]
@@ -106,6 +149,7 @@ mod tests {
     use crate::{Indices, Tensor};
 
     gradients!(gather: |x| x.gather(1, &Indices::new(vec![0, 0, 2, 3, 1, 1], [3, 2])).powf(2.0), [3, 4]; fixed);
+    gradients!(take_along_dim: |x| x.take_along_dim(&Indices::new(vec![2, 0], [2, 1]), 0).powf(2.0), [3, 4]; fixed);
     gradients!(gather_from_part: |x| x.gather(0, &Indices::new(vec![2, 0, 2, 1], [2, 2])).powf(2.0), [3, 4]; fixed);
 
     #[test]

@@ -1,13 +1,18 @@
 //! Elements chosen by index, and their gradients, which add to the chosen positions.
 
 mod gather;
+mod index_add;
 mod index_select;
+mod scatter;
+mod search;
+mod sort;
 
 use crate::error::mistake;
 use crate::indices::Indices;
 use crate::shape::Shape;
 
 pub(crate) use gather::{gathered, scattered};
+pub use search::Unique;
 
 #[track_caller]
 fn check_bounds(op: &str, index: &Indices, dim: usize, shape: &Shape) {

@@ -1,4 +1,6 @@
 //! Products of matrices.
 
+mod einsum;
 mod linear;
 mod matmul;
+mod outer;

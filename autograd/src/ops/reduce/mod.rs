@@ -1,9 +1,16 @@
 //! Reductions: over everything, or over given dimensions.
 
+mod cumprod;
 mod cumsum;
 mod extreme;
+mod logcumsumexp;
 mod logsumexp;
+mod magnitude;
+mod norm;
+mod prod;
+mod recurrence;
 mod sum;
+mod variance;
 
 use crate::float::Float;
 use crate::ops::shape::distinct;

@@ -1,17 +1,40 @@
 //! Other ways to walk the same elements: transposes, slices, reshapes. None of them copies, except a reshape that strides cannot say.
 
+mod cat;
+mod diagonal;
 mod flip;
+mod pad;
 mod permute;
+mod repeat;
 mod reshape;
 mod roll;
 mod slice;
+mod slice_scatter;
+mod split;
+mod triangle;
+mod unfold;
 
 use smallvec::SmallVec;
 
 use crate::error::{dimension, mistake};
-use crate::shape::Dims;
+use crate::float::Float;
+use crate::kernels::map::copy_into;
+use crate::layout::Layout;
+use crate::shape::{Dims, Shape};
+use crate::tensor::Tensor;
 
+pub use pad::PadMode;
+pub(crate) use pad::padded_along;
 pub(crate) use reshape::reshaped;
+
+/// Zeros of the shape `from`, with the elements of `x` at the positions that `part` chooses of them. A constant.
+fn placed<T: Float>(x: &Tensor<T>, from: &Shape, part: impl FnOnce(&Layout) -> Layout) -> Tensor<T> {
+    let whole = Layout::contiguous(from.clone());
+    Tensor::build(from.clone(), |out| {
+        out.fill(T::ZERO);
+        copy_into(x.view(), out, &part(&whole));
+    })
+}
 
 /// The dimensions that were named, each once, counted from the front.
 #[track_caller]

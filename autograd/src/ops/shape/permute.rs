@@ -82,6 +82,32 @@ impl<T: Float> Tensor<T> {
         }
         Permute { order: distinct("permute", &order, self.rank()) }.of(self)
     }
+
+    /// Moves dimensions to other positions; the others keep their order. No element is copied.
+    ///
+    /// As [`torch.movedim`](https://docs.pytorch.org/docs/stable/generated/torch.movedim.html).
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(*Tensor::<f32>::zeros([2, 3, 4]).movedim(0_isize, -1_isize).shape(), [3, 4, 2]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are not as many sources as destinations, there is no such dimension, or one is named twice.
+    #[track_caller]
+    pub fn movedim(&self, source: impl Dims, destination: impl Dims) -> Tensor<T> {
+        let sources = distinct("movedim", &source, self.rank());
+        let destinations = distinct("movedim", &destination, self.rank());
+        if sources.len() != destinations.len() {
+            let counts = [sources.len(), destinations.len()];
+            mistake("movedim", format_args!("{} sources and {} destinations: wanted as many", counts[0], counts[1]));
+        }
+        let mut order: SmallVec<[usize; 4]> = (0..self.rank()).filter(|dim| !sources.contains(dim)).collect();
+        let mut moves: SmallVec<[(usize, usize); 4]> = destinations.into_iter().zip(sources).collect();
+        moves.sort_unstable();
+        moves.into_iter().for_each(|(to, from)| order.insert(to, from));
+        Permute { order }.of(self)
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +116,7 @@ mod tests {
 
     gradients!(transpose: |x| x.transpose(0, 1) * x.transpose(0, 1), [3, 4]);
     gradients!(t: |x| x.t() * x.t(), [3, 4]);
+    gradients!(movedim: |x| x.movedim([0, 2], [-1, 0]).powf(2.0), [2, 3, 4]);
     gradients!(permute: |x| x.permute([2, 0, 1]).powf(2.0), [2, 3, 4]);
 
     #[test]

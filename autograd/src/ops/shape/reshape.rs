@@ -131,6 +131,28 @@ impl<T: Float> Tensor<T> {
         )
     }
 
+    /// Splits a dimension into several, of which one may be -1, to be worked out.
+    ///
+    /// As [`torch.unflatten`](https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html).
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// assert_eq!(*Tensor::<f32>::zeros([2, 12, 5]).unflatten(1, [3, -1]).shape(), [2, 3, 4, 5]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension, or the extents do not multiply to its own.
+    #[track_caller]
+    pub fn unflatten(&self, dim: isize, extents: impl Extents) -> Tensor<T> {
+        let (dim, extent) = self.dimension_of("unflatten", dim);
+        let (own, wanted) = (self.shape(), extents.extents());
+        let Some(parts) = Shape::resolve(&wanted, extent) else {
+            mistake("unflatten", format_args!("dimension {dim} of shape {own} does not fit {:?}", wanted.as_slice()));
+        };
+        let around = [&own[..dim], &parts[..], &own[dim + 1..]];
+        reshaped(self, &around.into_iter().flatten().copied().collect())
+    }
+
     /// Drops a dimension of extent 1; one of another extent stays, as in PyTorch.
     ///
     /// # Panics
@@ -179,6 +201,7 @@ mod tests {
     gradients!(reshape: |x| x.reshape([2, -1]).powf(2.0), [3, 4]; fixed);
     gradients!(reshape_with_a_copy: |x| x.t().reshape([12]).powf(2.0), [3, 4]; fixed);
     gradients!(flatten: |x| x.flatten(1, 2).powf(2.0), [2, 3, 4]);
+    gradients!(unflatten: |x| x.unflatten(1, [2, -1]).powf(2.0), [3, 4]; fixed);
     gradients!(squeeze: |x| x.unsqueeze(1).squeeze(1).powf(2.0), [3, 4]);
     gradients!(squeeze_all: |x| x.unsqueeze(1).squeeze_all().powf(2.0), [3, 4]);
     gradients!(unsqueeze: |x| x.unsqueeze(-1).powf(2.0), [3, 4]);

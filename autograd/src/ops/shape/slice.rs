@@ -1,8 +1,8 @@
 //! Parts along a dimension.
 
+use super::placed;
 use crate::error::{dimension, mistake};
 use crate::float::Float;
-use crate::kernels::map::copy_into;
 use crate::layout::Layout;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
@@ -33,11 +33,7 @@ impl<T: Float> LinearMap<T> for Slice {
     }
 
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
-        let whole = Layout::contiguous(self.from.clone());
-        Tensor::build(self.from.clone(), |out| {
-            out.fill(T::ZERO);
-            copy_into(y.view(), out, &self.layout(&whole));
-        })
+        placed(y, &self.from, |whole| self.layout(whole))
     }
 }
 
@@ -100,7 +96,7 @@ impl<T: Float> Tensor<T> {
     }
 
     #[track_caller]
-    fn dimension_of(&self, op: &str, dim: isize) -> (usize, usize) {
+    pub(crate) fn dimension_of(&self, op: &str, dim: isize) -> (usize, usize) {
         if self.rank() == 0 {
             mistake(op, "a single number has no dimension to take a part of");
         }

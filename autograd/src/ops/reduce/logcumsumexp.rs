@@ -1,0 +1,97 @@
+//! Logarithms of running sums of exponentials.
+
+use super::recurrence::recurrence_from_end;
+use crate::error::dimension;
+use crate::float::Float;
+use crate::graph::Backward;
+use crate::kernels::rowwise::around;
+use crate::op::{Op, Saved};
+use crate::ops::shape::padded_along;
+use crate::tensor::Tensor;
+
+/// y_j = ln Σ_{i≤j} exp x_i along a dimension        dx_i = Σ_{j≥i} dy_j exp(x_i - y_j) = exp(x_i - y_i) t_i,
+/// where t_i = dy_i + exp(y_i - y_{i+1}) t_{i+1}: no factor is larger than 1
+#[derive(Debug)]
+struct LogCumSumExp<T: Float> {
+    x: Saved<T>,
+    y: Saved<T>,
+    dim: usize,
+}
+
+impl<T: Float> Op<T> for LogCumSumExp<T> {
+    fn name(&self) -> &'static str {
+        "logcumsumexp"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let (grad, x, y) = (ctx.grad(), ctx.get(&self.x), ctx.get(&self.y));
+        ctx.propagate(0, || {
+            let rates = (padded_along(&y, self.dim, [1, -1], T::ZERO) - &y).exp();
+            (&x - &y).exp() * recurrence_from_end(&rates, &grad, self.dim)
+        });
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// The logarithms of the sums of eˣ up to each element along `dim`. Large values do not overflow.
+    ///
+    /// As [`torch.logcumsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html): taken in `f64`, and
+    /// rounded.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let y = Tensor::from_vec(vec![1000.0_f32, 1000.0], [2]).logcumsumexp(0);
+    /// assert_eq!(y.to_vec(), [1000.0, 1000.0 + 2.0_f32.ln()]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension.
+    #[track_caller]
+    pub fn logcumsumexp(&self, dim: isize) -> Tensor<T> {
+        let dim = dimension("logcumsumexp", dim, self.rank());
+        if self.rank() == 0 || self.numel() == 0 {
+            return self.clone();
+        }
+        let dense = self.dense();
+        let values = dense.as_slice().expect("dense");
+        let [outer, count, inner] = around(self.shape(), dim);
+        Tensor::build(self.shape(), |out| {
+            for row in 0..outer {
+                for column in 0..inner {
+                    let mut sum = f64::NEG_INFINITY;
+                    for position in (0..count).map(|step| (row * count + step) * inner + column) {
+                        sum = log_of_sum(sum, values[position].to_f64());
+                        out[position] = T::from_f64(sum);
+                    }
+                }
+            }
+        })
+        .record(&[self], |y| LogCumSumExp { x: Saved::input(0, self), y: Saved::output(y), dim })
+    }
+}
+
+/// ln(eᵃ + eᵇ). Of equal infinities it is that infinity, where their difference would be NaN.
+fn log_of_sum(a: f64, b: f64) -> f64 {
+    if a == b && a.is_infinite() {
+        return a;
+    }
+    if a.is_nan() || b.is_nan() {
+        return f64::NAN;
+    }
+    a.max(b) + (-(a - b).abs()).exp().ln_1p()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    gradients!(logcumsumexp: |x| x.logcumsumexp(0), [3, 4]);
+    gradients!(logcumsumexp_of_the_last: |x| x.logcumsumexp(-1), [2, 4]);
+
+    #[test]
+    fn infinities_are_passed_on() {
+        let inf = f32::INFINITY;
+        let x = Tensor::from_vec(vec![-inf, -inf, 2.0, inf, inf, 1.0], [6]);
+        assert_eq!(x.logcumsumexp(0).to_vec(), [-inf, -inf, 2.0, inf, inf, inf]);
+    }
+}

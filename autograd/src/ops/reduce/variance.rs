@@ -1,0 +1,125 @@
+//! Variances and standard deviations.
+
+use smallvec::SmallVec;
+
+use super::magnitude::magnitude;
+use crate::float::Float;
+use crate::graph::Backward;
+use crate::op::{Op, Saved};
+use crate::ops::shape::reshaped;
+use crate::shape::Dims;
+use crate::tensor::Tensor;
+
+/// y = Σ (x - mean x)² / divisor along some dimensions, which are kept        dx = 2 (x - mean x) dy / divisor
+#[derive(Debug)]
+struct Variance<T: Float> {
+    x: Saved<T>,
+    dims: SmallVec<[isize; 4]>,
+    divisor: T,
+}
+
+impl<T: Float> Op<T> for Variance<T> {
+    fn name(&self) -> &'static str {
+        "var"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let (grad, x) = (ctx.grad(), ctx.get(&self.x));
+        let factor = T::from_f64(2.0) / self.divisor;
+        ctx.propagate(0, || (&x - x.mean_dim(&self.dims[..], true)) * (grad * factor));
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// The variances along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`; no dimensions at
+    /// all mean all of them.    y = Σ (x - mean x)² / max(n - correction, 0)        dx = 2 (x - mean x) / (n - correction)
+    ///
+    /// As [`torch.var`](https://docs.pytorch.org/docs/stable/generated/torch.var.html), whose default `correction` is 1: an
+    /// estimate from a sample. 0 is the variance of the elements themselves. NaN where there are no more elements than
+    /// `correction`, and all are equal. In two passes, so that a large mean costs no digits.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0_f32, 2.0, 3.0, 6.0], [2, 2]);
+    /// assert_eq!(x.var(1_isize, 1, false).to_vec(), [0.5, 4.5]);
+    /// assert_eq!(x.var([], 0, false).item(), 3.5);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension, or one is named twice.
+    #[track_caller]
+    pub fn var(&self, dims: impl Dims, correction: usize, keepdim: bool) -> Tensor<T> {
+        self.variance("var", &dims, correction, keepdim)
+    }
+
+    /// The standard deviations along the given dimensions: the roots of the [variances](Tensor::var), as
+    /// [`torch.std`](https://docs.pytorch.org/docs/stable/generated/torch.std.html).
+    /// dx = (x - mean x) / ((n - correction) y), and 0 where y is 0.
+    ///
+    /// # Panics
+    /// If there is no such dimension, or one is named twice.
+    #[track_caller]
+    pub fn std(&self, dims: impl Dims, correction: usize, keepdim: bool) -> Tensor<T> {
+        root(&self.variance("std", &dims, correction, keepdim))
+    }
+
+    /// The [variances](Tensor::var) and the means along the given dimensions.
+    ///
+    /// As [`torch.var_mean`](https://docs.pytorch.org/docs/stable/generated/torch.var_mean.html).
+    ///
+    /// # Panics
+    /// If there is no such dimension, or one is named twice.
+    #[track_caller]
+    pub fn var_mean(&self, dims: impl Dims, correction: usize, keepdim: bool) -> (Tensor<T>, Tensor<T>) {
+        (self.variance("var_mean", &dims, correction, keepdim), self.mean_dim(&dims, keepdim))
+    }
+
+    #[track_caller]
+    fn variance(&self, op: &str, dims: &impl Dims, correction: usize, keepdim: bool) -> Tensor<T> {
+        let (kept, dropped) = self.reduced(op, dims);
+        let count: usize = (0..self.rank()).filter(|&dim| kept[dim] == 1).map(|dim| self.shape()[dim]).product();
+        let divisor = T::from_usize(count.saturating_sub(correction));
+        let x = self.detach();
+        let centred = &x - x.mean_dim(dims, true);
+        let sum = (&centred * &centred).sum_dim(dims, true);
+        let variance =
+            (sum / divisor).record(&[self], |_| Variance { x: Saved::input(0, self), dims: dims.dims(), divisor });
+        if keepdim { variance } else { reshaped(&variance, &dropped) }
+    }
+}
+
+/// √x with the derivative 0 at 0.
+pub(super) fn root<T: Float>(x: &Tensor<T>) -> Tensor<T> {
+    magnitude(x, 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Order, Tensor, grad};
+
+    gradients!(var: |x| x.var([0, -1], 1, false), [3, 2, 4]; fixed);
+    gradients!(var_of_all: |x| x.var([], 0, true), [3, 4]; fixed);
+    gradients!(std: |x| x.std(1, 0, true), [2, 4]; fixed);
+    gradients!(var_mean: |x| x.var_mean(0, 1, false).0 * x.var_mean(0, 1, false).1, [3, 4]; fixed);
+
+    #[test]
+    fn a_large_mean_costs_no_digits() {
+        let x = Tensor::from_vec(vec![1e6_f32 + 1.0, 1e6 + 2.0, 1e6 + 3.0], [3]);
+        assert_eq!(x.var(0, 1, false).item(), 1.0);
+    }
+
+    #[test]
+    fn too_few_elements_have_no_variance_and_equal_ones_no_slope() {
+        let one = Tensor::from_vec(vec![2.0_f32], [1]).requires_grad();
+        let variance = one.var(0, 1, false);
+        assert!(variance.item().is_nan() && grad(&variance, &[&one], Order::First)[0].item().is_nan());
+        assert_eq!(one.var(0, 0, false).item(), 0.0);
+        assert!(Tensor::<f32>::zeros([0]).var(0, 0, false).item().is_nan());
+        for order in [Order::First, Order::Higher] {
+            let equal = Tensor::full([3], 2.0_f32).requires_grad();
+            let deviation = equal.std(0, 0, false);
+            assert_eq!(deviation.item(), 0.0);
+            assert_eq!(grad(&deviation, &[&equal], order)[0].to_vec(), [0.0; 3]);
+        }
+    }
+}

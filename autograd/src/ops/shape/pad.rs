@@ -1,0 +1,188 @@
+//! Elements added at the ends of dimensions, or taken away.
+
+use smallvec::SmallVec;
+
+use crate::error::mistake;
+use crate::float::Float;
+use crate::graph::Backward;
+use crate::indices::Indices;
+use crate::kernels::map::copy_into;
+use crate::layout::Layout;
+use crate::op::Op;
+use crate::shape::{Dims, Shape};
+use crate::tensor::Tensor;
+
+/// What [`Tensor::pad`] adds at the ends of a dimension.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PadMode<T = f32> {
+    /// One value.
+    Constant(T),
+    /// The elements next to the end, mirrored at it, without the last one: `c b | a b c | b a`.
+    Reflect,
+    /// The last element: `a a | a b c | c c`.
+    Replicate,
+    /// The elements from the other end: `b c | a b c | a b`.
+    Circular,
+}
+
+/// How many elements are added before and after those of each dimension; negative counts take elements away.
+type Amounts = SmallVec<[[isize; 2]; 4]>;
+
+/// y = x with a constant around it        dx = dy padded by the opposite amounts with 0
+#[derive(Debug)]
+struct Pad {
+    amounts: Amounts,
+}
+
+impl<T: Float> Op<T> for Pad {
+    fn name(&self) -> &'static str {
+        "pad"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let grad = ctx.grad();
+        let opposite = self.amounts.iter().map(|&amounts| amounts.map(|amount| -amount)).collect();
+        ctx.propagate(0, || padded(&grad, opposite, T::ZERO));
+    }
+}
+
+#[track_caller]
+fn padded<T: Float>(x: &Tensor<T>, amounts: Amounts, value: T) -> Tensor<T> {
+    let mut shape = x.shape().clone();
+    let mut part = Layout::clone(&x.layout);
+    for (dim, &[before, after]) in amounts.iter().enumerate() {
+        let [first, last] = [before, after].map(|amount| amount.min(0).unsigned_abs());
+        let left = x.shape()[dim].checked_sub(first).and_then(|left| left.checked_sub(last));
+        let added = before.max(0).checked_add(after.max(0)).map(isize::unsigned_abs);
+        let (Some(left), Some(added)) = (left, added) else {
+            let message =
+                format_args!("{before} and {after} elements do not fit dimension {dim} of shape {}", x.shape());
+            mistake("pad", message);
+        };
+        part = part.slice(dim, first, left, 1);
+        shape.set(dim, left.saturating_add(added));
+    }
+    shape.numel_for("pad");
+    let inner = amounts.iter().enumerate().fold(Layout::contiguous(shape.clone()), |whole, (dim, &[before, _])| {
+        whole.slice(dim, before.max(0).unsigned_abs(), part.shape[dim], 1)
+    });
+    Tensor::build_for("pad", shape, |out| {
+        out.fill(value);
+        copy_into(x.with_layout(part).view(), out, &inner);
+    })
+    .record(&[x], |_| Pad { amounts })
+}
+
+/// `value` before and after the elements of one dimension.
+#[track_caller]
+pub(crate) fn padded_along<T: Float>(x: &Tensor<T>, dim: usize, amounts: [isize; 2], value: T) -> Tensor<T> {
+    let mut all = Amounts::from_elem([0; 2], x.rank());
+    all[dim] = amounts;
+    padded(x, all, value)
+}
+
+/// The elements of a dimension of `extent` that stand at the padded positions.
+#[track_caller]
+fn sources<T: Float>(mode: PadMode<T>, [before, after]: [isize; 2], dim: usize, shape: &Shape) -> Indices {
+    let extent = shape[dim] as isize;
+    let most = match mode {
+        PadMode::Reflect => extent - 1,
+        PadMode::Circular => extent,
+        _ if extent == 0 => 0,
+        _ => isize::MAX - extent,
+    };
+    if before > most || after > most || before.saturating_add(after) < -extent {
+        let mode = format!("{mode:?}").to_lowercase();
+        mistake(
+            "pad",
+            format_args!("{before} and {after} elements do not fit dimension {dim} of shape {shape} ({mode})"),
+        );
+    }
+    let source = |position: isize| match mode {
+        PadMode::Reflect if position < 0 => -position,
+        PadMode::Reflect if position >= extent => 2 * (extent - 1) - position,
+        PadMode::Circular => position.rem_euclid(extent),
+        _ => position.clamp(0, extent - 1),
+    };
+    (-before..extent + after).map(source).collect()
+}
+
+impl<T: Float> Tensor<T> {
+    /// Adds elements at the ends of dimensions, or takes them away where an amount is negative. `amounts` are pairs, the
+    /// amounts before and after, from the last dimension on: `[left, right, top, bottom]` for images.
+    ///
+    /// As [`torch.nn.functional.pad`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html), for any
+    /// number of dimensions in every mode. The gradient of an element that is repeated is the sum of theirs.
+    ///
+    /// ```
+    /// use autograd::{PadMode, Tensor};
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]);
+    /// assert_eq!(x.pad([1, -1], PadMode::Constant(0.0)).to_vec(), [0.0, 1.0, 2.0]);
+    /// assert_eq!(x.pad([2, 1], PadMode::Reflect).to_vec(), [3.0, 2.0, 1.0, 2.0, 3.0, 2.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the amounts are no pairs, or more pairs than dimensions; if more elements are taken away than there are; if
+    /// [`Reflect`](PadMode::Reflect) adds as many as there are or more, [`Circular`](PadMode::Circular) more, or
+    /// [`Replicate`](PadMode::Replicate) some to a dimension without elements.
+    #[track_caller]
+    pub fn pad(&self, amounts: impl Dims, mode: PadMode<T>) -> Tensor<T> {
+        let (written, rank) = (amounts.dims(), self.rank());
+        if written.len() % 2 != 0 || written.len() / 2 > rank {
+            let message = format_args!(
+                "{} amounts for shape {}: wanted two for each of the last dimensions",
+                written.len(),
+                self.shape()
+            );
+            mistake("pad", message);
+        }
+        let mut all = Amounts::from_elem([0; 2], rank);
+        for (pair, from_end) in written.chunks_exact(2).zip(1..) {
+            all[rank - from_end] = [pair[0], pair[1]];
+        }
+        if let PadMode::Constant(value) = mode {
+            return padded(self, all, value);
+        }
+        let mut result = self.clone();
+        for (dim, &amounts) in all.iter().enumerate() {
+            if amounts != [0, 0] {
+                result = result.index_select(dim as isize, sources(mode, amounts, dim, self.shape()));
+            }
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PadMode;
+    use crate::Tensor;
+
+    gradients!(pad: |x| x.pad([1, -1, 2, 0], PadMode::Constant(1.5)).powf(2.0), [2, 3, 4]; fixed);
+    gradients!(pad_reflect: |x| x.pad([3, -1, 1, 2], PadMode::Reflect).powf(2.0), [3, 4]; fixed);
+    gradients!(pad_replicate: |x| x.pad([3, -1, 5, 2], PadMode::Replicate).powf(2.0), [3, 4]; fixed);
+    gradients!(pad_circular: |x| x.pad([4, -1, 2, 2], PadMode::Circular).powf(2.0), [3, 4]; fixed);
+
+    #[test]
+    fn each_mode_has_its_elements() {
+        let x = Tensor::from_vec(vec![1.0_f32, 2.0, 3.0], [3]);
+        assert_eq!(x.pad([2, 2], PadMode::Constant(9.0)).to_vec(), [9.0, 9.0, 1.0, 2.0, 3.0, 9.0, 9.0]);
+        assert_eq!(x.pad([2, 2], PadMode::Reflect).to_vec(), [3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0]);
+        assert_eq!(x.pad([2, 2], PadMode::Replicate).to_vec(), [1.0, 1.0, 1.0, 2.0, 3.0, 3.0, 3.0]);
+        assert_eq!(x.pad([2, 2], PadMode::Circular).to_vec(), [2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0]);
+        assert_eq!(x.pad([-3, 2], PadMode::Constant(9.0)).to_vec(), [9.0, 9.0]);
+        assert_eq!(*Tensor::<f32>::zeros([0, 2]).pad([1, 1], PadMode::Replicate).shape(), [0, 4]);
+    }
+
+    #[test]
+    #[should_panic(expected = "pad: 3 and 0 elements do not fit dimension 0 of shape [3] (reflect)")]
+    fn a_mirror_shows_what_is_there() {
+        Tensor::<f32>::zeros([3]).pad([3, 0], PadMode::Reflect);
+    }
+
+    #[test]
+    #[should_panic(expected = "pad: -2 and -2 elements do not fit dimension 0 of shape [3]")]
+    fn no_more_is_taken_away_than_there_is() {
+        Tensor::<f32>::zeros([3]).pad([-2, -2], PadMode::Constant(0.0));
+    }
+}

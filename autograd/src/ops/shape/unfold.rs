@@ -1,0 +1,100 @@
+//! Windows that move along a dimension.
+
+use crate::error::mistake;
+use crate::float::Float;
+use crate::kernels::scatter_add::ScatterAdd;
+use crate::layout::{Band, Layout, Walk};
+use crate::ops::linear_map::LinearMap;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// y[.., w, .., k] = x[.., w · step + k, ..]        adjoint: each element is added to where it was taken from
+#[derive(Clone, Debug)]
+struct Unfold {
+    dim: usize,
+    size: usize,
+    step: usize,
+    from: Shape,
+}
+
+impl<T: Float> LinearMap<T> for Unfold {
+    const NAME: &'static str = "unfold";
+    const ADJOINT: &'static str = "unfold_add";
+
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        x.with_layout(x.layout.window(self.dim, self.size, self.step))
+    }
+
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        let dense = y.dense();
+        let elements = dense.as_slice().expect("dense");
+        let windows = Layout::contiguous(self.from.clone()).window(self.dim, self.size, self.step);
+        let mut positions = Vec::with_capacity(elements.len());
+        if !elements.is_empty() {
+            let walk = Walk::new(&windows.shape, [&windows]);
+            let [step] = walk.row_strides();
+            for Band { offsets: [first], length, .. } in walk.bands(0, elements.len(), 1) {
+                positions.extend((0..length as isize).map(|element| (first + element * step) as i64));
+            }
+        }
+        let most = self.size.div_ceil(self.step);
+        Tensor::build(self.from.clone(), |out| {
+            out.fill(T::ZERO);
+            ScatterAdd::new(&positions, out.len(), most).run(elements, 1, out);
+        })
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// Windows of `size` elements along `dim`, each `step` elements after the one before it: from shape `[.., n, ..]` to
+    /// `[.., (n - size) / step + 1, .., size]`. No element is copied.
+    ///
+    /// As [`torch.Tensor.unfold`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html). The gradient of
+    /// an element is the sum over the windows that it is in.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let windows = Tensor::arange(0.0, 5.0, 1.0).unfold(0, 3, 2);
+    /// assert_eq!(*windows.shape(), [2, 3]);
+    /// assert_eq!(windows.to_vec(), [0.0, 1.0, 2.0, 2.0, 3.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such dimension, it is shorter than a window, or `step` is 0.
+    #[track_caller]
+    pub fn unfold(&self, dim: isize, size: usize, step: usize) -> Tensor<T> {
+        let (dim, extent) = self.dimension_of("unfold", dim);
+        if step == 0 || size > extent {
+            let message = format_args!(
+                "windows of {size} in steps of {step} do not fit dimension {dim} of shape {}",
+                self.shape()
+            );
+            mistake("unfold", message);
+        }
+        // Windows that overlap have more elements than there are.
+        let mut windows = self.shape().clone();
+        windows.set(dim, (extent - size) / step + 1);
+        windows.insert(windows.rank(), size);
+        windows.numel_for("unfold");
+        Unfold { dim, size, step, from: self.shape().clone() }.of(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    gradients!(unfold: |x| x.unfold(1, 3, 1).powf(2.0), [2, 5, 2]; fixed);
+    gradients!(unfold_with_gaps: |x| x.unfold(0, 1, 3).powf(2.0), [5, 2]; fixed);
+
+    #[test]
+    fn a_window_of_nothing_is_empty() {
+        assert_eq!(*Tensor::<f32>::ones([3]).unfold(0, 0, 2).shape(), [2, 0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "unfold: windows of 4 in steps of 1 do not fit dimension 0 of shape [3]")]
+    fn a_window_lies_inside() {
+        Tensor::<f32>::ones([3]).unfold(0, 4, 1);
+    }
+}
