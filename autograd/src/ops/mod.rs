@@ -6,6 +6,7 @@
 #[macro_use]
 pub(crate) mod pointwise;
 pub(crate) mod binary;
+pub(crate) mod conv;
 pub(crate) mod index;
 pub(crate) mod linear_map;
 pub(crate) mod loss;
