@@ -11,6 +11,10 @@ mod cases;
 mod compare;
 #[path = "conformance/kinds.rs"]
 mod kinds;
+#[path = "conformance/layers.rs"]
+mod layers;
+#[path = "conformance/losses.rs"]
+mod losses;
 #[path = "conformance/operations.rs"]
 mod operations;
 
@@ -32,13 +36,6 @@ const NOT_SUPPORTED: &[&str] = &[
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool2d_exclude_pad",
-    "batch_norm_eval",
-    "batch_norm_train",
-    "bce",
-    "bce_extreme",
-    "bce_pos_weight",
-    "bce_with_logits",
-    "bce_with_logits_extreme",
     "cat",
     "chunk",
     "clip_grad_norm",
@@ -50,7 +47,6 @@ const NOT_SUPPORTED: &[&str] = &[
     "conv_transpose2d",
     "cosine_annealing_lr",
     "cosine_warm_restarts",
-    "cross_entropy_soft",
     "cumprod",
     "diagonal",
     "dropout_eval",
@@ -58,18 +54,9 @@ const NOT_SUPPORTED: &[&str] = &[
     "embedding",
     "embedding_padding",
     "exponential_lr",
-    "group_norm",
     "gru",
     "gru_cell",
-    "hinge",
-    "huber_loss",
     "index_add",
-    "instance_norm",
-    "kl_div",
-    "l1_loss",
-    "layer_norm",
-    "layer_norm_of_equal",
-    "layer_norm_plain",
     "linear_lr",
     "lstm",
     "lstm_cell",
@@ -77,11 +64,9 @@ const NOT_SUPPORTED: &[&str] = &[
     "max_pool2d",
     "max_pool2d_dilated",
     "max_pool2d_ties",
-    "mse_loss",
     "multi_head_attention",
     "multi_step_lr",
     "nadam",
-    "nll_loss",
     "norm",
     "norm_of_zero",
     "one_cycle_lr",
@@ -96,17 +81,14 @@ const NOT_SUPPORTED: &[&str] = &[
     "reduce_on_plateau",
     "repeat",
     "repeat_interleave",
-    "rms_norm",
     "rmsprop",
     "rnn_tanh_cell",
     "scatter_add",
     "sdpa",
     "sdpa_mask",
     "second_conv2d",
-    "second_layer_norm",
     "second_logsumexp",
     "second_norm",
-    "smooth_l1_loss",
     "sort",
     "split",
     "stack",

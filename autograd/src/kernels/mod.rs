@@ -2,11 +2,13 @@
 
 pub(crate) mod argmax;
 pub mod bytes;
+pub(crate) mod convolve;
 mod crew;
 pub mod gemm;
 mod lookout;
 pub(crate) mod map;
 pub(crate) mod map_and_sum;
+pub(crate) mod normalize;
 pub(crate) mod parallel;
 pub(crate) mod reduce;
 pub(crate) mod rowwise;

@@ -7,6 +7,7 @@
 pub(crate) mod pointwise;
 pub(crate) mod binary;
 pub(crate) mod compare;
+pub(crate) mod conv;
 pub(crate) mod index;
 pub(crate) mod linear_map;
 pub(crate) mod loss;

@@ -1,8 +1,9 @@
 //! From the name of an operation in the manifest to the operation. To support one more is to add a line.
 
-use autograd::{CrossEntropy, Float, Indices, Mask, Reduction, Tensor};
+use autograd::{Float, Indices, Mask, Tensor};
 
 use crate::cases::Case;
+use crate::{layers, losses};
 
 /// A result of an operation.
 pub enum Output<T: Float> {
@@ -47,6 +48,7 @@ fn several<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Vec<Output<T>>> {
     let pair = |(values, places): (Tensor<T>, Indices)| vec![values.into(), places.into()];
     Some(match op {
         "max_dim" => pair(c.a().max_dim(c.integer("dim")?, c.flag("keepdim"))),
+        "batch_norm_train" => layers::batch_norm(c),
         "min_dim" => pair(c.a().min_dim(c.integer("dim")?, c.flag("keepdim"))),
         _ => return None,
     })
@@ -67,6 +69,8 @@ fn single<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Output<T>> {
             .or_else(|| reduction(c, op))
             .or_else(|| shape(c, op))
             .or_else(|| layer(c, op))
+            .or_else(|| losses::loss(c, op))
+            .or_else(|| layers::layer(c, op))
             .or_else(|| graph(c, op))?
             .into(),
     })
@@ -241,25 +245,6 @@ fn layer<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         "matmul_self" => c.a().matmul(&c.a().transpose(-1, -2)),
         "matmul" | "matmul_nan" => c.a().matmul(&c.b()),
         "linear" => c.input("input").linear(&c.input("weight"), c.find("bias").as_ref()),
-        "cross_entropy"
-        | "cross_entropy_smooth"
-        | "cross_entropy_ignore"
-        | "cross_entropy_ignore_all"
-        | "cross_entropy_weight" => {
-            let reduction = match c.attribute("reduction").as_str() {
-                None | Some("mean") => Reduction::Mean,
-                Some("sum") => Reduction::Sum,
-                Some("none") => Reduction::None,
-                Some(other) => panic!("a reduction by {other}"),
-            };
-            let options = CrossEntropy {
-                reduction,
-                weight: c.find("weight"),
-                ignore_index: c.integer("ignore_index").map_or(-100, |label| label as i64),
-                label_smoothing: c.number("label_smoothing").unwrap_or(0.0),
-            };
-            c.input("input").cross_entropy_with(&c.index("target"), &options)
-        }
         _ => return None,
     })
 }

@@ -1,5 +1,6 @@
 //! The loss of a classifier, from its scores to a number in one pass, and back in one.
 
+use super::{check_labels, class_rows};
 use crate::error::mistake;
 use crate::float::Float;
 use crate::graph::Backward;
@@ -255,47 +256,19 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not fit, a label is not a class (nor ignored), or the smoothing lies outside of [0, 1].
     #[track_caller]
     pub fn cross_entropy_with(&self, targets: &Indices, options: &CrossEntropy<T>) -> Tensor<T> {
-        let op = "cross_entropy";
-        let (own, other) = (self.shape(), targets.shape());
-        let axis = usize::from(own.rank() > 1);
-        let wanted: Shape = (0..own.rank()).filter(|&dim| dim != axis).map(|dim| own[dim]).collect();
-        if own.rank() == 0 || wanted != *other {
-            mistake(
-                op,
-                format_args!(
-                    "the scores have shape {own}, the targets {other}: wanted [N, C, ...] and [N, ...], or [C] and []"
-                ),
-            );
-        }
-        let classes = own[axis];
-        let is_class = |label: i64| label == options.ignore_index || (label >= 0 && label < classes as i64);
-        if let Some(wrong) = targets.as_slice().iter().find(|&&label| !is_class(label)) {
-            mistake(
-                op,
-                format_args!("label {wrong} is not one of the {classes} classes (dimension {axis} of shape {own})"),
-            );
-        }
-        if let Some(weight) = options.weight.as_ref().filter(|weight| weight.shape()[..] != [classes]) {
-            mistake(op, format_args!("the weight has shape {}, wanted [{classes}]", weight.shape()));
-        }
-        if options.weight.as_ref().is_some_and(Tensor::is_tracked) {
-            mistake(op, "the weight is tracked, but no gradient flows to it: detach it");
-        }
-        if !(0.0..=1.0).contains(&options.label_smoothing) {
-            mistake(op, format_args!("a label smoothing of {} is not between 0 and 1", options.label_smoothing));
-        }
-        let labels = Targets::new(targets, classes, options);
-        // One example a row: the classes' dimension goes last, the others are merged.
-        let rows = match own.rank() {
-            1 => self.unsqueeze(0),
-            2 => self.clone(),
-            rank => {
-                let order: Vec<isize> = (0..rank as isize).filter(|&dim| dim != 1).chain([1]).collect();
-                reshaped(&self.permute(order), &Shape::from([targets.numel(), classes]))
-            }
-        };
-        let y = loss(&rows, labels, options.reduction);
-        if options.reduction == Reduction::None && own.rank() != 2 { reshaped(&y, other) } else { y }
+        let own = self.shape();
+        check_labels("cross_entropy", own, targets, options.ignore_index, options.weight.as_ref());
+        check_smoothing(options.label_smoothing);
+        let labels = Targets::new(targets, own[usize::from(own.rank() > 1)], options);
+        let y = loss(&class_rows(self), labels, options.reduction);
+        if options.reduction == Reduction::None && own.rank() != 2 { reshaped(&y, targets.shape()) } else { y }
+    }
+}
+
+#[track_caller]
+pub(super) fn check_smoothing(smoothing: f64) {
+    if !(0.0..=1.0).contains(&smoothing) {
+        mistake("cross_entropy", format_args!("a label smoothing of {smoothing} is not between 0 and 1"));
     }
 }
 

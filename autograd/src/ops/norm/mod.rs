@@ -1,3 +1,53 @@
-//! What normalises along a dimension.
+//! What normalizes along dimensions.
 
+mod batch_norm;
+mod group_norm;
+mod layer_norm;
 mod softmax;
+mod standardize;
+
+use crate::error::mistake;
+use crate::float::Float;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// y · weight + bias, one of each for each channel: dimension 1 of `y`.
+#[track_caller]
+fn scaled_channels<T: Float>(
+    op: &str,
+    y: Tensor<T>,
+    weight: Option<&Tensor<T>>,
+    bias: Option<&Tensor<T>>,
+) -> Tensor<T> {
+    let channels = y.shape()[1];
+    let mut along = Shape::from(vec![1; y.rank() - 1]);
+    along.set(0, channels);
+    let along = |name: &str, tensor: &Tensor<T>| {
+        check_channels(op, name, tensor, channels);
+        tensor.reshape(&along)
+    };
+    let y = match weight {
+        Some(weight) => y * along("weight", weight),
+        None => y,
+    };
+    match bias {
+        Some(bias) => y + along("bias", bias),
+        None => y,
+    }
+}
+
+/// Refuses what is not one value for each channel.
+#[track_caller]
+fn check_channels<T: Float>(op: &str, name: &str, tensor: &Tensor<T>, channels: usize) {
+    if tensor.shape()[..] != [channels] {
+        mistake(op, format_args!("the {name} has shape {}, wanted [{channels}]", tensor.shape()));
+    }
+}
+
+/// Refuses an input that is not `[N, C, ...]`.
+#[track_caller]
+fn check_input(op: &str, input: &Shape) {
+    if input.rank() < 2 {
+        mistake(op, format_args!("the input has shape {input}: wanted [N, C, ...]"));
+    }
+}

@@ -1,0 +1,123 @@
+//! Normalization of each example over its last dimensions.
+
+use super::standardize::standardized;
+use crate::error::mistake;
+use crate::float::Float;
+use crate::ops::shape::reshaped;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+impl<T: Float> Tensor<T> {
+    /// Each example with mean 0 and variance 1 over its last dimensions.    y = (x - μ) / √(v + ε) · weight + bias
+    ///
+    /// As [`torch.nn.functional.layer_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html) (Ba, Kiros and Hinton,
+    /// [arXiv:1607.06450](https://arxiv.org/abs/1607.06450)), whose ε is 10⁻⁵ by default. `normalized_shape` is the input's last extents, and the shape of
+    /// weight and bias. With s = 1/√(v + ε), ŷ = (x - μ) s and g the gradient of ŷ:        dx = s (g - E\[g\] - ŷ E\[g ŷ\])
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 3.0, 5.0, 9.0], [2, 2]);
+    /// assert_eq!(x.layer_norm([2], None, None, 0.0).to_vec(), [-1.0, 1.0, -1.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `normalized_shape` is empty or not the input's last extents, or weight or bias have another shape.
+    #[track_caller]
+    pub fn layer_norm(
+        &self,
+        normalized_shape: impl Into<Shape>,
+        weight: Option<&Tensor<T>>,
+        bias: Option<&Tensor<T>>,
+        eps: f64,
+    ) -> Tensor<T> {
+        let shape = normalized_shape.into();
+        let y = last_standardized("layer_norm", self, &shape, true, eps);
+        scaled("layer_norm", y, &shape, weight, bias)
+    }
+
+    /// Each example divided by the root of its mean square over its last dimensions.    y = x / √(E\[x²\] + ε) · weight
+    ///
+    /// As [`torch.nn.functional.rms_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html) (Zhang and Sennrich,
+    /// [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)): without an `eps`, it is the type's [`EPSILON`](crate::Scalar::EPSILON). With s = 1/√(E\[x²\] + ε),
+    /// ŷ = x s and g the gradient of ŷ:        dx = s (g - ŷ E\[g ŷ\])
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 7.0], [1, 2]);
+    /// assert_eq!(x.rms_norm([2], None, Some(0.0)).to_vec(), [0.2, 1.4]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `normalized_shape` is empty or not the input's last extents, or the weight has another shape.
+    #[track_caller]
+    pub fn rms_norm(
+        &self,
+        normalized_shape: impl Into<Shape>,
+        weight: Option<&Tensor<T>>,
+        eps: Option<f64>,
+    ) -> Tensor<T> {
+        let shape = normalized_shape.into();
+        let y = last_standardized("rms_norm", self, &shape, false, eps.unwrap_or(T::EPSILON.to_f64()));
+        scaled("rms_norm", y, &shape, weight, None)
+    }
+}
+
+#[track_caller]
+fn last_standardized<T: Float>(op: &str, x: &Tensor<T>, shape: &Shape, centred: bool, eps: f64) -> Tensor<T> {
+    let own = x.shape();
+    if shape.rank() == 0 || !own.ends_with(shape) {
+        mistake(op, format_args!("the input has shape {own}: its last extents are not {shape}"));
+    }
+    let examples = own[..own.rank() - shape.rank()].iter().product();
+    let rows = reshaped(x, &Shape::from([examples, shape.numel()]));
+    reshaped(&standardized(&rows, centred, eps).0, own)
+}
+
+#[track_caller]
+fn scaled<T: Float>(
+    op: &str,
+    y: Tensor<T>,
+    shape: &Shape,
+    weight: Option<&Tensor<T>>,
+    bias: Option<&Tensor<T>>,
+) -> Tensor<T> {
+    for (name, tensor) in [("weight", weight), ("bias", bias)] {
+        if let Some(tensor) = tensor.filter(|tensor| tensor.shape() != shape) {
+            mistake(op, format_args!("the {name} has shape {}, wanted {shape}", tensor.shape()));
+        }
+    }
+    let y = match weight {
+        Some(weight) => y * weight,
+        None => y,
+    };
+    match bias {
+        Some(bias) => y + bias,
+        None => y,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    gradients!(layer_norm: |x, w, b| x.layer_norm([4], Some(w), Some(b), 0.1), [3, 4], [4], [4]; fixed);
+    gradients!(layer_norm_over_two: |x| x.layer_norm([3, 4], None, None, 0.1), [2, 3, 4]; fixed);
+    gradients!(layer_norm_of_any: |x| x.layer_norm([x.size(1)], None, None, 0.1), [3, 4]);
+    gradients!(rms_norm: |x, w| x.rms_norm([4], Some(w), Some(0.1)), [2, 3, 4], [4]; fixed);
+
+    #[test]
+    fn equal_elements_become_zeros() {
+        let x = Tensor::full([2, 3], 5.0_f32).requires_grad();
+        let y = x.layer_norm([3], None, None, 1e-5);
+        assert_eq!(y.to_vec(), [0.0; 6]);
+        let seed = Tensor::from_vec(vec![1.0, 2.0, 3.0, 0.0, 0.0, 3.0], [2, 3]);
+        let gradient = y.backward_with(&seed).get(&x).unwrap().to_vec();
+        assert!(gradient[1] == 0.0 && (gradient[2] / 316.227_78 - 1.0).abs() < 1e-5, "{gradient:?}");
+    }
+
+    #[test]
+    #[should_panic(expected = "layer_norm: the input has shape [2, 3]: its last extents are not [2]")]
+    fn the_last_extents_are_normalized() {
+        Tensor::<f32>::zeros([2, 3]).layer_norm([2], None, None, 1e-5);
+    }
+}
