@@ -160,6 +160,55 @@ fn an_upward_import_is_seen() {
     assert_eq!(wrong("ops/matmul.rs", "use crate::Tensor;"), 1, "from the root nobody sees the floor");
 }
 
+/// The modules of one folder and which of their siblings each imports, from `use super::name` lines.
+fn siblings(folder: &str) -> Vec<(String, Vec<String>)> {
+    let files = sources(&workspace().join("autograd/src").join(folder));
+    let modules = files.into_iter().filter(|(path, _)| path.iter().count() == 1 && !path.ends_with("mod.rs"));
+    let named = modules.map(|(path, source)| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let code = code(&source);
+        let uses =
+            code.lines().filter_map(|line| line.strip_prefix("use super::")).map(|rest| identifier(rest).to_owned());
+        (name, uses.collect())
+    });
+    named.collect()
+}
+
+/// What is left of modules once those are taken away, again and again, that import none of the others: the circles, and what
+/// leads to them.
+fn circles(mut modules: Vec<(String, Vec<String>)>) -> Vec<String> {
+    loop {
+        let names: Vec<String> = modules.iter().map(|(name, _)| name.clone()).collect();
+        modules.retain(|(_, uses)| uses.iter().any(|used| names.contains(used)));
+        if modules.len() == names.len() {
+            return names;
+        }
+    }
+}
+
+#[test]
+fn the_files_of_the_matrix_product_import_each_other_without_a_circle() {
+    for folder in ["kernels/gemm", "kernels/skip_zeros"] {
+        let modules = siblings(folder);
+        assert!(modules.iter().any(|(name, uses)| name == "loops" && uses.len() >= 2), "{folder}: {modules:?}");
+        assert_eq!(circles(modules), [""; 0], "{folder}");
+    }
+    let modules = [("a", vec!["b"]), ("b", vec!["c", "a"]), ("c", vec![])];
+    let owned = modules.map(|(name, uses)| (name.to_owned(), uses.into_iter().map(str::to_owned).collect()));
+    assert_eq!(circles(owned.into()), ["a", "b"], "a circle is seen");
+}
+
+/// The dense product has no word of what stands beside it.
+#[test]
+fn the_matrix_product_does_not_know_who_skips_zeros_or_traces() {
+    for (path, source) in sources(&workspace().join("autograd/src/kernels/gemm")) {
+        let code = code(&source);
+        for word in ["skip_zeros", "trace::", "finite"] {
+            assert!(!code.contains(word), "kernels/gemm/{}: {word}", path.display());
+        }
+    }
+}
+
 /// Whether the code names a crate: `name::` or `use name;`.
 fn names_crate(code: &str, name: &str) -> bool {
     code.match_indices(&format!("{name}::")).any(|(position, _)| {

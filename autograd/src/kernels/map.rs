@@ -5,7 +5,7 @@
 //! is dense the other way (a transpose) is turned, a band of rows at a time, so that each cache line is read once.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::turn::turn;
+use super::transpose_band::transpose_band;
 use super::vectorize::{Kernel, vectorized};
 use crate::layout::{Band, Layout, Walk};
 use crate::scalar::Scalar;
@@ -169,7 +169,7 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
                     if is_turned[operand] {
                         let (at, step) = (offsets[operand] + steps[operand] * column as isize, steps[operand]);
                         turned[operand].resize(BAND, [T::ZERO; GATHERED]);
-                        turn(numbers[operand], at, step, [height, width], &mut turned[operand]);
+                        transpose_band(numbers[operand], at, step, [height, width], &mut turned[operand]);
                     }
                 }
                 for row in 0..height {

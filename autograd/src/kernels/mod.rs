@@ -16,6 +16,6 @@ pub(crate) mod scatter_add;
 pub mod simd;
 pub(crate) mod skip_zeros;
 pub(crate) mod tasks;
-pub(crate) mod turn;
+pub(crate) mod transpose_band;
 pub mod update;
 pub(crate) mod vectorize;

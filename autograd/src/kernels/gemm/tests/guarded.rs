@@ -1,4 +1,4 @@
-//! Matrices that lie in memory as callers' do, with guards around and between their numbers.
+//! Matrices that lie in memory as callers' do, with guards around and between their elements.
 
 use super::Random;
 use crate::kernels::gemm::product::{Operand, Target};
@@ -7,18 +7,18 @@ use crate::scalar::Scalar;
 /// How a matrix lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::kernels) enum Layout {
-    /// The numbers of a row are adjacent.
+    /// The elements of a row are adjacent.
     Rows,
-    /// The numbers of a column are.
+    /// The elements of a column are adjacent.
     Columns,
-    /// None are: every second one of a larger matrix, rows from the bottom.
+    /// Neither: every second one of a larger matrix, rows from the bottom.
     Strided,
 }
 
 impl Layout {
     pub(in crate::kernels) const ALL: [Layout; 3] = [Layout::Rows, Layout::Columns, Layout::Strided];
 
-    /// How far it is to the next row and to the next column; a few numbers lie between the lines.
+    /// How far it is to the next row and to the next column; a few elements lie between the lines.
     pub(in crate::kernels) fn strides(self, (rows, columns): (usize, usize)) -> [isize; 2] {
         match self {
             Layout::Rows => [columns as isize + 3, 1],
@@ -31,8 +31,8 @@ impl Layout {
 /// Guards before and behind a matrix: more than the widest vector.
 const MARGIN: usize = 20;
 
-/// A matrix in a larger buffer. What isn't the matrix is the guard: NaN around an operand, so that a number read from
-/// there shows in the result; a number around C, so that a number written there shows.
+/// A matrix in a larger buffer. What isn't the matrix is the guard: NaN around an operand, so that an element read from
+/// there shows in the result; a value around C, so that an element written there shows.
 #[derive(Clone)]
 pub(in crate::kernels) struct Guarded<T> {
     buffer: Vec<T>,
@@ -58,24 +58,24 @@ impl<T: Scalar> Guarded<T> {
         guarded
     }
 
-    /// Random numbers among NaN.
+    /// Random elements among NaN.
     pub(in crate::kernels) fn operand(shape: (usize, usize), layout: Layout, random: &mut Random) -> Self {
-        Self::new(shape, layout, T::NAN, || random.number())
+        Self::new(shape, layout, T::NAN, || random.value())
     }
 
     /// The same, but zero in some rows and columns and in stretches of the others.
     pub(in crate::kernels) fn sparse(shape: (usize, usize), layout: Layout, random: &mut Random) -> Self {
         let mut empty = |count: usize| (0..count).map(|_| random.below(3) > 0).collect::<Vec<_>>();
         let (rows, columns) = (empty(shape.0), empty(shape.1));
-        let (mut place, mut left) = (0, 0);
+        let (mut index, mut left) = (0, 0);
         Self::new(shape, layout, T::NAN, || {
-            let (row, column) = (place / shape.1, place % shape.1);
-            place += 1;
+            let (row, column) = (index / shape.1, index % shape.1);
+            index += 1;
             if left == 0 {
                 left = random.below(40);
             }
             left -= 1.min(left);
-            if rows[row] || columns[column] || left > 20 { -T::ZERO } else { random.number() }
+            if rows[row] || columns[column] || left > 20 { -T::ZERO } else { random.value() }
         })
     }
 
@@ -88,11 +88,11 @@ impl<T: Scalar> Guarded<T> {
         }
     }
 
-    /// The numbers, row after row.
-    pub(in crate::kernels) fn numbers(&self) -> Vec<T> {
-        let mut numbers = Vec::with_capacity(self.shape.0 * self.shape.1);
-        self.clone().each(|value| numbers.push(*value));
-        numbers
+    /// The elements, row after row.
+    pub(in crate::kernels) fn elements(&self) -> Vec<T> {
+        let mut elements = Vec::with_capacity(self.shape.0 * self.shape.1);
+        self.clone().each(|value| elements.push(*value));
+        elements
     }
 
     /// Whether everything that isn't the matrix still is the guard.

@@ -11,7 +11,7 @@ use super::*;
 use crate::scalar::Scalar;
 use guarded::{Guarded, Layout};
 
-/// Random numbers that need no crate: the same on every machine.
+/// Random values that need no crate: the same on every machine.
 pub(in crate::kernels) struct Random(pub(in crate::kernels) u64);
 
 impl Random {
@@ -29,7 +29,7 @@ impl Random {
     pub(in crate::kernels) fn of<E: Copy>(&mut self, choices: &[E]) -> E {
         choices[self.below(choices.len())]
     }
-    pub(in crate::kernels) fn number<T: Scalar>(&mut self) -> T {
+    pub(in crate::kernels) fn value<T: Scalar>(&mut self) -> T {
         T::from_f64((self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
     }
 }
@@ -51,7 +51,7 @@ pub(in crate::kernels) struct Case {
 
 pub(in crate::kernels) const EPILOGUES: usize = 5;
 
-/// The epilogue of a number below [`EPILOGUES`].
+/// The epilogue of an index below [`EPILOGUES`].
 pub(in crate::kernels) fn epilogue<T: Copy>(index: usize, bias: &[T]) -> Epilogue<'_, T> {
     let all = [Epilogue::Store, Epilogue::Add, Epilogue::Relu, Epilogue::Bias(bias), Epilogue::BiasRelu(bias)];
     const { assert!(EPILOGUES == 5) };
@@ -71,12 +71,13 @@ impl<T: GemmKernels> Matrices<T> {
     pub(in crate::kernels) fn new(case: Case, a: Guarded<T>, random: &mut Random) -> Self {
         let Case { extents: extents @ Extents { rows, columns, depth }, layouts, epilogue: index } = case;
         let b = Guarded::<T>::operand((depth, columns), layouts[1], random);
-        let bias: Vec<T> = (0..columns).map(|_| random.number()).collect();
+        let bias: Vec<T> = (0..columns).map(|_| random.value()).collect();
         // What C held must not matter where it is overwritten: then it holds NaN.
         let adds = matches!(epilogue(index, &bias), Epilogue::Add);
         let guard = T::from_f64(12345.0);
-        let before = Guarded::new((rows, columns), layouts[2], guard, || if adds { random.number() } else { T::NAN });
-        let expected = oracle::product(&a.numbers(), &b.numbers(), &before.numbers(), extents, epilogue(index, &bias));
+        let before = Guarded::new((rows, columns), layouts[2], guard, || if adds { random.value() } else { T::NAN });
+        let expected =
+            oracle::product(&a.elements(), &b.elements(), &before.elements(), extents, epilogue(index, &bias));
         Self { a, b, before, bias, expected }
     }
 
@@ -85,7 +86,7 @@ impl<T: GemmKernels> Matrices<T> {
         let mut c = self.before.clone();
         let epilogue = epilogue(case.epilogue, &self.bias);
         run(&Product::new(case.extents, self.a.read(), self.b.read(), c.write(), epilogue));
-        let found = c.numbers();
+        let found = c.elements();
         assert!(c.into_intact(), "{name} {case:?}: wrote outside C");
         found
     }
@@ -139,13 +140,13 @@ fn small<T: GemmKernels>() {
     let end = if cfg!(miri) { 1 } else { 8 };
     for set in table::available::<T>() {
         for choice in choices() {
-            for place in 0..(end + 1) * (end + 1) * (end + 1) {
+            for index in 0..(end + 1) * (end + 1) * (end + 1) {
                 // A build without optimisation takes every seventh.
-                if cfg!(debug_assertions) && !cfg!(miri) && place % 7 != 0 {
+                if cfg!(debug_assertions) && !cfg!(miri) && index % 7 != 0 {
                     continue;
                 }
                 let side = end + 1;
-                let extents = Extents { rows: place % side, columns: place / side % side, depth: place / side / side };
+                let extents = Extents { rows: index % side, columns: index / side % side, depth: index / side / side };
                 for a in Layout::ALL {
                     for b in Layout::ALL {
                         for epilogue in 0..EPILOGUES {
@@ -204,7 +205,7 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
                         // SAFETY: buffers of fitting shapes that live on; the kernel set is one of the available ones.
                         let run = || unsafe { run_on(set, choice, &product) };
                         crate::kernels::parallel::with_threads(threads, run);
-                        c.numbers().into_iter().map(f32::to_bits).collect::<Vec<_>>()
+                        c.elements().into_iter().map(f32::to_bits).collect::<Vec<_>>()
                     });
                     assert!(results.iter().all(|bits| *bits == results[0]), "{} {choice:?} {m}×{n}×{k}", set.name());
                 }
@@ -232,11 +233,11 @@ fn neither_the_path_nor_the_blocks_change_the_bits_where_no_vector_runs_along_th
                 );
                 // SAFETY: buffers of fitting shapes that live on; the kernel set is one of the available ones.
                 unsafe { run_on(set, Some(choice), &product) };
-                (choice, c.numbers())
+                (choice, c.elements())
             });
             let results: Vec<_> = results.collect();
-            for (choice, numbers) in &results {
-                assert!(*numbers == results[0].1, "{} {choice:?} {m}×{n}×{k}", set.name());
+            for (choice, elements) in &results {
+                assert!(*elements == results[0].1, "{} {choice:?} {m}×{n}×{k}", set.name());
             }
         }
     }

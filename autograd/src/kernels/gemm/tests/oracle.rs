@@ -26,9 +26,9 @@ pub(in crate::kernels) fn product<T: Scalar>(
     let mut expected = Expected { value: vec![0.0; rows * columns], magnitude: vec![0.0; rows * columns] };
     for first in (0..columns).step_by(ABREAST) {
         let width = ABREAST.min(columns - first);
-        let number =
+        let value =
             |step: usize, lane: usize| if lane < width { b[step * columns + first + lane].to_f64() } else { 0.0 };
-        let of_b: Vec<[f64; ABREAST]> = (0..depth).map(|step| std::array::from_fn(|lane| number(step, lane))).collect();
+        let of_b: Vec<[f64; ABREAST]> = (0..depth).map(|step| std::array::from_fn(|lane| value(step, lane))).collect();
         for row in 0..rows {
             let (mut sum, mut size) = ([0.0; ABREAST], [0.0; ABREAST]);
             for (a, b) in a[row * depth..][..depth].iter().zip(&of_b) {
@@ -41,17 +41,17 @@ pub(in crate::kernels) fn product<T: Scalar>(
             }
             for lane in 0..width {
                 let column = first + lane;
-                let place = row * columns + column;
+                let position = row * columns + column;
                 let (addend, relu) = match epilogue {
                     Epilogue::Store => (0.0, false),
                     Epilogue::Relu => (0.0, true),
-                    Epilogue::Add => (before[place].to_f64(), false),
+                    Epilogue::Add => (before[position].to_f64(), false),
                     Epilogue::Bias(bias) => (bias[column].to_f64(), false),
                     Epilogue::BiasRelu(bias) => (bias[column].to_f64(), true),
                 };
                 let total = sum[lane] + addend;
-                expected.value[place] = if relu { Scalar::maximum(total, 0.0) } else { total };
-                expected.magnitude[place] = size[lane] + addend.abs();
+                expected.value[position] = if relu { Scalar::maximum(total, 0.0) } else { total };
+                expected.magnitude[position] = size[lane] + addend.abs();
             }
         }
     }

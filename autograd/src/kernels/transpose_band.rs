@@ -1,7 +1,7 @@
-//! A band of a matrix, turned: what lies dense down a column is to lie dense along a row.
+//! A band of a matrix, transposed: what is contiguous down a column becomes contiguous along a row.
 //!
-//! The obvious loop writes each number to a row of its own. The compiler makes instructions of it that write to sixteen
-//! places, and those take as long as sixteen that write to one. So a square of numbers is transposed by itself first,
+//! The obvious loop writes each element to a row of its own. The compiler makes instructions of it that write to sixteen
+//! addresses, and those take as long as sixteen that write to one. So a square of elements is transposed by itself first,
 //! in registers, and then written in whole lines.
 
 use crate::scalar::Scalar;
@@ -9,17 +9,17 @@ use crate::scalar::Scalar;
 /// Side of the squares: of `f32`, sixteen fill a cache line.
 const SIDE: usize = 16;
 
-/// Copies `width` columns of `height` numbers each, which lie dense from `position` on and `step` apart, to the
+/// Copies `width` columns of `height` elements each, which are contiguous from `position` on and `step` apart, to the
 /// beginnings of as many rows of `out`.
 #[inline(always)]
-pub(super) fn turn<T: Scalar, const LENGTH: usize>(
-    numbers: &[T],
+pub(super) fn transpose_band<T: Scalar, const LENGTH: usize>(
+    values: &[T],
     position: isize,
     step: isize,
     [height, width]: [usize; 2],
     out: &mut [[T; LENGTH]],
 ) {
-    let column = |index: usize| &numbers[(position + step * index as isize) as usize..][..height];
+    let column = |index: usize| &values[(position + step * index as isize) as usize..][..height];
     let [whole_rows, whole_columns] = [height, width.min(LENGTH)].map(|extent| extent / SIDE * SIDE);
     for left in (0..whole_columns).step_by(SIDE) {
         for top in (0..whole_rows).step_by(SIDE) {
@@ -34,14 +34,14 @@ pub(super) fn turn<T: Scalar, const LENGTH: usize>(
     }
     for index in 0..width.min(LENGTH) {
         let from = if index < whole_columns { whole_rows } else { 0 };
-        column(index)[from..].iter().zip(&mut out[from..]).for_each(|(&number, row)| row[index] = number);
+        column(index)[from..].iter().zip(&mut out[from..]).for_each(|(&value, row)| row[index] = value);
     }
 }
 
-/// A square of [`SIDE`] rows, transposed as cards are shuffled: those of the first half go to every other place, those
-/// of the second half between them, and again, four times.
+/// A square of [`SIDE`] rows, transposed as cards are shuffled: the rows of the first half go to the even positions,
+/// those of the second half to the odd ones, element by element, four times.
 ///
-/// Written in binary, a number's place has four digits for its row and four for its column. A shuffle puts the first
+/// Written in binary, an element's position has four digits for its row and four for its column. A shuffle puts the first
 /// digit last; four put the column's digits where the row's were.
 #[inline(always)]
 fn transposed<T: Scalar>(mut square: [T; SIDE * SIDE]) -> [T; SIDE * SIDE] {
@@ -63,32 +63,35 @@ mod tests {
     use super::super::vectorize::{Kernel, vectorized_for};
     use super::*;
 
-    struct Turn<'a, T> {
-        numbers: &'a [T],
+    struct Transpose<'a, T> {
+        values: &'a [T],
         extents: [usize; 2],
         out: &'a mut [[T; 40]],
     }
 
-    impl<T: Scalar> Kernel for Turn<'_, T> {
+    impl<T: Scalar> Kernel for Transpose<'_, T> {
         type Output = ();
 
         #[inline(always)]
         fn run(self) {
-            turn(self.numbers, 7, 100, self.extents, self.out);
+            transpose_band(self.values, 7, 100, self.extents, self.out);
         }
     }
 
-    fn turned_on_every_row<T: Scalar>() {
-        let numbers: Vec<T> = (0..4100).map(T::from_usize).collect();
+    fn transposed_on_every_instruction_set<T: Scalar>() {
+        let values: Vec<T> = (0..4100).map(T::from_usize).collect();
         for &isa in Isa::available() {
             for [height, width] in [[1, 1], [16, 16], [15, 40], [64, 32], [33, 17], [90, 40]] {
                 let mut out = vec![[T::NAN; 40]; height];
-                vectorized_for(isa, Turn { numbers: &numbers, extents: [height, width], out: &mut out });
+                vectorized_for(isa, Transpose { values: &values, extents: [height, width], out: &mut out });
                 for (row, line) in out.iter().enumerate() {
                     for (column, &got) in line.iter().enumerate() {
                         let inside = column < width;
-                        let place = format!("[{row}, {column}] of {height} by {width} on {}", isa.name());
-                        assert!(if inside { got == numbers[7 + 100 * column + row] } else { got.is_nan() }, "{place}");
+                        let position = format!("[{row}, {column}] of {height} by {width} on {}", isa.name());
+                        assert!(
+                            if inside { got == values[7 + 100 * column + row] } else { got.is_nan() },
+                            "{position}"
+                        );
                     }
                 }
             }
@@ -96,8 +99,8 @@ mod tests {
     }
 
     #[test]
-    fn what_lay_down_a_column_lies_along_a_row() {
-        turned_on_every_row::<f32>();
-        turned_on_every_row::<f64>();
+    fn what_is_contiguous_down_a_column_becomes_contiguous_along_a_row() {
+        transposed_on_every_instruction_set::<f32>();
+        transposed_on_every_instruction_set::<f64>();
     }
 }
