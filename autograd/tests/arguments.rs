@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::sync::Once;
 
-use autograd::{Indices, Shape, Tensor};
+use autograd::{Indices, Mask, Shape, Tensor};
 
 thread_local! {
     static FILE: RefCell<String> = const { RefCell::new(String::new()) };
@@ -162,4 +162,43 @@ fn parts_lie_inside_the_whole() {
         assert_eq!(refusal(|| x.index_select(1, [0, index])), wanted("index_select"));
         assert_eq!(refusal(|| x.gather(1, &Indices::new(vec![index], [1, 1]))), wanted("gather"));
     }
+}
+
+#[test]
+fn pointwise_operations_are_refused_at_the_callers_line() {
+    let large = zeros([1]).expand([1_usize << 62]);
+    let makers: [&dyn Fn() -> Tensor; 12] = [
+        &|| large.exp(),
+        &|| large.floor(),
+        &|| large.round_decimals(2),
+        &|| large.atan(),
+        &|| large.clamp(0.0, 1.0),
+        &|| large.elu(1.0),
+        &|| large.mish(),
+        &|| large.square(),
+        &|| large.fmod(2.0),
+        &|| large.pow(&large),
+        &|| large.masked_fill(&Mask::from([true]), 0.0),
+        &|| large.where_(&large.eq(0.0), 0.0),
+    ];
+    for make in makers {
+        assert!(refusal(make).contains("the system has no memory for 4611686018427387904 elements"));
+    }
+    let (a, b, mask) = (zeros([3, 4]), zeros([2, 4]), Mask::from([true, false]));
+    let wanted = |name: &str| format!("{name}: shapes [3, 4] and [2, 4] do not broadcast: dimension -2 is 3 and 2");
+    assert_eq!(refusal(|| a.eq(&b)), wanted("eq"));
+    assert_eq!(refusal(|| a.isclose(&b, 0.0, 0.0, false)), wanted("isclose"));
+    assert_eq!(refusal(|| a.allclose(&b, 0.0, 0.0, false)), wanted("isclose"));
+    assert_eq!(refusal(|| a.pow(&b)), wanted("pow"));
+    assert_eq!(refusal(|| a.xlogy(&b)), wanted("xlogy"));
+    assert_eq!(refusal(|| a.remainder(&b)), wanted("remainder"));
+    assert_eq!(refusal(|| a.atan2(&b)), wanted("atan2"));
+    assert_eq!(refusal(|| a.hypot(&b)), wanted("hypot"));
+    assert_eq!(refusal(|| a.lerp(&b, 0.5)), wanted("lerp"));
+    let wanted = |name: &str| format!("{name}: the mask's shape [2] and the tensors' [] and [3, 4] do not broadcast");
+    assert_eq!(refusal(|| a.masked_fill(&mask, 0.0)), wanted("masked_fill"));
+    assert!(refusal(|| a.masked_select(&mask)).starts_with("masked_select: the mask's shape [2]"));
+    assert!(refusal(|| a.clamp(None, None)).starts_with("clamp: neither min nor max"));
+    assert!(refusal(|| &mask & Mask::from([true; 3])).starts_with("and: mask shapes [2] and [3]"));
+    assert!(refusal(|| mask.reshape([3])).starts_with("Mask: shape [3] has 3 elements, but 2 are given"));
 }

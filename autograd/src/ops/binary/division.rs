@@ -24,7 +24,7 @@ impl<T: Float> Tensor<T> {
     pub fn fmod(&self, divisor: impl Operand<T>) -> Tensor<T> {
         let to_a = constant(T::ONE);
         let to_b = piecewise!(|g, a, b| -(g * (a / b).through_f64(f64::trunc)));
-        divisor.with_tensor(|divisor| self.binary("fmod", divisor, |a, b| a.fmod(b), to_a, to_b))
+        self.binary("fmod", &divisor.into_tensor(), |a, b| a.fmod(b), to_a, to_b)
     }
 
     /// What a division leaves, with the sign of the divisor.
@@ -45,7 +45,7 @@ impl<T: Float> Tensor<T> {
     pub fn remainder(&self, divisor: impl Operand<T>) -> Tensor<T> {
         let to_a = constant(T::ONE);
         let to_b = piecewise!(|g, a, b| -(g * a.floor_division(b)));
-        divisor.with_tensor(|divisor| self.binary("remainder", divisor, |a, b| a.remainder(b), to_a, to_b))
+        self.binary("remainder", &divisor.into_tensor(), |a, b| a.remainder(b), to_a, to_b)
     }
 
     /// The angle of the point (x, y), in radians from -π to π, where this tensor is y and `x` the other coordinate.
@@ -68,7 +68,7 @@ impl<T: Float> Tensor<T> {
         let formula = |a: T, b: T| T::from_f64(a.to_f64().atan2(b.to_f64()));
         let to_a = derivative!(|g, a, b| g * (b / (a * a + b * b)));
         let to_b = derivative!(|g, a, b| -(g * (a / (a * a + b * b))));
-        x.with_tensor(|x| self.binary("atan2", x, formula, to_a, to_b))
+        self.binary("atan2", &x.into_tensor(), formula, to_a, to_b)
     }
 
     /// The length of the hypotenuse, without overflow of the squares.

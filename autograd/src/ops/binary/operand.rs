@@ -13,21 +13,19 @@ mod sealed {
     use super::{Float, Tensor};
 
     pub trait Operand<T: Float> {
-        /// Calls `f` with the operand as a tensor: a number is one of rank 0.
-        fn with_tensor<R>(self, f: impl FnOnce(&Tensor<T>) -> R) -> R;
+        /// The operand as a tensor: a number is one of rank 0.
+        fn into_tensor(self) -> Tensor<T>;
     }
 
     impl<T: Float> Operand<T> for &Tensor<T> {
-        #[track_caller]
-        fn with_tensor<R>(self, f: impl FnOnce(&Tensor<T>) -> R) -> R {
-            f(self)
+        fn into_tensor(self) -> Tensor<T> {
+            self.clone()
         }
     }
 
     impl<T: Float> Operand<T> for T {
-        #[track_caller]
-        fn with_tensor<R>(self, f: impl FnOnce(&Tensor<T>) -> R) -> R {
-            f(&Tensor::scalar(self))
+        fn into_tensor(self) -> Tensor<T> {
+            Tensor::scalar(self)
         }
     }
 }

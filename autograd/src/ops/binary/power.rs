@@ -80,7 +80,7 @@ impl<T: Float> Tensor<T> {
             },
         );
         let to_b = derivative!(|g, a, b| g * a / b);
-        other.with_tensor(|other| self.binary("xlogy", other, formula, to_a, to_b))
+        self.binary("xlogy", &other.into_tensor(), formula, to_a, to_b)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::tensor::Tensor;
 /// The comparison of each two elements. A mask is made of the ones.
 #[track_caller]
 fn compare<T: Float>(name: &str, a: &Tensor<T>, b: impl Operand<T>, is: impl Fn(T, T) -> bool + Copy + Sync) -> Mask {
-    let ones = b.with_tensor(|b| combine(name, a, b, |a, b| if is(a, b) { T::ONE } else { T::ZERO }));
+    let ones = combine(name, a, &b.into_tensor(), |a, b| if is(a, b) { T::ONE } else { T::ZERO });
     let elements: Vec<bool> = ones.as_slice().expect("just built").iter().map(|&one| one == T::ONE).collect();
     Mask::new(elements, ones.shape())
 }
@@ -98,6 +98,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.isnan`](https://docs.pytorch.org/docs/stable/generated/torch.isnan.html).
     /// No gradient flows through the mask.
+    #[track_caller]
     pub fn isnan(&self) -> Mask {
         compare("isnan", self, T::ZERO, |x, _| x.is_nan())
     }
@@ -106,6 +107,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.isinf`](https://docs.pytorch.org/docs/stable/generated/torch.isinf.html).
     /// No gradient flows through the mask.
+    #[track_caller]
     pub fn isinf(&self) -> Mask {
         compare("isinf", self, T::INFINITY, |x, infinity| x.abs() == infinity)
     }
@@ -114,6 +116,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.isfinite`](https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html).
     /// No gradient flows through the mask.
+    #[track_caller]
     pub fn isfinite(&self) -> Mask {
         compare("isfinite", self, T::ZERO, |x, _| x.is_finite())
     }
@@ -161,6 +164,7 @@ impl<T: Float> Tensor<T> {
     /// let x = Tensor::from_vec(vec![1.0, 2.0], [2]);
     /// assert!(x.equal(&(&x * 1.0)) && !x.equal(&x.unsqueeze(0)));
     /// ```
+    #[track_caller]
     pub fn equal(&self, other: &Tensor<T>) -> bool {
         self.shape() == other.shape() && self.eq(other).all()
     }

@@ -47,7 +47,7 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn where_(&self, mask: &Mask, other: impl Operand<T>) -> Tensor<T> {
-        other.with_tensor(|other| where_mask("where", mask, self, other))
+        where_mask("where", mask, self, &other.into_tensor())
     }
 
     /// `value` where the mask is true, and this tensor's elements where it is false.
@@ -108,6 +108,7 @@ impl Mask {
     /// let ones: Tensor = Mask::from([true, false]).to_tensor();
     /// assert_eq!(ones.to_vec(), [1.0, 0.0]);
     /// ```
+    #[track_caller]
     pub fn to_tensor<T: Float>(&self) -> Tensor<T> {
         Tensor::build(self.shape().clone(), |out| {
             for (out, &is) in out.iter_mut().zip(self.as_slice()) {

@@ -12,11 +12,13 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-1.0, 0.0, 2.0], [3]).relu().to_vec(), [0.0, 0.0, 2.0]);
     /// ```
+    #[track_caller]
     pub fn relu(&self) -> Tensor<T> {
         self.pointwise("relu", |x| x.maximum(T::ZERO), piecewise!(|g, y| g.gate(y)))
     }
 
     /// 0 where `y` is 0 or less, x elsewhere: the gradient of [`relu`](Tensor::relu) and of whatever ends with it.
+    #[track_caller]
     pub(crate) fn gate(&self, y: &Tensor<T>) -> Tensor<T> {
         chosen(self, [y], |x, [y]| x.gate(y))
     }
@@ -27,6 +29,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-1000.0, 0.0, 1000.0], [3]).sigmoid().to_vec(), [0.0, 0.5, 1.0]);
     /// ```
+    #[track_caller]
     pub fn sigmoid(&self) -> Tensor<T> {
         self.pointwise("sigmoid", |x| x.sigmoid(), derivative!(|g, y| g * ((ONE - y) * y)))
     }
@@ -40,6 +43,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-1000.0, 0.0, 1000.0], [3]).silu().to_vec(), [0.0, 0.0, 1000.0]);
     /// ```
+    #[track_caller]
     pub fn silu(&self) -> Tensor<T> {
         let derivative = derivative!(|g, x| g * ((ONE + (x - x.silu())) * x.sigmoid()));
         self.pointwise("silu", |x| x.silu(), derivative)
@@ -56,6 +60,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!((y[0], y[2]), (0.0, 1000.0));
     /// assert!((y[1] - 0.841344746_f64).abs() < 1e-8);
     /// ```
+    #[track_caller]
     pub fn gelu(&self) -> Tensor<T> {
         let half = T::from_f64(0.5);
         let density_at_0 = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI / 8_f64.sqrt());
@@ -83,6 +88,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-1000.0, 0.0, 1000.0], [3]).gelu_tanh().to_vec(), [0.0, 0.0, 1000.0]);
     /// ```
+    #[track_caller]
     pub fn gelu_tanh(&self) -> Tensor<T> {
         let [a, b] = gelu_tanh_coefficients();
         let derivative = derivative!(|g, x| {
@@ -102,6 +108,7 @@ impl<T: Float> Tensor<T> {
     /// let y = Tensor::from_vec(vec![-1000.0_f32, 0.0, 1000.0], [3]).softplus(1.0, 20.0);
     /// assert_eq!(y.to_vec(), [0.0, 2_f32.ln(), 1000.0]);
     /// ```
+    #[track_caller]
     pub fn softplus(&self, beta: T, threshold: T) -> Tensor<T> {
         let is_linear = move |x: T| x * beta > threshold;
         // Both are computed, as a choice between numbers is what can be vectorised.

@@ -39,6 +39,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.clamp`](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html) with `min` alone; see
     /// [`clamp`](Tensor::clamp).
+    #[track_caller]
     pub fn clamp_min(&self, min: T) -> Tensor<T> {
         let derivative = piecewise!(|g, x| if x > min { g } else { T::ZERO });
         self.pointwise("clamp_min", move |x| x.maximum(min), derivative)
@@ -48,6 +49,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.clamp`](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html) with `max` alone; see
     /// [`clamp`](Tensor::clamp).
+    #[track_caller]
     pub fn clamp_max(&self, max: T) -> Tensor<T> {
         let derivative = piecewise!(|g, x| if x < max { g } else { T::ZERO });
         self.pointwise("clamp_max", move |x| x.minimum(max), derivative)
@@ -64,6 +66,7 @@ impl<T: Float> Tensor<T> {
     /// let x = Tensor::from_vec(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1.0], [4]);
     /// assert_eq!(x.nan_to_num(0.0, None, -2.0).to_vec(), [0.0, f32::MAX, -2.0, 1.0]);
     /// ```
+    #[track_caller]
     pub fn nan_to_num(&self, nan: T, positive: impl Into<Option<T>>, negative: impl Into<Option<T>>) -> Tensor<T> {
         let two = T::ONE + T::ONE;
         // Both factors are exact: a power of two, and the largest value below 4.

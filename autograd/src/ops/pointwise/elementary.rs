@@ -6,6 +6,7 @@ use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
     /// Exponential.    y = eˣ        dy/dx = y
+    #[track_caller]
     pub fn exp(&self) -> Tensor<T> {
         self.pointwise("exp", |x| x.exp(), derivative!(|g, y| g * y))
     }
@@ -18,11 +19,13 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![1e-20, 100.0], [2]).exp_m1().to_vec(), [1e-20, f32::INFINITY]);
     /// ```
+    #[track_caller]
     pub fn exp_m1(&self) -> Tensor<T> {
         self.pointwise("exp_m1", |x| x.exp_m1(), derivative!(|g, y| g * (ONE + y)))
     }
 
     /// Natural logarithm.    y = ln x        dy/dx = 1 / x
+    #[track_caller]
     pub fn ln(&self) -> Tensor<T> {
         self.pointwise("ln", |x| x.ln(), derivative!(|g, x| g / x))
     }
@@ -35,41 +38,49 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![1e-20, -1.0], [2]).ln_1p().to_vec(), [1e-20, f32::NEG_INFINITY]);
     /// ```
+    #[track_caller]
     pub fn ln_1p(&self) -> Tensor<T> {
         self.pointwise("ln_1p", |x| x.ln_1p(), derivative!(|g, x| g / (ONE + x)))
     }
 
     /// Square root.    y = √x        dy/dx = 1 / (2 y)
+    #[track_caller]
     pub fn sqrt(&self) -> Tensor<T> {
         self.pointwise("sqrt", |x| x.sqrt(), derivative!(|g, y| g / (y + y)))
     }
 
     /// Absolute value.    y = |x|        dy/dx = sign x (0 at 0)
+    #[track_caller]
     pub fn abs(&self) -> Tensor<T> {
         self.pointwise("abs", |x| x.abs(), derivative!(|g, x| g * x.sign()))
     }
 
     /// -1, 0 or 1; 0 for NaN, as in PyTorch.        dy/dx = 0
+    #[track_caller]
     pub fn sign(&self) -> Tensor<T> {
         self.pointwise("sign", |x| x.sign(), flat())
     }
 
     /// Sine, of radians.        dy/dx = cos x
+    #[track_caller]
     pub fn sin(&self) -> Tensor<T> {
         self.pointwise("sin", |x| x.sin(), derivative!(|g, x| g * x.cos()))
     }
 
     /// Cosine, of radians.        dy/dx = -sin x
+    #[track_caller]
     pub fn cos(&self) -> Tensor<T> {
         self.pointwise("cos", |x| x.cos(), derivative!(|g, x| -(g * x.sin())))
     }
 
     /// Tangent, of radians.    y = sin x / cos x        dy/dx = 1 + y²
+    #[track_caller]
     pub fn tan(&self) -> Tensor<T> {
         self.pointwise("tan", |x| x.sin() / x.cos(), derivative!(|g, y| g * (ONE + y * y)))
     }
 
     /// Hyperbolic tangent.        dy/dx = 1 - y²
+    #[track_caller]
     pub fn tanh(&self) -> Tensor<T> {
         self.pointwise("tanh", |x| x.tanh(), derivative!(|g, y| g * (ONE - y * y)))
     }
@@ -81,6 +92,7 @@ impl<T: Float> Tensor<T> {
     /// let y = Tensor::from_vec(vec![0.0, 0.5, f32::INFINITY], [3]).erf();
     /// assert_eq!(y.to_vec(), [0.0, 0.5204999, 1.0]);
     /// ```
+    #[track_caller]
     pub fn erf(&self) -> Tensor<T> {
         let slope_at_0 = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI);
         let derivative = derivative!(|g, x| g * ((-(x * x)).exp() * slope_at_0));

@@ -9,6 +9,7 @@ impl<T: Float> Tensor<T> {
     /// Arc sine, in radians; NaN where |x| > 1.        dy/dx = 1 / √(1 - x²)
     ///
     /// As [`torch.asin`](https://docs.pytorch.org/docs/stable/generated/torch.asin.html).
+    #[track_caller]
     pub fn asin(&self) -> Tensor<T> {
         self.pointwise("asin", |x| x.through_f64(f64::asin), derivative!(|g, x| g / (ONE - x * x).sqrt()))
     }
@@ -16,6 +17,7 @@ impl<T: Float> Tensor<T> {
     /// Arc cosine, in radians; NaN where |x| > 1.        dy/dx = -1 / √(1 - x²)
     ///
     /// As [`torch.acos`](https://docs.pytorch.org/docs/stable/generated/torch.acos.html).
+    #[track_caller]
     pub fn acos(&self) -> Tensor<T> {
         self.pointwise("acos", |x| x.through_f64(f64::acos), derivative!(|g, x| -(g / (ONE - x * x).sqrt())))
     }
@@ -24,6 +26,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.atan`](https://docs.pytorch.org/docs/stable/generated/torch.atan.html); of two coordinates,
     /// [`atan2`](Tensor::atan2).
+    #[track_caller]
     pub fn atan(&self) -> Tensor<T> {
         self.pointwise("atan", |x| x.through_f64(f64::atan), derivative!(|g, x| g / (ONE + x * x)))
     }
@@ -31,6 +34,7 @@ impl<T: Float> Tensor<T> {
     /// Hyperbolic sine.    y = (eˣ - e⁻ˣ) / 2        dy/dx = cosh x
     ///
     /// As [`torch.sinh`](https://docs.pytorch.org/docs/stable/generated/torch.sinh.html).
+    #[track_caller]
     pub fn sinh(&self) -> Tensor<T> {
         let derivative = Derivative::new(
             [Keep::Input],
@@ -43,6 +47,7 @@ impl<T: Float> Tensor<T> {
     /// Hyperbolic cosine.    y = (eˣ + e⁻ˣ) / 2        dy/dx = sinh x
     ///
     /// As [`torch.cosh`](https://docs.pytorch.org/docs/stable/generated/torch.cosh.html).
+    #[track_caller]
     pub fn cosh(&self) -> Tensor<T> {
         let derivative = Derivative::new(
             [Keep::Input],
@@ -55,6 +60,7 @@ impl<T: Float> Tensor<T> {
     /// The inverse of [`sinh`](Tensor::sinh).    y = ln(x + √(x² + 1))        dy/dx = 1 / √(x² + 1)
     ///
     /// As [`torch.asinh`](https://docs.pytorch.org/docs/stable/generated/torch.asinh.html).
+    #[track_caller]
     pub fn asinh(&self) -> Tensor<T> {
         self.pointwise("asinh", |x| x.through_f64(f64::asinh), derivative!(|g, x| g / (ONE + x * x).sqrt()))
     }
@@ -62,6 +68,7 @@ impl<T: Float> Tensor<T> {
     /// The inverse of [`cosh`](Tensor::cosh); NaN where x < 1.    y = ln(x + √(x² - 1))        dy/dx = 1 / √(x² - 1)
     ///
     /// As [`torch.acosh`](https://docs.pytorch.org/docs/stable/generated/torch.acosh.html).
+    #[track_caller]
     pub fn acosh(&self) -> Tensor<T> {
         let derivative = derivative!(|g, x| g / (-(ONE - x * x)).sqrt());
         self.pointwise("acosh", |x| x.through_f64(f64::acosh), derivative)
@@ -71,6 +78,7 @@ impl<T: Float> Tensor<T> {
     /// y = ½ ln((1 + x) / (1 - x))        dy/dx = 1 / (1 - x²)
     ///
     /// As [`torch.atanh`](https://docs.pytorch.org/docs/stable/generated/torch.atanh.html).
+    #[track_caller]
     pub fn atanh(&self) -> Tensor<T> {
         self.pointwise("atanh", |x| x.through_f64(f64::atanh), derivative!(|g, x| g / (ONE - x * x)))
     }
@@ -83,6 +91,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![0.0, 0.25, 8.0], [3]).log2().to_vec(), [f32::NEG_INFINITY, -2.0, 3.0]);
     /// ```
+    #[track_caller]
     pub fn log2(&self) -> Tensor<T> {
         let ln_2 = T::from_f64(std::f64::consts::LN_2);
         self.pointwise("log2", |x| x.through_f64(f64::log2), derivative!(|g, x| g / (x * ln_2)))
@@ -91,6 +100,7 @@ impl<T: Float> Tensor<T> {
     /// Logarithm to base 10.        dy/dx = 1 / (x ln 10)
     ///
     /// As [`torch.log10`](https://docs.pytorch.org/docs/stable/generated/torch.log10.html).
+    #[track_caller]
     pub fn log10(&self) -> Tensor<T> {
         let ln_10 = T::from_f64(std::f64::consts::LN_10);
         self.pointwise("log10", |x| x.through_f64(f64::log10), derivative!(|g, x| g / (x * ln_10)))
@@ -99,6 +109,7 @@ impl<T: Float> Tensor<T> {
     /// Power of 2.    y = 2ˣ        dy/dx = y ln 2
     ///
     /// As [`torch.exp2`](https://docs.pytorch.org/docs/stable/generated/torch.exp2.html).
+    #[track_caller]
     pub fn exp2(&self) -> Tensor<T> {
         let ln_2 = T::from_f64(std::f64::consts::LN_2);
         self.pointwise("exp2", |x| x.through_f64(f64::exp2), derivative!(|g, y| g * y * ln_2))

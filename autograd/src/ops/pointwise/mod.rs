@@ -197,10 +197,12 @@ where
     const NAME: &'static str = "choose";
     const ADJOINT: &'static str = "choose";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         x.fused(self.kept.each_ref(), self.rule)
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         self.map(y)
     }

@@ -14,6 +14,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-3.0, 0.5, 3.0], [3]).hardtanh(-1.0, 1.0).to_vec(), [-1.0, 0.5, 1.0]);
     /// ```
+    #[track_caller]
     pub fn hardtanh(&self, min: T, max: T) -> Tensor<T> {
         let derivative = piecewise!(|g, x| if x <= min || x >= max { T::ZERO } else { g });
         self.pointwise("hardtanh", move |x| x.maximum(min).minimum(max), derivative)
@@ -22,6 +23,7 @@ impl<T: Float> Tensor<T> {
     /// Rectifier with an upper bound.    y = min(max(x, 0), 6)        dy/dx = 1 between 0 and 6, 0 outside and at both
     ///
     /// As [`torch.nn.functional.relu6`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html).
+    #[track_caller]
     pub fn relu6(&self) -> Tensor<T> {
         self.hardtanh(T::ZERO, T::from_f64(6.0))
     }
@@ -36,6 +38,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-2.0, 0.0, 2.0], [3]).leaky_relu(0.5).to_vec(), [-1.0, 0.0, 2.0]);
     /// ```
+    #[track_caller]
     pub fn leaky_relu(&self, negative_slope: T) -> Tensor<T> {
         let formula = move |x: T| if x > T::ZERO { x } else { x * negative_slope };
         let derivative = piecewise!(|g, x| if x > T::ZERO { g } else { g * negative_slope });
@@ -47,6 +50,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.nn.functional.hardsigmoid`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html),
     /// whose slope is 1/6 rounded to `f32`, also in `f64`.
+    #[track_caller]
     pub fn hardsigmoid(&self) -> Tensor<T> {
         let three = T::from_f64(3.0);
         // PyTorch has the constant as an f32, for both types.
@@ -60,6 +64,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.nn.functional.hardswish`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html)
     /// (Howard et al., [arXiv:1905.02244](https://arxiv.org/abs/1905.02244)).
+    #[track_caller]
     pub fn hardswish(&self) -> Tensor<T> {
         let (three, half) = (T::from_f64(3.0), T::from_f64(0.5));
         let slope = move |x: T| {
@@ -88,6 +93,7 @@ impl<T: Float> Tensor<T> {
     /// let y = Tensor::from_vec(vec![f32::NEG_INFINITY, 0.0, 2.0], [3]).elu(0.5);
     /// assert_eq!(y.to_vec(), [-0.5, 0.0, 2.0]);
     /// ```
+    #[track_caller]
     pub fn elu(&self, alpha: T) -> Tensor<T> {
         self.exponential_below_zero("elu", T::ONE, alpha, T::ONE)
     }
@@ -98,6 +104,7 @@ impl<T: Float> Tensor<T> {
     /// As [`torch.nn.functional.celu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.celu.html),
     /// whose
     /// default is 1 (Barron, [arXiv:1704.07483](https://arxiv.org/abs/1704.07483)).
+    #[track_caller]
     pub fn celu(&self, alpha: T) -> Tensor<T> {
         self.exponential_below_zero("celu", T::ONE, alpha, alpha.recip())
     }
@@ -109,12 +116,14 @@ impl<T: Float> Tensor<T> {
     /// [`torch.nn.functional.selu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.selu.html)
     /// (Klambauer
     /// et al., [arXiv:1706.02515](https://arxiv.org/abs/1706.02515)).
+    #[track_caller]
     pub fn selu(&self) -> Tensor<T> {
         let (alpha, scale) = (1.6732632423543772, 1.0507009873554805);
         self.exponential_below_zero("selu", T::from_f64(scale), T::from_f64(alpha * scale), T::ONE)
     }
 
     /// y = `above` x where x > 0, else `below` (exp(`rate` x) - 1)
+    #[track_caller]
     fn exponential_below_zero(&self, name: &'static str, above: T, below: T, rate: T) -> Tensor<T> {
         // Both are computed, as a choice between two values can be vectorised.
         let formula = move |x: T| {
@@ -130,6 +139,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// y = `above` where x > 0, else `below` exp(`rate` x); the derivative is of the same form, with 0 above.
+    #[track_caller]
     fn exponential_or(&self, above: T, below: T, rate: T) -> Tensor<T> {
         let derivative = Derivative::new(
             [Keep::Input],
@@ -143,6 +153,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.nn.functional.hardshrink`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html),
     /// whose default is ½. NaN stays NaN, and its gradient passes.
+    #[track_caller]
     pub fn hardshrink(&self, lambda: T) -> Tensor<T> {
         let formula = move |x: T| if x.abs() <= lambda { T::ZERO } else { x };
         self.pointwise("hardshrink", formula, piecewise!(|g, x| if x.abs() <= lambda { T::ZERO } else { g }))
@@ -159,6 +170,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-2.0, 0.25, 2.0], [3]).softshrink(0.5).to_vec(), [-1.5, 0.0, 1.5]);
     /// ```
+    #[track_caller]
     pub fn softshrink(&self, lambda: T) -> Tensor<T> {
         let formula = move |x: T| {
             let nearer = if x > lambda { x - lambda } else { x + lambda };
@@ -171,6 +183,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.nn.functional.threshold`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.threshold.html).
     /// NaN stays NaN, and its gradient passes.
+    #[track_caller]
     pub fn threshold(&self, threshold: T, value: T) -> Tensor<T> {
         let formula = move |x: T| if x <= threshold { value } else { x };
         self.pointwise("threshold", formula, piecewise!(|g, x| if x <= threshold { T::ZERO } else { g }))
@@ -185,6 +198,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-1000.0, 1000.0], [2]).log_sigmoid().to_vec(), [-1000.0, 0.0]);
     /// ```
+    #[track_caller]
     pub fn log_sigmoid(&self) -> Tensor<T> {
         // Not the negated softplus of -x, which is -0 for ∞.
         let formula = |x: T| x.minimum(T::ZERO) - (-x.abs()).exp().ln_1p();
@@ -196,6 +210,7 @@ impl<T: Float> Tensor<T> {
     /// As [`torch.nn.functional.mish`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mish.html)
     /// (Misra,
     /// [arXiv:1908.08681](https://arxiv.org/abs/1908.08681)).
+    #[track_caller]
     pub fn mish(&self) -> Tensor<T> {
         self * self.softplus(T::ONE, T::INFINITY).tanh()
     }
@@ -204,6 +219,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.nn.functional.softsign`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softsign.html):
     /// NaN for infinities.
+    #[track_caller]
     pub fn softsign(&self) -> Tensor<T> {
         self / (self.abs() + T::ONE)
     }
@@ -211,6 +227,7 @@ impl<T: Float> Tensor<T> {
     /// y = x - tanh x        dy/dx = tanh² x
     ///
     /// As [`torch.nn.functional.tanhshrink`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanhshrink.html).
+    #[track_caller]
     pub fn tanhshrink(&self) -> Tensor<T> {
         self - self.tanh()
     }

@@ -15,6 +15,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]).powf(2.0).to_vec(), [1.0, 4.0, 9.0]);
     /// ```
+    #[track_caller]
     pub fn powf(&self, exponent: T) -> Tensor<T> {
         if exponent == T::ZERO {
             return self.pointwise("powf", |_| T::ONE, flat());
@@ -30,6 +31,7 @@ impl<T: Float> Tensor<T> {
     /// Square.    y = x²        dy/dx = 2 x
     ///
     /// As [`torch.square`](https://docs.pytorch.org/docs/stable/generated/torch.square.html).
+    #[track_caller]
     pub fn square(&self) -> Tensor<T> {
         self.powf(T::from_f64(2.0))
     }
@@ -37,6 +39,7 @@ impl<T: Float> Tensor<T> {
     /// Reciprocal.    y = 1 / x        dy/dx = -y²
     ///
     /// As [`torch.reciprocal`](https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html).
+    #[track_caller]
     pub fn reciprocal(&self) -> Tensor<T> {
         self.pointwise("reciprocal", |x| x.recip(), derivative!(|g, y| -(g * (y * y))))
     }
@@ -44,6 +47,7 @@ impl<T: Float> Tensor<T> {
     /// Reciprocal of the square root.    y = 1 / √x        dy/dx = -½ y³
     ///
     /// As [`torch.rsqrt`](https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html).
+    #[track_caller]
     pub fn rsqrt(&self) -> Tensor<T> {
         let half = T::from_f64(0.5);
         self.pointwise("rsqrt", |x| x.sqrt().recip(), derivative!(|g, y| -(g * (y * y * y * half))))

@@ -9,6 +9,7 @@ impl<T: Float> Tensor<T> {
     /// The largest whole number that is not above x.        dy/dx = 0
     ///
     /// As [`torch.floor`](https://docs.pytorch.org/docs/stable/generated/torch.floor.html).
+    #[track_caller]
     pub fn floor(&self) -> Tensor<T> {
         self.pointwise("floor", |x| x.through_f64(f64::floor), flat())
     }
@@ -16,6 +17,7 @@ impl<T: Float> Tensor<T> {
     /// The smallest whole number that is not below x.        dy/dx = 0
     ///
     /// As [`torch.ceil`](https://docs.pytorch.org/docs/stable/generated/torch.ceil.html).
+    #[track_caller]
     pub fn ceil(&self) -> Tensor<T> {
         self.pointwise("ceil", |x| x.through_f64(f64::ceil), flat())
     }
@@ -29,6 +31,7 @@ impl<T: Float> Tensor<T> {
     /// let x = Tensor::from_vec(vec![-1.6, 0.5, 1.5, 2.5], [4]);
     /// assert_eq!(x.round().to_vec(), [-2.0, 0.0, 2.0, 2.0]);
     /// ```
+    #[track_caller]
     pub fn round(&self) -> Tensor<T> {
         self.pointwise("round", |x| x.through_f64(f64::round_ties_even), flat())
     }
@@ -45,6 +48,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(x.round_decimals(2).item(), 1234.57);
     /// assert_eq!(x.round_decimals(-2).item(), 1200.0);
     /// ```
+    #[track_caller]
     pub fn round_decimals(&self, decimals: i32) -> Tensor<T> {
         let power = T::from_f64(10_f64.powi(decimals.abs()));
         if decimals < 0 { (self / power).round() * power } else { (self * power).round() / power }
@@ -53,6 +57,7 @@ impl<T: Float> Tensor<T> {
     /// The whole number between x and 0 that is nearest to x.        dy/dx = 0
     ///
     /// As [`torch.trunc`](https://docs.pytorch.org/docs/stable/generated/torch.trunc.html).
+    #[track_caller]
     pub fn trunc(&self) -> Tensor<T> {
         self.pointwise("trunc", |x| x.through_f64(f64::trunc), flat())
     }
@@ -65,6 +70,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-1.25, 2.5], [2]).frac().to_vec(), [-0.25, 0.5]);
     /// ```
+    #[track_caller]
     pub fn frac(&self) -> Tensor<T> {
         self - self.detach().trunc()
     }
