@@ -118,12 +118,12 @@ impl Layout {
 
     /// The elements `[i, i + offset]` of two dimensions, which are replaced by a last one.
     pub(crate) fn diagonal(&self, [row, column]: [usize; 2], offset: isize) -> Self {
-        let first = [(-offset).max(0), offset.max(0)];
+        let first = [offset.min(0), offset.max(0)].map(isize::unsigned_abs);
         let mut layout = self.clone();
         let mut length = usize::MAX;
         for (dim, first) in [row, column].into_iter().zip(first) {
-            length = length.min(self.shape[dim].saturating_sub(first as usize));
-            layout.offset = layout.offset.wrapping_add_signed(self.strides[dim].wrapping_mul(first));
+            length = length.min(self.shape[dim].saturating_sub(first));
+            layout.offset = layout.offset.wrapping_add_signed(self.strides[dim].wrapping_mul(first as isize));
         }
         if length == 0 {
             layout.offset = self.offset;

@@ -120,6 +120,12 @@ impl<'a, T: Float> Case<'a, T> {
         self.find("b").unwrap_or_else(|| self.a())
     }
 
+    /// All inputs of floats as the operation sees them, in the manifest's order.
+    pub fn operands(&self) -> Vec<Tensor<T>> {
+        let rows = self.row.json["inputs"].as_array().into_iter().flatten();
+        rows.filter_map(|input| self.find(input["name"].as_str()?)).collect()
+    }
+
     /// An input of whole numbers.
     pub fn index(&self, name: &str) -> Indices {
         self.golden_indices(&format!("in/{name}")).unwrap_or_else(|| panic!("the case has no input {name}"))
@@ -154,6 +160,11 @@ impl<'a, T: Float> Case<'a, T> {
     /// One whole number or a list of them; `None` if the attribute is missing or null.
     pub fn integers(&self, name: &str) -> Option<Vec<isize>> {
         integers(self.attribute(name))
+    }
+
+    /// A list of extents among the attributes.
+    pub fn sizes(&self, name: &str) -> Option<Vec<usize>> {
+        self.integers(name)?.into_iter().map(|number| usize::try_from(number).ok()).collect()
     }
 
     /// The number nearest to an attribute that must be there.

@@ -3,7 +3,7 @@
 use autograd::{Float, Indices, Mask, Tensor};
 
 use crate::cases::Case;
-use crate::{layers, losses};
+use crate::{layers, losses, parts};
 
 /// A result of an operation.
 pub enum Output<T: Float> {
@@ -46,7 +46,29 @@ pub fn apply<T: Float>(case: &Case<'_, T>) -> Option<Vec<Output<T>>> {
 
 fn several<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Vec<Output<T>>> {
     let pair = |(values, places): (Tensor<T>, Indices)| vec![values.into(), places.into()];
+    let all = |parts: Vec<Tensor<T>>| parts.into_iter().map(Output::from).collect();
+    let flag_or = |name: &str, default: bool| c.attribute(name).as_bool().unwrap_or(default);
+    let dim = || c.integer("dim").unwrap_or(0);
     Some(match op {
+        "sort" => pair(c.a().sort(c.integer("dim").unwrap_or(-1), flag_or("descending", false))),
+        "topk" => {
+            let count = c.integer("k")? as usize;
+            pair(c.a().topk(count, c.integer("dim").unwrap_or(-1), flag_or("largest", true)))
+        }
+        "cummax" => pair(c.a().cummax(c.integer("dim")?)),
+        "cummin" => pair(c.a().cummin(c.integer("dim")?)),
+        "split" => match c.attribute("sizes").as_i64() {
+            Some(size) => all(c.a().split(size as usize, dim())),
+            None => all(c.a().split_with_sizes(&c.sizes("sizes")?, dim())),
+        },
+        "chunk" => all(c.a().chunk(c.integer("chunks")? as usize, dim())),
+        "unbind" => all(c.a().unbind(dim())),
+        "var_mean" | "std_mean" => {
+            let (dims, correction, keepdim) = spread(c);
+            let (variance, mean) = c.a().var_mean(&dims, correction, keepdim);
+            let first = if op == "std_mean" { c.a().std(&dims, correction, keepdim) } else { variance };
+            vec![first.into(), mean.into()]
+        }
         "max_dim" => pair(c.a().max_dim(c.integer("dim")?, c.flag("keepdim"))),
         "batch_norm_train" => layers::batch_norm(c),
         "min_dim" => pair(c.a().min_dim(c.integer("dim")?, c.flag("keepdim"))),
@@ -64,10 +86,16 @@ fn single<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Output<T>> {
         "le" => c.a().le(&c.b()).into(),
         "gt" => c.a().gt(&c.b()).into(),
         "ge" => c.a().ge(&c.b()).into(),
+        "argsort" => {
+            c.a().argsort(c.integer("dim").unwrap_or(-1), c.attribute("descending").as_bool().unwrap_or(false)).into()
+        }
         _ => pointwise(c, op)
             .or_else(|| bent(c, op))
             .or_else(|| reduction(c, op))
             .or_else(|| shape(c, op))
+            .or_else(|| parts::part(c, op))
+            .or_else(|| parts::index(c, op))
+            .or_else(|| parts::product(c, op))
             .or_else(|| layer(c, op))
             .or_else(|| losses::loss(c, op))
             .or_else(|| layers::layer(c, op))
@@ -189,6 +217,11 @@ fn bent<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
     })
 }
 
+/// The dimensions, the correction and `keepdim` of a variance.
+fn spread<T: Float>(c: &Case<'_, T>) -> (Vec<isize>, usize, bool) {
+    (c.integers("dim").unwrap_or_default(), c.integer("correction").unwrap_or(1) as usize, c.flag("keepdim"))
+}
+
 fn reduction<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
     let dims = c.integers("dim");
     let keepdim = c.flag("keepdim");
@@ -202,6 +235,21 @@ fn reduction<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         ("amax", Some(dims)) => c.a().amax(dims, keepdim),
         ("amin", Some(dims)) => c.a().amin(dims, keepdim),
         ("logsumexp", Some(dims)) => c.a().logsumexp(dims, keepdim),
+        ("var" | "var_of_one", _) => {
+            let (dims, correction, keepdim) = spread(c);
+            c.a().var(dims, correction, keepdim)
+        }
+        ("std" | "std_of_equal", _) => {
+            let (dims, correction, keepdim) = spread(c);
+            c.a().std(dims, correction, keepdim)
+        }
+        ("norm_of_zero" | "second_norm", None) => c.a().norm(2.0, -1, false),
+        ("norm" | "norm_of_zero", dims) => c.a().norm(c.number("p").unwrap_or(2.0), dims.unwrap_or_default(), keepdim),
+        ("prod" | "prod_zeros", None) => c.a().prod(),
+        ("prod" | "prod_zeros", Some(dims)) => c.a().prod_dim(dims[0], keepdim),
+        ("cumprod", Some(dims)) => c.a().cumprod(dims[0]),
+        ("logcumsumexp", Some(dims)) => c.a().logcumsumexp(dims[0]),
+        ("second_logsumexp", _) => c.a().logsumexp(-1, false),
         ("cumsum", Some(dims)) => c.a().cumsum(dims[0]),
         ("softmax" | "softmax_inf", Some(dims)) => c.a().softmax(dims[0]),
         ("log_softmax", Some(dims)) => c.a().log_softmax(dims[0]),
@@ -229,8 +277,6 @@ fn shape<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
             None => c.a().squeeze_all(),
         },
         "unsqueeze" => c.a().unsqueeze(c.integer("dim")?),
-        "gather" => c.a().gather(c.integer("dim")?, &c.index("index")),
-        "index_select" => c.a().index_select(c.integer("dim")?, c.index("index")),
         "view_chain" => {
             let turned = c.a().transpose(0, 1);
             let part = turned.slice(0, 1, turned.size(0), 1).slice(1, 0, turned.size(1), 2);

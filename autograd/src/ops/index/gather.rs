@@ -106,8 +106,8 @@ impl<T: Float> Tensor<T> {
         gathered(self, axis, index)
     }
 
-    /// As [`gather`](Tensor::gather), with the index and the tensor broadcast against each other in the dimensions other
-    /// than `dim`: what [`argsort`](Tensor::argsort) or [`argmax`](Tensor::argmax) found.
+    /// As [`gather`](Tensor::gather), with the index and the tensor broadcast against each other in the dimensions
+    /// other than `dim`: what [`argsort`](Tensor::argsort) or [`argmax`](Tensor::argmax) found.
     ///
     /// As [`torch.take_along_dim`](https://docs.pytorch.org/docs/stable/generated/torch.take_along_dim.html).
     ///

@@ -8,11 +8,12 @@ use crate::indices::Indices;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// This tensor with `alpha` times the slices of `source` along `dim` added where the index has them: rows of a matrix
-    /// for `dim` 0, `y[index[i]] += alpha source[i]`.
+    /// This tensor with `alpha` times the slices of `source` along `dim` added where the index has them: rows of a
+    /// matrix for `dim` 0, `y[index[i]] += alpha source[i]`.
     ///
-    /// As [`torch.index_add`](https://docs.pytorch.org/docs/stable/generated/torch.index_add.html), whose `alpha` is 1 unless
-    /// given. The gradient of the source is `alpha` times what [`index_select`](Tensor::index_select) takes of the output's.
+    /// As [`torch.index_add`](https://docs.pytorch.org/docs/stable/generated/torch.index_add.html), whose `alpha` is
+    /// 1 unless given. The gradient of the source is `alpha` times what [`index_select`](Tensor::index_select) takes
+    /// of the output's.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -21,8 +22,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such dimension, the index is not one-dimensional, the source's shape is not this tensor's with the
-    /// index's length for `dim`, or an index is out of bounds.
+    /// If there is no such dimension, the index is not one-dimensional, the source's shape is not this tensor's with
+    /// the index's length for `dim`, or an index is out of bounds.
     #[track_caller]
     pub fn index_add(&self, dim: isize, index: impl Into<Indices>, source: &Tensor<T>, alpha: T) -> Tensor<T> {
         let index = index.into();

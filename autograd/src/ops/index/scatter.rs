@@ -9,8 +9,8 @@ use crate::indices::Indices;
 use crate::op::{Op, Saved};
 use crate::tensor::Tensor;
 
-/// y = x, with the source's elements at chosen positions        dx = dy with zeros there, dsource = dy there, and 0 for an
-/// element that a later one has replaced
+/// y = x, with the source's elements at chosen positions        dx = dy with zeros there, dsource = dy there, and 0
+/// for an element that a later one has replaced
 #[derive(Debug)]
 struct Scatter<T: Float> {
     dim: usize,
@@ -46,8 +46,8 @@ fn scatter<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, source: &Tensor
     });
     scattered.record(&[x, source], |_| {
         let mut last = vec![0; x.numel()];
-        (0..).zip(&chosen).for_each(|(place, &position)| last[position as usize] = place);
-        let stays = |(place, &position): (usize, &i64)| last[position as usize] == place;
+        (0..).zip(&chosen).for_each(|(entry, &position)| last[position as usize] = entry);
+        let stays = |(entry, &position): (usize, &i64)| last[position as usize] == entry;
         let stayed = (0..).zip(&chosen).map(|pair| if stays(pair) { T::ONE } else { T::ZERO }).collect();
         Scatter { dim, index: index.clone(), stayed: Saved::aside(&Tensor::from_vec(stayed, index.shape())) }
     })
@@ -57,8 +57,8 @@ impl<T: Float> Tensor<T> {
     /// This tensor with an element of `source` at the position that the index has for it along `dim`: for a matrix and
     /// `dim` 1, `y[i][index[i][j]] = source[i][j]`. Of several elements for one position the last one stays.
     ///
-    /// As [`torch.scatter`](https://docs.pytorch.org/docs/stable/generated/torch.scatter.html). The gradient of what is
-    /// replaced is 0, that of a source's element that stays is its position's.
+    /// As [`torch.scatter`](https://docs.pytorch.org/docs/stable/generated/torch.scatter.html). The gradient of what
+    /// is replaced is 0, that of a source's element that stays is its position's.
     ///
     /// ```
     /// use autograd::{Indices, Tensor};
@@ -68,8 +68,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the numbers of dimensions differ, the index is larger than the source in a dimension, or than this tensor in a
-    /// dimension other than `dim`, or an index is out of bounds.
+    /// If the numbers of dimensions differ, the index is larger than the source in a dimension, or than this tensor
+    /// in a dimension other than `dim`, or an index is out of bounds.
     #[track_caller]
     pub fn scatter(&self, dim: isize, index: &Indices, source: &Tensor<T>) -> Tensor<T> {
         let (dim, source) = self.sources("scatter", dim, index, source);
@@ -79,8 +79,8 @@ impl<T: Float> Tensor<T> {
     /// This tensor with the elements of `source` added at the positions that the index has for them along `dim`: for a
     /// matrix and `dim` 1, `y[i][index[i][j]] += source[i][j]`.
     ///
-    /// As [`torch.scatter_add`](https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html). The gradient of a
-    /// source's element is its position's.
+    /// As [`torch.scatter_add`](https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html). The gradient
+    /// of a source's element is its position's.
     ///
     /// ```
     /// use autograd::{Indices, Tensor};

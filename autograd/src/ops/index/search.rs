@@ -36,8 +36,8 @@ impl<T: Float> Tensor<T> {
         let order = self.reshape([-1]).argsort(0, false);
         let (mut values, mut counts): (Vec<T>, Vec<i64>) = (Vec::new(), Vec::new());
         let mut inverse = vec![0; elements.len()];
-        for &place in order.as_slice() {
-            let value = elements[place as usize];
+        for &position in order.as_slice() {
+            let value = elements[position as usize];
             match counts.last_mut() {
                 Some(count) if values.last().map(|last| last.partial_cmp(&value)) == Some(Some(Ordering::Equal)) => {
                     *count += 1;
@@ -47,13 +47,14 @@ impl<T: Float> Tensor<T> {
                     counts.push(1);
                 }
             }
-            inverse[place as usize] = values.len() as i64 - 1;
+            inverse[position as usize] = values.len() as i64 - 1;
         }
         let inverse = Indices::new(inverse, self.shape());
         Unique { values, inverse, counts: counts.into_iter().collect() }
     }
 
-    /// The indices of the elements other than 0, a row for each element, a column for each dimension. NaN is other than 0.
+    /// The indices of the elements other than 0, a row for each element, a column for each dimension. NaN is other
+    /// than 0.
     ///
     /// As [`torch.nonzero`](https://docs.pytorch.org/docs/stable/generated/torch.nonzero.html).
     ///
@@ -75,9 +76,11 @@ impl<T: Float> Tensor<T> {
         Indices::new(found, [count, rank])
     }
 
-    /// For each index a vector of `classes` elements: 1 at the index, 0 elsewhere. From shape `[..]` to `[.., classes]`.
+    /// For each index a vector of `classes` elements: 1 at the index, 0 elsewhere. From shape `[..]` to `[..,
+    /// classes]`.
     ///
-    /// As [`torch.nn.functional.one_hot`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html),
+    /// As
+    /// [`torch.nn.functional.one_hot`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html),
     /// in this element type. A constant.
     ///
     /// ```

@@ -15,11 +15,11 @@ fn ascending<T: Float>(a: T, b: T) -> Ordering {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The elements along `dim` in ascending order, or in descending order, and the index of each before. Equal elements
-    /// keep their order; NaN counts as largest.
+    /// The elements along `dim` in ascending order, or in descending order, and the index of each before. Equal
+    /// elements keep their order; NaN counts as largest.
     ///
-    /// As [`torch.sort`](https://docs.pytorch.org/docs/stable/generated/torch.sort.html) with `stable=True`. The gradient goes
-    /// back to where the elements were.
+    /// As [`torch.sort`](https://docs.pytorch.org/docs/stable/generated/torch.sort.html) with `stable=True`. The
+    /// gradient goes back to where the elements were.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -36,8 +36,8 @@ impl<T: Float> Tensor<T> {
         self.taken(axis, self.order(axis, usize::MAX, descending))
     }
 
-    /// The indices that put the elements along `dim` in order: those of [`sort`](Tensor::sort). No gradient flows through
-    /// them.
+    /// The indices that put the elements along `dim` in order: those of [`sort`](Tensor::sort). No gradient flows
+    /// through them.
     ///
     /// As [`torch.argsort`](https://docs.pytorch.org/docs/stable/generated/torch.argsort.html).
     ///
@@ -48,11 +48,11 @@ impl<T: Float> Tensor<T> {
         self.order(dimension("argsort", dim, self.rank()), usize::MAX, descending)
     }
 
-    /// The `count` largest elements along `dim`, or the smallest ones, in order from the most extreme one on, and where they
-    /// are. Of equal elements the first ones are taken; NaN counts as largest.
+    /// The `count` largest elements along `dim`, or the smallest ones, in order from the most extreme one on, and
+    /// where they are. Of equal elements the first ones are taken; NaN counts as largest.
     ///
-    /// As [`torch.topk`](https://docs.pytorch.org/docs/stable/generated/torch.topk.html), always sorted. The gradient goes back
-    /// to where the elements were.
+    /// As [`torch.topk`](https://docs.pytorch.org/docs/stable/generated/torch.topk.html), always sorted. The gradient
+    /// goes back to where the elements were.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -71,7 +71,7 @@ impl<T: Float> Tensor<T> {
             mistake("topk", format_args!("{count} elements are not in dimension {axis} of shape {}", self.shape()));
         }
         if self.rank() == 0 && count == 0 {
-            mistake("topk", "0 elements of a single number have no shape");
+            mistake("topk", "a scalar has one element along its dimension, not 0");
         }
         self.taken(axis, self.order(axis, count, largest))
     }
@@ -95,7 +95,7 @@ impl<T: Float> Tensor<T> {
         let mut order: Vec<(T, usize)> = Vec::with_capacity(extent);
         for (row, column) in (0..outer).flat_map(|row| (0..inner).map(move |column| (row, column))) {
             order.clear();
-            order.extend((0..extent).map(|place| (values[(row * extent + place) * inner + column], place)));
+            order.extend((0..extent).map(|position| (values[(row * extent + position) * inner + column], position)));
             let compare = |a: &(T, usize), b: &(T, usize)| {
                 let by_value = ascending(a.0, b.0);
                 (if descending { by_value.reverse() } else { by_value }).then(a.1.cmp(&b.1))
@@ -105,8 +105,8 @@ impl<T: Float> Tensor<T> {
                 order.truncate(count);
             }
             order.sort_unstable_by(compare);
-            for (rank, &(_, place)) in order.iter().take(count).enumerate() {
-                found[(row * count + rank) * inner + column] = place as i64;
+            for (rank, &(_, position)) in order.iter().take(count).enumerate() {
+                found[(row * count + rank) * inner + column] = position as i64;
             }
         }
         Indices::new(found, shape)

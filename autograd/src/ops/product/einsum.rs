@@ -134,7 +134,8 @@ impl<T: Float> Labelled<T> {
         Labelled { tensor: self.tensor.sum_dim(summed, false), labels }
     }
 
-    /// The tensor with a dimension for each group of labels, in their order: one of extent 1 for labels that are not there.
+    /// The tensor with a dimension for each group of labels, in their order: one of extent 1 for labels that are not
+    /// there.
     fn grouped(&self, groups: &[&[Label]]) -> Tensor<T> {
         let order: Vec<isize> = groups
             .iter()
@@ -207,12 +208,12 @@ fn check_extents<T: Float>(operands: &[Labelled<T>]) -> Result<(), String> {
 
 impl<T: Float> Tensor<T> {
     /// The sum of products that an equation describes: a letter for each dimension of each operand, `->`, and those of
-    /// the result. A letter that the result does not have is summed over; one that stands twice in an operand takes its
-    /// diagonal; `...` stands for any number of dimensions, which are broadcast, as extents of 1 are. Without `->` the
-    /// result has what `...` stands for and the letters that stand once, in alphabetical order.
+    /// the result. A letter that the result does not have is summed over; one that stands twice in an operand takes
+    /// its diagonal; `...` stands for any number of dimensions, which are broadcast, as extents of 1 are. Without
+    /// `->` the result has what `...` stands for and the letters that stand once, in alphabetical order.
     ///
-    /// As [`torch.einsum`](https://docs.pytorch.org/docs/stable/generated/torch.einsum.html). Operands are multiplied from left
-    /// to right, with [`matmul`](Tensor::matmul) where a letter of both is summed.
+    /// As [`torch.einsum`](https://docs.pytorch.org/docs/stable/generated/torch.einsum.html). Operands are multiplied
+    /// from left to right, with [`matmul`](Tensor::matmul) where a letter of both is summed.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -301,7 +302,7 @@ mod tests {
             ("i1,kl->i", "'1' in 'i1' is not a letter"),
             ("ii,kl->i", "a letter stands for the extents 2 and 3 of shape [2, 3]"),
         ] {
-            let message = super::sum_of_products(equation, &[&a, &b]).err().expect("a refusal");
+            let message = super::sum_of_products(equation, &[&a, &b]).expect_err("a refusal");
             assert!(message.contains(words), "{equation}: {message}");
         }
     }

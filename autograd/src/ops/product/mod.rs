@@ -4,3 +4,4 @@ mod einsum;
 mod linear;
 mod matmul;
 mod outer;
+mod tensordot;

@@ -54,7 +54,8 @@ impl<T: Float> Tensor<T> {
 
     /// The products of matrices of two stacks of as many: `[b, m, k]` and `[b, k, n]` give `[b, m, n]`.
     ///
-    /// As [`torch.bmm`](https://docs.pytorch.org/docs/stable/generated/torch.bmm.html); [`matmul`](Tensor::matmul) broadcasts.
+    /// As [`torch.bmm`](https://docs.pytorch.org/docs/stable/generated/torch.bmm.html); [`matmul`](Tensor::matmul)
+    /// broadcasts.
     ///
     /// # Panics
     /// If an operand is no stack of matrices, the stacks differ in number, or the inner extents differ.
@@ -69,8 +70,8 @@ impl<T: Float> Tensor<T> {
 
     /// A matrix product added to this tensor, which is broadcast.    y = beta x + alpha A B
     ///
-    /// As [`torch.addmm`](https://docs.pytorch.org/docs/stable/generated/torch.addmm.html), whose `beta` and `alpha` are 1
-    /// unless given: for `beta` 0 the values of this tensor, NaN too, do not matter.
+    /// As [`torch.addmm`](https://docs.pytorch.org/docs/stable/generated/torch.addmm.html), whose `beta` and `alpha`
+    /// are 1 unless given: for `beta` 0 the values of this tensor, NaN too, do not matter.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -91,8 +92,8 @@ impl<T: Float> Tensor<T> {
     /// As [`torch.baddbmm`](https://docs.pytorch.org/docs/stable/generated/torch.baddbmm.html).
     ///
     /// # Panics
-    /// If `a` or `b` is no stack of matrices, the stacks differ in number, the inner extents differ, or this tensor does
-    /// not stretch to the product's shape.
+    /// If `a` or `b` is no stack of matrices, the stacks differ in number, the inner extents differ, or this tensor
+    /// does not stretch to the product's shape.
     #[track_caller]
     pub fn baddbmm(&self, a: &Tensor<T>, b: &Tensor<T>, beta: T, alpha: T) -> Tensor<T> {
         self.added_product("baddbmm", a.bmm(b), beta, alpha)

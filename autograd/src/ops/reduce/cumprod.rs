@@ -6,7 +6,8 @@ use crate::float::Float;
 use crate::ops::shape::padded_along;
 use crate::tensor::Tensor;
 
-/// The running products along a dimension that has elements. y_j = x_j y_{j-1} is a linear recurrence that starts with x_0.
+/// The running products along a dimension that has elements. y_j = x_j y_{j-1} is a linear recurrence that starts
+/// with x_0.
 pub(super) fn running_products<T: Float>(x: &Tensor<T>, dim: usize) -> Tensor<T> {
     let rest = x.shape()[dim] as isize - 1;
     let first = padded_along(x, dim, [0, -rest], T::ZERO);
@@ -16,8 +17,8 @@ pub(super) fn running_products<T: Float>(x: &Tensor<T>, dim: usize) -> Tensor<T>
 impl<T: Float> Tensor<T> {
     /// The products of all elements up to each one along `dim`.    y_j = x_0 · ... · x_j
     ///
-    /// As [`torch.cumprod`](https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html): taken in `f64`, and rounded.
-    /// The gradient is right where elements are 0, too.
+    /// As [`torch.cumprod`](https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html): taken in `f64`, and
+    /// rounded. The gradient is right where elements are 0, too.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -29,7 +30,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn cumprod(&self, dim: isize) -> Tensor<T> {
         let dim = dimension("cumprod", dim, self.rank());
-        // A single number is its own product.
+        // A scalar is its own product.
         if self.rank() == 0 || self.numel() == 0 { self.clone() } else { running_products(self, dim) }
     }
 }

@@ -26,7 +26,8 @@ impl<T: Float> Op<T> for LogCumSumExp<T> {
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let (grad, x, y) = (ctx.grad(), ctx.get(&self.x), ctx.get(&self.y));
         ctx.propagate(0, || {
-            let rates = (padded_along(&y, self.dim, [1, -1], T::ZERO) - &y).exp();
+            let without = |amounts| padded_along(&y, self.dim, amounts, T::ZERO);
+            let rates = padded_along(&(without([0, -1]) - without([-1, 0])), self.dim, [1, 0], T::ZERO).exp();
             (&x - &y).exp() * recurrence_from_end(&rates, &grad, self.dim)
         });
     }
@@ -35,8 +36,8 @@ impl<T: Float> Op<T> for LogCumSumExp<T> {
 impl<T: Float> Tensor<T> {
     /// The logarithms of the sums of eˣ up to each element along `dim`. Large values do not overflow.
     ///
-    /// As [`torch.logcumsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html): taken in `f64`, and
-    /// rounded.
+    /// As [`torch.logcumsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html): taken in
+    /// `f64`, and rounded.
     ///
     /// ```
     /// use autograd::Tensor;

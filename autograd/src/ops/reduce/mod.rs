@@ -1,5 +1,6 @@
 //! Reductions: over everything, or over given dimensions.
 
+mod cummax;
 mod cumprod;
 mod cumsum;
 mod extreme;

@@ -11,7 +11,8 @@ impl<T: Float> Tensor<T> {
     /// The p-norms along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`; no dimensions at
     /// all mean all of them.    y = (Σ |x|ᵖ)^(1/p)        dx = sign(x) |x|ᵖ⁻¹ / yᵖ⁻¹
     ///
-    /// As [`torch.linalg.vector_norm`](https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html): `p` is
+    /// As [`torch.linalg.vector_norm`](https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html):
+    /// `p` is
     /// 2 for lengths, 1 for sums of magnitudes, ∞ for the largest and -∞ for the smallest magnitude (ties share the
     /// gradient evenly), 0 for the number of elements other than 0; any other number is an exponent. The gradient is 0
     /// where a norm is 0, and for an element that is 0.

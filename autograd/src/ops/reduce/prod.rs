@@ -10,8 +10,8 @@ use crate::op::{Op, Saved};
 use crate::ops::shape::{padded_along, reshaped};
 use crate::tensor::Tensor;
 
-/// y = Π x along a dimension, which is kept        dx_i = dy Π_{j≠i} x_j: y / x, or where there are zeros the product of
-/// those before and those after x_i
+/// y = Π x along a dimension, which is kept        dx_i = dy Π_{j≠i} x_j: y / x, or where there are zeros the product
+/// of those before and those after x_i
 #[derive(Debug)]
 struct Product<T: Float> {
     x: Saved<T>,
@@ -46,8 +46,8 @@ fn products_of_others<T: Float>(x: &Tensor<T>, dim: usize) -> Tensor<T> {
 impl<T: Float> Tensor<T> {
     /// The product of all elements: shape `[]`, 1 of none.
     ///
-    /// As [`torch.prod`](https://docs.pytorch.org/docs/stable/generated/torch.prod.html). The gradient of an element is the
-    /// product of the others, also where some are 0.
+    /// As [`torch.prod`](https://docs.pytorch.org/docs/stable/generated/torch.prod.html). The gradient of an element
+    /// is the product of the others, also where some are 0.
     #[track_caller]
     pub fn prod(&self) -> Tensor<T> {
         self.reshape([-1]).prod_dim(0, false)

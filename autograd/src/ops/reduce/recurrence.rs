@@ -1,5 +1,5 @@
-//! Linear recurrences along a dimension: what running products are, and their gradients, with zeros among the factors or
-//! without.
+//! Linear recurrences along a dimension: what running products are, and their gradients, with zeros among the factors
+//! or without.
 
 use crate::float::Float;
 use crate::graph::Backward;
@@ -30,8 +30,8 @@ impl<T: Float> Op<T> for Recurrence<T> {
     }
 }
 
-/// y_j = b_j + a_j y_{j-1} along `dim`, with y_{-1} = 0. Both have one shape, with at least one element along `dim`. The
-/// values are computed in `f64`, as in PyTorch, and rounded.
+/// y_j = b_j + a_j y_{j-1} along `dim`, with y_{-1} = 0. Both have one shape, with at least one element along `dim`.
+/// The values are computed in `f64`, as in PyTorch, and rounded.
 pub(super) fn recurrence<T: Float>(a: &Tensor<T>, b: &Tensor<T>, dim: usize) -> Tensor<T> {
     let (dense_a, dense_b) = (a.dense(), b.dense());
     let (factors, summands) = (dense_a.as_slice().expect("dense"), dense_b.as_slice().expect("dense"));

@@ -31,11 +31,13 @@ impl<T: Float> Op<T> for Variance<T> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The variances along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`; no dimensions at
-    /// all mean all of them.    y = Σ (x - mean x)² / max(n - correction, 0)        dx = 2 (x - mean x) / (n - correction)
+    /// The variances along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`; no dimensions
+    /// at all mean all of them.    y = Σ (x - mean x)² / max(n - correction, 0)        dx = 2 (x - mean x) / (n -
+    /// correction)
     ///
-    /// As [`torch.var`](https://docs.pytorch.org/docs/stable/generated/torch.var.html), whose default `correction` is 1: an
-    /// estimate from a sample. 0 is the variance of the elements themselves. NaN where there are no more elements than
+    /// As [`torch.var`](https://docs.pytorch.org/docs/stable/generated/torch.var.html), whose default `correction` is
+    /// 1: an estimate from a sample. 0 is the variance of the elements themselves. NaN where there are no more
+    /// elements than
     /// `correction`, and all are equal. In two passes, so that a large mean costs no digits.
     ///
     /// ```

@@ -46,7 +46,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are no tensors, one is a single number, there is no such dimension, or another extent differs.
+    /// If there are no tensors, one is a scalar, there is no such dimension, or another extent differs.
     #[track_caller]
     pub fn cat(tensors: &[impl Borrow<Tensor<T>>], dim: isize) -> Tensor<T> {
         let all: Vec<&Tensor<T>> = tensors.iter().map(Borrow::borrow).collect();
@@ -56,7 +56,7 @@ impl<T: Float> Tensor<T> {
             mistake("cat", "there are no tensors to join");
         };
         if let Some(number) = parts.iter().position(|part| part.rank() == 0) {
-            mistake("cat", format_args!("tensor {number} is a single number, which has no dimension: use stack"));
+            mistake("cat", format_args!("tensor {number} is a scalar, which has no dimension: use stack"));
         }
         let dim = dimension("cat", dim, first.rank());
         let mut shape = first.shape().clone();

@@ -62,7 +62,7 @@ impl<T: Float> Tensor<T> {
     /// As [`torch.diag_embed`](https://docs.pytorch.org/docs/stable/generated/torch.diag_embed.html).
     ///
     /// # Panics
-    /// If this is a single number.
+    /// If this is a scalar.
     #[track_caller]
     pub fn diag_embed(&self, offset: isize) -> Tensor<T> {
         let (_, length) = self.dimension_of("diag_embed", -1);
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_diagonal_outside_of_the_matrix_is_empty() {
         let x = Tensor::<f32>::ones([3, 4]);
-        for offset in [4, -3, isize::MAX, -isize::MAX] {
+        for offset in [4, -3, isize::MAX, isize::MIN] {
             assert_eq!(*x.diagonal(offset, 0, 1).shape(), [0], "{offset}");
         }
         assert_eq!(x.diagonal(-2, 0, 1).numel(), 1);

@@ -3,6 +3,7 @@
 mod cat;
 mod diagonal;
 mod flip;
+mod meshgrid;
 mod pad;
 mod permute;
 mod repeat;

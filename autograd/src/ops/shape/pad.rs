@@ -108,11 +108,11 @@ fn sources<T: Float>(mode: PadMode<T>, [before, after]: [isize; 2], dim: usize, 
 }
 
 impl<T: Float> Tensor<T> {
-    /// Adds elements at the ends of dimensions, or takes them away where an amount is negative. `amounts` are pairs, the
-    /// amounts before and after, from the last dimension on: `[left, right, top, bottom]` for images.
+    /// Adds elements at the ends of dimensions, or takes them away where an amount is negative. `amounts` are pairs,
+    /// the amounts before and after, from the last dimension on: `[left, right, top, bottom]` for images.
     ///
-    /// As [`torch.nn.functional.pad`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html), for any
-    /// number of dimensions in every mode. The gradient of an element that is repeated is the sum of theirs.
+    /// As [`torch.nn.functional.pad`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html),
+    /// for any number of dimensions in every mode. The gradient of an element that is repeated is the sum of theirs.
     ///
     /// ```
     /// use autograd::{PadMode, Tensor};

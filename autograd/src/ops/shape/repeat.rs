@@ -11,8 +11,8 @@ use crate::tensor::Tensor;
 impl<T: Float> Tensor<T> {
     /// The tensor `repeats[i]` times along dimension `i`; more repeats than dimensions add leading ones.
     ///
-    /// As [`torch.Tensor.repeat`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html). The gradient is
-    /// the sum over the repetitions.
+    /// As [`torch.Tensor.repeat`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html). The
+    /// gradient is the sum over the repetitions.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -65,8 +65,9 @@ impl<T: Float> Tensor<T> {
 
     /// Each element `repeats` times in a row along `dim`.
     ///
-    /// As [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html) with one
-    /// number of repeats; see [`repeat_interleave_each`](Tensor::repeat_interleave_each) for one for each element.
+    /// As [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+    /// with one number of repeats; see [`repeat_interleave_each`](Tensor::repeat_interleave_each) for one for each
+    /// element.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -88,8 +89,8 @@ impl<T: Float> Tensor<T> {
 
     /// Element `i` along `dim` `repeats[i]` times in a row.
     ///
-    /// As [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html) with a
-    /// tensor of repeats.
+    /// As [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+    /// with a tensor of repeats.
     ///
     /// # Panics
     /// If there is no such dimension, the repeats are not one for each element of it, or one is negative.
@@ -109,7 +110,8 @@ impl<T: Float> Tensor<T> {
         self.index_select(dim, index)
     }
 
-    /// Stretches dimensions of extent 1, and new leading ones, to `shape`: [`expand`](Tensor::expand) under its other name.
+    /// Stretches dimensions of extent 1, and new leading ones, to `shape`: [`expand`](Tensor::expand) under its other
+    /// name.
     ///
     /// As [`torch.broadcast_to`](https://docs.pytorch.org/docs/stable/generated/torch.broadcast_to.html).
     ///

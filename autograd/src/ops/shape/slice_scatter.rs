@@ -53,8 +53,8 @@ impl<T: Float> Tensor<T> {
     /// This tensor with `source` in place of the elements `start`, `start + step`, ... below `stop` along `dim`:
     /// what `x[start:stop:step] = source` assigns, as a new tensor.
     ///
-    /// As [`torch.slice_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.slice_scatter.html). The gradient
-    /// of what is replaced is 0, the source's is that of its elements.
+    /// As [`torch.slice_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.slice_scatter.html). The
+    /// gradient of what is replaced is 0, the source's is that of its elements.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -63,8 +63,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such dimension, `step` is 0, `stop` lies before `start` or beyond the end, or the source does not
-    /// have the slice's shape.
+    /// If there is no such dimension, `step` is 0, `stop` lies before `start` or beyond the end, or the source does
+    /// not have the slice's shape.
     #[track_caller]
     pub fn slice_scatter(&self, source: &Tensor<T>, dim: isize, start: usize, stop: usize, step: usize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("slice_scatter", dim);
@@ -82,7 +82,8 @@ impl<T: Float> Tensor<T> {
         part.of(self, source)
     }
 
-    /// This tensor with `source` in place of the elements at `index` along `dim`; a negative index counts from the end.
+    /// This tensor with `source` in place of the elements at `index` along `dim`; a negative index counts from the
+    /// end.
     ///
     /// As [`torch.select_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.select_scatter.html).
     ///

@@ -50,8 +50,8 @@ impl<T: Float> Tensor<T> {
 
     /// At most `count` parts of one size along `dim`; the last one may be shorter.
     ///
-    /// As [`torch.chunk`](https://docs.pytorch.org/docs/stable/generated/torch.chunk.html): there can be fewer parts, since
-    /// their size is the extent divided by `count`, rounded up.
+    /// As [`torch.chunk`](https://docs.pytorch.org/docs/stable/generated/torch.chunk.html): there can be fewer parts,
+    /// since their size is the extent divided by `count`, rounded up.
     ///
     /// # Panics
     /// If there is no such dimension, or `count` is 0.

@@ -40,8 +40,8 @@ impl<T: Float> LinearMap<T> for Triangle {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The lower triangle of each matrix, on and below the diagonal `[i, i + diagonal]`; the other elements are 0, and so
-    /// are their gradients.
+    /// The lower triangle of each matrix, on and below the diagonal `[i, i + diagonal]`; the other elements are 0,
+    /// and so are their gradients.
     ///
     /// As [`torch.tril`](https://docs.pytorch.org/docs/stable/generated/torch.tril.html).
     ///
@@ -57,8 +57,8 @@ impl<T: Float> Tensor<T> {
         self.triangle("tril", true, diagonal)
     }
 
-    /// The upper triangle of each matrix, on and above the diagonal `[i, i + diagonal]`; the other elements are 0, and so
-    /// are their gradients.
+    /// The upper triangle of each matrix, on and above the diagonal `[i, i + diagonal]`; the other elements are 0,
+    /// and so are their gradients.
     ///
     /// As [`torch.triu`](https://docs.pytorch.org/docs/stable/generated/torch.triu.html).
     ///

@@ -46,11 +46,12 @@ impl<T: Float> LinearMap<T> for Unfold {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Windows of `size` elements along `dim`, each `step` elements after the one before it: from shape `[.., n, ..]` to
+    /// Windows of `size` elements along `dim`, each `step` elements after the one before it: from shape `[.., n, ..]`
+    /// to
     /// `[.., (n - size) / step + 1, .., size]`. No element is copied.
     ///
-    /// As [`torch.Tensor.unfold`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html). The gradient of
-    /// an element is the sum over the windows that it is in.
+    /// As [`torch.Tensor.unfold`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html). The
+    /// gradient of an element is the sum over the windows that it is in.
     ///
     /// ```
     /// use autograd::Tensor;

@@ -1,0 +1,58 @@
+//! Coordinates of grids.
+
+use std::borrow::Borrow;
+
+use super::reshaped;
+use crate::error::mistake;
+use crate::float::Float;
+use crate::graph::broadcast::expand;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+impl<T: Float> Tensor<T> {
+    /// The coordinates of the points of a grid: for vectors of lengths n, m, ... as many tensors of shape `[n, m,
+    /// ..]`. The elements of vector `i` are those along dimension `i` of tensor `i`. No element is copied.
+    ///
+    /// As [`torch.meshgrid`](https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html) with `indexing="ij"`.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let (y, x) = (Tensor::from_vec(vec![1.0, 2.0], [2]), Tensor::from_vec(vec![3.0, 4.0], [2]));
+    /// let grid = Tensor::meshgrid(&[y, x]);
+    /// assert_eq!(grid[0].to_vec(), [1.0, 1.0, 2.0, 2.0]);
+    /// assert_eq!(grid[1].to_vec(), [3.0, 4.0, 3.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If a tensor has more than one dimension, or there are none.
+    #[track_caller]
+    pub fn meshgrid(vectors: &[impl Borrow<Tensor<T>>]) -> Vec<Tensor<T>> {
+        let vectors: Vec<&Tensor<T>> = vectors.iter().map(Borrow::borrow).collect();
+        if vectors.is_empty() {
+            mistake("meshgrid", "there are no vectors");
+        }
+        if let Some(wrong) = vectors.iter().find(|vector| vector.rank() > 1) {
+            mistake("meshgrid", format_args!("shape {} is no vector", wrong.shape()));
+        }
+        let grid: Shape = vectors.iter().map(|vector| vector.numel()).collect();
+        grid.numel_for("meshgrid");
+        let along = |(dim, vector): (usize, &&Tensor<T>)| {
+            let own: Shape = (0..grid.rank()).map(|other| if other == dim { grid[dim] } else { 1 }).collect();
+            expand(&reshaped(vector, &own), &grid).expect("extents of 1 stretch")
+        };
+        vectors.iter().enumerate().map(along).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    gradients!(meshgrid: |x, y| Tensor::stack(&Tensor::meshgrid(&[x, y]), 0).powf(2.0), [2], [3]);
+
+    #[test]
+    #[should_panic(expected = "meshgrid: shape [2, 1] is no vector")]
+    fn a_matrix_is_no_axis() {
+        Tensor::meshgrid(&[Tensor::<f32>::ones([2, 1])]);
+    }
+}
