@@ -85,7 +85,8 @@ impl<T: Float> Tensor<T> {
     ///
     /// ```
     /// use autograd::{Indices, Tensor};
-    /// assert_eq!(Tensor::one_hot(&Indices::from([2, 0]), 3).to_vec(), [0.0_f32, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    /// let vectors = Tensor::<f32>::one_hot(&Indices::from([2, 0]), 3);
+    /// assert_eq!(vectors.to_vec(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
     /// ```
     ///
     /// # Panics

@@ -47,7 +47,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// ```
     /// use autograd::Tensor;
-    /// assert_eq!(Tensor::ones([2, 2]).tril(0).to_vec(), [1.0_f32, 0.0, 1.0, 1.0]);
+    /// assert_eq!(Tensor::<f32>::ones([2, 2]).tril(0).to_vec(), [1.0, 0.0, 1.0, 1.0]);
     /// ```
     ///
     /// # Panics
