@@ -98,11 +98,13 @@ pub use kernels::parallel::{num_threads, set_num_threads, with_threads};
 pub use kernels::tasks::{for_each, join, map_each};
 pub use ndarray;
 pub use op::{Op, Saved};
+pub use ops::attention::Attention;
 pub use ops::conv::{Convolution, Padding, TransposedConvolution};
 pub use ops::loss::cross_entropy::{CrossEntropy, Reduction, accuracy};
 pub use ops::loss::{
     BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDivergence, KlReduction, NllLoss, TripletMargin,
 };
+pub use ops::pool::{AvgPool, MaxPool};
 pub use param::{Param, ParamKind};
 pub use pool::{MemoryStatistics, memory_statistics, release_memory};
 pub use random::{Random, Seed};

@@ -18,3 +18,4 @@ pub(crate) mod tasks;
 pub(crate) mod turn;
 pub mod update;
 pub(crate) mod vectorize;
+pub(crate) mod windows;

@@ -54,6 +54,11 @@ impl<T: Float> LinearMap<T> for Select {
     }
 }
 
+/// Zeros of the shape `from`, with each slice of `x` along `dim` added where `index_select` would take it from.
+pub(super) fn added<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, from: &Shape) -> Tensor<T> {
+    Select { dim, index: index.clone(), from: from.clone() }.adjoint_of(x)
+}
+
 impl<T: Float> Tensor<T> {
     /// The slices along `dim` that the index names, in its order: rows of a matrix for `dim` 0.
     ///
