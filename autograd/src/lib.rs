@@ -100,6 +100,7 @@ pub use kernels::tasks::{for_each, join, map_each};
 pub use mask::Mask;
 pub use ndarray;
 pub use op::{Op, Saved};
+pub use ops::attention::Attention;
 pub use ops::binary::Operand;
 pub use ops::conv::{Convolution, Padding, TransposedConvolution};
 pub use ops::index::Unique;
@@ -107,6 +108,7 @@ pub use ops::loss::cross_entropy::{CrossEntropy, Reduction, accuracy};
 pub use ops::loss::{
     BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDivergence, KlReduction, NllLoss, TripletMargin,
 };
+pub use ops::pool::{AvgPool, MaxPool};
 pub use ops::shape::PadMode;
 pub use param::{Param, ParamKind};
 pub use pool::{MemoryStatistics, memory_statistics, release_memory};

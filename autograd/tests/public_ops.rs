@@ -43,7 +43,7 @@ fn checked(source: &str) -> String {
 /// The operations that return no tensor.
 const NOT_TENSORS: &[&str] = &[
     "accuracy", "allclose", "argmax", "argmin", "argsort", "nonzero", "unique", "eq", "equal", "ge", "gt", "isclose",
-    "isfinite", "isinf", "isnan", "le", "lt", "ne",
+    "isfinite", "isinf", "isnan", "le", "lt", "ne", "new",
 ];
 
 /// An operation is one place: the file that declares it also checks its gradients, in first and second order, or the folder of its tests does. `gradients!` fails where

@@ -19,3 +19,4 @@ pub(crate) mod tasks;
 pub(crate) mod transpose_band;
 pub mod update;
 pub(crate) mod vectorize;
+pub(crate) mod windows;

@@ -5,13 +5,16 @@
 
 #[macro_use]
 pub(crate) mod pointwise;
+pub(crate) mod attention;
 pub(crate) mod binary;
 pub(crate) mod compare;
 pub(crate) mod conv;
+mod dropout;
 pub(crate) mod index;
 pub(crate) mod linear_map;
 pub(crate) mod loss;
 pub(crate) mod norm;
+pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod reduce;
 pub(crate) mod shape;

@@ -1,5 +1,6 @@
 //! Elements chosen by index, and their gradients, which add to the chosen positions.
 
+mod embedding;
 mod gather;
 mod index_add;
 mod index_select;

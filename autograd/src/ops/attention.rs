@@ -1,0 +1,138 @@
+//! Attention: means of values, weighted by how well their keys fit a query.
+
+use crate::error::mistake;
+use crate::float::Float;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// The options of [`Tensor::scaled_dot_product_attention`], with PyTorch's names and defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Attention<T: Float = f32> {
+    /// What is added to the scores, broadcast to `[..., L, S]`: -∞ for keys that a query must not see.
+    pub attn_mask: Option<Tensor<T>>,
+    /// Whether query i sees only the keys up to i.
+    pub is_causal: bool,
+    /// What the scores are multiplied by: 1/√E for queries of width E if none is given.
+    pub scale: Option<f64>,
+}
+
+impl<T: Float> Tensor<T> {
+    /// Attention of queries Q `[..., L, E]` to keys K `[..., S, E]` with values V `[..., S, W]`.    Y = softmax(scale · Q Kᵀ + mask) V, `[..., L, W]`
+    ///
+    /// As [`torch.nn.functional.scaled_dot_product_attention`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
+    /// (Vaswani et al., [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)): a query that sees no key at all has the result 0. The derivatives are those of
+    /// the product and of [`softmax`](Tensor::softmax).
+    ///
+    /// ```
+    /// use autograd::{Attention, Tensor};
+    /// let x = Tensor::from_vec(vec![1.0, 3.0], [2, 1]);
+    /// let options = Attention { is_causal: true, scale: Some(0.0), ..Attention::default() };
+    /// assert_eq!(x.scaled_dot_product_attention(&x, &x, &options).to_vec(), [1.0, 2.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit, or a mask is given for causal attention.
+    #[track_caller]
+    pub fn scaled_dot_product_attention(
+        &self,
+        key: &Tensor<T>,
+        value: &Tensor<T>,
+        options: &Attention<T>,
+    ) -> Tensor<T> {
+        let op = "scaled_dot_product_attention";
+        let shapes = [self.shape(), key.shape(), value.shape()];
+        let fit = shapes.iter().all(|shape| shape.rank() >= 2)
+            && self.size(-1) == key.size(-1)
+            && key.size(-2) == value.size(-2);
+        if !fit {
+            let [q, k, v] = shapes;
+            mistake(op, format_args!("shapes {q}, {k} and {v}: wanted [..., L, E], [..., S, E] and [..., S, W]"));
+        }
+        if options.is_causal && options.attn_mask.is_some() {
+            mistake(op, "a mask is given for causal attention, which has its own");
+        }
+        let scale = options.scale.unwrap_or_else(|| 1.0 / (self.size(-1) as f64).sqrt());
+        let scores = (self * T::from_f64(scale)).matmul(&key.transpose(-1, -2));
+        let weights = match &options.attn_mask {
+            None if options.is_causal => (scores + causal_mask(self.size(-2), key.size(-2))).softmax(-1),
+            None => scores.softmax(-1),
+            Some(mask) => {
+                if scores.shape().broadcast(mask.shape()).as_ref() != Some(scores.shape()) {
+                    let (own, other) = (mask.shape(), scores.shape());
+                    mistake(
+                        op,
+                        format_args!("the mask has shape {own}, which does not broadcast to the scores' {other}"),
+                    );
+                }
+                masked_softmax(&(scores + mask))
+            }
+        };
+        weights.matmul(value)
+    }
+}
+
+/// -∞ above the diagonal, 0 elsewhere.
+fn causal_mask<T: Float>(queries: usize, keys: usize) -> Tensor<T> {
+    Tensor::build(Shape::from([queries, keys]), |out| {
+        for (query, row) in out.chunks_exact_mut(keys.max(1)).enumerate() {
+            let seen = keys.min(query + 1);
+            row[..seen].fill(T::ZERO);
+            row[seen..].fill(T::NEG_INFINITY);
+        }
+    })
+}
+
+/// The softmax along the last dimension, and 0 in rows that are all -∞, where it would be NaN. No gradient flows to these.
+#[track_caller]
+fn masked_softmax<T: Float>(scores: &Tensor<T>) -> Tensor<T> {
+    if scores.numel() == 0 {
+        return scores.softmax(-1);
+    }
+    // 1 where a row has something to see, also a NaN.
+    let is_hidden = |x: T| if x == T::NEG_INFINITY { T::ZERO } else { T::ONE };
+    let largest = scores.detach().amax(-1, true);
+    let seen = largest.pointwise("is_seen", is_hidden, crate::ops::pointwise::flat()).expand(scores.shape());
+    scores.gate(&seen).softmax(-1).gate(&seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Attention, Tensor};
+
+    fn causal() -> Attention<f64> {
+        Attention { is_causal: true, scale: Some(0.7), ..Attention::default() }
+    }
+
+    fn masked(mask: &Tensor<f64>) -> Attention<f64> {
+        Attention { attn_mask: Some(mask.clone()), ..Attention::default() }
+    }
+
+    gradients!(
+        attention: |q, k, v| q.scaled_dot_product_attention(k, v, &Attention::default()),
+        [2, 2, 3], [2, 3, 3], [2, 3, 2]; fixed
+    );
+    gradients!(causal_attention: |q, k, v| q.scaled_dot_product_attention(k, v, &causal()), [3, 4], [3, 4], [3, 2]; fixed);
+    gradients!(
+        masked_attention: |q, k, v, m| q.scaled_dot_product_attention(k, v, &masked(m)),
+        [2, 2, 3], [2, 3, 3], [2, 3, 2], [2, 3]; fixed
+    );
+
+    #[test]
+    fn a_query_that_sees_no_key_has_the_result_0_and_no_gradient() {
+        let q = Tensor::<f64>::randn([2, 3], 0).requires_grad();
+        let (k, v) = (Tensor::<f64>::randn([2, 3], 1), Tensor::<f64>::randn([2, 3], 2));
+        let mut mask = vec![0.0; 4];
+        mask[..2].fill(f64::NEG_INFINITY);
+        let y = q.scaled_dot_product_attention(&k, &v, &masked(&Tensor::from_vec(mask, [2, 2])));
+        assert_eq!(y.to_vec()[..3], [0.0; 3]);
+        let gradient = y.sum().backward().get(&q).unwrap().to_vec();
+        assert!(gradient[..3] == [0.0; 3] && gradient[3] != 0.0 && gradient.iter().all(|slope| slope.is_finite()));
+    }
+
+    #[test]
+    #[should_panic(expected = "scaled_dot_product_attention: shapes [2, 3], [2, 4] and [2, 3]: wanted [..., L, E]")]
+    fn queries_are_as_wide_as_keys() {
+        let x = Tensor::<f32>::zeros([2, 3]);
+        x.scaled_dot_product_attention(&Tensor::zeros([2, 4]), &x, &Attention::default());
+    }
+}

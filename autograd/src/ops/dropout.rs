@@ -1,0 +1,80 @@
+//! Elements dropped at random.
+
+use crate::error::mistake;
+use crate::float::Float;
+use crate::ops::pointwise::chosen;
+use crate::random::Seed;
+use crate::tensor::Tensor;
+
+impl<T: Float> Tensor<T> {
+    /// Each element replaced by 0 with probability `p`, and divided by 1 - p otherwise, so that its mean stays.        dy/dx = 1 / (1 - p), or 0 where dropped
+    ///
+    /// As [`torch.nn.functional.dropout`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html) in training; outside of it nothing is
+    /// dropped. What is dropped is 0 even where it was infinite or NaN. `seed` is a number, or a [`Random`](crate::Random) to go on drawing from.
+    ///
+    /// ```
+    /// use autograd::{Random, Tensor};
+    /// let mut random = Random::new(0);
+    /// let y = Tensor::<f32>::ones([100]).dropout(0.5, &mut random);
+    /// assert!(y.to_vec().iter().all(|&y| y == 0.0 || y == 2.0));
+    /// ```
+    ///
+    /// # Panics
+    /// If `p` is no probability.
+    #[track_caller]
+    pub fn dropout(&self, p: f64, seed: impl Seed) -> Tensor<T> {
+        if !(0.0..=1.0).contains(&p) {
+            mistake("dropout", format_args!("{p} is no probability: wanted 0 to 1"));
+        }
+        if p == 0.0 {
+            return self.clone();
+        }
+        let kept = Tensor::build_for("dropout", self.shape().clone(), |out| {
+            seed.draw(|random| out.fill_with(|| if random.uniform() < p { T::ZERO } else { T::ONE }))
+        });
+        let scale = T::from_f64(1.0 / (1.0 - p));
+        chosen(self, [&kept], move |x, [kept]| {
+            let scaled = x * scale;
+            if kept == T::ZERO { T::ZERO } else { scaled }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Random, Tensor};
+
+    gradients!(dropout: |x| (x * x).dropout(0.4, 7), [3, 4]);
+
+    #[test]
+    fn the_share_of_dropped_elements_is_the_probability() {
+        let y = Tensor::<f32>::ones([100_000]).dropout(0.3, 1).to_vec();
+        let dropped = y.iter().filter(|&&y| y == 0.0).count();
+        assert!((29_000..31_000).contains(&dropped), "{dropped}");
+        assert!(y.iter().all(|&y| y == 0.0 || (y - 1.0 / 0.7).abs() < 1e-6));
+    }
+
+    #[test]
+    fn of_the_extreme_probabilities_all_or_nothing_stays() {
+        let x = Tensor::from_vec(vec![1.0, f32::INFINITY, f32::NAN], [3]).requires_grad();
+        let y = x.dropout(1.0, 0);
+        assert_eq!(y.to_vec(), [0.0; 3]);
+        let gradients = y.backward_with(&Tensor::full([3], f32::INFINITY));
+        assert_eq!(gradients.get(&x).unwrap().to_vec(), [0.0; 3]);
+        assert_eq!(x.dropout(0.0, 0).to_vec()[..2], [1.0, f32::INFINITY]);
+    }
+
+    #[test]
+    fn a_stream_goes_on() {
+        let (x, mut random) = (Tensor::<f32>::ones([64]), Random::new(0));
+        let (first, second) = (x.dropout(0.5, &mut random), x.dropout(0.5, &mut random));
+        assert_ne!(first.to_vec(), second.to_vec());
+        assert_eq!(first.to_vec(), x.dropout(0.5, 0).to_vec());
+    }
+
+    #[test]
+    #[should_panic(expected = "dropout: 1.5 is no probability: wanted 0 to 1")]
+    fn a_probability_is_at_most_1() {
+        Tensor::<f32>::ones([1]).dropout(1.5, 0);
+    }
+}

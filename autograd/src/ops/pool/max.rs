@@ -1,0 +1,166 @@
+//! The largest element of each window.
+
+use super::{Sliding, as_planes, both, plane, with_plane};
+use crate::float::Float;
+use crate::indices::Indices;
+use crate::kernels::windows::Windows;
+use crate::ops::index::gathered;
+use crate::ops::shape::reshaped;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// The options of [`Tensor::max_pool1d`] and [`Tensor::max_pool2d`], with PyTorch's names and defaults; one value for each dimension.
+///
+/// ```
+/// use autograd::MaxPool;
+/// let pool = MaxPool { stride: Some([2, 2]), ..MaxPool::new([3, 3]) };
+/// assert_eq!(pool.padding, [0, 0]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxPool<const DIMS: usize> {
+    /// The extents of a window.
+    pub kernel_size: [usize; DIMS],
+    /// The step from one window to the next: the window's extents if none is given.
+    pub stride: Option<[usize; DIMS]>,
+    /// Positions around the input that a window may cover, at most half of it; they are never the largest.
+    pub padding: [usize; DIMS],
+    /// The step from one element of a window to the next.
+    pub dilation: [usize; DIMS],
+    /// Whether windows may reach beyond the end of the padded input.
+    pub ceil_mode: bool,
+}
+
+impl<const DIMS: usize> MaxPool<DIMS> {
+    /// Windows of these extents, side by side.
+    pub fn new(kernel_size: [usize; DIMS]) -> Self {
+        MaxPool { kernel_size, stride: None, padding: [0; DIMS], dilation: [1; DIMS], ceil_mode: false }
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// The largest element of each window of signals `[N, C, L]` or `[C, L]`. The gradient goes to that element, the first of ties.
+    ///
+    /// As [`torch.nn.functional.max_pool1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html).
+    ///
+    /// ```
+    /// use autograd::{MaxPool, Tensor};
+    /// let x = Tensor::from_vec(vec![1.0, 3.0, 2.0, 5.0], [1, 4]);
+    /// assert_eq!(x.max_pool1d(&MaxPool::new([2])).to_vec(), [3.0, 5.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Tensor::max_pool2d).
+    #[track_caller]
+    pub fn max_pool1d(&self, options: &MaxPool<1>) -> Tensor<T> {
+        self.max_pool1d_with_indices(options).0
+    }
+
+    /// [`max_pool1d`](Tensor::max_pool1d), and the position of each of these elements along the last dimension.
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Tensor::max_pool2d).
+    #[track_caller]
+    pub fn max_pool1d_with_indices(&self, options: &MaxPool<1>) -> (Tensor<T>, Indices) {
+        let (largest, places) = pooled("max_pool1d", &as_planes::<T, 1>("max_pool1d", self), options);
+        let largest = largest.squeeze(-2);
+        let places = places.reshape(largest.shape().clone());
+        (largest, places)
+    }
+
+    /// The largest element of each window of images `[N, C, H, W]` or `[C, H, W]`. The gradient goes to that element, the first of ties.
+    ///
+    /// As [`torch.nn.functional.max_pool2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html). A NaN counts as largest.
+    ///
+    /// ```
+    /// use autograd::{MaxPool, Tensor};
+    /// let x = Tensor::arange(0.0, 16.0, 1.0).reshape([1, 4, 4]);
+    /// assert_eq!(x.max_pool2d(&MaxPool::new([2, 2])).to_vec(), [5.0, 7.0, 13.0, 15.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the input has another number of dimensions, a window, stride or dilation is 0, a padding is more than half of a window, or a window meets no
+    /// element.
+    #[track_caller]
+    pub fn max_pool2d(&self, options: &MaxPool<2>) -> Tensor<T> {
+        self.max_pool2d_with_indices(options).0
+    }
+
+    /// [`max_pool2d`](Tensor::max_pool2d), and the position of each of these elements in its plane, counted row by row.
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Tensor::max_pool2d).
+    #[track_caller]
+    pub fn max_pool2d_with_indices(&self, options: &MaxPool<2>) -> (Tensor<T>, Indices) {
+        pooled("max_pool2d", &as_planes::<T, 2>("max_pool2d", self), options)
+    }
+}
+
+#[track_caller]
+fn pooled<T: Float, const DIMS: usize>(op: &str, x: &Tensor<T>, options: &MaxPool<DIMS>) -> (Tensor<T>, Indices) {
+    let (shape, from) = (x.shape(), plane(x.shape()));
+    let (kernel, stride) = (both(1, options.kernel_size), both(1, options.stride.unwrap_or(options.kernel_size)));
+    let (padding, dilation) = (both(0, options.padding), both(1, options.dilation));
+    let [rows, columns] = [0, 1].map(|dim| {
+        let [kernel, stride, padding, dilation] = [kernel, stride, padding, dilation].map(|values| values[dim]);
+        Sliding { kernel, stride, padding, dilation, ceil_mode: options.ceil_mode }.windows(op, from[dim])
+    });
+    let windows = Windows { rows, columns, from };
+    let planes = shape[..shape.rank() - 2].iter().product::<usize>();
+    let dense = x.dense();
+    let mut places = vec![0; planes * windows.result()];
+    windows.largest(dense.as_slice().expect("dense"), &mut places);
+    let to = with_plane(shape, [windows.rows.len(), windows.columns.len()]);
+    let places = Indices::new(places, [planes, windows.result()]);
+    let flat = reshaped(x, &Shape::from([planes, windows.plane()]));
+    (reshaped(&gathered(&flat, 1, &places), &to), places.reshape(to.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{MaxPool, Tensor};
+
+    fn overlapping() -> MaxPool<2> {
+        MaxPool { stride: Some([2, 1]), padding: [1, 0], dilation: [1, 2], ceil_mode: true, ..MaxPool::new([3, 2]) }
+    }
+
+    gradients!(max_pool1d: |x| (x * x * x).max_pool1d(&MaxPool::new([2])), [2, 3, 5]; fixed);
+    gradients!(max_pool1d_with_indices: |x| (x * x * x).max_pool1d_with_indices(&MaxPool::new([2])).0, [3, 4]; fixed);
+    gradients!(max_pool2d: |x| (x * x * x).max_pool2d(&MaxPool::new([2, 2])), [1, 2, 4, 3]; fixed);
+    gradients!(max_pool2d_with_indices: |x| (x * x * x).max_pool2d_with_indices(&overlapping()).0, [1, 5, 4]; fixed);
+
+    #[test]
+    fn of_ties_the_first_is_taken_and_of_nan_the_last_as_in_pytorch() {
+        let nan = f32::NAN;
+        let x = Tensor::from_vec(vec![2.0, 2.0, nan, nan, f32::NEG_INFINITY, f32::NEG_INFINITY], [1, 6]);
+        let (y, places) = x.max_pool1d_with_indices(&MaxPool::new([2]));
+        assert_eq!(places.as_slice(), [0, 3, 4]);
+        assert!(y.to_vec()[0] == 2.0 && y.to_vec()[1].is_nan() && y.to_vec()[2] == f32::NEG_INFINITY);
+    }
+
+    #[test]
+    fn a_window_may_reach_beyond_the_end() {
+        let x = Tensor::arange(0.0_f32, 5.0, 1.0).reshape([1, 5]);
+        let pool = MaxPool { ceil_mode: true, ..MaxPool::new([2]) };
+        assert_eq!(x.max_pool1d(&pool).to_vec(), [1.0, 3.0, 4.0]);
+        assert_eq!(x.max_pool1d(&MaxPool::new([2])).to_vec(), [1.0, 3.0]);
+        let pool = MaxPool { stride: Some([2]), padding: [1], ceil_mode: true, ..MaxPool::new([3]) };
+        assert_eq!(x.max_pool1d(&pool).to_vec(), [1.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn no_images_have_no_windows() {
+        assert_eq!(*Tensor::<f32>::zeros([0, 2, 4, 4]).max_pool2d(&MaxPool::new([2, 2])).shape(), [0, 2, 2, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "max_pool2d: a padding of 2: wanted at most half of the window, which spans 3")]
+    fn a_padding_is_at_most_half_of_the_window() {
+        Tensor::<f32>::zeros([1, 4, 4]).max_pool2d(&MaxPool { padding: [2, 1], ..MaxPool::new([3, 3]) });
+    }
+
+    #[test]
+    #[should_panic(expected = "max_pool1d: a window that spans 5 does not fit 4 elements with a padding of 0")]
+    fn a_window_fits_the_input() {
+        Tensor::<f32>::zeros([1, 4]).max_pool1d(&MaxPool::new([5]));
+    }
+}
