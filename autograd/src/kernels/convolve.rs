@@ -1,6 +1,8 @@
-//! Convolutions of images as matrix products: the windows of an image become the columns of a matrix (im2col), which the weight multiplies.
+//! Convolutions of images as matrix products: the windows of an image become the columns of a matrix (im2col), which
+//! the weight multiplies.
 //!
-//! One image is unfolded at a time, so that its columns stay in a cache, and images are shared out among the threads. There are three products, for the three
+//! One image is unfolded at a time, so that its columns stay in a cache, and images are shared out among the threads.
+//! There are three products, for the three
 //! operands of y = w ∗ x: each is computed from the other two.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -10,7 +12,8 @@ use super::parallel::for_each_chunk;
 use super::reduce::reduce;
 use crate::storage::Storage;
 
-/// The extents of a convolution of `x` `[images, channels, ...]` with `w` `[filters, channels / groups, ...]` to `y` `[images, filters, ...]`; rows, then columns.
+/// The extents of a convolution of `x` `[images, channels, ...]` with `w` `[filters, channels / groups, ...]` to `y`
+/// `[images, filters, ...]`; rows, then columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
     pub(crate) images: usize,
@@ -89,7 +92,7 @@ impl Geometry {
     }
 
     /// The gradient of x from that of y, and w.
-    pub(crate) fn to_input<T: GemmKernels>(&self, y: &[T], w: &[T], x: &mut [T]) {
+    pub(crate) fn to_input<T: GemmKernels>(self, y: &[T], w: &[T], x: &mut [T]) {
         if x.is_empty() {
             return;
         }
@@ -114,7 +117,7 @@ impl Geometry {
     }
 
     /// The gradient of w from that of y, and x.
-    pub(crate) fn to_weight<T: GemmKernels>(&self, x: &[T], y: &[T], w: &mut [T]) {
+    pub(crate) fn to_weight<T: GemmKernels>(self, x: &[T], y: &[T], w: &mut [T]) {
         if w.is_empty() {
             return;
         }
@@ -177,7 +180,8 @@ impl Geometry {
         ArrayView2::from_shape((self.depth(), area(self.to)), columns).expect("as long as the columns")
     }
 
-    /// The windows of an image as the columns of a matrix: row (channel, i, j) has the elements that window positions i, j of all windows meet.
+    /// The windows of an image as the columns of a matrix: row (channel, i, j) has the elements that window positions
+    /// i, j of all windows meet.
     fn unfolded<'a, T: GemmKernels>(&self, image: &'a [T], space: &'a mut [T]) -> &'a [T] {
         if self.is_plain() {
             return image;
@@ -213,8 +217,10 @@ impl Geometry {
         });
     }
 
-    /// Calls `visit` for each row of windows and each element of a window: with the position in the image that the first valid window of the row meets (none in the
-    /// padding), the position of the row's part of the columns, the windows that meet the image, and the step from one to the next in the image.
+    /// Calls `visit` for each row of windows and each element of a window: with the position in the image that the
+    /// first valid window of the row meets (none in the
+    /// padding), the position of the row's part of the columns, the windows that meet the image, and the step from
+    /// one to the next in the image.
     fn for_each_row(&self, mut visit: impl FnMut(Option<usize>, usize, std::ops::Range<usize>, usize)) {
         let ([height, width], [rows, columns]) = (self.from, self.to);
         let mut out = 0;

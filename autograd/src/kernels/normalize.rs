@@ -5,9 +5,11 @@ use super::reduce::{row, row_of};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
-/// Writes the mean of each row of `count` elements and its (biased) variance to `out`; where `centred` is false, 0 and the mean square.
+/// Writes the mean of each row of `count` elements and its (biased) variance to `out`; where `centred` is false, 0
+/// and the mean square.
 ///
-/// The variance is taken in a second pass, from the distances to the mean: E[x²] - E[x]² has no digits left where the mean is large.
+/// The variance is taken in a second pass, from the distances to the mean: E[x²] - E[x]² has no digits left where the
+/// mean is large.
 pub(crate) fn moments<T: Scalar>(values: &[T], count: usize, centred: bool, out: &mut [[T; 2]]) {
     let rows = (ELEMENTS_PER_TASK / count.max(1)).max(1);
     for_each_chunk(out, rows, |start, out| {
@@ -71,7 +73,8 @@ impl<T: Scalar> Kernel for Standardize<'_, T> {
     }
 }
 
-/// The gradient of [`standardize`] with its row's own moments, from the output's gradient g and the output y: scale · (g - E[g] - y E[g y]); where `centred`
+/// The gradient of [`standardize`] with its row's own moments, from the output's gradient g and the output y: scale ·
+/// (g - E[g] - y E[g y]); where `centred`
 /// is false, without E[g].
 pub(crate) fn gradient<T: Scalar>(
     [grads, outputs]: [&[T]; 2],

@@ -4,7 +4,8 @@ use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::reduce::sum;
 use crate::scalar::Scalar;
 
-/// The positions along one dimension that a window has in common with the input: `count` of them from `first` on, `step` apart.
+/// The positions along one dimension that a window has in common with the input: `count` of them from `first` on,
+/// `step` apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) first: usize,
@@ -45,7 +46,8 @@ impl Windows {
         (ELEMENTS_PER_TASK / covered(&self.rows).saturating_mul(covered(&self.columns)).max(1)).max(1)
     }
 
-    /// For each window the position of its largest element in its plane: the first of ties, but the last NaN if there is one, as in PyTorch.
+    /// For each window the position of its largest element in its plane: the first of ties, but the last NaN if there
+    /// is one, as in PyTorch.
     pub(crate) fn largest<T: Scalar>(&self, values: &[T], out: &mut [i64]) {
         if out.is_empty() {
             return;
@@ -94,7 +96,8 @@ impl Windows {
         });
     }
 
-    /// The gradient of [`means`](Windows::means): each window's, divided by its divisor, added to all elements of the window.
+    /// The gradient of [`means`](Windows::means): each window's, divided by its divisor, added to all elements of the
+    /// window.
     pub(crate) fn spread<T: Scalar>(&self, grads: &[T], divisor: impl Fn(Window, Window) -> T + Sync, out: &mut [T]) {
         if out.is_empty() || self.result() == 0 {
             return out.fill(T::ZERO);

@@ -17,10 +17,13 @@ pub struct Attention<T: Float = f32> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Attention of queries Q `[..., L, E]` to keys K `[..., S, E]` with values V `[..., S, W]`.    Y = softmax(scale · Q Kᵀ + mask) V, `[..., L, W]`
+    /// Attention of queries Q `[..., L, E]` to keys K `[..., S, E]` with values V `[..., S, W]`.    Y = softmax(scale
+    /// · Q Kᵀ + mask) V, `[..., L, W]`
     ///
-    /// As [`torch.nn.functional.scaled_dot_product_attention`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
-    /// (Vaswani et al., [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)): a query that sees no key at all has the result 0. The derivatives are those of
+    /// As
+    /// [`torch.nn.functional.scaled_dot_product_attention`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
+    /// (Vaswani et al., [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)): a query that sees no key at all has
+    /// the result 0. The derivatives are those of
     /// the product and of [`softmax`](Tensor::softmax).
     ///
     /// ```
@@ -82,7 +85,8 @@ fn causal_mask<T: Float>(queries: usize, keys: usize) -> Tensor<T> {
     })
 }
 
-/// The softmax along the last dimension, and 0 in rows that are all -∞, where it would be NaN. No gradient flows to these.
+/// The softmax along the last dimension, and 0 in rows that are all -∞, where it would be NaN. No gradient flows to
+/// these.
 #[track_caller]
 fn masked_softmax<T: Float>(scores: &Tensor<T>) -> Tensor<T> {
     if scores.numel() == 0 {
@@ -111,7 +115,10 @@ mod tests {
         attention: |q, k, v| q.scaled_dot_product_attention(k, v, &Attention::default()),
         [2, 2, 3], [2, 3, 3], [2, 3, 2]; fixed
     );
-    gradients!(causal_attention: |q, k, v| q.scaled_dot_product_attention(k, v, &causal()), [3, 4], [3, 4], [3, 2]; fixed);
+    gradients!(
+        causal_attention: |q, k, v| q.scaled_dot_product_attention(k, v, &causal()),
+        [3, 4], [3, 4], [3, 2]; fixed
+    );
     gradients!(
         masked_attention: |q, k, v, m| q.scaled_dot_product_attention(k, v, &masked(m)),
         [2, 2, 3], [2, 3, 3], [2, 3, 2], [2, 3]; fixed

@@ -7,10 +7,14 @@ use crate::random::Seed;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// Each element replaced by 0 with probability `p`, and divided by 1 - p otherwise, so that its mean stays.        dy/dx = 1 / (1 - p), or 0 where dropped
+    /// Each element replaced by 0 with probability `p`, and divided by 1 - p otherwise, so that its mean
+    /// stays.    dy/dx = 1 / (1 - p), or 0 where dropped
     ///
-    /// As [`torch.nn.functional.dropout`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html) in training; outside of it nothing is
-    /// dropped. What is dropped is 0 even where it was infinite or NaN. `seed` is a number, or a [`Random`](crate::Random) to go on drawing from.
+    /// As
+    /// [`torch.nn.functional.dropout`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html)
+    /// in training; outside of it nothing is
+    /// dropped. What is dropped is 0 even where it was infinite or NaN. `seed` is a number, or a
+    /// [`Random`](crate::Random) to go on drawing from.
     ///
     /// ```
     /// use autograd::{Random, Tensor};

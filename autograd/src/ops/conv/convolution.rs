@@ -6,7 +6,8 @@ use crate::float::Float;
 use crate::kernels::convolve::Geometry;
 use crate::tensor::Tensor;
 
-/// The options of [`Tensor::conv1d`] and [`Tensor::conv2d`], with PyTorch's names and defaults; one value for each dimension.
+/// The options of [`Tensor::conv1d`] and [`Tensor::conv2d`], with PyTorch's names and defaults; one value for each
+/// dimension.
 ///
 /// ```
 /// use autograd::{Convolution, Padding};
@@ -30,7 +31,8 @@ pub struct Convolution<const DIMS: usize> {
 pub enum Padding<const DIMS: usize> {
     /// As many on both sides of each dimension. None are PyTorch's `"valid"`.
     Zeros([usize; DIMS]),
-    /// As many as make the output as large as the input, where the stride is 1; one more at the end than at the beginning, if their number is odd.
+    /// As many as make the output as large as the input, where the stride is 1; one more at the end than at the
+    /// beginning, if their number is odd.
     Same,
 }
 
@@ -41,9 +43,12 @@ impl<const DIMS: usize> Default for Convolution<DIMS> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Convolution of signals `[N, C, L]`, or `[C, L]`, with a weight `[F, C / groups, K]`.    y_f,i = bias_f + Σ w_f,c,j x_c,(i · stride + j · dilation - padding)
+    /// Convolution of signals `[N, C, L]`, or `[C, L]`, with a weight `[F, C / groups, K]`.    y_f,i = bias_f + Σ
+    /// w_f,c,j x_c,(i · stride + j · dilation - padding)
     ///
-    /// As [`torch.nn.functional.conv1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html). The derivatives are those of
+    /// As
+    /// [`torch.nn.functional.conv1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html).
+    /// The derivatives are those of
     /// [`conv2d`](Tensor::conv2d).
     ///
     /// ```
@@ -60,11 +65,14 @@ impl<T: Float> Tensor<T> {
         convolved("conv1d", self, weight, bias, options)
     }
 
-    /// Convolution of images `[N, C, H, W]`, or `[C, H, W]`, with a weight `[F, C / groups, KH, KW]`.    y = w ∗ x + bias
+    /// Convolution of images `[N, C, H, W]`, or `[C, H, W]`, with a weight `[F, C / groups, KH, KW]`.    y = w ∗ x +
+    /// bias
     ///
-    /// Element (r, s) of filter f is the sum of w_f,c,i,j x_c,(r · stride + i · dilation - padding),(s · stride + j · dilation - padding) over all channels c of its
+    /// Element (r, s) of filter f is the sum of w_f,c,i,j x_c,(r · stride + i · dilation - padding),(s · stride + j ·
+    /// dilation - padding) over all channels c of its
     /// group and all i and j, and bias_f; what lies outside of x is 0. The gradient of x is the
-    /// [transposed convolution](Tensor::conv_transpose2d) of y's with w, that of w the products of y's with the windows of x. As
+    /// [transposed convolution](Tensor::conv_transpose2d) of y's with w, that of w the products of y's with the
+    /// windows of x. As
     /// [`torch.nn.functional.conv2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html).
     ///
     /// ```
@@ -76,7 +84,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not fit, the channels or filters are not multiples of the groups, a stride or dilation is 0, a window is larger than the padded input,
+    /// If the shapes do not fit, the channels or filters are not multiples of the groups, a stride or dilation is 0,
+    /// a window is larger than the padded input,
     /// or a stride is not 1 with [`Padding::Same`].
     #[track_caller]
     pub fn conv2d(&self, weight: &Tensor<T>, bias: Option<&Tensor<T>>, options: &Convolution<2>) -> Tensor<T> {
@@ -162,7 +171,10 @@ mod tests {
         conv1d_strided: |x, w| x.conv1d(w, None, &Convolution { stride: [2], padding: Padding::Zeros([1]), dilation: [2], groups: 2 }),
         [1, 2, 6], [2, 1, 3]; fixed
     );
-    gradients!(conv1d_of_one: |x, w| x.conv1d(w, None, &Convolution { padding: Padding::Same, ..Default::default() }), [2, 5], [3, 2, 2]; fixed);
+    gradients!(
+        conv1d_of_one: |x, w| x.conv1d(w, None, &Convolution { padding: Padding::Same, ..Default::default() }),
+        [2, 5], [3, 2, 2]; fixed
+    );
     gradients!(conv2d: |x, w, b| x.conv2d(w, Some(b), &Convolution::default()), [1, 2, 3, 2], [2, 2, 2, 2], [2]; fixed);
     gradients!(conv2d_strided: |x, w| x.conv2d(w, None, &strided()), [1, 2, 3, 3], [2, 1, 2, 2]; fixed);
     gradients!(conv2d_of_points: |x, w| x.conv2d(w, None, &Convolution::default()), [2, 2, 2, 2], [3, 2, 1, 1]; fixed);

@@ -1,4 +1,5 @@
-//! Convolutions, as a product of three operands: y = w ∗ x is linear in w and in x, and so is each gradient in the two tensors that it is computed from. The
+//! Convolutions, as a product of three operands: y = w ∗ x is linear in w and in x, and so is each gradient in the
+//! two tensors that it is computed from. The
 //! gradients of the three operations are these three again, so that they can be differentiated any number of times.
 
 mod convolution;

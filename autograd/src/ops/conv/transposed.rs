@@ -6,14 +6,16 @@ use crate::float::Float;
 use crate::kernels::convolve::Geometry;
 use crate::tensor::Tensor;
 
-/// The options of [`Tensor::conv_transpose1d`] and [`Tensor::conv_transpose2d`], with PyTorch's names and defaults; one value for each dimension.
+/// The options of [`Tensor::conv_transpose1d`] and [`Tensor::conv_transpose2d`], with PyTorch's names and defaults;
+/// one value for each dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransposedConvolution<const DIMS: usize> {
     /// The step from one window of the output to the next.
     pub stride: [usize; DIMS],
     /// Elements that are cut off on both sides of the output.
     pub padding: [usize; DIMS],
-    /// Elements more at the end of the output: a convolution with a stride has the same output for several extents of its input.
+    /// Elements more at the end of the output: a convolution with a stride has the same output for several extents of
+    /// its input.
     pub output_padding: [usize; DIMS],
     /// The step from one element of a window to the next.
     pub dilation: [usize; DIMS],
@@ -29,9 +31,11 @@ impl<const DIMS: usize> Default for TransposedConvolution<DIMS> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Transposed convolution of signals `[N, C, L]`, or `[C, L]`, with a weight `[C, F / groups, K]`: see [`conv_transpose2d`](Tensor::conv_transpose2d).
+    /// Transposed convolution of signals `[N, C, L]`, or `[C, L]`, with a weight `[C, F / groups, K]`: see
+    /// [`conv_transpose2d`](Tensor::conv_transpose2d).
     ///
-    /// As [`torch.nn.functional.conv_transpose1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html).
+    /// As
+    /// [`torch.nn.functional.conv_transpose1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html).
     ///
     /// ```
     /// use autograd::{Tensor, TransposedConvolution};
@@ -53,15 +57,19 @@ impl<T: Float> Tensor<T> {
         transposed("conv_transpose1d", self, weight, bias, options)
     }
 
-    /// Transposed convolution of images `[N, C, H, W]`, or `[C, H, W]`, with a weight `[C, F / groups, KH, KW]`.    y = wᵀ ∗ x + bias
+    /// Transposed convolution of images `[N, C, H, W]`, or `[C, H, W]`, with a weight `[C, F / groups, KH,
+    /// KW]`.    y = wᵀ ∗ x + bias
     ///
-    /// That is what the gradient of a [convolution](Tensor::conv2d) with that weight is of its output's gradient x: each element is spread over the window that it
-    /// would come from. An extent becomes (extent - 1) · stride - 2 · padding + dilation · (kernel - 1) + `output_padding` + 1. The gradient of x is
+    /// That is what the gradient of a [convolution](Tensor::conv2d) with that weight is of its output's gradient x:
+    /// each element is spread over the window that it
+    /// would come from. An extent becomes (extent - 1) · stride - 2 · padding + dilation · (kernel - 1) +
+    /// `output_padding` + 1. The gradient of x is
     /// the convolution of y's with w. As
     /// [`torch.nn.functional.conv_transpose2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html).
     ///
     /// # Panics
-    /// If the shapes do not fit, the channels are not a multiple of the groups, a stride or dilation is 0, an output padding is larger than both, or the output
+    /// If the shapes do not fit, the channels are not a multiple of the groups, a stride or dilation is 0, an output
+    /// padding is larger than both, or the output
     /// would have no elements along a dimension.
     #[track_caller]
     pub fn conv_transpose2d(
@@ -138,7 +146,10 @@ mod tests {
         conv_transpose2d: |x, w, b| x.conv_transpose2d(w, Some(b), &TransposedConvolution::default()),
         [1, 2, 2, 2], [2, 2, 2, 2], [2]; fixed
     );
-    gradients!(conv_transpose2d_strided: |x, w| x.conv_transpose2d(w, None, &strided()), [1, 2, 2, 2], [2, 1, 2, 2]; fixed);
+    gradients!(
+        conv_transpose2d_strided: |x, w| x.conv_transpose2d(w, None, &strided()),
+        [1, 2, 2, 2], [2, 1, 2, 2]; fixed
+    );
 
     #[test]
     fn an_extent_is_that_of_the_formula() {

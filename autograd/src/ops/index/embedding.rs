@@ -11,7 +11,7 @@ use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// y = rows of x        dx: each row's gradient is added where it was taken from, but that of the padding row is dropped
+/// y = rows of x    dx: each row's gradient is added where it was taken from, but that of the padding row is dropped
 #[derive(Debug)]
 struct Embedding<T: Float> {
     index: Indices,
@@ -34,7 +34,9 @@ impl<T: Float> Op<T> for Embedding<T> {
 impl<T: Float> Tensor<T> {
     /// For each index its row of this table `[rows, width]`: the index's shape and `width`.
     ///
-    /// As [`torch.nn.functional.embedding`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html). A row that is taken several times
+    /// As
+    /// [`torch.nn.functional.embedding`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html).
+    /// A row that is taken several times
     /// gets the sum of the gradients; row `padding_idx` (negative ones count from the end) gets none.
     ///
     /// ```

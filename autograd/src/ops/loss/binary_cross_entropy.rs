@@ -33,9 +33,11 @@ const LEAST_LOGARITHM: f64 = -100.0;
 const LEAST_VARIANCE: f64 = 1e-12_f32 as f64;
 
 impl<T: Float> Tensor<T> {
-    /// The loss of probabilities x against targets t in [0, 1].    y = -t ln x - (1 - t) ln(1 - x), logarithms at least -100        dy/dx = (x - t) / (x (1 - x))
+    /// The loss of probabilities x against targets t in [0, 1].    y = -t ln x - (1 - t) ln(1 - x), logarithms at
+    /// least -100    dy/dx = (x - t) / (x (1 - x))
     ///
-    /// As [`torch.nn.BCELoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html); the gradient's divisor is at least 10⁻¹².
+    /// As [`torch.nn.BCELoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html); the gradient's
+    /// divisor is at least 10⁻¹².
     /// Of scores, [`binary_cross_entropy_with_logits`](Tensor::binary_cross_entropy_with_logits) keeps all digits.
     ///
     /// ```
@@ -78,10 +80,13 @@ impl<T: Float> Tensor<T> {
         reduced(weighted(op, losses, options.weight.as_ref()), options.reduction)
     }
 
-    /// The loss of scores x (logits) against targets t in [0, 1].    y = (1 - t) x + ln(1 + e⁻ˣ)        dy/dx = σ(x) - t
+    /// The loss of scores x (logits) against targets t in [0, 1].    y = (1 - t) x + ln(1 + e⁻ˣ)    dy/dx = σ(x) - t
     ///
-    /// That is the [`binary_cross_entropy`](Tensor::binary_cross_entropy) of σ(x) without its loss of digits: no score is too large.
-    /// As [`torch.nn.BCEWithLogitsLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html); a `pos_weight` p multiplies
+    /// That is the [`binary_cross_entropy`](Tensor::binary_cross_entropy) of σ(x) without its loss of digits: no
+    /// score is too large.
+    /// As
+    /// [`torch.nn.BCEWithLogitsLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html);
+    /// a `pos_weight` p multiplies
     /// the part with t: y = (1 - t) x + (1 + (p - 1) t) ln(1 + e⁻ˣ).
     ///
     /// ```
@@ -140,7 +145,10 @@ mod tests {
     }
 
     gradients!(bce: |x, t| x.sigmoid().binary_cross_entropy(&t.sigmoid(), &options(None)), [3, 4], [3, 4]);
-    gradients!(bce_weighted: |x, t, w| x.sigmoid().binary_cross_entropy(t, &options(Some(w.clone()))), [3, 4], [3, 4], [4]);
+    gradients!(
+        bce_weighted: |x, t, w| x.sigmoid().binary_cross_entropy(t, &options(Some(w.clone()))),
+        [3, 4], [3, 4], [4]
+    );
     gradients!(bce_with_logits: |x, t| x.binary_cross_entropy_with_logits(t, &with_logits(None, None)), [3, 4], [3, 4]);
     gradients!(
         bce_with_logits_weighted: |x, t, w| x.binary_cross_entropy_with_logits(t, &with_logits(Some(w.clone()), Some(w * w))),

@@ -38,9 +38,11 @@ impl<T: Float> Tensor<T> {
         reduced((self - target).abs(), reduction)
     }
 
-    /// Absolute error, but squared error near 0.    With d = x - t: y = d² / (2 β) where |d| < β, else |d| - β/2        dy/dx = d/β there, else sign d
+    /// Absolute error, but squared error near 0.    With d = x - t: y = d² / (2 β) where |d| < β, else |d| -
+    /// β/2    dy/dx = d/β there, else sign d
     ///
-    /// As [`torch.nn.SmoothL1Loss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html), whose β is 1 by default. With β = 0 it is
+    /// As [`torch.nn.SmoothL1Loss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html), whose
+    /// β is 1 by default. With β = 0 it is
     /// the [`l1_loss`](Tensor::l1_loss).
     ///
     /// ```
@@ -62,9 +64,11 @@ impl<T: Float> Tensor<T> {
         reduced(losses, reduction)
     }
 
-    /// Squared error, but linear far from 0.    With d = x - t: y = d²/2 where |d| < δ, else δ (|d| - δ/2)        dy/dx = d there, else δ sign d
+    /// Squared error, but linear far from 0.    With d = x - t: y = d²/2 where |d| < δ, else δ (|d| - δ/2)    dy/dx =
+    /// d there, else δ sign d
     ///
-    /// As [`torch.nn.HuberLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html), whose δ is 1 by default: δ times the
+    /// As [`torch.nn.HuberLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html), whose δ is
+    /// 1 by default: δ times the
     /// [`smooth_l1_loss`](Tensor::smooth_l1_loss) with β = δ.
     ///
     /// # Panics
@@ -79,7 +83,8 @@ impl<T: Float> Tensor<T> {
         reduced((self - target).rounded_abs(delta) * delta, reduction)
     }
 
-    /// |x|, but x² / (2 β) where |x| < β. Its derivative is pointwise too, with the derivative 1/β there and 0 elsewhere.
+    /// |x|, but x² / (2 β) where |x| < β. Its derivative is pointwise too, with the derivative 1/β there and 0
+    /// elsewhere.
     #[track_caller]
     fn rounded_abs(&self, beta: T) -> Tensor<T> {
         let half = T::from_f64(0.5);

@@ -10,7 +10,8 @@ pub enum KlReduction {
     /// Their mean over all elements.
     #[default]
     Mean,
-    /// Their sum divided by the extent of dimension 0: the mean of the examples' divergences, which is what the formula means.
+    /// Their sum divided by the extent of dimension 0: the mean of the examples' divergences, which is what the
+    /// formula means.
     BatchMean,
     /// Their sum.
     Sum,
@@ -28,9 +29,11 @@ pub struct KlDivergence {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The divergence of a target distribution t from the one whose logarithms are x.    y = t (ln t - x), 0 ln 0 = 0        dy/dx = -t
+    /// The divergence of a target distribution t from the one whose logarithms are x.    y = t (ln t - x), 0 ln 0 =
+    /// 0    dy/dx = -t
     ///
-    /// As [`torch.nn.KLDivLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html); with `log_target`, y = eᵗ (t - x).
+    /// As [`torch.nn.KLDivLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html); with
+    /// `log_target`, y = eᵗ (t - x).
     ///
     /// ```
     /// use autograd::{KlDivergence, KlReduction, Tensor};
@@ -54,14 +57,14 @@ impl<T: Float> Tensor<T> {
         }
     }
 
-    /// x ln x, and 0 for 0.        dy/dx = ln x + x/x, which is NaN at 0, as in PyTorch
+    /// x ln x, and 0 for 0.        dy/dx = ln x + 1, which is made NaN at 0, as in PyTorch
     #[track_caller]
     fn x_ln_x(&self) -> Tensor<T> {
         let formula = |x: T| {
             let product = x * x.ln();
             if x == T::ZERO { T::ZERO } else { product }
         };
-        self.pointwise("x_ln_x", formula, derivative!(|g, x| g * (x.ln() + x / x)))
+        self.pointwise("x_ln_x", formula, derivative!(|g, x| g * ((x * x.ln() + x) / x)))
     }
 }
 

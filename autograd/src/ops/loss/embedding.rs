@@ -4,7 +4,6 @@ use super::cross_entropy::Reduction;
 use super::{check_target, reduced};
 use crate::error::mistake;
 use crate::float::Float;
-use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// The options of [`Tensor::triplet_margin_loss`], with PyTorch's names and defaults.
@@ -32,10 +31,12 @@ impl Default for TripletMargin {
 const LEAST_SQUARE: f64 = 1e-12;
 
 impl<T: Float> Tensor<T> {
-    /// The loss of vectors that are to be alike (t = 1) or not (t = -1).    y = 1 - cos(x₁, x₂) where t = 1, max(cos(x₁, x₂) - m, 0) where t = -1
+    /// The loss of vectors that are to be alike (t = 1) or not (t = -1).    y = 1 - cos(x₁, x₂) where t = 1,
+    /// max(cos(x₁, x₂) - m, 0) where t = -1
     ///
     /// Vectors `[N, D]` with targets `[N]`, or `[D]` with a single one. As
-    /// [`torch.nn.CosineEmbeddingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html), whose margin m is 0 by default.
+    /// [`torch.nn.CosineEmbeddingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html),
+    /// whose margin m is 0 by default.
     ///
     /// ```
     /// use autograd::{Reduction, Tensor};
@@ -56,7 +57,7 @@ impl<T: Float> Tensor<T> {
         let op = "cosine_embedding_loss";
         let own = self.shape();
         check_target(op, own, other.shape());
-        if !(1..=2).contains(&own.rank()) || *target.shape() != Shape::from(&own[..own.rank() - 1]) {
+        if !(1..=2).contains(&own.rank()) || target.shape()[..] != own[..own.rank() - 1] {
             let message = format_args!("shapes {own} and {}: wanted [N, D] and [N], or [D] and []", target.shape());
             mistake(op, message);
         }
@@ -71,7 +72,8 @@ impl<T: Float> Tensor<T> {
         reduced(alike + unlike, reduction)
     }
 
-    /// The loss of an anchor a, which is to be nearer to the positive p than to the negative n.    y = max(m + d(a, p) - d(a, n), 0)
+    /// The loss of an anchor a, which is to be nearer to the positive p than to the negative n.    y = max(m + d(a,
+    /// p) - d(a, n), 0)
     ///
     /// Three tensors `[..., D]` of one shape; the distance d is a norm of the difference along the last dimension. As
     /// [`torch.nn.TripletMarginLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html).
@@ -138,9 +140,18 @@ mod tests {
         },
         [3, 4], [3, 4]; fixed
     );
-    gradients!(triplet_margin_loss: |a, p, n| a.triplet_margin_loss(p, n, &triplet(2.0, false)), [3, 4], [3, 4], [3, 4]; fixed);
-    gradients!(triplet_margin_loss_swapped: |a, p, n| a.triplet_margin_loss(p, n, &triplet(3.0, true)), [3, 4], [3, 4], [3, 4]; fixed);
-    gradients!(triplet_margin_loss_of_the_largest: |a, p, n| a.triplet_margin_loss(p, n, &triplet(f64::INFINITY, false)), [3, 4], [3, 4], [3, 4]; fixed);
+    gradients!(
+        triplet_margin_loss: |a, p, n| a.triplet_margin_loss(p, n, &triplet(2.0, false)),
+        [3, 4], [3, 4], [3, 4]; fixed
+    );
+    gradients!(
+        triplet_margin_loss_swapped: |a, p, n| a.triplet_margin_loss(p, n, &triplet(3.0, true)),
+        [3, 4], [3, 4], [3, 4]; fixed
+    );
+    gradients!(
+        triplet_margin_loss_of_the_largest: |a, p, n| a.triplet_margin_loss(p, n, &triplet(f64::INFINITY, false)),
+        [3, 4], [3, 4], [3, 4]; fixed
+    );
 
     #[test]
     fn unlike_vectors_have_no_loss_beyond_the_margin() {

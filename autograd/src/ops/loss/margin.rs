@@ -6,7 +6,8 @@ use crate::float::Float;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// The hinge loss of scores x against answers t of -1 or 1.    y = max(m - x t, 0) with the margin m        dy/dx = -t where m - x t > 0, else 0
+    /// The hinge loss of scores x against answers t of -1 or 1.    y = max(m - x t, 0) with the margin m    dy/dx =
+    /// -t where m - x t > 0, else 0
     ///
     /// The margin is usually 1: a score on the right side and as large as that has no loss.
     ///
@@ -24,9 +25,12 @@ impl<T: Float> Tensor<T> {
         reduced((-(self * target) + T::from_f64(margin)).relu(), reduction)
     }
 
-    /// The loss of two scores of which x₁ is to be the larger (t = 1) or x₂ (t = -1).    y = max(m - t (x₁ - x₂), 0) with the margin m
+    /// The loss of two scores of which x₁ is to be the larger (t = 1) or x₂ (t = -1).    y = max(m - t (x₁ - x₂), 0)
+    /// with the margin m
     ///
-    /// As [`torch.nn.MarginRankingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html), whose margin is 0 by default.
+    /// As
+    /// [`torch.nn.MarginRankingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html),
+    /// whose margin is 0 by default.
     ///
     /// # Panics
     /// If the shapes differ.
@@ -56,7 +60,10 @@ mod tests {
     use crate::{Reduction, Tensor};
 
     gradients!(hinge_loss: |x, t| x.hinge_loss(t, 1.0, Reduction::Sum), [3, 4], [3, 4]);
-    gradients!(margin_ranking_loss: |a, b, t| a.margin_ranking_loss(b, t, 0.5, Reduction::None), [3, 4], [3, 4], [3, 4]);
+    gradients!(
+        margin_ranking_loss: |a, b, t| a.margin_ranking_loss(b, t, 0.5, Reduction::None),
+        [3, 4], [3, 4], [3, 4]
+    );
 
     #[test]
     fn at_the_margin_the_gradient_is_that_of_pytorch() {

@@ -1,4 +1,5 @@
-//! Losses. All but the classifier's are compositions of other operations, so that they can be differentiated any number of times.
+//! Losses. All but the classifier's are compositions of other operations, so that they can be differentiated any
+//! number of times.
 
 mod binary_cross_entropy;
 pub(crate) mod cross_entropy;
@@ -33,7 +34,8 @@ fn reduced<T: Float>(losses: Tensor<T>, reduction: Reduction) -> Tensor<T> {
     }
 }
 
-/// Refuses a target of another shape than the input: `[N, 1]` and `[N]` would broadcast to `[N, N]`, which nobody means.
+/// Refuses a target of another shape than the input: `[N, 1]` and `[N]` would broadcast to `[N, N]`, which nobody
+/// means.
 #[track_caller]
 fn check_target(op: &str, input: &Shape, target: &Shape) {
     if input != target {
@@ -74,7 +76,8 @@ fn examples_of(op: &str, scores: &Shape) -> (Shape, usize) {
     ((0..scores.rank()).filter(|&dim| dim != axis).map(|dim| scores[dim]).collect(), scores[axis])
 }
 
-/// Refuses labels of another shape than the examples', labels that are no class, and weights that are not one constant for each class.
+/// Refuses labels of another shape than the examples', labels that are no class, and weights that are not one
+/// constant for each class.
 #[track_caller]
 fn check_labels<T: Float>(op: &str, scores: &Shape, labels: &Indices, ignored: i64, weight: Option<&Tensor<T>>) {
     let (examples, classes) = if scores.rank() == 0 { (scores.clone(), 0) } else { examples_of(op, scores) };

@@ -27,10 +27,13 @@ impl<T: Float> Default for NllLoss<T> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The negative log-likelihood of labels t, from log-probabilities x.    y = -w_t x_t        dy/dx_c = -w_t where c = t, else 0
+    /// The negative log-likelihood of labels t, from log-probabilities x.    y = -w_t x_t    dy/dx_c = -w_t where c =
+    /// t, else 0
     ///
-    /// Log-probabilities `[N, C]` with labels `[N]`, `[N, C, d1, ...]` with `[N, d1, ...]`, or `[C]` with a single label. As
-    /// [`torch.nn.NLLLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html): the mean is divided by the sum of the weights w_t, and
+    /// Log-probabilities `[N, C]` with labels `[N]`, `[N, C, d1, ...]` with `[N, d1, ...]`, or `[C]` with a single
+    /// label. As
+    /// [`torch.nn.NLLLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html): the mean is
+    /// divided by the sum of the weights w_t, and
     /// is NaN of none. Of scores, [`cross_entropy`](Tensor::cross_entropy) is the same in one pass.
     ///
     /// ```
@@ -81,7 +84,10 @@ mod tests {
     }
 
     gradients!(nll_loss: |x| (x * x).nll_loss(&Indices::from([3, 1, 0]), &NllLoss::default()), [3, 4]; fixed);
-    gradients!(nll_loss_weighted: |x| (x * x).nll_loss(&Indices::from([3, 1, 0]), &options(Reduction::Mean)), [3, 4]; fixed);
+    gradients!(
+        nll_loss_weighted: |x| (x * x).nll_loss(&Indices::from([3, 1, 0]), &options(Reduction::Mean)),
+        [3, 4]; fixed
+    );
     gradients!(
         nll_loss_of_pictures: |x| (x * x).nll_loss(&Indices::new(vec![0, 1, 2, 3, 2, 0], [2, 3]), &options(Reduction::None)),
         [2, 4, 3]; fixed

@@ -8,10 +8,13 @@ use crate::ops::shape::reshaped;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// The cross-entropy between scores x and probabilities t of the classes.    y = -Σ w_c t_c ln p_c with p = softmax x        dy/dx = p Σ w t - w t
+    /// The cross-entropy between scores x and probabilities t of the classes.    y = -Σ w_c t_c ln p_c with p =
+    /// softmax x    dy/dx = p Σ w t - w t
     ///
-    /// Both are `[N, C]`, `[N, C, d1, ...]` or `[C]`. As [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
-    /// with probabilities: smoothing makes t (1 - ε) t + ε / C, and the mean is taken over the examples, whatever the classes' weights.
+    /// Both are `[N, C]`, `[N, C, d1, ...]` or `[C]`. As
+    /// [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
+    /// with probabilities: smoothing makes t (1 - ε) t + ε / C, and the mean is taken over the examples, whatever the
+    /// classes' weights.
     ///
     /// ```
     /// use autograd::{CrossEntropy, Tensor};
@@ -21,7 +24,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes differ, the smoothing lies outside of [0, 1], or a label is to be ignored, which has no meaning here.
+    /// If the shapes differ, the smoothing lies outside of [0, 1], or a label is to be ignored, which has no meaning
+    /// here.
     #[track_caller]
     pub fn cross_entropy_soft(&self, target: &Tensor<T>, options: &CrossEntropy<T>) -> Tensor<T> {
         let op = "cross_entropy_soft";

@@ -9,12 +9,16 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// Each channel with mean 0 and variance 1 over the batch, and the batch's statistics.    y = (x - μ) / √(v + ε) · weight + bias
+    /// Each channel with mean 0 and variance 1 over the batch, and the batch's statistics.    y = (x - μ) / √(v + ε)
+    /// · weight + bias
     ///
-    /// The input is `[N, C, ...]`, weight and bias are `[C]`. Beside y it returns the mean μ and the unbiased variance v · n / (n - 1) of the n values of each
+    /// The input is `[N, C, ...]`, weight and bias are `[C]`. Beside y it returns the mean μ and the unbiased
+    /// variance v · n / (n - 1) of the n values of each
     /// channel, `[C]`: constants, from which a layer updates its running statistics. As
-    /// [`torch.nn.functional.batch_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html) in training (Ioffe and Szegedy,
-    /// [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)), whose ε is 10⁻⁵ by default. The derivative is [`layer_norm`](Tensor::layer_norm)'s.
+    /// [`torch.nn.functional.batch_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
+    /// in training (Ioffe and Szegedy,
+    /// [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)), whose ε is 10⁻⁵ by default. The derivative is
+    /// [`layer_norm`](Tensor::layer_norm)'s.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -25,7 +29,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the input has fewer than two dimensions or one value alone in each channel, or weight or bias have another shape.
+    /// If the input has fewer than two dimensions or one value alone in each channel, or weight or bias have another
+    /// shape.
     #[track_caller]
     pub fn batch_norm(
         &self,
@@ -49,10 +54,12 @@ impl<T: Float> Tensor<T> {
         (scaled_channels("batch_norm", y, weight, bias), mean.contiguous(), variance)
     }
 
-    /// Each channel normalized with given statistics, as after training.    y = (x - mean) / √(variance + ε) · weight + bias
+    /// Each channel normalized with given statistics, as after training.    y = (x - mean) / √(variance + ε) ·
+    /// weight + bias
     ///
     /// The input is `[N, C, ...]`, the others are `[C]`. As
-    /// [`torch.nn.functional.batch_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html) outside of training.
+    /// [`torch.nn.functional.batch_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
+    /// outside of training.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -90,7 +97,10 @@ mod tests {
 
     gradients!(batch_norm: |x, w, b| x.batch_norm(Some(w), Some(b), 0.1).0, [5, 3], [3], [3]; fixed);
     gradients!(batch_norm_of_pictures: |x| x.batch_norm(None, None, 0.1).0, [3, 2, 1, 2]; fixed);
-    gradients!(batch_norm_with: |x, m, v, w| x.batch_norm_with(m, &(v * v), Some(w), None, 0.1), [5, 3, 2], [3], [3], [3]; fixed);
+    gradients!(
+        batch_norm_with: |x, m, v, w| x.batch_norm_with(m, &(v * v), Some(w), None, 0.1),
+        [5, 3, 2], [3], [3], [3]; fixed
+    );
 
     #[test]
     #[should_panic(expected = "batch_norm: shape [1, 3] has one value a channel: wanted more for a variance")]

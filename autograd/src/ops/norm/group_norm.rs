@@ -12,8 +12,10 @@ impl<T: Float> Tensor<T> {
     /// Each group of channels of each example with mean 0 and variance 1.    y = (x - μ) / √(v + ε) · weight + bias
     ///
     /// The input is `[N, C, ...]`, weight and bias are `[C]`, and C is a multiple of `num_groups`. As
-    /// [`torch.nn.functional.group_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html) (Wu and He,
-    /// [arXiv:1803.08494](https://arxiv.org/abs/1803.08494)), whose ε is 10⁻⁵ by default. The derivative is [`layer_norm`](Tensor::layer_norm)'s.
+    /// [`torch.nn.functional.group_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html)
+    /// (Wu and He,
+    /// [arXiv:1803.08494](https://arxiv.org/abs/1803.08494)), whose ε is 10⁻⁵ by default. The derivative is
+    /// [`layer_norm`](Tensor::layer_norm)'s.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -22,7 +24,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the input has fewer than two dimensions, the channels are not a multiple of the groups, or weight or bias have another shape.
+    /// If the input has fewer than two dimensions, the channels are not a multiple of the groups, or weight or bias
+    /// have another shape.
     #[track_caller]
     pub fn group_norm(
         &self,
@@ -44,12 +47,15 @@ impl<T: Float> Tensor<T> {
     /// Each channel of each example with mean 0 and variance 1.    y = (x - μ) / √(v + ε) · weight + bias
     ///
     /// The input is `[N, C, ...]`, weight and bias are `[C]`. As
-    /// [`torch.nn.functional.instance_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html) (Ulyanov, Vedaldi
-    /// and Lempitsky, [arXiv:1607.08022](https://arxiv.org/abs/1607.08022)) without running statistics, whose ε is 10⁻⁵ by default. The
+    /// [`torch.nn.functional.instance_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html)
+    /// (Ulyanov, Vedaldi
+    /// and Lempitsky, [arXiv:1607.08022](https://arxiv.org/abs/1607.08022)) without running statistics, whose ε is
+    /// 10⁻⁵ by default. The
     /// derivative is [`layer_norm`](Tensor::layer_norm)'s.
     ///
     /// # Panics
-    /// If the input has fewer than three dimensions or one value alone in each channel, or weight or bias have another shape.
+    /// If the input has fewer than three dimensions or one value alone in each channel, or weight or bias have
+    /// another shape.
     #[track_caller]
     pub fn instance_norm(&self, weight: Option<&Tensor<T>>, bias: Option<&Tensor<T>>, eps: f64) -> Tensor<T> {
         let own = self.shape();

@@ -10,9 +10,13 @@ use crate::tensor::Tensor;
 impl<T: Float> Tensor<T> {
     /// Each example with mean 0 and variance 1 over its last dimensions.    y = (x - μ) / √(v + ε) · weight + bias
     ///
-    /// As [`torch.nn.functional.layer_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html) (Ba, Kiros and Hinton,
-    /// [arXiv:1607.06450](https://arxiv.org/abs/1607.06450)), whose ε is 10⁻⁵ by default. `normalized_shape` is the input's last extents, and the shape of
-    /// weight and bias. With s = 1/√(v + ε), ŷ = (x - μ) s and g the gradient of ŷ:        dx = s (g - E\[g\] - ŷ E\[g ŷ\])
+    /// As
+    /// [`torch.nn.functional.layer_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html)
+    /// (Ba, Kiros and Hinton,
+    /// [arXiv:1607.06450](https://arxiv.org/abs/1607.06450)), whose ε is 10⁻⁵ by default. `normalized_shape` is the
+    /// input's last extents, and the shape of
+    /// weight and bias. With s = 1/√(v + ε), ŷ = (x - μ) s and g the gradient of ŷ:    dx = s (g - E\[g\] - ŷ E\[g
+    /// ŷ\])
     ///
     /// ```
     /// use autograd::Tensor;
@@ -37,14 +41,17 @@ impl<T: Float> Tensor<T> {
 
     /// Each example divided by the root of its mean square over its last dimensions.    y = x / √(E\[x²\] + ε) · weight
     ///
-    /// As [`torch.nn.functional.rms_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html) (Zhang and Sennrich,
-    /// [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)): without an `eps`, it is the type's [`EPSILON`](crate::Scalar::EPSILON). With s = 1/√(E\[x²\] + ε),
+    /// As
+    /// [`torch.nn.functional.rms_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html)
+    /// (Zhang and Sennrich,
+    /// [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)): without an `eps`, it is the type's
+    /// [`EPSILON`](crate::Scalar::EPSILON). With s = 1/√(E\[x²\] + ε),
     /// ŷ = x s and g the gradient of ŷ:        dx = s (g - ŷ E\[g ŷ\])
     ///
     /// ```
     /// use autograd::Tensor;
-    /// let x = Tensor::from_vec(vec![1.0, 7.0], [1, 2]);
-    /// assert_eq!(x.rms_norm([2], None, Some(0.0)).to_vec(), [0.2, 1.4]);
+    /// let x = Tensor::from_vec(vec![2.0, -2.0], [1, 2]);
+    /// assert_eq!(x.rms_norm([2], None, Some(0.0)).to_vec(), [1.0, -1.0]);
     /// ```
     ///
     /// # Panics

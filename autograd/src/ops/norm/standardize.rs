@@ -55,7 +55,8 @@ impl<T: Float> Standardize<T> {
     }
 }
 
-/// The standardized rows of a matrix, and each row's mean (or 0) and biased variance (or mean square), `[rows, 2]`: a constant.
+/// The standardized rows of a matrix, and each row's mean (or 0) and biased variance (or mean square), `[rows, 2]`: a
+/// constant.
 #[track_caller]
 pub(super) fn standardized<T: Float>(x: &Tensor<T>, centred: bool, epsilon: f64) -> (Tensor<T>, Tensor<T>) {
     let [rows, count] = [x.shape()[0], x.shape()[1]];

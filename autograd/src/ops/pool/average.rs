@@ -8,7 +8,8 @@ use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// The options of [`Tensor::avg_pool1d`] and [`Tensor::avg_pool2d`], with PyTorch's names and defaults; one value for each dimension.
+/// The options of [`Tensor::avg_pool1d`] and [`Tensor::avg_pool2d`], with PyTorch's names and defaults; one value for
+/// each dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AvgPool<const DIMS: usize> {
     /// The extents of a window.
@@ -89,7 +90,8 @@ impl<T: Float> LinearMap<T> for Means {
 impl<T: Float> Tensor<T> {
     /// The mean of each window of signals `[N, C, L]` or `[C, L]`. Its gradient is shared by the window's elements.
     ///
-    /// As [`torch.nn.functional.avg_pool1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html).
+    /// As
+    /// [`torch.nn.functional.avg_pool1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html).
     ///
     /// ```
     /// use autograd::{AvgPool, Tensor};
@@ -104,9 +106,11 @@ impl<T: Float> Tensor<T> {
         pooled("avg_pool1d", &as_planes::<T, 1>("avg_pool1d", self), options).squeeze(-2)
     }
 
-    /// The mean of each window of images `[N, C, H, W]` or `[C, H, W]`. Its gradient is shared by the window's elements.
+    /// The mean of each window of images `[N, C, H, W]` or `[C, H, W]`. Its gradient is shared by the window's
+    /// elements.
     ///
-    /// As [`torch.nn.functional.avg_pool2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html).
+    /// As
+    /// [`torch.nn.functional.avg_pool2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html).
     ///
     /// ```
     /// use autograd::{AvgPool, Tensor};
@@ -117,7 +121,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the input has another number of dimensions, a window, stride or divisor is 0, a padding is more than half of a window, or a window meets no
+    /// If the input has another number of dimensions, a window, stride or divisor is 0, a padding is more than half
+    /// of a window, or a window meets no
     /// element.
     #[track_caller]
     pub fn avg_pool2d(&self, options: &AvgPool<2>) -> Tensor<T> {
@@ -143,10 +148,12 @@ impl<T: Float> Tensor<T> {
         adapted(op, &as_planes::<T, 1>(op, self), [1, output_size]).squeeze(-2)
     }
 
-    /// The means of windows of about equal extents that cover images `[N, C, H, W]` or `[C, H, W]`, `output_size` of them along each dimension: see
+    /// The means of windows of about equal extents that cover images `[N, C, H, W]` or `[C, H, W]`, `output_size` of
+    /// them along each dimension: see
     /// [`adaptive_avg_pool1d`](Tensor::adaptive_avg_pool1d).
     ///
-    /// As [`torch.nn.functional.adaptive_avg_pool2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html).
+    /// As
+    /// [`torch.nn.functional.adaptive_avg_pool2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html).
     ///
     /// # Panics
     /// If the input has another number of dimensions or no elements along the last two.
@@ -201,7 +208,10 @@ mod tests {
         AvgPool { count_include_pad, ..pool }
     }
 
-    gradients!(avg_pool1d: |x| (x * x).avg_pool1d(&AvgPool { divisor_override: Some(3), ..AvgPool::new([2]) }), [2, 3, 5]; fixed);
+    gradients!(
+        avg_pool1d: |x| (x * x).avg_pool1d(&AvgPool { divisor_override: Some(3), ..AvgPool::new([2]) }),
+        [2, 3, 5]; fixed
+    );
     gradients!(avg_pool2d: |x| (x * x).avg_pool2d(&overlapping(true)), [1, 2, 4, 3]; fixed);
     gradients!(avg_pool2d_without_padding: |x| (x * x).avg_pool2d(&overlapping(false)), [2, 4, 3]; fixed);
     gradients!(adaptive_avg_pool1d: |x| (x * x).adaptive_avg_pool1d(3), [2, 3, 5]; fixed);

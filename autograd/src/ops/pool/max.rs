@@ -9,7 +9,8 @@ use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// The options of [`Tensor::max_pool1d`] and [`Tensor::max_pool2d`], with PyTorch's names and defaults; one value for each dimension.
+/// The options of [`Tensor::max_pool1d`] and [`Tensor::max_pool2d`], with PyTorch's names and defaults; one value for
+/// each dimension.
 ///
 /// ```
 /// use autograd::MaxPool;
@@ -38,9 +39,11 @@ impl<const DIMS: usize> MaxPool<DIMS> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The largest element of each window of signals `[N, C, L]` or `[C, L]`. The gradient goes to that element, the first of ties.
+    /// The largest element of each window of signals `[N, C, L]` or `[C, L]`. The gradient goes to that element, the
+    /// first of ties.
     ///
-    /// As [`torch.nn.functional.max_pool1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html).
+    /// As
+    /// [`torch.nn.functional.max_pool1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html).
     ///
     /// ```
     /// use autograd::{MaxPool, Tensor};
@@ -67,9 +70,12 @@ impl<T: Float> Tensor<T> {
         (largest, places)
     }
 
-    /// The largest element of each window of images `[N, C, H, W]` or `[C, H, W]`. The gradient goes to that element, the first of ties.
+    /// The largest element of each window of images `[N, C, H, W]` or `[C, H, W]`. The gradient goes to that element,
+    /// the first of ties.
     ///
-    /// As [`torch.nn.functional.max_pool2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html). A NaN counts as largest.
+    /// As
+    /// [`torch.nn.functional.max_pool2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html).
+    /// A NaN counts as largest.
     ///
     /// ```
     /// use autograd::{MaxPool, Tensor};
@@ -78,7 +84,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the input has another number of dimensions, a window, stride or dilation is 0, a padding is more than half of a window, or a window meets no
+    /// If the input has another number of dimensions, a window, stride or dilation is 0, a padding is more than half
+    /// of a window, or a window meets no
     /// element.
     #[track_caller]
     pub fn max_pool2d(&self, options: &MaxPool<2>) -> Tensor<T> {
