@@ -1,8 +1,10 @@
 //! 1. The strides of a transpose.
 //!
-//! Element `[i, j, ...]` of a tensor lies at `offset + i · strides[0] + j · strides[1] + ...` in memory. Read *A tensor is three things* first.
+//! Element `[i, j, ...]` of a tensor lies at `offset + i · strides[0] + j · strides[1] + ...` in memory. Read *A tensor
+//! is three things* first.
 
-/// The strides of a dense row-major tensor: 1 for the last dimension, and for each other one as far as the dimensions behind it reach.
+/// The strides of a dense row-major tensor: 1 for the last dimension, and for each other one as far as the dimensions
+/// behind it reach.
 pub fn row_major(shape: &[usize]) -> Vec<isize> {
     panic!("exercise 1: write row_major")
 }

@@ -1,7 +1,7 @@
 //! 3. The hyperbolic tangent as an operation.
 //!
-//! The forward is done. Decide what to save, and write the rule: y = tanh x, dy/dx = 1 - y². Write it in tensor operations, so that it can be differentiated again.
-//! *The graph and the engine* explains what a rule sees.
+//! The forward is done. Decide what to save, and write the rule: y = tanh x, dy/dx = 1 - y². Write it in tensor
+//! operations, so that it can be differentiated again. *The graph and the engine* explains what a rule sees.
 
 use autograd::{Backward, Op, Tensor};
 

@@ -1,7 +1,8 @@
 //! 5. Find the bugs in a softmax.
 //!
-//! y = eˣ / Σ eˣ along the rows of a matrix, and dx = y (g - Σ g y), the sum again along the row. It works on the author's test, one row of small numbers. There are two bugs,
-//! one in each direction. The tests show them; mend the code.
+//! y = eˣ / Σ eˣ along the rows of a matrix, and dx = y (g - Σ g y), the sum again along the row. It works on the
+//! author's test, one row of small numbers. There are two bugs, one in each direction. The tests show them; mend the
+//! code.
 
 use autograd::{Backward, Op, Saved, Tensor};
 

@@ -1,7 +1,7 @@
 //! 8. Gradient descent with momentum.
 //!
-//! v ← μ v + g, then w ← w - lr v, for each number of each parameter. At the first step v is g. [`Param::update`](autograd::Param::update) hands you the numbers to change; the
-//! gradients are found by parameter.
+//! v ← μ v + g, then w ← w - lr v, for each number of each parameter. At the first step v is g.
+//! [`Param::update`](autograd::Param::update) hands you the numbers to change; the gradients are found by parameter.
 
 use autograd::{Gradients, Param};
 

@@ -1,7 +1,8 @@
 //! 10. A tiny linear layer, and a line fitted with it.
 //!
-//! y = x Wᵀ + b, with W of shape `[out, in]`. There is `x.linear(...)` already; write it with `matmul`, `t` and `+` here, and let the engine find the gradients. Then fit: 200 steps
-//! of plain gradient descent on the mean of the squared errors.
+//! y = x Wᵀ + b, with W of shape `[out, in]`. There is `x.linear(...)` already; write it with `matmul`, `t` and `+`
+//! here, and let the engine find the gradients. Then fit: 200 steps of plain gradient descent on the mean of the
+//! squared errors.
 
 use autograd::{Param, Tensor};
 

@@ -19,7 +19,8 @@ pub fn transposed(shape: &[usize], strides: &[isize], first: usize, second: usiz
     (shape, strides)
 }
 
-/// The strides and offset of the tensor that is read backwards along a dimension: it starts at the last element and goes the other way.
+/// The strides and offset of the tensor that is read backwards along a dimension: it starts at the last element and
+/// goes the other way.
 pub fn flipped(shape: &[usize], strides: &[isize], offset: usize, dim: usize) -> (Vec<isize>, usize) {
     let last = (shape[dim] as isize - 1) * strides[dim];
     let mut strides = strides.to_vec();

@@ -1,7 +1,7 @@
 //! 5. Find the bugs in a softmax.
 //!
-//! Forward, e to the power of a large number is infinite, and ∞ / ∞ is not a number: the row's largest number is taken out first, which changes nothing else. Backward, the
-//! sum ran over the whole matrix: with one row that is the same.
+//! Forward, e to the power of a large number is infinite, and ∞ / ∞ is not a number: the row's largest number is taken
+//! out first, which changes nothing else. Backward, the sum ran over the whole matrix: with one row that is the same.
 
 use autograd::{Backward, Op, Saved, Tensor};
 

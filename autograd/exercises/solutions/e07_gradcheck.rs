@@ -13,7 +13,8 @@ pub fn slopes(f: impl Fn(&[f64]) -> f64, x: &[f64]) -> Vec<f64> {
     (0..x.len()).map(|i| (at(i, x[i] + STEP) - at(i, x[i] - STEP)) / (2.0 * STEP)).collect()
 }
 
-/// The number of the first element at which the gradient differs from the slope by more than 10⁻⁶, absolutely and relatively to the larger.
+/// The number of the first element at which the gradient differs from the slope by more than 10⁻⁶, absolutely and
+/// relatively to the larger.
 pub fn first_wrong(gradient: &[f64], slopes: &[f64]) -> Option<usize> {
     let agree = |a: f64, b: f64| (a - b).abs() <= 1e-6 + 1e-6 * a.abs().max(b.abs());
     // Asked this way round, a NaN is wrong.
