@@ -6,6 +6,7 @@ use crate::optimizer::{Optimizer, ParameterState, StateError};
 use crate::parameter::{IntoParameter, Parameter};
 use crate::rule::{Pass, Rule, Updated};
 use crate::settings::not_negative;
+use crate::slot::Slot;
 
 /// Runs a [`Rule`] over parameters. The optimizers of this crate are aliases of it: [`Adam`](crate::Adam),
 /// [`Sgd`](crate::Sgd), ...
@@ -197,7 +198,7 @@ fn step<T: Float>(rule: &impl Rule<T>, learning_rate: f64, parameter: &mut Param
     let gradient = view.as_slice().expect("a contiguous tensor is a slice");
     let Parameter { param, step, state, .. } = parameter;
     if *step == 0 {
-        *state = rule.slots().iter().map(|slot| vec![rule.initial(slot); gradient.len()]).collect();
+        *state = rule.slots().iter().map(|slot| Slot::filled(rule.initial(slot), gradient.len())).collect();
     }
     let next = *step + 1;
     let Updated { .. } =

@@ -58,6 +58,7 @@ mod rule;
 pub mod schedule;
 mod settings;
 mod sgd;
+mod slot;
 mod tiny;
 
 pub use adam::{Adam, AdamRule};

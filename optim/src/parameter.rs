@@ -3,6 +3,7 @@
 use autograd::{Float, Param};
 
 use crate::optimizer::{ParameterState, StateError};
+use crate::slot::Slot;
 
 /// What an optimizer can be made of: a [`Param`], or a pair of its name and it, as a module's `named_parameters` has.
 ///
@@ -46,7 +47,7 @@ pub(crate) struct Parameter<T: Float> {
     /// How many steps it has taken.
     pub(crate) step: u64,
     /// The values of each slot; none before the first step.
-    pub(crate) state: Vec<Vec<T>>,
+    pub(crate) state: Vec<Slot<T>>,
 }
 
 impl<T: Float> Parameter<T> {
@@ -56,7 +57,7 @@ impl<T: Float> Parameter<T> {
 
     /// The state, whose slots have these names.
     pub(crate) fn state(&self, names: &[&'static str]) -> ParameterState<'_, T> {
-        let slots = names.iter().copied().zip(self.state.iter().map(Vec::as_slice)).collect();
+        let slots = names.iter().copied().zip(self.state.iter().map(Slot::as_slice)).collect();
         ParameterState { name: &self.name, step: self.step, slots }
     }
 
@@ -80,7 +81,7 @@ impl<T: Float> Parameter<T> {
             if values.len() != length {
                 return error(format!("{name} has {} values, the parameter {length}", values.len()));
             }
-            restored.push(values.to_vec());
+            restored.push(Slot::copy_of(values));
         }
         (self.step, self.state) = (step, restored);
         Ok(())

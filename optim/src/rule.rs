@@ -3,6 +3,8 @@
 use autograd::Float;
 use autograd::kernels::update::{norms, update_from};
 
+use crate::slot::Slot;
+
 /// The formula of an optimizer, written for one element: from a weight, its gradient and its state to the new weight.
 ///
 /// Its fields are the settings of the formula. The learning rate is not one of them: the [`Driver`](crate::Driver) has
@@ -53,7 +55,7 @@ pub struct Pass<'a, T: Float = f32> {
     pub(crate) old: &'a [T],
     pub(crate) new: &'a mut [T],
     pub(crate) gradient: &'a [T],
-    pub(crate) state: &'a mut [Vec<T>],
+    pub(crate) state: &'a mut [Slot<T>],
 }
 
 /// The proof that a rule has computed its parameter's new weights: [`Pass::run`] returns it.
