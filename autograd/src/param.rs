@@ -139,6 +139,36 @@ impl<T: Float> Param<T> {
         self.write("Param::update_from", write)
     }
 
+    /// Computes the values anew from the old ones, in the buffer of a tensor that nobody needs any more: `write(old, buffer)`, where `buffer` has the elements of
+    /// `donor` and must be given the new values. A gradient's buffer, say: then a step of training needs no buffer for the new weights.
+    ///
+    /// # Errors
+    /// The donor, if its buffer cannot be used: somebody else holds it, or it is not dense.
+    ///
+    /// # Panics
+    /// If the donor has another shape, or an update or a set of this parameter is running, on this thread or on another one.
+    #[track_caller]
+    pub fn update_over<R>(
+        &self,
+        mut donor: Tensor<T>,
+        write: impl FnOnce(&[T], &mut [T]) -> R,
+    ) -> Result<R, Tensor<T>> {
+        let shape = &self.0.layout.shape;
+        if *donor.shape() != *shape {
+            let other = donor.shape();
+            mistake("Param::update_over", format_args!("the parameter has shape {shape}, the donor {other}"));
+        }
+        if !donor.layout.is_row_major() || donor.storage.as_slice().len() != shape.numel() || donor.storage.is_shared()
+        {
+            return Err(donor);
+        }
+        let _changing = self.begin("Param::update_over");
+        let old = self.current();
+        let result = write(old.as_slice(), donor.storage.get_mut().expect("nobody else holds it"));
+        self.swap(old, donor.storage);
+        Ok(result)
+    }
+
     /// Replaces the values by a copy of `value`'s.
     ///
     /// # Panics
@@ -160,20 +190,34 @@ impl<T: Float> Param<T> {
     /// Makes the next version and swaps it in. No lock is held while `write` runs: it may fork, wait, read this parameter, or panic.
     #[track_caller]
     fn write<R>(&self, operation: &str, write: impl FnOnce(&[T], &mut [T]) -> R) -> R {
+        let _changing = self.begin(operation);
+        let (old, mut result) = (self.current(), None);
+        let new = Storage::build(self.0.layout.numel(), |new| result = Some(write(old.as_slice(), new)));
+        self.swap(old, new);
+        result.expect("a storage is built by one call of its closure")
+    }
+
+    /// The right to change the values, until what is returned is dropped.
+    #[track_caller]
+    fn begin(&self, operation: &str) -> Changing<'_> {
         debug_assert!(none_is_held(), "{operation}: a lock is held");
         let shape = &self.0.layout.shape;
-        let Some(_changing) = Changing::begin(&self.0.is_changing) else {
-            let message = format_args!("an update or a set of this parameter of shape {shape} is running already");
-            mistake(operation, message);
-        };
-        let (old, mut result) = (self.current(), None);
-        let new = Storage::build(shape.numel(), |new| result = Some(write(old.as_slice(), new)));
+        match Changing::begin(&self.0.is_changing) {
+            Some(changing) => changing,
+            None => mistake(
+                operation,
+                format_args!("an update or a set of this parameter of shape {shape} is running already"),
+            ),
+        }
+    }
+
+    /// Makes `new` the current version, and lets go of the `old` one.
+    fn swap(&self, old: Storage<T>, new: Storage<T>) {
         let replaced = self.0.value.with(|value| std::mem::replace(value, new));
         drop(old);
         if replaced.is_shared() {
             count_copy_on_write();
         }
-        result.expect("a storage is built by one call of its closure")
     }
 
     /// Whether both are handles to the same parameter.

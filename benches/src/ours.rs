@@ -116,7 +116,7 @@ fn train(
                 let labels: Indices = problem.labels_of(rows).collect();
                 let loss = criterion.forward(&model.forward(&choose(rows), Mode::Train), &labels);
                 value = loss.item();
-                adam.step(&loss.backward());
+                adam.step_taking(loss.backward());
                 next += 1;
             }
             f64::from(value)

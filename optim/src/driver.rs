@@ -4,7 +4,7 @@ use autograd::{Float, Gradients, Param, ParamKind, Tensor};
 
 use crate::optimizer::{Optimizer, ParameterState, StateError};
 use crate::parameter::{IntoParameter, Parameter};
-use crate::rule::{Pass, Rule, Updated};
+use crate::rule::{Pass, Place, Rule, Updated};
 use crate::settings::not_negative;
 use crate::slot::Slot;
 
@@ -168,6 +168,30 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
     /// optimizer all of whose parameters are frozen has nothing to do.
     #[track_caller]
     pub fn step(&mut self, gradients: &Gradients<T>) {
+        self.step_each(|param| gradients.of(param).cloned());
+    }
+
+    /// As [`step`](Driver::step), with gradients that nobody needs afterwards: the new weights are written to their buffers, which
+    /// saves the memory's bandwidth that another buffer would take.
+    ///
+    /// ```
+    /// use autograd::{Param, Tensor};
+    /// use optim::Sgd;
+    /// let weight: Param = Param::new(Tensor::ones([3]));
+    /// let mut sgd = Sgd::new([weight.clone()], 0.5);
+    /// sgd.step_taking(weight.tensor().sum().backward());
+    /// assert_eq!(weight.tensor().to_vec(), [0.5; 3]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`step`](Driver::step).
+    #[track_caller]
+    pub fn step_taking(&mut self, mut gradients: Gradients<T>) {
+        self.step_each(|param| gradients.take(param));
+    }
+
+    #[track_caller]
+    fn step_each(&mut self, mut gradient_of: impl FnMut(&Param<T>) -> Option<Tensor<T>>) {
         let (mut trainable, mut stepped) = (0, 0);
         for group in &mut self.groups {
             for parameter in &mut group.parameters {
@@ -175,8 +199,8 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
                     continue;
                 }
                 trainable += 1;
-                if let Some(gradient) = gradients.of(&parameter.param) {
-                    step(&group.rule, group.learning_rate, parameter, &gradient.contiguous());
+                if let Some(gradient) = gradient_of(&parameter.param) {
+                    step(&group.rule, group.learning_rate, parameter, gradient);
                     stepped += 1;
                 }
             }
@@ -192,17 +216,24 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
     }
 }
 
-/// One step of a parameter.
-fn step<T: Float>(rule: &impl Rule<T>, learning_rate: f64, parameter: &mut Parameter<T>, gradient: &Tensor<T>) {
-    let view = gradient.as_array();
-    let gradient = view.as_slice().expect("a contiguous tensor is a slice");
+/// One step of a parameter, over its gradient if nobody else holds that.
+fn step<T: Float>(rule: &impl Rule<T>, learning_rate: f64, parameter: &mut Parameter<T>, gradient: Tensor<T>) {
     let Parameter { param, step, state, .. } = parameter;
     if *step == 0 {
-        *state = rule.slots().iter().map(|slot| Slot::filled(rule.initial(slot), gradient.len())).collect();
+        *state = rule.slots().iter().map(|slot| Slot::filled(rule.initial(slot), gradient.numel())).collect();
     }
     let next = *step + 1;
-    let Updated { .. } =
-        param.update_from(|old, new| rule.update(Pass { step: next, learning_rate, old, new, gradient, state }));
+    let over = param.update_over(gradient, |old, buffer| {
+        rule.update(Pass { step: next, learning_rate, old, place: Place::Over(buffer), state: &mut *state })
+    });
+    let Updated { .. } = over.unwrap_or_else(|gradient| {
+        let gradient = gradient.contiguous();
+        let view = gradient.as_array();
+        let gradient = view.as_slice().expect("a contiguous tensor is a slice");
+        param.update_from(|old, new| {
+            rule.update(Pass { step: next, learning_rate, old, place: Place::Apart { gradient, new }, state })
+        })
+    });
     *step = next;
 }
 
@@ -210,6 +241,11 @@ impl<T: Float, R: Rule<T>> Optimizer<T> for Driver<T, R> {
     #[track_caller]
     fn step(&mut self, gradients: &Gradients<T>) {
         Driver::step(self, gradients);
+    }
+
+    #[track_caller]
+    fn step_taking(&mut self, gradients: Gradients<T>) {
+        Driver::step_taking(self, gradients);
     }
 
     fn learning_rates(&self) -> Vec<f64> {

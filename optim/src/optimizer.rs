@@ -14,6 +14,13 @@ pub trait Optimizer<T: Float = f32> {
     #[track_caller]
     fn step(&mut self, gradients: &Gradients<T>);
 
+    /// As [`step`](Optimizer::step), with gradients that nobody needs afterwards, whose buffers may be used for the new weights.
+    ///
+    /// # Panics
+    /// As [`step`](Optimizer::step).
+    #[track_caller]
+    fn step_taking(&mut self, gradients: Gradients<T>);
+
     /// The learning rate of each group, in the order in which the groups were given.
     fn learning_rates(&self) -> Vec<f64>;
 

@@ -1,7 +1,7 @@
 //! What an optimizer is made of: a scalar rule, and the pass over a parameter that runs it.
 
 use autograd::Float;
-use autograd::kernels::update::{norms, update_from};
+use autograd::kernels::update::{norms, update_from, update_over};
 
 use crate::slot::Slot;
 
@@ -53,9 +53,17 @@ pub struct Pass<'a, T: Float = f32> {
     pub(crate) step: u64,
     pub(crate) learning_rate: f64,
     pub(crate) old: &'a [T],
-    pub(crate) new: &'a mut [T],
-    pub(crate) gradient: &'a [T],
+    pub(crate) place: Place<'a, T>,
     pub(crate) state: &'a mut [Slot<T>],
+}
+
+/// Where the gradient is, and where the new weights go.
+#[derive(Debug)]
+pub(crate) enum Place<'a, T> {
+    /// Two buffers.
+    Apart { gradient: &'a [T], new: &'a mut [T] },
+    /// One that has the gradient before, and the new weights afterwards.
+    Over(&'a mut [T]),
 }
 
 /// The proof that a rule has computed its parameter's new weights: [`Pass::run`] returns it.
@@ -87,7 +95,11 @@ impl<T: Float> Pass<'_, T> {
     ) -> [f64; VALUES] {
         check_slots::<SLOTS>("norms", self.state.len());
         let state = std::array::from_fn(|slot| self.state[slot].as_slice());
-        norms(self.old, self.gradient, state, values)
+        let gradient = match &self.place {
+            Place::Apart { gradient, .. } => gradient,
+            Place::Over(buffer) => &**buffer,
+        };
+        norms(self.old, gradient, state, values)
     }
 
     /// Computes the new weights by `rule(weight, gradient, state) -> weight`, which changes its state in place: one
@@ -103,7 +115,10 @@ impl<T: Float> Pass<'_, T> {
         check_slots::<SLOTS>("run", self.state.len());
         let mut slots = self.state.iter_mut();
         let state = std::array::from_fn(|_| slots.next().expect("as many as were counted").as_mut_slice());
-        update_from(self.old, self.new, self.gradient, state, rule);
+        match self.place {
+            Place::Apart { gradient, new } => update_from(self.old, new, gradient, state, rule),
+            Place::Over(buffer) => update_over(self.old, buffer, state, rule),
+        }
         Updated(())
     }
 }

@@ -42,6 +42,11 @@ impl<T: Float> Gradients<T> {
         self.of.get(&parameter.id())
     }
 
+    /// Takes the gradient with respect to a parameter out; `None` if the result does not depend on it.
+    pub fn take(&mut self, parameter: &Param<T>) -> Option<Tensor<T>> {
+        self.of.remove(&parameter.id())
+    }
+
     /// Adds the gradients of another backward to these.
     pub fn merge(&mut self, other: Gradients<T>) {
         for (id, gradient) in other.of {

@@ -37,7 +37,7 @@ pub fn update<T: Scalar, const SLOTS: usize>(
     state: [&mut [T]; SLOTS],
     rule: impl Fn(T, T, &mut [T; SLOTS]) -> T + Sync,
 ) {
-    run(InPlace(weights), gradient, state, rule);
+    run(weights.len(), InPlace(weights, gradient), state, rule);
 }
 
 /// As [`update`], from `old` weights to `new` ones, which may hold anything before: for [`Param::update_from`](crate::Param::update_from).
@@ -60,86 +60,130 @@ pub fn update_from<T: Scalar, const SLOTS: usize>(
     rule: impl Fn(T, T, &mut [T; SLOTS]) -> T + Sync,
 ) {
     assert!(old.len() == new.len(), "update_from: {} old weights and {} new ones", old.len(), new.len());
-    run(FromOldToNew(old, new), gradient, state, rule);
+    run(old.len(), FromOldToNew(old, new, gradient), state, rule);
 }
 
-/// Where the weights are read and written.
+/// As [`update_from`], with the new weights in place of the gradient: `buffer` has the gradient before, the new weights afterwards. So a pass touches no more
+/// memory than one that changes the weights in place. For [`Param::update_over`](crate::Param::update_over).
+///
+/// ```
+/// use autograd::kernels::update::update_over;
+/// let mut buffer = [10.0, 10.0];
+/// update_over(&[1.0, 2.0], &mut buffer, [], |weight, gradient, []| weight - 0.5 * gradient);
+/// assert_eq!(buffer, [-4.0, -3.0]);
+/// ```
+///
+/// # Panics
+/// If the lengths differ.
+#[track_caller]
+pub fn update_over<T: Scalar, const SLOTS: usize>(
+    old: &[T],
+    buffer: &mut [T],
+    state: [&mut [T]; SLOTS],
+    rule: impl Fn(T, T, &mut [T; SLOTS]) -> T + Sync,
+) {
+    run(old.len(), OverGradient(old, buffer), state, rule);
+}
+
+/// Where the weights and the gradient are read, and the new weights written.
 trait Weights<T>: Send + Sized {
+    /// How many there are; the least of the lengths, so that the compiler sees that no index is out of bounds.
     fn len(&self) -> usize;
-    /// The first `length` weights, and the others.
+    /// The first `length` elements, and the others.
     fn split_at(self, length: usize) -> (Self, Self);
-    fn change(&mut self, index: usize, change: impl FnOnce(T) -> T);
+    /// Replaces the weight by `change(weight, gradient)`.
+    fn change(&mut self, index: usize, change: impl FnOnce(T, T) -> T);
 }
 
-struct InPlace<'a, T>(&'a mut [T]);
+struct InPlace<'a, T>(&'a mut [T], &'a [T]);
 
 impl<T: Scalar> Weights<T> for InPlace<'_, T> {
     #[inline(always)]
     fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn split_at(self, length: usize) -> (Self, Self) {
-        let (first, others) = self.0.split_at_mut(length);
-        (InPlace(first), InPlace(others))
-    }
-
-    #[inline(always)]
-    fn change(&mut self, index: usize, change: impl FnOnce(T) -> T) {
-        self.0[index] = change(self.0[index]);
-    }
-}
-
-struct FromOldToNew<'a, T>(&'a [T], &'a mut [T]);
-
-impl<T: Scalar> Weights<T> for FromOldToNew<'_, T> {
-    #[inline(always)]
-    fn len(&self) -> usize {
-        // The shorter one, so that the compiler sees that no index is out of bounds in either.
         self.0.len().min(self.1.len())
     }
 
     fn split_at(self, length: usize) -> (Self, Self) {
-        let ((first, others), (new_first, new_others)) = (self.0.split_at(length), self.1.split_at_mut(length));
-        (FromOldToNew(first, new_first), FromOldToNew(others, new_others))
+        let ((first, others), (gradient, other_gradient)) = (self.0.split_at_mut(length), self.1.split_at(length));
+        (InPlace(first, gradient), InPlace(others, other_gradient))
     }
 
     #[inline(always)]
-    fn change(&mut self, index: usize, change: impl FnOnce(T) -> T) {
-        self.1[index] = change(self.0[index]);
+    fn change(&mut self, index: usize, change: impl FnOnce(T, T) -> T) {
+        self.0[index] = change(self.0[index], self.1[index]);
+    }
+}
+
+struct FromOldToNew<'a, T>(&'a [T], &'a mut [T], &'a [T]);
+
+impl<T: Scalar> Weights<T> for FromOldToNew<'_, T> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.0.len().min(self.1.len()).min(self.2.len())
+    }
+
+    fn split_at(self, length: usize) -> (Self, Self) {
+        let ((first, others), (new_first, new_others)) = (self.0.split_at(length), self.1.split_at_mut(length));
+        let (gradient, other_gradient) = self.2.split_at(length);
+        (FromOldToNew(first, new_first, gradient), FromOldToNew(others, new_others, other_gradient))
+    }
+
+    #[inline(always)]
+    fn change(&mut self, index: usize, change: impl FnOnce(T, T) -> T) {
+        self.1[index] = change(self.0[index], self.2[index]);
+    }
+}
+
+struct OverGradient<'a, T>(&'a [T], &'a mut [T]);
+
+impl<T: Scalar> Weights<T> for OverGradient<'_, T> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.0.len().min(self.1.len())
+    }
+
+    fn split_at(self, length: usize) -> (Self, Self) {
+        let ((first, others), (buffer, other_buffer)) = (self.0.split_at(length), self.1.split_at_mut(length));
+        (OverGradient(first, buffer), OverGradient(others, other_buffer))
+    }
+
+    #[inline(always)]
+    fn change(&mut self, index: usize, change: impl FnOnce(T, T) -> T) {
+        self.1[index] = change(self.0[index], self.1[index]);
     }
 }
 
 /// Cuts the elements by their number alone, and runs the rule over the parts.
 #[track_caller]
 fn run<T: Scalar, W: Weights<T>, const SLOTS: usize>(
+    length: usize,
     weights: W,
-    gradient: &[T],
     mut state: [&mut [T]; SLOTS],
     rule: impl Fn(T, T, &mut [T; SLOTS]) -> T + Sync,
 ) {
-    let length = weights.len();
-    let same = gradient.len() == length && state.iter().all(|slot| slot.len() == length);
-    assert!(same, "update: {length} weights, {} gradients and a state of other lengths", gradient.len());
+    let same = weights.len() == length && state.iter().all(|slot| slot.len() == length);
+    assert!(same, "update: {length} weights, and gradients or a state of other lengths");
     let _span = trace::span(Phase::Update, "update", || (Vec::new(), Shape::from(length)));
     if length <= WEIGHTS_PER_TASK {
-        return vectorized(Update { weights, gradient, state, rule: &rule });
+        return vectorized(Update { weights, state, rule: &rule });
     }
     let mut parts = Vec::with_capacity(length.div_ceil(WEIGHTS_PER_TASK));
     let mut slots = state.each_mut().map(|slot| slot.chunks_mut(WEIGHTS_PER_TASK));
     let mut rest = weights;
-    for gradient in gradient.chunks(WEIGHTS_PER_TASK) {
-        let (weights, others) = rest.split_at(gradient.len());
+    while rest.len() > 0 {
+        let (weights, others) = {
+            let count = rest.len().min(WEIGHTS_PER_TASK);
+            rest.split_at(count)
+        };
         rest = others;
         let state = slots.each_mut().map(|slot| slot.next().expect("as long as the weights"));
-        parts.push((weights, gradient, state));
+        parts.push((weights, state));
     }
-    for_each_item(parts, |(weights, gradient, state)| vectorized(Update { weights, gradient, state, rule: &rule }));
+    for_each_item(parts, |(weights, state)| vectorized(Update { weights, state, rule: &rule }));
 }
 
 struct Update<'a, T, W, F, const SLOTS: usize> {
     weights: W,
-    gradient: &'a [T],
     state: [&'a mut [T]; SLOTS],
     rule: &'a F,
 }
@@ -151,10 +195,9 @@ impl<T: Scalar, W: Weights<T>, F: Fn(T, T, &mut [T; SLOTS]) -> T, const SLOTS: u
 
     #[inline(always)]
     fn run(self) {
-        let Update { mut weights, gradient, mut state, rule } = self;
+        let Update { mut weights, mut state, rule } = self;
         // Cut to one length, so that the compiler sees that no index is out of bounds.
         let length = weights.len();
-        let gradient = &gradient[..length];
         for slot in &mut state {
             *slot = &mut std::mem::take(slot)[..length];
         }
@@ -163,7 +206,7 @@ impl<T: Scalar, W: Weights<T>, F: Fn(T, T, &mut [T; SLOTS]) -> T, const SLOTS: u
             for slot in 0..SLOTS {
                 own[slot] = state[slot][i];
             }
-            weights.change(i, |weight| rule(weight, gradient[i], &mut own));
+            weights.change(i, |weight, gradient| rule(weight, gradient, &mut own));
             for slot in 0..SLOTS {
                 state[slot][i] = own[slot];
             }
@@ -307,6 +350,9 @@ mod tests {
             update(&mut in_place, &gradient, [first], rule);
             update_from(&old, &mut new, &gradient, [second], rule);
             assert!(in_place == new && sums[0] == sums[1], "{length} weights");
+            let (mut buffer, mut sum) = (gradient.clone(), vec![1.0; length]);
+            update_over(&old, &mut buffer, [&mut sum], rule);
+            assert!(buffer == new && sum == sums[0], "{length} weights over their gradient");
         }
     }
 

@@ -209,7 +209,7 @@ impl<'a> Trainer<'a> {
         }
         self.last_loss = Some(value);
         self.optimizer.set_learning_rate(recipe.learning_rate(learning_rate, place));
-        self.optimizer.step(&loss.backward());
+        self.optimizer.step_taking(loss.backward());
         let images = chosen.len();
         Ok(Tally { images, right: right(&scores, &labels), loss: value * images as f64 })
     }
