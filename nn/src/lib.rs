@@ -51,7 +51,7 @@
 //!
 //! - [`init`]: how weights start. Layers do it themselves, as PyTorch's do, from a seed or a [`Random`](autograd::Random).
 //! - [`checkpoint`]: weights in safetensors files, which PyTorch reads and writes too.
-//! - [`file`]: files that are written whole or not at all, which weights are.
+//! - [`mod@file`]: files that are written whole or not at all, which weights are.
 //! - [`Mode`]: whether a network is being trained or used. It is an argument of each forward, not a flag that one forgets.
 //!
 //! # A layer of your own
