@@ -34,12 +34,12 @@ impl<T: Float> Rule<T> for AdamRule {
 }
 
 impl<T: Float> Formula<T> for &AdamRule {
-    fn run<const SLOTS: usize>(self, pass: Pass<'_, T>) -> Updated {
+    fn run<const SLOTS: usize, const HIDDEN: bool>(self, pass: Pass<'_, T>) -> Updated {
         let step_size = pass.learning_rate() / correction(self.0.betas.0, pass.step());
         let means = self.0.at_step::<T>(pass.step(), step_size / self.0.eps);
         let (step_size, weight_decay) = (T::from_f64(step_size), T::from_f64(self.0.weight_decay));
         pass.run(move |weight, gradient, state: &mut [T; SLOTS]| {
-            weight - step_size * means.next(weight, decayed(gradient, weight, weight_decay), state)
+            weight - step_size * means.next::<SLOTS, HIDDEN>(weight, decayed(gradient, weight, weight_decay), state)
         })
     }
 }

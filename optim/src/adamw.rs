@@ -31,13 +31,13 @@ impl<T: Float> Rule<T> for AdamWRule {
 }
 
 impl<T: Float> Formula<T> for &AdamWRule {
-    fn run<const SLOTS: usize>(self, pass: Pass<'_, T>) -> Updated {
+    fn run<const SLOTS: usize, const HIDDEN: bool>(self, pass: Pass<'_, T>) -> Updated {
         let step_size = pass.learning_rate() / correction(self.0.betas.0, pass.step());
         let means = self.0.at_step::<T>(pass.step(), step_size / self.0.eps);
         let kept = T::ONE - T::from_f64(pass.learning_rate()) * T::from_f64(self.0.weight_decay);
         let step_size = T::from_f64(step_size);
         pass.run(move |weight, gradient, state: &mut [T; SLOTS]| {
-            weight * kept - step_size * means.next(weight, gradient, state)
+            weight * kept - step_size * means.next::<SLOTS, HIDDEN>(weight, gradient, state)
         })
     }
 }

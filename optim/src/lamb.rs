@@ -39,12 +39,12 @@ impl<T: Float> Rule<T> for LambRule {
 }
 
 impl<T: Float> Formula<T> for &LambRule {
-    fn run<const SLOTS: usize>(self, pass: Pass<'_, T>) -> Updated {
+    fn run<const SLOTS: usize, const HIDDEN: bool>(self, pass: Pass<'_, T>) -> Updated {
         let means = self.0.at_step::<T>(pass.step(), f64::INFINITY);
         let corrected = T::from_f64(correction(self.0.betas.0, pass.step()).recip());
         let weight_decay = T::from_f64(self.0.weight_decay);
         let update = move |weight, gradient, state: &mut [T; SLOTS]| {
-            decayed(corrected * means.next(weight, gradient, state), weight, weight_decay)
+            decayed(corrected * means.next::<SLOTS, HIDDEN>(weight, gradient, state), weight, weight_decay)
         };
         // The state is advanced twice, of which the first time is on a copy: cheaper than to store the update.
         let [weights, updates] = pass.norms(move |weight, gradient, state| [weight, update(weight, gradient, state)]);

@@ -6,7 +6,7 @@ use autograd::Float;
 use crate::driver::Driver;
 use crate::rule::{Pass, Rule, Updated};
 use crate::settings::{fraction, not_negative};
-use crate::tiny::{Squares, Sums, divisor};
+use crate::tiny::{Squares, Sums, divisor, next_normal_sum};
 
 /// The settings of Adam's family, and its running means: at step t, with the gradient g,
 ///
@@ -48,7 +48,12 @@ impl Moments {
 
     /// Runs the formula over the slots that there are.
     pub(crate) fn run<T: Float>(&self, pass: Pass<'_, T>, formula: impl Formula<T>) -> Updated {
-        if self.amsgrad { formula.run::<3>(pass) } else { formula.run::<2>(pass) }
+        match (self.amsgrad, Squares::<T>::new(self.betas.1, self.eps).is_hidden) {
+            (false, true) => formula.run::<2, true>(pass),
+            (false, false) => formula.run::<2, false>(pass),
+            (true, true) => formula.run::<3, true>(pass),
+            (true, false) => formula.run::<3, false>(pass),
+        }
     }
 
     /// `reach` is how far an m of 1 moves a weight at this step, at most.
@@ -69,9 +74,10 @@ pub(crate) fn correction(beta: f64, step: u64) -> f64 {
     1.0 - beta.powf(step as f64)
 }
 
-/// A step's formula over either number of slots: m and v, or these and the largest v.
+/// A step's formula over either number of slots: m and v, or these and the largest v; and for an eps that hides denormal
+/// values (`HIDDEN`), as all usual ones do, or for any.
 pub(crate) trait Formula<T: Float> {
-    fn run<const SLOTS: usize>(self, pass: Pass<'_, T>) -> Updated;
+    fn run<const SLOTS: usize, const HIDDEN: bool>(self, pass: Pass<'_, T>) -> Updated;
 }
 
 /// The running means at a step, their bias corrections taken in f64 once for all weights.
@@ -88,16 +94,27 @@ impl<T: Float> Means<T> {
     /// Advances m, v and the largest v, if there is a slot for it, and returns m / (√v̂ + ε). The weight, as it is before
     /// the step, shows which m are too small to move it.
     #[inline(always)]
-    pub(crate) fn next<const SLOTS: usize>(&self, weight: T, gradient: T, state: &mut [T; SLOTS]) -> T {
-        let m = self.sums.next(weight, state[0], self.beta1.0, gradient, self.beta1.1);
-        let v = self.squares.next(state[1], gradient, m);
+    pub(crate) fn next<const SLOTS: usize, const HIDDEN: bool>(
+        &self,
+        weight: T,
+        gradient: T,
+        state: &mut [T; SLOTS],
+    ) -> T {
+        let (m, v) = if HIDDEN {
+            let m = next_normal_sum(state[0], self.beta1.0, gradient, self.beta1.1);
+            (m, self.squares.next_hidden(state[1], gradient))
+        } else {
+            let m = self.sums.next(weight, state[0], self.beta1.0, gradient, self.beta1.1);
+            (m, self.squares.next(state[1], gradient, m))
+        };
         (state[0], state[1]) = (m, v);
         let mut largest = v;
         for slot in &mut state[2..] {
             largest = slot.maximum(v);
             *slot = largest;
         }
-        m / divisor(largest.sqrt() * self.root + self.eps)
+        let root_and_eps = largest.sqrt() * self.root + self.eps;
+        m / if HIDDEN { root_and_eps } else { divisor(root_and_eps) }
     }
 }
 

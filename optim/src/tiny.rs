@@ -50,6 +50,14 @@ impl<T: Float> Sums<T> {
     }
 }
 
+/// decay · `sum` + share · `gradient`, where a denormal sum does not show, as beside an eps that is far larger: cleared is just what is denormal.
+#[inline(always)]
+pub(crate) fn next_normal_sum<T: Float>(sum: T, decay: T, gradient: T, share: T) -> T {
+    let gradient = if gradient.abs() < T::MIN_POSITIVE / share { T::ZERO } else { gradient };
+    let next = sum * decay + gradient * share;
+    if next.abs() < T::MIN_POSITIVE { T::ZERO } else { next }
+}
+
 /// Running means of squared gradients, v ← β v + (1 - β) g², of which `√v + eps` is used. A v below the smallest
 /// normal value is cleared if eps hides it. If eps is too small for that, it is kept, at the denormals' price, until
 /// it is negligible beside any square that is normal.
@@ -57,6 +65,8 @@ impl<T: Float> Sums<T> {
 pub(crate) struct Squares<T> {
     beta: T,
     share: T,
+    /// Whether eps hides a denormal v.
+    pub(crate) is_hidden: bool,
     /// (1 - β) g² is denormal for a smaller |g|.
     least_gradient: T,
     /// From this v on such a g² is negligible.
@@ -79,11 +89,20 @@ impl<T: Float> Squares<T> {
         Squares {
             beta: T::from_f64(beta),
             share: T::from_f64(1.0 - beta),
+            is_hidden,
             least_gradient: T::from_f64(least_square.sqrt()),
             outweighs: T::from_f64(if is_hidden { 0.0 } else { NEGLIGIBLE * least_square }),
             least: T::from_f64(if is_hidden { smallest_normal } else { kept }),
             largest_sum: if is_hidden { T::INFINITY } else { T::ZERO },
         }
+    }
+
+    /// [`next`](Squares::next) where eps hides a denormal v: the same values, with fewer comparisons.
+    #[inline(always)]
+    pub(crate) fn next_hidden(&self, v: T, gradient: T) -> T {
+        let gradient = if gradient.abs() < self.least_gradient { T::ZERO } else { gradient };
+        let next = v * self.beta + gradient * gradient * self.share;
+        if next < self.least { T::ZERO } else { next }
     }
 
     /// v with one more gradient; `sum` is the running mean m of the gradients, this one included.
