@@ -50,6 +50,13 @@ impl<T: Float> CrossEntropyLoss<T> {
         self
     }
 
+    /// Elements of the gradient with a smaller absolute value may be 0; see
+    /// [`CrossEntropy::min_gradient`](autograd::CrossEntropy::min_gradient).
+    pub fn min_gradient(mut self, smallest: f64) -> Self {
+        self.options.min_gradient = smallest;
+        self
+    }
+
     /// The loss of scores `[N, C]` or `[N, C, ...]` against labels `[N]` or `[N, ...]`.
     ///
     /// # Panics

@@ -75,5 +75,6 @@ fn cross_entropy<T: Float>(c: &Case<'_, T>) -> CrossEntropy<T> {
         weight: c.find("weight"),
         ignore_index: c.integer("ignore_index").map_or(-100, |label| label as i64),
         label_smoothing: c.number("label_smoothing").unwrap_or(0.0),
+        ..CrossEntropy::default()
     }
 }

@@ -44,11 +44,24 @@ pub struct CrossEntropy<T: Float = f32> {
     pub ignore_index: i64,
     /// The share of probability that the target spreads evenly over all classes, in [0, 1].
     pub label_smoothing: f64,
+    /// Elements of the gradient with a smaller absolute value may be 0. The default is 0: none but denormal ones.
+    ///
+    /// Late in a long training most gradients of the scores are far too small to move a weight. What follows from them
+    /// in the layers below becomes denormal, and many processors take over a hundred cycles for a product with a
+    /// denormal value. An optimizer that divides by √v + ε does not show what is this much smaller than ε: with Adam's
+    /// ε of 10⁻⁸, 10⁻³¹ is a safe choice. PyTorch has no such option; its `torch.set_flush_denormal` serves the same end.
+    pub min_gradient: f64,
 }
 
 impl<T: Float> Default for CrossEntropy<T> {
     fn default() -> Self {
-        CrossEntropy { reduction: Reduction::Mean, weight: None, ignore_index: -100, label_smoothing: 0.0 }
+        CrossEntropy {
+            reduction: Reduction::Mean,
+            weight: None,
+            ignore_index: -100,
+            label_smoothing: 0.0,
+            min_gradient: 0.0,
+        }
     }
 }
 
@@ -76,6 +89,9 @@ struct Targets<T: Float> {
     /// ε / C, the share of q that a class of weight 1 gets from the smoothing, and Σ of all classes' shares.
     even: T,
     even_total: T,
+    /// See [`CrossEntropy::min_gradient`]. 0 where labels are smoothed: what is added next is not small, so that a small
+    /// product is part of a normal gradient.
+    min_gradient: T,
 }
 
 impl<T: Float> Targets<T> {
@@ -84,7 +100,9 @@ impl<T: Float> Targets<T> {
         let weight = options.weight.as_ref().map(Tensor::to_vec);
         let even = smoothing / T::from_usize(classes.max(1));
         let even_total = weight.as_ref().map_or(smoothing, |weight| sum(weight.iter().copied()) * even);
-        Targets { labels: labels.clone(), weight, ignored: options.ignore_index, smoothing, even, even_total }
+        let min_gradient = if smoothing == T::ZERO { T::from_f64(options.min_gradient) } else { T::ZERO };
+        let (labels, ignored) = (labels.clone(), options.ignore_index);
+        Targets { labels, weight, ignored, smoothing, even, even_total, min_gradient }
     }
 
     fn weight_of(&self, class: usize) -> T {
@@ -159,8 +177,14 @@ impl<T: Float> Targets<T> {
         let classes: Vec<i64> = self.classes().map(|class| class.unwrap_or(0) as i64).collect();
         let classes = Indices::new(classes, [examples, 1]);
         let p = x.log_softmax(1).exp();
-        let gradient =
-            p * (column(self.totals().collect()) * &grad) - scattered(&(own * &grad), 1, &classes, x.shape());
+        let scales = column(self.totals().collect()) * &grad;
+        let mut scaled = p * &scales;
+        if self.min_gradient > T::ZERO {
+            // As `scaled_softmax` chooses.
+            let may_be_left_out = scales.abs().ge(self.min_gradient / T::EPSILON);
+            scaled = scaled.masked_fill(&(scaled.abs().lt(self.min_gradient) & may_be_left_out), T::ZERO);
+        }
+        let gradient = scaled - scattered(&(own * &grad), 1, &classes, x.shape());
         if self.smoothing == T::ZERO {
             return gradient;
         }
@@ -191,6 +215,7 @@ impl<T: Float> Op<T> for Loss<T> {
             // would be many. Where labels are smoothed, what is added next is not: then a denormal product is part of a
             // normal gradient.
             let smallest = if self.targets.smoothing == T::ZERO { T::MIN_POSITIVE } else { T::ZERO };
+            let smallest = smallest.maximum(self.targets.min_gradient);
             let (x, sums) = (x.dense(), sums.as_slice().expect("made dense").as_chunks().0);
             Tensor::build(x.shape().clone(), |out| {
                 scaled_softmax(x.as_slice().expect("dense"), count, sums, &totals, smallest, out);
@@ -259,6 +284,10 @@ impl<T: Float> Tensor<T> {
         let own = self.shape();
         check_labels("cross_entropy", own, targets, options.ignore_index, options.weight.as_ref());
         check_smoothing(options.label_smoothing);
+        if options.min_gradient.is_nan() || options.min_gradient < 0.0 {
+            let found = options.min_gradient;
+            mistake("cross_entropy", format_args!("a least gradient of {found} is not a number from 0 on"));
+        }
         let labels = Targets::new(targets, own[usize::from(own.rank() > 1)], options);
         let y = loss(&class_rows(self), labels, options.reduction);
         if options.reduction == Reduction::None && own.rank() != 2 { reshaped(&y, targets.shape()) } else { y }

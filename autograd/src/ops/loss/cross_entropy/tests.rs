@@ -7,7 +7,7 @@ fn with(options: CrossEntropy<f64>) -> impl Fn(&Tensor<f64>) -> Tensor<f64> {
 
 fn weighted(reduction: Reduction) -> CrossEntropy<f64> {
     let weight = Some(Tensor::from_vec(vec![0.5, 2.0, 1.0, 3.0], [4]));
-    CrossEntropy { reduction, weight, ignore_index: 0, label_smoothing: 0.2 }
+    CrossEntropy { reduction, weight, ignore_index: 0, label_smoothing: 0.2, ..CrossEntropy::default() }
 }
 
 gradients!(by_default: |x| x.cross_entropy_with(&Indices::from([2, 0, 3]), &CrossEntropy::default()), [3, 4]; fixed);
@@ -131,6 +131,28 @@ fn small_gradients_keep_their_digits_in_both_types() {
     assert!((gradient / 5.521e-32 - 1.0).abs() < 1e-3, "{gradient:e}");
 }
 
+#[test]
+fn only_what_is_below_the_least_gradient_is_left_out() {
+    let options = CrossEntropy { min_gradient: 1e-31, reduction: Reduction::Sum, ..CrossEntropy::default() };
+    let labels = Indices::from([0, 0]);
+    let scores = [0.0, -75.0, -68.0, 0.0, 1.0, 2.0];
+    let all = gradients(|x: &Tensor<f32>| x.cross_entropy(&labels), &scores, [2, 3], &[2.0]);
+    let some = gradients(|x: &Tensor<f32>| x.cross_entropy_with(&labels, &options), &scores, [2, 3], &[1.0]);
+    assert!(all[1] > 2e-33 && all[1] < 1e-31 && all[2] > 1e-31, "{all:?}");
+    assert_eq!(some, [all[0], 0.0, all[2], all[3], all[4], all[5]]);
+    // Not where the loss is scaled so far down that the difference of two such products is a gradient.
+    let scores = [0.0, -9.0, -8.0, 0.0, 1.0, 2.0];
+    let small = gradients(|x: &Tensor<f32>| x.cross_entropy_with(&labels, &options), &scores, [2, 3], &[1e-31]);
+    assert!(small.iter().all(|&gradient| gradient != 0.0), "{small:?}");
+}
+
+#[test]
+#[should_panic(expected = "cross_entropy: a least gradient of -1 is not a number from 0 on")]
+fn the_least_gradient_is_not_negative() {
+    let options = CrossEntropy { min_gradient: -1.0, ..CrossEntropy::default() };
+    let _ = Tensor::<f32>::zeros([1, 2]).cross_entropy_with(&Indices::from([0]), &options);
+}
+
 /// The gradients of scores `[2, 2]` are PyTorch's, but those of ignored examples are 0 even where their scores are not
 /// finite.
 #[test]
@@ -168,7 +190,7 @@ fn zeros_and_infinities_do_not_become_nan() {
                 .as_ref()
                 .map(|w| Tensor::from_vec(w.to_vec().into_iter().map(T::from_f64).collect(), [2]));
             let CrossEntropy { reduction, ignore_index, label_smoothing, .. } = *options;
-            let options = CrossEntropy { reduction, weight, ignore_index, label_smoothing };
+            let options = CrossEntropy { reduction, weight, ignore_index, label_smoothing, ..CrossEntropy::default() };
             gradients(|x: &Tensor<T>| x.cross_entropy_with(labels, &options), scores, [2, 2], seed)
         }
         let weight = weight.map(|weight| Tensor::from_vec(weight.to_vec(), [2]));
