@@ -112,7 +112,7 @@ pub use ops::pool::{AvgPool, MaxPool};
 pub use ops::shape::PadMode;
 pub use param::{Param, ParamKind};
 pub use pool::{MemoryStatistics, memory_statistics, release_memory};
-pub use random::{Random, Seed};
+pub use random::{Random, Seed, Stream};
 pub use scalar::Scalar;
 pub use shape::{Dims, Extents, Integer, Shape};
 pub use tensor::Tensor;

@@ -3,6 +3,8 @@
 //! So any part of a stream can be computed by any thread, and the bits never depend on how the work was split. The function is
 //! SplitMix64 (Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, OOPSLA 2014), whose state is a counter by construction.
 
+use std::cell::Cell;
+
 use crate::scalar::Scalar;
 
 /// A stream of random numbers with a position.
@@ -119,7 +121,8 @@ fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// What `rand` and `randn` take: a seed, or a [`Random`] to go on drawing from.
+/// What `rand`, `randn` and `dropout` take: a seed, a [`Random`] to go on drawing from, or a [`Stream`], of which each
+/// call draws its own.
 pub trait Seed {
     /// Lends the stream to `draw` and keeps its new position, where there is something to keep it.
     fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R;
@@ -137,9 +140,133 @@ impl Seed for &mut Random {
     }
 }
 
+/// The randomness of a training run as an argument: each call that draws gets a stream of its own.
+///
+/// A `Stream` counts the calls, through a shared reference. Call number i draws from a [`Random`] that is a function
+/// of the key and of i, so two calls never share random numbers, and how many one of them takes has no effect on the
+/// next. The key and the count are the whole state: [`state`](Stream::state) and
+/// [`restore`](Stream::restore) are what a checkpoint needs.
+///
+/// ```
+/// use autograd::{Stream, Tensor};
+/// let stream = Stream::new(0);
+/// let x = Tensor::<f32>::ones([64]);
+/// let saved = stream.state();
+/// let (first, second) = (x.dropout(0.5, &stream), x.dropout(0.5, &stream));
+/// assert_ne!(first.to_vec(), second.to_vec());
+/// stream.restore(saved);
+/// assert_eq!(x.dropout(0.5, &stream).to_vec(), first.to_vec());
+/// ```
+///
+/// Threads cannot share one, since the order of their calls would decide what each draws; the compiler refuses it:
+///
+/// ```compile_fail,E0277
+/// use autograd::{Stream, Tensor, join};
+/// let (stream, x) = (Stream::new(0), Tensor::<f32>::ones([64]));
+/// join(|| x.dropout(0.5, &stream), || x.dropout(0.5, &stream));
+/// ```
+///
+/// Each branch takes a stream of its own, by [`split`](Stream::split) before the fork. Then both draw the same,
+/// whoever runs first:
+///
+/// ```
+/// use autograd::{Stream, Tensor, join};
+/// let (stream, x) = (Stream::new(0), Tensor::<f32>::ones([64]));
+/// let (left, right) = (stream.split(), stream.split());
+/// let x = &x;
+/// let (a, b) = join(move || x.dropout(0.5, &left), move || x.dropout(0.5, &right));
+/// assert_ne!(a.to_vec(), b.to_vec());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    key: Cell<u64>,
+    calls: Cell<u64>,
+}
+
+impl Stream {
+    /// The stream of a seed, from its beginning.
+    pub fn new(seed: u64) -> Self {
+        Stream::of(Random::new(seed))
+    }
+
+    /// A stream with the key of `random`, such as a training step's `Random::new(seed).stream(step)`.
+    pub fn of(random: Random) -> Self {
+        Stream { key: Cell::new(random.key), calls: Cell::new(0) }
+    }
+
+    /// The random numbers of the next call.
+    pub fn next_call(&self) -> Random {
+        let call = self.calls.get();
+        self.calls.set(call.wrapping_add(1));
+        Random { key: self.key.get(), position: 0 }.stream(call)
+    }
+
+    /// Another stream, for a branch that may run on another thread. It counts as a call of this one.
+    pub fn split(&self) -> Stream {
+        Stream::of(self.next_call())
+    }
+
+    /// Another stream, a function of this one's key and of `index` alone: for an epoch, a step or a worker.
+    pub fn stream(&self, index: u64) -> Stream {
+        // Bits of the key are inverted, so that no index gives the numbers of a call.
+        Stream::of(Random { key: !self.key.get(), position: 0 }.stream(index))
+    }
+
+    /// The key, and how many calls have drawn: what a checkpoint has to hold.
+    pub fn state(&self) -> [u64; 2] {
+        [self.key.get(), self.calls.get()]
+    }
+
+    /// Goes on from a [`state`](Stream::state), of this stream or of another one.
+    pub fn restore(&self, [key, calls]: [u64; 2]) {
+        self.key.set(key);
+        self.calls.set(calls);
+    }
+}
+
+impl Seed for &Stream {
+    fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R {
+        draw(&mut self.next_call())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_of_a_stream_never_share_numbers() {
+        let stream = Stream::new(3);
+        let first = |mut random: Random| random.bits();
+        let mut drawn: Vec<u64> = (0..100).map(|_| first(stream.next_call())).collect();
+        // A call within a call is a call of its own.
+        drawn.extend((&stream).draw(|outer| [outer.bits(), (&stream).draw(Random::bits)]));
+        drawn.extend((0..100).map(|index| first(stream.stream(index).next_call())));
+        drawn.push(first(stream.split().next_call()));
+        drawn.push(Random::new(3).bits());
+        let count = drawn.len();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), count);
+    }
+
+    #[test]
+    fn a_restored_stream_draws_the_same() {
+        let stream = Stream::new(4);
+        let _ = (stream.next_call(), stream.split());
+        let (state, wanted) = (stream.state(), [stream.next_call().bits(), stream.split().next_call().bits()]);
+        let other = Stream::new(5);
+        other.restore(state);
+        assert_eq!([other.next_call().bits(), other.split().next_call().bits()], wanted);
+    }
+
+    #[test]
+    fn how_much_a_call_draws_has_no_effect_on_the_next() {
+        let (short, long) = (Stream::new(6), Stream::new(6));
+        (&short).draw(|random| random.bits());
+        (&long).draw(|random| (0..1000).for_each(|_| drop(random.bits())));
+        assert_eq!(short.next_call(), long.next_call());
+    }
 
     #[test]
     fn a_stream_can_be_entered_anywhere() {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use autograd::{Indices, Param, Tensor, no_grad, with_threads};
-use nn::{CrossEntropyLoss, Linear, Mode, Module, ReLU, Sequential};
+use autograd::{Indices, Param, Stream, Tensor, no_grad, with_threads};
+use nn::{CrossEntropyLoss, Layer, Linear, Mode, Module, ReLU, Sequential};
 use optim::{Adam, AdamW, Optimizer, Sgd};
 use rayon::prelude::*;
 
@@ -110,11 +110,11 @@ fn train(
     let mut next = 0;
     Box::new(move |repeats| {
         with_threads(threads, || {
-            let mut value = f32::NAN;
+            let (mut value, stream) = (f32::NAN, Stream::new(0));
             for _ in 0..repeats {
                 let rows = problem.batch(next, batch);
                 let labels: Indices = problem.labels_of(rows).collect();
-                let loss = criterion.forward(&model.forward(&choose(rows), Mode::Train), &labels);
+                let loss = criterion.forward(&model.forward(&choose(rows), Mode::Train(&stream)), &labels);
                 value = loss.item();
                 adam.step_taking(loss.backward());
                 next += 1;

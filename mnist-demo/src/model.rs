@@ -5,26 +5,6 @@ use nn::{Linear, ReLU, Sequential};
 
 use crate::dataset::Dataset;
 
-/// A layer, before it has numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layer {
-    /// From so many inputs to so many outputs.
-    Linear(usize, usize),
-    /// A rectifier.
-    Relu,
-}
-
-/// The layers with their names: `Linear(pixels, 256) → ReLU → Linear(256, 128) → ReLU → Linear(128, classes)`.
-pub fn layers(pixels: usize, classes: usize) -> [(&'static str, Layer); 5] {
-    [
-        ("fc1", Layer::Linear(pixels, 256)),
-        ("relu1", Layer::Relu),
-        ("fc2", Layer::Linear(256, 128)),
-        ("relu2", Layer::Relu),
-        ("fc3", Layer::Linear(128, classes)),
-    ]
-}
-
 /// The classes of MNIST.
 pub const DIGITS: usize = 10;
 
@@ -36,10 +16,13 @@ pub fn perceptron(data: &Dataset, random: &mut Random) -> Sequential {
     perceptron_for(data.train.width(), data.classes, random)
 }
 
-/// The same network for images of so many pixels in so many classes.
+/// The same network for images of so many pixels in so many classes:
+/// `Linear(pixels, 256) → ReLU → Linear(256, 128) → ReLU → Linear(128, classes)`.
 pub fn perceptron_for(pixels: usize, classes: usize, random: &mut Random) -> Sequential {
-    layers(pixels, classes).into_iter().fold(Sequential::new(), |model, (name, layer)| match layer {
-        Layer::Linear(inputs, outputs) => model.named(name, Linear::new(inputs, outputs, &mut *random)),
-        Layer::Relu => model.named(name, ReLU),
-    })
+    Sequential::new()
+        .named("fc1", Linear::new(pixels, 256, &mut *random))
+        .named("relu1", ReLU)
+        .named("fc2", Linear::new(256, 128, &mut *random))
+        .named("relu2", ReLU)
+        .named("fc3", Linear::new(128, classes, random))
 }

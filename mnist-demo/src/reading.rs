@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use autograd::{Tensor, no_grad, with_threads};
-use nn::{Linear, Mode, Module};
+use nn::{Layer, Linear, Mode, Module};
 use serde_json::{Value, json};
 
 use crate::dataset::Dataset;
@@ -121,7 +121,7 @@ impl Reader {
             let mut x = Tensor::from_vec(pixels.to_vec(), [1, pixels.len()]);
             let mut hidden = Vec::new();
             for (name, layer) in before {
-                x = layer.forward_relu(&x, Mode::Eval);
+                x = layer.forward_relu(&x);
                 hidden.push((name.clone(), x.to_vec()));
             }
             let scores = last.forward(&x, Mode::Eval);

@@ -69,8 +69,8 @@ fn of_several_splits_one_is_named() {
         1,
         "found the EMNIST splits digits, letters, expected one of them to be named: --split NAME",
     );
-    assert!(text(&summary(&["--split", "letters"]).stdout).contains("Linear(128 → 26)"));
-    assert!(text(&summary(&["--split", "digits"]).stdout).contains("Linear(128 → 10)"));
+    assert!(text(&summary(&["--split", "letters"]).stdout).contains("in_features=128, out_features=26"));
+    assert!(text(&summary(&["--split", "digits"]).stdout).contains("in_features=128, out_features=10"));
     assert_refused(
         &summary(&["--split", "byclass"]),
         1,

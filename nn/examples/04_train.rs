@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p nn --example 04_train`
 
-use autograd::{Indices, Random, Tensor, accuracy, no_grad, with_threads};
-use nn::{CrossEntropyLoss, Linear, Mode, Module, ReLU, Sequential};
+use autograd::{Indices, Stream, Tensor, accuracy, no_grad, with_threads};
+use nn::{CrossEntropyLoss, Layer, Linear, Mode, Module, ReLU, Sequential};
 use optim::Adam;
 
 /// Points of two spirals that wind around each other, and which spiral each is on.
@@ -19,18 +19,20 @@ fn spirals(count: usize) -> (Tensor, Indices) {
 
 fn main() {
     let (points, labels) = spirals(400);
-    let mut random = Random::new(0);
+    let random = Stream::new(0);
     let model: Sequential = Sequential::new()
-        .add(Linear::new(2, 64, &mut random))
+        .add(Linear::new(2, 64, &random))
         .add(ReLU)
-        .add(Linear::new(64, 64, &mut random))
+        .add(Linear::new(64, 64, &random))
         .add(ReLU)
-        .add(Linear::new(64, 2, &mut random));
+        .add(Linear::new(64, 2, &random));
     let criterion = CrossEntropyLoss::new();
     let mut adam = Adam::new(model.parameters(), 0.01);
+    println!("{model}");
     let reached = with_threads(0, || {
+        let stream = Stream::new(1); // For layers that draw random numbers; these do not.
         for step in 0..=500 {
-            let loss = criterion.forward(&model.forward(&points, Mode::Train), &labels);
+            let loss = criterion.forward(&model.forward(&points, Mode::Train(&stream)), &labels);
             if step % 100 == 0 {
                 println!("step {step:3}  loss {:.4}", loss.item());
             }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use autograd::kernels::bytes::gather_rows;
 use autograd::trace::{self, Event, Phase};
-use autograd::{Indices, Random, Tensor, with_threads};
-use nn::{CrossEntropyLoss, Linear, Mode, Module, ReLU, Sequential};
+use autograd::{Indices, Random, Stream, Tensor, with_threads};
+use nn::{CrossEntropyLoss, Layer, Linear, Mode, Module, ReLU, Sequential};
 use optim::Adam;
 
 const IMAGES: usize = 10_000;
@@ -59,13 +59,13 @@ fn run() {
         .named("relu2", ReLU)
         .named("fc3", Linear::new(128, 10, &mut random));
     let pixels: Vec<u8> = (0..IMAGES * PIXELS).map(|_| random.below(256) as u8).collect();
-    let criterion = CrossEntropyLoss::new();
+    let (criterion, stream) = (CrossEntropyLoss::new(), Stream::new(1));
     let mut adam = Adam::new(model.parameters(), 1e-3);
     let mut step = || {
         let chosen: Vec<usize> = (0..BATCH).map(|_| random.below(IMAGES as u64) as usize).collect();
         let labels: Indices = chosen.iter().map(|index| index % 10).collect();
         let images = Tensor::build([BATCH, PIXELS], |out| gather_rows(&pixels, PIXELS, &chosen, 255.0, out));
-        let loss = criterion.forward(&model.forward(&images, Mode::Train), &labels);
+        let loss = criterion.forward(&model.forward(&images, Mode::Train(&stream)), &labels);
         adam.step(&loss.backward());
     };
     (0..STEPS[0]).for_each(|_| step());

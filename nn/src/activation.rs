@@ -1,61 +1,50 @@
-//! Layers without parameters.
+//! Activations as layers.
+
+use std::fmt;
 
 use autograd::{Float, Tensor};
 
-use crate::module::{Mode, Module};
+use crate::layer::Layer;
+use crate::mode::Mode;
+use crate::module::{Member, Module};
 
-/// max(x, 0). See [`Tensor::relu`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ReLU;
+/// Layers without settings that are one pointwise operation.
+macro_rules! activations {
+    ($($name:ident, $operation:ident, $formula:literal;)+) => {$(
+        #[doc = concat!($formula, ". See [`Tensor::", stringify!($operation), "`] and")]
+        #[doc = concat!(
+            "[`torch.nn.", stringify!($name), "`](https://docs.pytorch.org/docs/stable/generated/torch.nn.",
+            stringify!($name), ".html)."
+        )]
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct $name;
 
-impl<T: Float> Module<T> for ReLU {
-    fn forward(&self, x: &Tensor<T>, _mode: Mode) -> Tensor<T> {
-        x.relu()
-    }
+        impl<T: Float> Module<T> for $name {
+            fn kind(&self) -> &'static str {
+                stringify!($name)
+            }
 
-    fn is_relu(&self) -> bool {
-        true
-    }
+            fn members(&self, _: &mut dyn FnMut(&str, Member<'_, T>)) {}
+        }
+
+        impl<T: Float> Layer<T> for $name {
+            fn forward(&self, x: &Tensor<T>, _: Mode<'_>) -> Tensor<T> {
+                x.$operation()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&Module::<f32>::tree(self))
+            }
+        }
+    )+};
 }
 
-/// Hyperbolic tangent. See [`Tensor::tanh`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tanh;
-
-impl<T: Float> Module<T> for Tanh {
-    fn forward(&self, x: &Tensor<T>, _mode: Mode) -> Tensor<T> {
-        x.tanh()
-    }
-}
-
-/// Logistic function. See [`Tensor::sigmoid`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sigmoid;
-
-impl<T: Float> Module<T> for Sigmoid {
-    fn forward(&self, x: &Tensor<T>, _mode: Mode) -> Tensor<T> {
-        x.sigmoid()
-    }
-}
-
-/// All dimensions but the first merged into one: pictures to rows.
-///
-/// ```
-/// use autograd::Tensor;
-/// use nn::{Flatten, Mode, Module};
-/// let rows = Flatten.forward(&Tensor::<f32>::zeros([16, 1, 28, 28]), Mode::Eval);
-/// assert_eq!(*rows.shape(), [16, 784]);
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Flatten;
-
-impl<T: Float> Module<T> for Flatten {
-    /// # Panics
-    /// If there is but one dimension, or none.
-    #[track_caller]
-    fn forward(&self, x: &Tensor<T>, _mode: Mode) -> Tensor<T> {
-        x.flatten(1, -1)
-    }
+activations! {
+    ReLU, relu, "max(x, 0)";
+    Tanh, tanh, "Hyperbolic tangent";
+    Sigmoid, sigmoid, "Logistic function 1 / (1 + e⁻ˣ)";
 }
 
 #[cfg(test)]
@@ -65,9 +54,9 @@ mod tests {
     #[test]
     fn each_is_its_operation() {
         let x: Tensor = Tensor::linspace(-2.0, 2.0, 5);
-        let layers: [(&dyn Module, Tensor); 3] = [(&ReLU, x.relu()), (&Tanh, x.tanh()), (&Sigmoid, x.sigmoid())];
+        let layers: [(&dyn Layer, Tensor); 3] = [(&ReLU, x.relu()), (&Tanh, x.tanh()), (&Sigmoid, x.sigmoid())];
         for (layer, wanted) in layers {
-            assert_eq!(layer.forward(&x, Mode::Train).to_vec(), wanted.to_vec());
+            assert_eq!(layer.forward(&x, Mode::Eval).to_vec(), wanted.to_vec());
             assert!(layer.parameters().is_empty());
         }
     }

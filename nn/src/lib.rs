@@ -1,18 +1,18 @@
 //! Layers, losses and weights in files: networks out of the tensors of the crate `autograd`.
 //!
-//! A layer is a value that owns its parameters and implements [`Module`]: from an input to an output, and a name for each parameter. A network is a layer made of
-//! layers, so there is nothing else to learn. Here is one, and a step of its training; the optimizer is the crate `optim`'s:
+//! A [`Module`] is a value that owns its parameters and has a name for each of them. A [`Layer`] is a module from a tensor to a tensor. A network is a layer made
+//! of layers, so there is nothing else to learn. Here is one, and a step of its training; the optimizer is the crate `optim`'s:
 //!
 //! ```
-//! use autograd::{Indices, Random, Tensor};
-//! use nn::{CrossEntropyLoss, Linear, Mode, Module, ReLU, Sequential};
+//! use autograd::{Indices, Stream, Tensor};
+//! use nn::{CrossEntropyLoss, Layer, Linear, Mode, Module, ReLU, Sequential};
 //! use optim::Adam;
 //!
-//! let mut random = Random::new(0);
+//! let random = Stream::new(0);
 //! let model: Sequential = Sequential::new()
-//!     .named("fc1", Linear::new(4, 16, &mut random))
+//!     .named("fc1", Linear::new(4, 16, &random))
 //!     .named("relu", ReLU)
-//!     .named("fc2", Linear::new(16, 3, &mut random));
+//!     .named("fc2", Linear::new(16, 3, &random));
 //! let names: Vec<String> = model.named_parameters().into_iter().map(|(name, _)| name).collect();
 //! assert_eq!(names, ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"]);
 //!
@@ -21,7 +21,7 @@
 //! let criterion = CrossEntropyLoss::new();
 //! let mut adam = Adam::new(model.parameters(), 0.01);
 //! let mut step = || {
-//!     let scores = model.forward(&images, Mode::Train); // [8, 3]
+//!     let scores = model.forward(&images, Mode::Train(&random)); // [8, 3]
 //!     let loss = criterion.forward(&scores, &labels); // []
 //!     let value = loss.item();
 //!     adam.step(&loss.backward()); // which takes the loss, and frees its graph
@@ -40,6 +40,7 @@
 //! | [`ReLU`] | any | max(x, 0) | [`torch.nn.ReLU`](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html) |
 //! | [`Tanh`] | any | tanh x | [`torch.nn.Tanh`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html) |
 //! | [`Sigmoid`] | any | 1 / (1 + e⁻ˣ) | [`torch.nn.Sigmoid`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html) |
+//! | [`Dropout`] | any | x / (1 - p) or 0, at random | [`torch.nn.Dropout`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html) |
 //! | [`Flatten`] | `[N, ...]` → `[N, product]` | | [`torch.nn.Flatten`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html) |
 //! | [`Sequential`] | those of its layers | one after another | [`torch.nn.Sequential`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html) |
 //!
@@ -52,27 +53,47 @@
 //! - [`init`]: how weights start. Layers do it themselves, as PyTorch's do, from a seed or a [`Random`](autograd::Random).
 //! - [`checkpoint`]: weights in safetensors files, which PyTorch reads and writes too.
 //! - [`mod@file`]: files that are written whole or not at all, which weights are.
-//! - [`Mode`]: whether a network is being trained or used. It is an argument of each forward, not a flag that one forgets.
+//! - [`Mode`]: whether a network is being trained or used, and where its random numbers come from. It is an argument of each forward, not a flag that one forgets.
+//! - [`data`]: batches of a data set.
+//! - [`summary`](summary()): a model as a table. `println!("{model}")` prints its tree of modules.
 //!
 //! # A layer of your own
 //!
-//! is a struct with its [`Param`](autograd::Param)s and the two methods that [`Module`]'s page shows; the essay *Adding an op, a layer, an optimizer, a micro-kernel*
+//! is a struct with its [`Param`](autograd::Param)s and layers, a line of [`module!`] and a `forward`; a closure becomes one by [`layer`](layer()). The essay *Adding an op, a layer, an optimizer, a micro-kernel*
 //! ([`autograd::book::adding`]) builds one step by step. Programs to run and to change are in `nn/examples`.
 
 mod activation;
 pub mod checkpoint;
+pub mod data;
+mod dropout;
+pub mod field;
 pub mod file;
+mod flatten;
 pub mod init;
+mod layer;
 mod linear;
 mod loss;
+mod mode;
 mod module;
 mod sequential;
+mod summary;
+mod tree;
 
-pub use activation::{Flatten, ReLU, Sigmoid, Tanh};
+pub use activation::{ReLU, Sigmoid, Tanh};
+#[doc(hidden)]
+pub use autograd::Float;
+pub use dropout::Dropout;
+pub use field::Field;
+#[doc(hidden)]
+pub use field::short_name;
+pub use flatten::Flatten;
+pub use layer::{Function, Layer, layer};
 pub use linear::Linear;
 pub use loss::CrossEntropyLoss;
-pub use module::{Mode, Module};
+pub use mode::{Branch, Mode};
+pub use module::{Member, Module};
 pub use sequential::Sequential;
+pub use summary::{Summary, SummaryRow, parameter_summary, summary};
 
 /// The programs in the README and in the parts of the book that need more than the engine, run as tests: all three libraries are in reach here.
 #[cfg(doctest)]

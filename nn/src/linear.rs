@@ -3,7 +3,9 @@
 use autograd::{Float, Param, Random, Seed, Shape, Tensor};
 
 use crate::init;
-use crate::module::{Mode, Module};
+use crate::layer::Layer;
+use crate::mode::Mode;
+use crate::tree::python_bool;
 
 /// y = x Wᵀ + b for inputs `[..., in]`: outputs `[..., out]`.
 ///
@@ -12,7 +14,7 @@ use crate::module::{Mode, Module};
 ///
 /// ```
 /// use autograd::Tensor;
-/// use nn::{Linear, Mode, Module};
+/// use nn::{Layer, Linear, Mode, Module};
 /// let layer: Linear = Linear::new(784, 256, 0);
 /// let y = layer.forward(&Tensor::zeros([64, 784]), Mode::Eval);
 /// assert_eq!(*y.shape(), [64, 256]);
@@ -52,6 +54,16 @@ impl<T: Float> Linear<T> {
         seed.draw(|random| Linear { weight: Linear::weight(shape, random), bias: None })
     }
 
+    /// The output passed through a rectifier, max(x Wᵀ + b, 0), in one pass over memory.
+    ///
+    /// # Panics
+    /// If the input's last extent is not the layer's.
+    #[track_caller]
+    pub fn forward_relu(&self, x: &Tensor<T>) -> Tensor<T> {
+        let bias = self.bias.as_ref().map(Param::tensor);
+        x.linear_relu(&self.weight.tensor(), bias.as_ref())
+    }
+
     /// The weight's shape. A product that overflows is refused here, at the line of the layer's caller: a panic inside
     /// of `draw` would show a line of this file.
     #[track_caller]
@@ -67,32 +79,27 @@ impl<T: Float> Linear<T> {
     }
 }
 
-impl<T: Float> Module<T> for Linear<T> {
+crate::module!(Linear<T> { weight, bias }, |linear| {
+    let weight = linear.weight.tensor();
+    let [inputs, outputs] = [weight.size(1), weight.size(0)];
+    let bias = python_bool(linear.bias.is_some());
+    format!("in_features={inputs}, out_features={outputs}, bias={bias}")
+});
+
+impl<T: Float> Layer<T> for Linear<T> {
     /// # Panics
     /// If the input's last extent is not the layer's.
     #[track_caller]
-    fn forward(&self, x: &Tensor<T>, _mode: Mode) -> Tensor<T> {
+    fn forward(&self, x: &Tensor<T>, _: Mode<'_>) -> Tensor<T> {
         let bias = self.bias.as_ref().map(Param::tensor);
         x.linear(&self.weight.tensor(), bias.as_ref())
-    }
-
-    fn visit<'a>(&'a self, f: &mut dyn FnMut(&str, &'a Param<T>)) {
-        f("weight", &self.weight);
-        if let Some(bias) = &self.bias {
-            f("bias", bias);
-        }
-    }
-
-    #[track_caller]
-    fn forward_relu(&self, x: &Tensor<T>, _mode: Mode) -> Tensor<T> {
-        let bias = self.bias.as_ref().map(Param::tensor);
-        x.linear_relu(&self.weight.tensor(), bias.as_ref())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::module::Module;
 
     #[test]
     fn it_starts_as_pytorch_starts_it() {

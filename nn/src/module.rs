@@ -1,61 +1,77 @@
-//! What a layer is.
+//! What a model is: parameters and modules with names.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
 
-use autograd::{Float, Param, ParamKind, Shape, Tensor};
+use autograd::{Float, Param, ParamKind, Shape};
 
-/// Whether a network is being trained or used: some layers (dropout, batch normalisation) behave differently. It is an argument, not a hidden flag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Training.
-    Train,
-    /// Using what was trained.
-    Eval,
+use crate::tree;
+
+/// A part of a [`Module`].
+pub enum Member<'a, T: Float = f32> {
+    /// A parameter or a buffer of its own.
+    Param(&'a Param<T>),
+    /// A module within it.
+    Module(&'a (dyn Module<T> + 'a)),
 }
 
-/// A layer, or a network of layers.
+/// A model or a part of one: named parameters and buffers, and modules within it.
+///
+/// It says nothing about how the model is called: an embedding takes indices, attention takes a mask, a network of your
+/// own takes what it likes. A module from a tensor to a tensor is a [`Layer`](crate::Layer) too. Optimizers,
+/// checkpoints and summaries need a `Module` only.
+///
+/// The macro [`module!`](crate::module!) implements it for a struct in one line:
 ///
 /// ```
 /// use autograd::{Param, Tensor};
-/// use nn::{Mode, Module};
+/// use nn::{Linear, Module};
 ///
-/// /// y = scale · x
-/// struct Scale { scale: Param }
+/// struct Scaled { linear: Linear, scale: Param }
+/// nn::module!(Scaled { linear, scale });
 ///
-/// impl Module for Scale {
-///     fn forward(&self, x: &Tensor, _mode: Mode) -> Tensor { x * self.scale.tensor() }
-///     fn visit<'a>(&'a self, f: &mut dyn FnMut(&str, &'a Param)) { f("scale", &self.scale) }
+/// impl Scaled {
+///     fn forward(&self, x: &Tensor) -> Tensor { x.linear(&self.linear.weight.tensor(), None) * self.scale.tensor() }
 /// }
 ///
-/// let layer = Scale { scale: Param::new(Tensor::full([1], 3.0)) };
-/// assert_eq!(layer.forward(&Tensor::ones([2]), Mode::Eval).to_vec(), [3.0, 3.0]);
-/// assert_eq!(layer.parameters().len(), 1);
+/// let model = Scaled { linear: Linear::without_bias(2, 3, 0), scale: Param::new(Tensor::full([1], 3.0)) };
+/// let names: Vec<String> = model.named_parameters().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["scale", "linear.weight"]);
+/// assert_eq!(model.forward(&Tensor::ones([5, 2])).shape(), &[5, 3]);
+/// println!("{model}");
 /// ```
 pub trait Module<T: Float = f32>: Send + Sync {
-    /// The output for an input.
-    fn forward(&self, x: &Tensor<T>, mode: Mode) -> Tensor<T>;
+    /// The name of the type, as PyTorch prints it: `Linear`.
+    fn kind(&self) -> &'static str;
 
-    /// Calls `f` with each parameter and buffer and its dotted name, as in a PyTorch `state_dict`. A layer without any
-    /// leaves this out.
+    /// The settings, as PyTorch prints them between the parentheses: `in_features=4, out_features=16, bias=True`.
+    fn settings(&self) -> String {
+        String::new()
+    }
+
+    /// Calls `f` with each member and its name, in the order in which they are printed.
+    fn members(&self, f: &mut dyn FnMut(&str, Member<'_, T>));
+
+    /// Calls `f` with each parameter and buffer and its dotted name, in the order of a PyTorch `state_dict`: a module's
+    /// own ones first, then those of the modules within it.
     ///
     /// One parameter may have several names (tied weights), but no two parameters may have the same.
-    fn visit<'a>(&'a self, f: &mut dyn FnMut(&str, &'a Param<T>)) {
-        let _ = f;
+    fn visit(&self, f: &mut dyn FnMut(&str, &Param<T>)) {
+        self.members(&mut |name, member| {
+            if let Member::Param(param) = member {
+                f(name, param);
+            }
+        });
+        self.members(&mut |name, member| {
+            if let Member::Module(module) = member {
+                module.visit(&mut |inner, param| f(&format!("{name}.{inner}"), param));
+            }
+        });
     }
 
-    /// The output passed through a rectifier. A layer that can do both in one pass overrides this; [`Sequential`](crate::Sequential) asks for it where a
-    /// [`ReLU`](crate::ReLU) follows.
-    fn forward_relu(&self, x: &Tensor<T>, mode: Mode) -> Tensor<T> {
-        self.forward(x, mode).relu()
-    }
-
-    /// Whether this layer is a rectifier and nothing else.
-    fn is_relu(&self) -> bool {
-        false
-    }
-
-    /// All parameters and buffers with their dotted names, in the order of the layers. A parameter with several names
-    /// comes under each of them, as in a PyTorch `state_dict`.
+    /// All parameters and buffers with their dotted names, in the order of [`visit`](Module::visit). A parameter with
+    /// several names comes under each of them, as in a PyTorch `state_dict`.
     ///
     /// # Panics
     /// If two different parameters have the same name: in a file or a map, one of them would be lost.
@@ -69,36 +85,61 @@ pub trait Module<T: Float = f32>: Send + Sync {
 
     /// Handles to the parameters that are trained, for an optimizer: each once, however many names it has.
     fn parameters(&self) -> Vec<Param<T>> {
-        let mut trainable: Vec<Param<T>> = Vec::new();
-        self.visit(&mut |_, param| {
-            if param.kind() == ParamKind::Trainable && !trainable.iter().any(|known| known.is(param)) {
-                trainable.push(param.clone());
-            }
-        });
-        trainable
+        let mut parameters = distinct(self);
+        parameters.retain(|param| param.kind() == ParamKind::Trainable);
+        parameters
     }
 
     /// How many elements are trained. Those of a parameter with several names count once.
     fn parameter_count(&self) -> usize {
         self.parameters().iter().map(|param| param.tensor().numel()).sum()
     }
+
+    /// The tree of modules, as `print(model)` shows it in PyTorch. `println!("{model}")` prints it.
+    fn tree(&self) -> String {
+        tree::of(self)
+    }
 }
 
-impl<T: Float, M: Module<T> + ?Sized> Module<T> for Box<M> {
-    fn forward(&self, x: &Tensor<T>, mode: Mode) -> Tensor<T> {
-        (**self).forward(x, mode)
-    }
+/// The parameters and buffers of a model, each once.
+pub(crate) fn distinct<T: Float>(model: &(impl Module<T> + ?Sized)) -> Vec<Param<T>> {
+    let mut parameters: Vec<Param<T>> = Vec::new();
+    model.visit(&mut |_, param| {
+        if !parameters.iter().any(|known| known.is(param)) {
+            parameters.push(param.clone());
+        }
+    });
+    parameters
+}
 
-    fn visit<'a>(&'a self, f: &mut dyn FnMut(&str, &'a Param<T>)) {
-        (**self).visit(f);
-    }
+/// A module behind a pointer is that module.
+macro_rules! behind_a_pointer {
+    ($($pointer:ident),+) => {$(
+        impl<T: Float, M: Module<T> + ?Sized> Module<T> for $pointer<M> {
+            fn kind(&self) -> &'static str {
+                (**self).kind()
+            }
 
-    fn forward_relu(&self, x: &Tensor<T>, mode: Mode) -> Tensor<T> {
-        (**self).forward_relu(x, mode)
-    }
+            fn settings(&self) -> String {
+                (**self).settings()
+            }
 
-    fn is_relu(&self) -> bool {
-        (**self).is_relu()
+            fn members(&self, f: &mut dyn FnMut(&str, Member<'_, T>)) {
+                (**self).members(f);
+            }
+
+            fn visit(&self, f: &mut dyn FnMut(&str, &Param<T>)) {
+                (**self).visit(f);
+            }
+        }
+    )+};
+}
+
+behind_a_pointer!(Box, Arc);
+
+impl<T: Float> fmt::Display for dyn Module<T> + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.tree())
     }
 }
 
@@ -138,37 +179,35 @@ mod tests {
     use super::*;
     use crate::Linear;
 
-    /// Two layers whose parameters are visited under the given prefixes.
+    /// Two layers under the given names, which may be the same.
     struct Pair([Linear; 2], [&'static str; 2]);
 
     impl Module for Pair {
-        fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-            self.0[1].forward(&self.0[0].forward(x, mode), mode)
+        fn kind(&self) -> &'static str {
+            "Pair"
         }
 
-        fn visit<'a>(&'a self, f: &mut dyn FnMut(&str, &'a Param)) {
-            for (layer, prefix) in self.0.iter().zip(self.1) {
-                layer.visit(&mut |name, param| f(&format!("{prefix}{name}"), param));
-            }
+        fn members(&self, f: &mut dyn FnMut(&str, Member<'_>)) {
+            self.0.iter().zip(self.1).for_each(|(layer, name)| f(name, Member::Module(layer)));
         }
     }
 
     #[test]
     fn a_parameter_with_two_names_counts_once() {
         let layer = Linear::new(3, 3, 0);
-        let tied = Pair([layer.clone(), layer.clone()], ["a.", "b."]);
+        let tied = Pair([layer.clone(), layer.clone()], ["a", "b"]);
         assert_eq!((tied.parameters().len(), tied.parameter_count()), (2, 12));
         let names: Vec<String> = tied.named_parameters().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["a.weight", "a.bias", "b.weight", "b.bias"]);
-        let twice = Pair([layer.clone(), layer], ["a.", "a."]);
+        let twice = Pair([layer.clone(), layer], ["a", "a"]);
         assert_eq!((twice.parameter_count(), twice.named_parameters().len()), (12, 2));
     }
 
     #[test]
     #[should_panic(
-        expected = "found two parameters named weight, of shapes [4, 3] and [2, 4], expected a name for each"
+        expected = "found two parameters named a.weight, of shapes [4, 3] and [2, 4], expected a name for each"
     )]
     fn two_parameters_with_one_name_are_refused() {
-        let _ = Pair([Linear::new(3, 4, 0), Linear::new(4, 2, 1)], ["", ""]).named_parameters();
+        let _ = Pair([Linear::new(3, 4, 0), Linear::new(4, 2, 1)], ["a", "a"]).named_parameters();
     }
 }

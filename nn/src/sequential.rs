@@ -1,29 +1,63 @@
 //! Layers one after another.
 
-use autograd::{Float, Param, Tensor};
+use std::any::Any;
+use std::fmt;
 
-use crate::module::{Mode, Module};
+use autograd::{Float, Tensor};
+
+use crate::activation::ReLU;
+use crate::layer::Layer;
+use crate::linear::Linear;
+use crate::mode::Mode;
+use crate::module::{Member, Module};
 
 /// Layers one after another, each with a name: the one given, else its index, as in
 /// [`torch.nn.Sequential`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html).
 ///
-/// A [`ReLU`](crate::ReLU) is done together with the layer before it, which gives the same numbers in one pass less.
+/// A [`ReLU`](crate::ReLU) that follows a [`Linear`](crate::Linear) is done together with it, which gives the same
+/// values in one pass less. That is decided here, when the layers are added; the layers know nothing of it.
 ///
 /// ```
 /// use autograd::Tensor;
-/// use nn::{Linear, Mode, Module, ReLU, Sequential};
+/// use nn::{Layer, Linear, Mode, Module, ReLU, Sequential};
 /// let model: Sequential = Sequential::new().add(Linear::new(2, 8, 0)).add(ReLU).add(Linear::new(8, 1, 1));
 /// assert_eq!(*model.forward(&Tensor::zeros([5, 2]), Mode::Eval).shape(), [5, 1]);
 /// let names: Vec<String> = model.named_parameters().into_iter().map(|(name, _)| name).collect();
 /// assert_eq!(names, ["0.weight", "0.bias", "2.weight", "2.bias"]);
 /// ```
 pub struct Sequential<T: Float = f32> {
-    layers: Vec<(String, Box<dyn Module<T>>)>,
+    steps: Vec<Step<T>>,
+}
+
+struct Step<T: Float> {
+    name: String,
+    layer: Box<dyn Layer<T>>,
+    role: Role<T>,
+}
+
+/// What a layer is to its neighbours.
+enum Role<T: Float> {
+    /// A linear layer, which can apply a rectifier in the same pass. This one shares its parameters with the step's.
+    Linear(Linear<T>),
+    /// A rectifier.
+    Rectifier,
+    /// Any other layer.
+    Other,
+}
+
+impl<T: Float> Role<T> {
+    fn of(layer: &dyn Any) -> Self {
+        match layer.downcast_ref::<Linear<T>>() {
+            Some(linear) => Role::Linear(linear.clone()),
+            None if layer.is::<ReLU>() => Role::Rectifier,
+            None => Role::Other,
+        }
+    }
 }
 
 impl<T: Float> Default for Sequential<T> {
     fn default() -> Self {
-        Sequential { layers: Vec::new() }
+        Sequential { steps: Vec::new() }
     }
 }
 
@@ -35,8 +69,8 @@ impl<T: Float> Sequential<T> {
 
     /// Adds a layer whose name is its index.
     #[allow(clippy::should_implement_trait)]
-    pub fn add(self, layer: impl Module<T> + 'static) -> Self {
-        let index = self.layers.len().to_string();
+    pub fn add(self, layer: impl Layer<T> + 'static) -> Self {
+        let index = self.len().to_string();
         self.named(&index, layer)
     }
 
@@ -45,63 +79,99 @@ impl<T: Float> Sequential<T> {
     /// # Panics
     /// If the name is empty, has a dot in it, or is taken.
     #[track_caller]
-    pub fn named(mut self, name: &str, layer: impl Module<T> + 'static) -> Self {
+    pub fn named(mut self, name: &str, layer: impl Layer<T> + 'static) -> Self {
         assert!(
             !name.is_empty() && !name.contains('.'),
             "Sequential: \"{name}\" is not a layer's name: it is empty or has a dot in it"
         );
         assert!(
-            self.layers.iter().all(|(taken, _)| taken != name),
+            self.steps.iter().all(|step| step.name != name),
             "Sequential: there is a layer named \"{name}\" already"
         );
-        self.layers.push((name.to_owned(), Box::new(layer)));
+        let role = Role::of(&layer);
+        self.steps.push(Step { name: name.to_owned(), layer: Box::new(layer), role });
         self
     }
 
     /// How many layers there are.
     pub fn len(&self) -> usize {
-        self.layers.len()
+        self.steps.len()
     }
 
     /// Whether there are no layers.
     pub fn is_empty(&self) -> bool {
-        self.layers.is_empty()
+        self.steps.is_empty()
     }
 }
 
 impl<T: Float> Module<T> for Sequential<T> {
+    fn kind(&self) -> &'static str {
+        "Sequential"
+    }
+
+    fn members(&self, f: &mut dyn FnMut(&str, Member<'_, T>)) {
+        for Step { name, layer, .. } in &self.steps {
+            f(name, Member::Module(layer));
+        }
+    }
+}
+
+impl<T: Float> Layer<T> for Sequential<T> {
     #[track_caller]
-    fn forward(&self, x: &Tensor<T>, mode: Mode) -> Tensor<T> {
-        let mut layers = self.layers.iter().map(|(_, layer)| layer).peekable();
+    fn forward(&self, x: &Tensor<T>, mode: Mode<'_>) -> Tensor<T> {
+        let mut steps = self.steps.iter().peekable();
         let mut x = x.clone();
-        while let Some(layer) = layers.next() {
-            x = match layers.next_if(|next| next.is_relu()) {
-                Some(_) => layer.forward_relu(&x, mode),
-                None => layer.forward(&x, mode),
+        while let Some(step) = steps.next() {
+            x = match &step.role {
+                Role::Linear(linear) if steps.next_if(|next| matches!(next.role, Role::Rectifier)).is_some() => {
+                    linear.forward_relu(&x)
+                }
+                _ => step.layer.forward(&x, mode),
             };
         }
         x
     }
 
-    fn visit<'a>(&'a self, f: &mut dyn FnMut(&str, &'a Param<T>)) {
-        for (name, layer) in &self.layers {
-            layer.visit(&mut |inner, param| f(&format!("{name}.{inner}"), param));
-        }
+    fn chain(&self) -> Vec<(&str, &dyn Layer<T>)> {
+        self.steps.iter().map(|step| (step.name.as_str(), &*step.layer)).collect()
+    }
+}
+
+impl<T: Float> fmt::Display for Sequential<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.tree())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use autograd::Stream;
+
     use super::*;
-    use crate::{Linear, ReLU, Tanh};
+    use crate::Tanh;
 
     #[test]
-    fn a_rectifier_done_together_gives_the_same_numbers() {
+    fn a_rectifier_done_together_gives_the_same_values_and_gradients() {
         let layer = Linear::new(5, 6, 0);
         let x: Tensor = Tensor::randn([7, 5], 1);
-        let apart = layer.forward(&x, Mode::Train).relu();
-        let together = Sequential::new().add(layer).add(ReLU).forward(&x, Mode::Train);
+        let stream = Stream::new(0);
+        let apart = layer.forward(&x, Mode::Train(&stream)).relu();
+        let together = Sequential::new().add(layer.clone()).add(ReLU).forward(&x, Mode::Train(&stream));
         assert_eq!(together.to_vec(), apart.to_vec());
+        let [together, apart] = [together, apart].map(|y| {
+            let gradients = y.sum().backward();
+            layer.parameters().iter().flat_map(|param| gradients.of(param).unwrap().to_vec()).collect::<Vec<_>>()
+        });
+        assert_eq!(together, apart);
+    }
+
+    #[test]
+    fn a_rectifier_behind_a_linear_layer_is_one_operation() {
+        let model: Sequential =
+            Sequential::new().add(Linear::new(2, 2, 0)).add(ReLU).add(Linear::new(2, 2, 1)).add(Tanh);
+        let y = model.forward(&Tensor::ones([1, 2]), Mode::Eval);
+        let drawn = autograd::draw(&y).to_dot();
+        assert!(drawn.contains("linear_relu") && drawn.contains("tanh") && !drawn.contains("\"relu"), "{drawn}");
     }
 
     #[test]

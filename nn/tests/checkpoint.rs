@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use autograd::{Param, Tensor};
 use nn::checkpoint::{self, CheckpointError, Difference};
-use nn::{Mode, Module};
+use nn::{Member, Module};
 use optim::{Optimizer, Sgd};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -14,12 +14,12 @@ use safetensors::tensor::TensorView;
 struct Named(Vec<(String, Param)>);
 
 impl Module for Named {
-    fn forward(&self, x: &Tensor, _mode: Mode) -> Tensor {
-        x.clone()
+    fn kind(&self) -> &'static str {
+        "Named"
     }
 
-    fn visit<'a>(&'a self, f: &mut dyn FnMut(&str, &'a Param)) {
-        self.0.iter().for_each(|(name, param)| f(name, param));
+    fn members(&self, f: &mut dyn FnMut(&str, Member<'_>)) {
+        self.0.iter().for_each(|(name, param)| f(name, Member::Param(param)));
     }
 }
 

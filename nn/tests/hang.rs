@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use autograd::{Tensor, no_grad, with_threads};
-use nn::{Linear, Mode, Module};
+use autograd::{Stream, Tensor, no_grad, with_threads};
+use nn::{Layer, Linear, Mode, Module};
 use optim::Adam;
 
 /// Some steps of Adam in a pool of two threads, while `readers` others evaluate the layer in the same pool. Returns how often they did.
@@ -25,8 +25,9 @@ fn train_beside(readers: usize, width: usize, steps: usize) -> usize {
         }
         with_threads(2, || {
             let mut adam = Adam::new(layer.parameters(), 1e-3);
+            let stream = Stream::new(0);
             for _ in 0..steps {
-                adam.step(&layer.forward(&x, Mode::Train).sum().backward());
+                adam.step(&layer.forward(&x, Mode::Train(&stream)).sum().backward());
             }
         });
         is_over.store(true, Ordering::Relaxed);

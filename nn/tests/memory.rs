@@ -1,7 +1,7 @@
 //! In a training loop nothing is allocated and nothing copied after the second step. One test in a program of its own, since the counters are the whole program's.
 
-use autograd::{Indices, Random, Tensor, memory_statistics, no_grad, release_memory, with_threads};
-use nn::{Linear, Mode, Module, ReLU, Sequential};
+use autograd::{Indices, Random, Stream, Tensor, memory_statistics, no_grad, release_memory, with_threads};
+use nn::{Layer, Linear, Mode, Module, ReLU, Sequential};
 use optim::Adam;
 
 fn model() -> Sequential {
@@ -26,11 +26,11 @@ fn a_training_loop_reaches_a_steady_state() {
         let model = model();
         let mut adam = Adam::new(model.parameters(), 1e-3);
         let images = Tensor::rand([1000, 784], 1);
-        let mut random = Random::new(2);
+        let (mut random, stream) = (Random::new(2), Stream::new(3));
         let mut step = |batch: usize| {
             let chosen: Vec<usize> = (0..batch).map(|_| random.below(1000) as usize).collect();
             let labels: Indices = chosen.iter().map(|index| index % 10).collect();
-            let logits = model.forward(&images.index_select(0, chosen), Mode::Train);
+            let logits = model.forward(&images.index_select(0, chosen), Mode::Train(&stream));
             let loss = logits.cross_entropy(&labels);
             let gradients = loss.backward();
             // The logits are still in scope, and with them the graph's newest node: it must have let go of the weights.
@@ -55,7 +55,7 @@ fn a_training_loop_reaches_a_steady_state() {
             assert!(grown < 2 << 20, "{what}: grown by {grown} bytes");
         };
         flat("training", &mut || drop(step(8)));
-        flat("forward while recording", &mut || drop(model.forward(&images.narrow(0, 0, 8), Mode::Train)));
+        flat("forward while recording", &mut || drop(model.forward(&images.narrow(0, 0, 8), Mode::Train(&stream))));
         flat("forward without recording", &mut || drop(no_grad(|| model.forward(&images.narrow(0, 0, 8), Mode::Eval))));
 
         assert!(memory_statistics().idle_bytes > 0);

@@ -1,17 +1,18 @@
 //! A whole training run has the same bits on any number of threads, in the engine's pools and in a caller's own.
 
-use autograd::{Indices, Random, Tensor, num_threads, with_threads};
-use nn::{CrossEntropyLoss, Linear, Mode, Module, ReLU, Sequential};
+use autograd::{Indices, Random, Stream, Tensor, num_threads, with_threads};
+use nn::{CrossEntropyLoss, Dropout, Layer, Linear, Mode, Module, ReLU, Sequential};
 use optim::Adam;
 
 /// The bits of the weights, and of each step's loss, after some steps of a training that is large enough for every kernel to fork.
 fn bits_of_a_run() -> Vec<u32> {
-    let mut random = Random::new(0);
+    let (mut random, stream) = (Random::new(0), Stream::new(2));
     let model: Sequential = Sequential::new()
         .add(Linear::new(784, 256, &mut random))
         .add(ReLU)
         .add(Linear::new(256, 128, &mut random))
         .add(ReLU)
+        .add(Dropout::new(0.1))
         .add(Linear::new(128, 10, &mut random));
     let mut adam = Adam::new(model.parameters(), 1e-2);
     let images = Tensor::rand([1000, 784], 1);
@@ -21,7 +22,7 @@ fn bits_of_a_run() -> Vec<u32> {
         let batch = [64, 150, 32, 333][step % 4];
         let chosen: Vec<usize> = (0..batch).map(|_| random.below(1000) as usize).collect();
         let labels: Indices = chosen.iter().map(|index| index % 10).collect();
-        let logits = model.forward(&images.index_select(0, chosen), Mode::Train);
+        let logits = model.forward(&images.index_select(0, chosen), Mode::Train(&stream));
         let loss = CrossEntropyLoss::new().forward(&logits, &labels);
         bits.push(loss.item().to_bits());
         adam.step(&loss.backward());

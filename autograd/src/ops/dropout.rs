@@ -13,8 +13,8 @@ impl<T: Float> Tensor<T> {
     /// As
     /// [`torch.nn.functional.dropout`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html)
     /// in training; outside of it nothing is
-    /// dropped. What is dropped is 0 even where it was infinite or NaN. `seed` is a number, or a
-    /// [`Random`](crate::Random) to go on drawing from.
+    /// dropped. What is dropped is 0 even where it was infinite or NaN. `seed` is a number, a
+    /// [`Random`](crate::Random) to go on drawing from, or a [`Stream`](crate::Stream).
     ///
     /// ```
     /// use autograd::{Random, Tensor};

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use autograd::{Graph, Random, draw};
+use autograd::{Graph, Random, Stream, draw};
 use clap::Args;
-use nn::{CrossEntropyLoss, Mode, Module, file};
+use nn::{CrossEntropyLoss, Layer, Mode, Module, file};
 
 use super::results::Results;
 use super::{Source, print, try_to_write};
@@ -64,7 +64,7 @@ fn drawn(data: &Dataset) -> Graph {
     let model = perceptron(data, &mut Random::new(0));
     let chosen: Vec<usize> = (0..data.train.len().min(IMAGES)).collect();
     let (images, labels) = data.train.batch(&chosen);
-    let scores = model.forward(&images, Mode::Train);
+    let scores = model.forward(&images, Mode::Train(&Stream::new(0)));
     let loss = CrossEntropyLoss::new().forward(&scores, &labels);
     let graph = draw(&loss).named("images", &images).named("scores", &scores).named("loss", &loss);
     model.named_parameters().iter().fold(graph, |graph, (name, param)| graph.named(name, &param.tensor()))

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use autograd::kernels::bytes::gather_rows;
 use autograd::{Indices, Tensor};
-
+use nn::data::Examples;
 use serde::{Deserialize, Serialize};
 
 pub use files::{labels_at, split_path};
@@ -82,6 +82,18 @@ impl Images {
         let width = self.width();
         let images = Tensor::build([chosen.len(), width], |out| gather_rows(&self.pixels, width, chosen, 255.0, out));
         (images, chosen.iter().map(|&index| self.labels[index]).collect())
+    }
+}
+
+impl Examples for Images {
+    type Batch = (Tensor, Indices);
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn batch(&self, chosen: &[usize]) -> (Tensor, Indices) {
+        Images::batch(self, chosen)
     }
 }
 

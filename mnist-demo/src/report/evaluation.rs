@@ -1,6 +1,6 @@
 //! How a network reads the test images, class by class.
 
-use nn::Module;
+use nn::Layer;
 
 use crate::dataset::Images;
 use crate::train::evaluate;
@@ -30,7 +30,7 @@ pub struct Evaluation {
 
 impl Evaluation {
     /// Reads the images.
-    pub fn new(model: &impl Module, images: &Images, classes: usize) -> Self {
+    pub fn new(model: &impl Layer, images: &Images, classes: usize) -> Self {
         let mut evaluation = Evaluation { classes, confusion: vec![0; classes * classes], mistakes: Vec::new() };
         let mut image = 0;
         evaluate(model, images, |scores, labels| {

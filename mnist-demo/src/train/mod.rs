@@ -6,8 +6,9 @@ mod observer;
 
 use std::time::{Duration, Instant};
 
-use autograd::{Indices, Random, Tensor, no_grad};
-use nn::{CrossEntropyLoss, Mode, Module, Sequential};
+use autograd::{Indices, Random, Stream, Tensor, no_grad};
+use nn::data::Batches;
+use nn::{CrossEntropyLoss, Layer, Mode, Module, Sequential};
 use optim::Optimizer;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,7 @@ impl Default for Settings {
 /// Streams of random numbers that a run draws from its seed, beside that of the first weights.
 const ORDERS: u64 = 1;
 const BATCHES: u64 = 2;
+const LAYERS: u64 = 3;
 
 /// A run between two steps. All random numbers are functions of the seed and of the place in the run, so what it
 /// consists of is its weights, the optimizer's state, and a few numbers: where it is and what is remembered.
@@ -106,7 +108,7 @@ impl<'a> Trainer<'a> {
         let model = perceptron(data, &mut Random::new(settings.seed));
         let optimizer = settings.recipe.optimizer(model.named_parameters(), settings.learning_rate);
         let criterion = settings.recipe.criterion();
-        let order = order(data, settings.seed, progress.epoch);
+        let order = order(data, &settings, progress.epoch);
         Trainer { data, settings, model, optimizer, criterion, order, progress, last_loss: None }
     }
 
@@ -146,7 +148,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn epoch_steps(&self) -> usize {
-        self.data.train.len().div_ceil(self.settings.batch_size)
+        batches(&self.settings).count(self.data.train.len())
     }
 
     /// Whether all epochs are through.
@@ -199,9 +201,9 @@ impl<'a> Trainer<'a> {
         let place = Place { step: self.steps(), steps: self.epoch_steps().saturating_mul(epochs) };
         let seen = self.progress.so_far.images;
         let chosen = &self.order[seen..self.order.len().min(seen + batch_size)];
-        let random = Random::new(seed).stream(BATCHES).stream(place.step as u64);
-        let (images, labels) = recipe.batch(&self.data.train, chosen, random);
-        let scores = self.model.forward(&images, Mode::Train);
+        let random = |of_what| Random::new(seed).stream(of_what).stream(place.step as u64);
+        let (images, labels) = recipe.batch(&self.data.train, chosen, random(BATCHES));
+        let scores = self.model.forward(&images, Mode::Train(&Stream::of(random(LAYERS))));
         let loss = self.criterion.forward(&scores, &labels);
         let value = f64::from(loss.item());
         if !value.is_finite() {
@@ -228,16 +230,19 @@ impl<'a> Trainer<'a> {
         *number += 1;
         *so_far = Tally::default();
         *duration = Duration::ZERO;
-        self.order = order(self.data, self.settings.seed, *number);
+        self.order = order(self.data, &self.settings, *number);
         epoch
     }
 }
 
+/// How a run cuts its images into batches.
+fn batches(settings: &Settings) -> Batches {
+    Batches::new(settings.batch_size).shuffled(Random::new(settings.seed).stream(ORDERS))
+}
+
 /// The order in which an epoch takes the images.
-fn order(data: &Dataset, seed: u64, epoch: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..data.train.len()).collect();
-    Random::new(seed).stream(ORDERS).stream(epoch as u64).shuffle(&mut order);
-    order
+fn order(data: &Dataset, settings: &Settings, epoch: usize) -> Vec<usize> {
+    batches(settings).order(data.train.len(), epoch as u64)
 }
 
 /// How many scores are largest at their label.
@@ -250,18 +255,16 @@ fn right(scores: &Tensor, labels: &Indices) -> usize {
 const EVALUATION_BATCH: usize = 500;
 
 /// Calls `read` with the scores and labels of all images, some at a time and in order.
-pub fn evaluate(model: &impl Module, images: &Images, mut read: impl FnMut(&Tensor, &Indices)) {
-    let order: Vec<usize> = (0..images.len()).collect();
+pub fn evaluate(model: &impl Layer, images: &Images, mut read: impl FnMut(&Tensor, &Indices)) {
     no_grad(|| {
-        for chosen in order.chunks(EVALUATION_BATCH) {
-            let (pixels, labels) = images.batch(chosen);
+        for (pixels, labels) in Batches::new(EVALUATION_BATCH).epoch(images, 0) {
             read(&model.forward(&pixels, Mode::Eval), &labels);
         }
     });
 }
 
 /// The share of images whose largest score is at their label.
-pub fn accuracy(model: &impl Module, images: &Images) -> f64 {
+pub fn accuracy(model: &impl Layer, images: &Images) -> f64 {
     let mut sum = 0;
     evaluate(model, images, |scores, labels| sum += right(scores, labels));
     sum as f64 / images.len() as f64

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use autograd::{Float, Gradients, Order, Param, Tensor, grad, grad_with};
-use nn::{CrossEntropyLoss, Linear, Mode, Module, ReLU, Sequential, checkpoint};
+use autograd::{Float, Gradients, Order, Param, Stream, Tensor, grad, grad_with};
+use nn::{CrossEntropyLoss, Layer, Linear, Mode, Module, ReLU, Sequential, checkpoint};
 use optim::{Adam, AdamW, Optimizer, Sgd};
 
 use crate::cases::{Case, Golden, Row, indices, tensor};
@@ -189,10 +189,10 @@ fn train_mlp(golden: &Golden, row: &Row) -> Result<(), String> {
 
     let lr = row.json["attrs"]["lr"].as_f64().ok_or("no learning rate")?;
     let mut adam = Adam::new(model.parameters(), lr);
-    let criterion = CrossEntropyLoss::new();
+    let (criterion, stream) = (CrossEntropyLoss::new(), Stream::new(0));
     let mut got = Vec::new();
     for (step, classes) in classes.enumerate() {
-        let scores = model.forward(&x.select(0, step as isize), Mode::Train);
+        let scores = model.forward(&x.select(0, step as isize), Mode::Train(&stream));
         let loss = criterion.forward(&scores, &classes.into());
         got.push(loss.item());
         adam.step(&loss.backward());
