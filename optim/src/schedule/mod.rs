@@ -61,6 +61,13 @@ pub trait Schedule {
     /// [`scale_learning_rate`](crate::Optimizer::scale_learning_rate).
     fn factor(&self, step: u64) -> f64;
 
+    /// The momentum at this step, or β₁ of Adam's family, if the schedule changes it: for
+    /// [`follow`](crate::Optimizer::follow).
+    fn momentum(&self, step: u64) -> Option<f64> {
+        let _ = step;
+        None
+    }
+
     /// This schedule before the step `milestone`, and from there on `next`, which counts from 0 there.
     ///
     /// ```
