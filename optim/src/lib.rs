@@ -38,6 +38,7 @@
 //! | [`RMSprop`] | w ← w - lr · g / (√v + ε); `centered`: the variance in place of v | v | [`torch.optim.RMSprop`](https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html) |
 //! | [`Adagrad`] | w ← w - lr · g / (√(Σ g²) + ε) | Σ g² | [`torch.optim.Adagrad`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html) |
 //! | [`Adadelta`] | w ← w - lr · g · √(u + ε) / √(v + ε): u is the mean square of the steps | v, u | [`torch.optim.Adadelta`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html) |
+//! | [`Lion`] | w ← w - lr · sign(a mean of g) | m | Chen et al., 2023 |
 //!
 //! The full formulas are at the rules: [`SgdRule`], [`AdamRule`] and so on. `maximize(true)` turns each of them uphill.
 //!
@@ -61,6 +62,7 @@ mod adamw;
 mod driver;
 mod driver_state;
 mod lamb;
+mod lion;
 mod moments;
 mod nadam;
 mod optimizer;
@@ -83,6 +85,7 @@ pub use adamax::{Adamax, AdamaxRule};
 pub use adamw::{AdamW, AdamWRule};
 pub use driver::Driver;
 pub use lamb::{Lamb, LambRule};
+pub use lion::{Lion, LionRule};
 pub use moments::{HasAmsgrad, HasMoments, Moments};
 pub use nadam::{NAdam, NAdamRule};
 pub use optimizer::{Optimizer, ParameterState};
