@@ -16,6 +16,8 @@ use crate::settings::{Decay, builders, not_negative};
 ///
 ///   w ← w - lr · (1 - μₜ) / (1 - Π) · g / (√v̂ + ε) - lr · μₜ₊₁ / (1 - Π μₜ₊₁) · m / (√v̂ + ε)
 ///
+/// Π is kept in `f32`, as in PyTorch, for weights of either type.
+///
 /// With `decoupled_weight_decay` the decay acts on the weight itself: w ← w (1 - lr · weight_decay) before that.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NAdamRule {
@@ -62,9 +64,8 @@ impl<T: Float> Rule<T> for NAdamRule {
     fn update(&self, mut pass: Pass<'_, T>) -> Updated {
         let (step, lr) = (pass.step(), pass.learning_rate());
         let (momentum, next) = (self.momentum_at(step), self.momentum_at(step + 1));
-        let product = pass.scalar(0);
-        *product *= T::from_f64(momentum);
-        let product = product.to_f64();
+        let product = f64::from(pass.scalar(0).to_f64() as f32 * momentum as f32);
+        *pass.scalar(0) = T::from_f64(product);
         let of_gradient = lr * (1.0 - momentum) / (1.0 - product);
         let of_mean = lr * next / (1.0 - product * next);
         let decay = Decay::<T>::new(self.moments.weight_decay, self.decoupled_weight_decay, lr);
@@ -133,7 +134,7 @@ mod tests {
                     let (w, g) = if decoupled { (w - 0.3 * 0.1 * w, g) } else { (w, g + 0.1 * w) };
                     m = 0.8 * m + 0.2 * g;
                     v = 0.9 * v + 0.1 * g * g;
-                    product *= mu(t);
+                    product = f64::from(product as f32 * mu(t) as f32);
                     let root = f64::sqrt(v / (1.0 - 0.9_f64.powi(t))) + 1e-3;
                     let (now, next) = ((1.0 - mu(t)) / (1.0 - product), mu(t + 1) / (1.0 - product * mu(t + 1)));
                     w - 0.3 * (now * g + next * m) / root
