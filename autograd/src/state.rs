@@ -149,9 +149,20 @@ impl StateDict {
         self.0.keys().map(String::as_str)
     }
 
+    /// All entries by name, for who needs them as values.
+    pub fn into_entries(self) -> BTreeMap<String, StateEntry> {
+        self.0
+    }
+
     /// All entries with their names, in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &StateEntry)> {
         self.0.iter().map(|(name, entry)| (name.as_str(), entry))
+    }
+
+    /// All entries under the names that they have within a larger state: `part.NAME`, and `part` itself for a value
+    /// without a name.
+    pub fn within(self, part: &str) -> StateDict {
+        StateDict(self.0.into_iter().map(|(name, entry)| (joined(part, &name), entry)).collect())
     }
 
     /// Begins to read the values, for [`State::prepare_load`].
@@ -265,10 +276,23 @@ impl StateError {
         StateError { differences: vec![difference] }
     }
 
+    /// The same differences, with the names that they have within a larger state: `part.NAME`.
+    pub fn within(mut self, part: &str) -> Self {
+        for difference in &mut self.differences {
+            difference.name = joined(part, &difference.name);
+        }
+        self
+    }
+
     /// All differences.
     pub fn differences(&self) -> &[StateDifference] {
         &self.differences
     }
+}
+
+/// The name of a value within a larger state.
+fn joined(part: &str, name: &str) -> String {
+    if name.is_empty() { part.to_owned() } else { format!("{part}.{name}") }
 }
 
 /// How many differences a message lists.
