@@ -2,7 +2,7 @@
 
 use autograd::{Float, Gradients, Param, ParamKind, Tensor};
 
-use crate::parameter::{IntoParameter, Parameter};
+use crate::parameter::{IntoParameter, Parameter, collected};
 use crate::rule::{Pass, Place, Rule, Updated};
 use crate::settings::not_negative;
 use crate::slot::Slot;
@@ -99,38 +99,9 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
 
     #[track_caller]
     fn add<P: IntoParameter<T>>(&mut self, mut group: Group<T, R>, parameters: impl IntoIterator<Item = P>) {
-        let count = self.parameters().count();
-        for parameter in parameters {
-            let (name, param) = parameter.into_parameter();
-            if param.kind() == ParamKind::Buffer {
-                continue;
-            }
-            if let Some(known) = group.parameters.iter().find(|known| known.param.is(&param)) {
-                check_is_tied(known, name.as_deref());
-                continue;
-            }
-            let name = name.unwrap_or_else(|| (count + group.parameters.len()).to_string());
-            self.check_is_new(&name, &param, &group);
-            group.parameters.push(Parameter::new(name, param));
-        }
+        let earlier: Vec<&Parameter<T>> = self.parameters().collect();
+        group.parameters = collected(&earlier, parameters);
         self.groups.push(group);
-    }
-
-    #[track_caller]
-    fn check_is_new(&self, name: &str, param: &Param<T>, group: &Group<T, R>) {
-        let shape = || param.tensor().shape().clone();
-        for known in self.parameters() {
-            if known.param.is(param) {
-                let earlier = &known.name;
-                panic!("optimizer: the parameter {name} of shape {} is in an earlier group, as {earlier}", shape());
-            }
-        }
-        for known in self.parameters().chain(&group.parameters) {
-            if known.name == name {
-                let other = known.param.tensor().shape().clone();
-                panic!("optimizer: two parameters are named {name}, of shapes {other} and {}", shape());
-            }
-        }
     }
 
     /// The settings of the first group.
@@ -246,15 +217,6 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
             };
             panic!("step: the gradients hold none of the optimizer's {count} parameters{frozen}");
         }
-    }
-}
-
-/// A parameter of a group that comes once more: tied weights have a name for each layer, anything else is an oversight.
-#[track_caller]
-fn check_is_tied<T: Float>(known: &Parameter<T>, name: Option<&str>) {
-    if name.is_none_or(|name| name == known.name) {
-        let (known, shape) = (&known.name, known.param.tensor().shape().clone());
-        panic!("optimizer: the parameter {known} of shape {shape} comes twice");
     }
 }
 

@@ -39,6 +39,7 @@
 //! | [`Adagrad`] | w ← w - lr · g / (√(Σ g²) + ε) | Σ g² | [`torch.optim.Adagrad`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html) |
 //! | [`Adadelta`] | w ← w - lr · g · √(u + ε) / √(v + ε): u is the mean square of the steps | v, u | [`torch.optim.Adadelta`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html) |
 //! | [`Lion`] | w ← w - lr · sign(a mean of g) | m | Chen et al., 2023 |
+//! | [`Lbfgs`] | w ← w - t H g: H from the last gradients, t from a line search | the last differences | Nocedal, 1980; [`torch.optim.LBFGS`](https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html) |
 //!
 //! The full formulas are at the rules: [`SgdRule`], [`AdamRule`] and so on. `maximize(true)` turns each of them uphill.
 //!
@@ -63,6 +64,7 @@ mod clip;
 mod driver;
 mod driver_state;
 mod lamb;
+mod lbfgs;
 mod lion;
 mod moments;
 mod nadam;
@@ -87,6 +89,7 @@ pub use adamw::{AdamW, AdamWRule};
 pub use clip::{ClipGradNorm, NonFiniteNorm, clip_grad_norm, clip_grad_value};
 pub use driver::Driver;
 pub use lamb::{Lamb, LambRule};
+pub use lbfgs::{Lbfgs, LineSearch};
 pub use lion::{Lion, LionRule};
 pub use moments::{HasAmsgrad, HasMoments, Moments};
 pub use nadam::{NAdam, NAdamRule};

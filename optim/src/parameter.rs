@@ -1,6 +1,6 @@
 //! The parameters of an optimizer, with or without names, and their state.
 
-use autograd::{Float, Param, Shape, StateDict, StateError, StateReader};
+use autograd::{Float, Param, ParamKind, Shape, StateDict, StateError, StateReader};
 
 use crate::optimizer::ParameterState;
 use crate::rule::Rule;
@@ -37,6 +37,58 @@ impl<T: Float> IntoParameter<T> for &Param<T> {
 impl<T: Float, N: Into<String>> IntoParameter<T> for (N, Param<T>) {
     fn into_parameter(self) -> (Option<String>, Param<T>) {
         (Some(self.0.into()), self.1)
+    }
+}
+
+/// The parameters of a group, each once, without buffers. `earlier` are those of the groups before it.
+#[track_caller]
+pub(crate) fn collected<T: Float, P: IntoParameter<T>>(
+    earlier: &[&Parameter<T>],
+    parameters: impl IntoIterator<Item = P>,
+) -> Vec<Parameter<T>> {
+    let mut group: Vec<Parameter<T>> = Vec::new();
+    for (name, param) in parameters.into_iter().map(IntoParameter::into_parameter) {
+        if param.kind() == ParamKind::Buffer {
+            continue;
+        }
+        if let Some(known) = group.iter().find(|known| known.param.is(&param)) {
+            check_is_tied(known, name.as_deref());
+            continue;
+        }
+        let name = name.unwrap_or_else(|| (earlier.len() + group.len()).to_string());
+        for known in earlier {
+            check_is_not_in_earlier_group(known, &name, &param);
+        }
+        for known in earlier.iter().copied().chain(&group) {
+            check_has_another_name(known, &name, &param);
+        }
+        group.push(Parameter::new(name, param));
+    }
+    group
+}
+
+/// A parameter of a group that comes once more: tied weights have a name for each layer, anything else is an oversight.
+#[track_caller]
+fn check_is_tied<T: Float>(known: &Parameter<T>, name: Option<&str>) {
+    if name.is_none_or(|name| name == known.name) {
+        let (known, shape) = (&known.name, known.param.tensor().shape().clone());
+        panic!("optimizer: the parameter {known} of shape {shape} comes twice");
+    }
+}
+
+#[track_caller]
+fn check_is_not_in_earlier_group<T: Float>(known: &Parameter<T>, name: &str, param: &Param<T>) {
+    if known.param.is(param) {
+        let (earlier, shape) = (&known.name, param.tensor().shape().clone());
+        panic!("optimizer: the parameter {name} of shape {shape} is in an earlier group, as {earlier}");
+    }
+}
+
+#[track_caller]
+fn check_has_another_name<T: Float>(known: &Parameter<T>, name: &str, param: &Param<T>) {
+    if known.name == name {
+        let [known, shape] = [&known.param, param].map(|param| param.tensor().shape().clone());
+        panic!("optimizer: two parameters are named {name}, of shapes {known} and {shape}");
     }
 }
 
