@@ -87,6 +87,7 @@ mod pool;
 mod random;
 mod scalar;
 mod shape;
+mod state;
 mod storage;
 mod tensor;
 pub mod trace;
@@ -115,6 +116,7 @@ pub use pool::{MemoryStatistics, memory_statistics, release_memory};
 pub use random::{Random, Seed, Stream};
 pub use scalar::Scalar;
 pub use shape::{Dims, Extents, Integer, Shape};
+pub use state::{Load, State, StateDict, StateDifference, StateEntry, StateError, StateReader, StateValues};
 pub use tensor::Tensor;
 
 /// The essays. Every program in them is run as a test. In this order each rests on those before it:

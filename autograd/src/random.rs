@@ -44,6 +44,16 @@ impl Random {
         self.position
     }
 
+    /// What the seed became, of which the numbers are a function: with the position, the whole state.
+    pub(crate) fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// The stream of a [`key`](Random::key), from this position on.
+    pub(crate) fn at_position(key: u64, position: u64) -> Self {
+        Random { key, position }
+    }
+
     /// Goes on from `position`, as if that many numbers had been drawn.
     pub fn seek(&mut self, position: u64) {
         self.position = position;

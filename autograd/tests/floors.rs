@@ -108,7 +108,7 @@ fn imports(code: &str, module: &[String]) -> Vec<String> {
 fn floor(module: &str) -> Option<usize> {
     Some(match module {
         "dimensions" | "elementary" | "error" | "indices" | "layout" | "lock" | "mask" | "pool" | "random"
-        | "scalar" | "shape" | "storage" | "trace" => 0,
+        | "scalar" | "shape" | "state" | "storage" | "trace" => 0,
         "kernels" => 1,
         "float" | "graph" | "op" | "param" | "tensor" => 2,
         "check" | "ops" => 3,

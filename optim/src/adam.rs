@@ -3,41 +3,62 @@
 
 use autograd::Float;
 
+use crate::adamw::AdamWRule;
 use crate::driver::Driver;
-use crate::moments::{Formula, HasMoments, Moments, correction};
+use crate::moments::{Formula, HasAmsgrad, HasMoments, Moments, correction};
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
-use crate::settings::decayed;
+use crate::settings::{builders, decayed};
 
 /// Adam's formula.
 ///
 /// With the means m̂ and v̂ of the gradient (plus weight_decay · w) and of its square, as in [`Moments`]:
 ///
 ///   w ← w - lr · m̂ / (√v̂ + ε)
+///
+/// With `decoupled_weight_decay` it is [`AdamW`](crate::AdamW)'s.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AdamRule(Moments);
+pub struct AdamRule {
+    moments: Moments,
+    decoupled_weight_decay: bool,
+}
+
+builders!(AdamRule: decoupled_weight_decay);
 
 impl HasMoments for AdamRule {
     fn moments(&mut self) -> &mut Moments {
-        &mut self.0
+        &mut self.moments
     }
 }
 
+impl HasAmsgrad for AdamRule {}
+
 impl<T: Float> Rule<T> for AdamRule {
     fn slots(&self) -> &'static [&'static str] {
-        self.0.slots()
+        self.moments.slots()
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.moments.betas.0)
+    }
+
+    fn set_momentum(&mut self, momentum: f64) {
+        self.moments.betas.0 = momentum;
     }
 
     fn update(&self, pass: Pass<'_, T>) -> Updated {
-        self.0.run(pass, self)
+        self.moments.run(pass, self)
     }
 }
 
 impl<T: Float> Formula<T> for &AdamRule {
     fn run<const SLOTS: usize, const HIDDEN: bool>(self, pass: Pass<'_, T>) -> Updated {
-        let step_size = pass.learning_rate() / correction(self.0.betas.0, pass.step());
-        let means = self.0.at_step::<T>(pass.step(), step_size / self.0.eps);
-        let (step_size, weight_decay) = (T::from_f64(step_size), T::from_f64(self.0.weight_decay));
+        if self.decoupled_weight_decay {
+            return AdamWRule(self.moments.clone()).run::<SLOTS, HIDDEN>(pass);
+        }
+        let step_size = pass.learning_rate() / correction(self.moments.betas.0, pass.step());
+        let means = self.moments.at_step::<T>(pass.step(), step_size / self.moments.eps);
+        let (step_size, weight_decay) = (T::from_f64(step_size), T::from_f64(self.moments.weight_decay));
         pass.run(move |weight, gradient, state: &mut [T; SLOTS]| {
             weight - step_size * means.next::<SLOTS, HIDDEN>(weight, decayed(gradient, weight, weight_decay), state)
         })
@@ -65,15 +86,15 @@ impl<T: Float> Adam<T> {
     /// As [`Driver::with_rule`].
     #[track_caller]
     pub fn new<P: IntoParameter<T>>(parameters: impl IntoIterator<Item = P>, lr: f64) -> Self {
-        Driver::with_rule(parameters, lr, AdamRule(Moments::new(1e-8, 0.0)))
+        Driver::with_rule(parameters, lr, AdamRule { moments: Moments::new(1e-8, 0.0), decoupled_weight_decay: false })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Optimizer, StateError};
-    use autograd::{Param, Tensor};
+    use crate::Optimizer;
+    use autograd::{Param, StateError, Tensor};
 
     fn quadratic(weight: &Param<f64>) -> autograd::Gradients<f64> {
         (weight.tensor().powf(2.0) * 0.5).sum().backward()
@@ -160,8 +181,9 @@ mod tests {
     fn what_has_no_gradient_or_is_frozen_stays() {
         let (used, unused, frozen): (Param, Param, Param) =
             (Param::new(Tensor::ones([1])), Param::new(Tensor::ones([1])), Param::new(Tensor::ones([1])));
-        let mut adam = Adam::new([used.clone(), unused.clone(), frozen.clone(), used.clone()], 0.1);
-        assert_eq!(adam.state().len(), 3, "a parameter named twice counts once");
+        let mut adam =
+            Adam::new([("a", used.clone()), ("b", unused.clone()), ("c", frozen.clone()), ("tied", used.clone())], 0.1);
+        assert_eq!(adam.state().len(), 3, "a parameter with two names counts once");
         frozen.freeze();
         adam.step(&(used.tensor() + frozen.tensor()).sum().backward());
         assert!(used.tensor().item() < 1.0);

@@ -4,7 +4,7 @@
 use autograd::Float;
 
 use crate::driver::Driver;
-use crate::moments::{Formula, HasMoments, Moments, correction};
+use crate::moments::{Formula, HasAmsgrad, HasMoments, Moments, correction};
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
 
@@ -12,7 +12,7 @@ use crate::rule::{Pass, Rule, Updated};
 ///
 ///   w ← w (1 - lr · weight_decay) - lr · m̂ / (√v̂ + ε)
 #[derive(Clone, Debug, PartialEq)]
-pub struct AdamWRule(Moments);
+pub struct AdamWRule(pub(crate) Moments);
 
 impl HasMoments for AdamWRule {
     fn moments(&mut self) -> &mut Moments {
@@ -20,9 +20,19 @@ impl HasMoments for AdamWRule {
     }
 }
 
+impl HasAmsgrad for AdamWRule {}
+
 impl<T: Float> Rule<T> for AdamWRule {
     fn slots(&self) -> &'static [&'static str] {
         self.0.slots()
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.0.betas.0)
+    }
+
+    fn set_momentum(&mut self, momentum: f64) {
+        self.0.betas.0 = momentum;
     }
 
     fn update(&self, pass: Pass<'_, T>) -> Updated {

@@ -2,8 +2,7 @@
 
 use autograd::{Float, Gradients, Param, ParamKind, Tensor};
 
-use crate::optimizer::{Optimizer, ParameterState, StateError};
-use crate::parameter::{IntoParameter, Parameter};
+use crate::parameter::{IntoParameter, Parameter, collected};
 use crate::rule::{Pass, Place, Rule, Updated};
 use crate::settings::not_negative;
 use crate::slot::Slot;
@@ -15,31 +14,46 @@ use crate::slot::Slot;
 #[derive(Debug)]
 pub struct Driver<T: Float, R> {
     /// The first one is that of the constructor.
-    groups: Vec<Group<T, R>>,
+    pub(crate) groups: Vec<Group<T, R>>,
 }
 
 /// Parameters with the same settings.
 #[derive(Debug)]
-struct Group<T: Float, R> {
-    rule: R,
+pub(crate) struct Group<T: Float, R> {
+    pub(crate) rule: R,
     /// The first learning rate, from which schedules scale.
-    base: f64,
-    learning_rate: f64,
-    parameters: Vec<Parameter<T>>,
+    pub(crate) base: f64,
+    pub(crate) learning_rate: f64,
+    /// Whether the steps go uphill.
+    maximize: bool,
+    pub(crate) parameters: Vec<Parameter<T>>,
 }
 
 impl<T: Float, R> Group<T, R> {
-    fn new(rule: R, base: f64) -> Self {
-        Group { rule, base, learning_rate: base, parameters: Vec::new() }
+    pub(crate) fn new(rule: R, base: f64) -> Self {
+        Group { rule, base, learning_rate: base, maximize: false, parameters: Vec::new() }
+    }
+
+    /// Changes the rule's settings. A parameter's state begins anew if it has other slots then.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut R))
+    where
+        R: Rule<T>,
+    {
+        let before = (self.rule.slots(), self.rule.scalars());
+        change(&mut self.rule);
+        if (self.rule.slots(), self.rule.scalars()) != before {
+            self.parameters.iter_mut().for_each(Parameter::begin_anew);
+        }
     }
 }
 
 impl<T: Float, R: Rule<T>> Driver<T, R> {
-    /// An optimizer of these parameters, or pairs of a name and a parameter, with this rule. Of a parameter that comes
-    /// twice, under whatever names, the second one is left out; and so are buffers, which no gradient changes.
+    /// An optimizer of these parameters, or pairs of a name and a parameter, with this rule. A parameter with two names
+    /// (tied weights) is stepped once, under the first one. Buffers, which no gradient changes, are left out.
     ///
     /// # Panics
-    /// If the learning rate is negative or not finite, or two parameters have the same name.
+    /// If the learning rate is negative or not finite, two parameters have the same name, or one comes twice without
+    /// names, or twice under the same one.
     #[track_caller]
     pub fn with_rule<P: IntoParameter<T>>(parameters: impl IntoIterator<Item = P>, lr: f64, rule: R) -> Self {
         let mut driver = Driver { groups: Vec::new() };
@@ -74,7 +88,8 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
         R: Clone,
     {
         let first = &self.groups[0];
-        let mut changed = change(Driver { groups: vec![Group::new(first.rule.clone(), first.base)] });
+        let settings = Group { maximize: first.maximize, ..Group::new(first.rule.clone(), first.base) };
+        let mut changed = change(Driver { groups: vec![settings] });
         let group = changed.groups.swap_remove(0);
         let has_no_parameters = changed.groups.is_empty() && group.parameters.is_empty();
         assert!(has_no_parameters, "Driver::group: `change` is to return settings, not an optimizer of parameters");
@@ -84,35 +99,9 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
 
     #[track_caller]
     fn add<P: IntoParameter<T>>(&mut self, mut group: Group<T, R>, parameters: impl IntoIterator<Item = P>) {
-        let count = self.parameters().count();
-        for parameter in parameters {
-            let (name, param) = parameter.into_parameter();
-            let is_known = group.parameters.iter().any(|known| known.param.is(&param));
-            if is_known || param.kind() == ParamKind::Buffer {
-                continue;
-            }
-            let name = name.unwrap_or_else(|| (count + group.parameters.len()).to_string());
-            self.check_is_new(&name, &param, &group);
-            group.parameters.push(Parameter::new(name, param));
-        }
+        let earlier: Vec<&Parameter<T>> = self.parameters().collect();
+        group.parameters = collected(&earlier, parameters);
         self.groups.push(group);
-    }
-
-    #[track_caller]
-    fn check_is_new(&self, name: &str, param: &Param<T>, group: &Group<T, R>) {
-        let shape = || param.tensor().shape().clone();
-        for known in self.parameters() {
-            if known.param.is(param) {
-                let earlier = &known.name;
-                panic!("optimizer: the parameter {name} of shape {} is in an earlier group, as {earlier}", shape());
-            }
-        }
-        for known in self.parameters().chain(&group.parameters) {
-            if known.name == name {
-                let other = known.param.tensor().shape().clone();
-                panic!("optimizer: two parameters are named {name}, of shapes {other} and {}", shape());
-            }
-        }
     }
 
     /// The settings of the first group.
@@ -120,7 +109,7 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
         &self.groups[0].rule
     }
 
-    fn parameters(&self) -> impl Iterator<Item = &Parameter<T>> {
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &Parameter<T>> {
         self.groups.iter().flat_map(|group| &group.parameters)
     }
 
@@ -131,14 +120,27 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
     /// If there are groups already: they started from the settings before.
     #[track_caller]
     pub fn with(mut self, change: impl FnOnce(&mut R)) -> Self {
-        let group = self.only_group();
-        let slots = group.rule.slots();
-        change(&mut group.rule);
-        if group.rule.slots() != slots {
-            for parameter in &mut group.parameters {
-                (parameter.step, parameter.state) = (0, Vec::new());
-            }
-        }
+        self.only_group().change(change);
+        self
+    }
+
+    /// Whether the steps go uphill, to a larger value of what the gradients are of. They go downhill if this is not
+    /// called.
+    ///
+    /// ```
+    /// use autograd::{Param, Tensor};
+    /// use optim::Sgd;
+    /// let weight: Param = Param::new(Tensor::ones([1]));
+    /// let mut sgd = Sgd::new([weight.clone()], 0.5).maximize(true);
+    /// sgd.step(&weight.tensor().sum().backward());
+    /// assert_eq!(weight.tensor().item(), 1.5);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are groups already: they started from the settings before.
+    #[track_caller]
+    pub fn maximize(mut self, maximize: bool) -> Self {
+        self.only_group().maximize = maximize;
         self
     }
 
@@ -200,6 +202,8 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
                 }
                 trainable += 1;
                 if let Some(gradient) = gradient_of(&parameter.param) {
+                    // One more pass for those who want it, so that the others' loop has nothing to ask.
+                    let gradient = if group.maximize { -gradient } else { gradient };
                     step(&group.rule, group.learning_rate, parameter, gradient);
                     stepped += 1;
                 }
@@ -218,83 +222,29 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
 
 /// One step of a parameter, over its gradient if nobody else holds that.
 fn step<T: Float>(rule: &impl Rule<T>, learning_rate: f64, parameter: &mut Parameter<T>, gradient: Tensor<T>) {
-    let Parameter { param, step, state, .. } = parameter;
+    let Parameter { param, step, state, scalars, .. } = parameter;
     if *step == 0 {
         *state = rule.slots().iter().map(|slot| Slot::filled(rule.initial(slot), gradient.numel())).collect();
+        *scalars = rule.scalars().iter().map(|scalar| rule.initial(scalar)).collect();
     }
     let next = *step + 1;
     let over = param.update_over(gradient, |old, buffer| {
-        rule.update(Pass { step: next, learning_rate, old, place: Place::Over(buffer), state: &mut *state })
+        rule.update(Pass {
+            step: next,
+            learning_rate,
+            old,
+            place: Place::Over(buffer),
+            state: &mut *state,
+            scalars: &mut *scalars,
+        })
     });
     let Updated { .. } = over.unwrap_or_else(|gradient| {
         let gradient = gradient.contiguous();
         let view = gradient.as_array();
         let gradient = view.as_slice().expect("a contiguous tensor is a slice");
         param.update_from(|old, new| {
-            rule.update(Pass { step: next, learning_rate, old, place: Place::Apart { gradient, new }, state })
+            rule.update(Pass { step: next, learning_rate, old, place: Place::Apart { gradient, new }, state, scalars })
         })
     });
     *step = next;
-}
-
-impl<T: Float, R: Rule<T>> Optimizer<T> for Driver<T, R> {
-    #[track_caller]
-    fn step(&mut self, gradients: &Gradients<T>) {
-        Driver::step(self, gradients);
-    }
-
-    #[track_caller]
-    fn step_taking(&mut self, gradients: Gradients<T>) {
-        Driver::step_taking(self, gradients);
-    }
-
-    fn learning_rates(&self) -> Vec<f64> {
-        self.groups.iter().map(|group| group.learning_rate).collect()
-    }
-
-    fn learning_rate(&self) -> f64 {
-        self.groups[0].learning_rate
-    }
-
-    #[track_caller]
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        let learning_rate = not_negative("learning rate", learning_rate);
-        let first = self.groups[0].base;
-        let have_ratios = first > 0.0 || self.groups.iter().all(|group| group.base == 0.0);
-        assert!(
-            have_ratios,
-            "optimizer: the first group's learning rate is 0, so that the others' have no ratio to it"
-        );
-        for group in &mut self.groups {
-            // A group with the same base gets the very same rate, without rounding.
-            let is_same = group.base == first;
-            group.learning_rate = if is_same { learning_rate } else { learning_rate * (group.base / first) };
-        }
-    }
-
-    #[track_caller]
-    fn scale_learning_rate(&mut self, factor: f64) {
-        let factor = not_negative("factor of the learning rate", factor);
-        for group in &mut self.groups {
-            group.learning_rate = group.base * factor;
-        }
-    }
-
-    fn state(&self) -> Vec<ParameterState<'_, T>> {
-        let of_group = |group| {
-            let Group { rule, parameters, .. }: &Group<T, R> = group;
-            parameters.iter().map(|parameter| parameter.state(rule.slots()))
-        };
-        self.groups.iter().flat_map(of_group).collect()
-    }
-
-    fn restore(&mut self, name: &str, step: u64, slots: &[(&str, &[T])]) -> Result<(), StateError> {
-        for group in &mut self.groups {
-            if let Some(parameter) = group.parameters.iter_mut().find(|parameter| parameter.name == name) {
-                return parameter.restore(group.rule.slots(), step, slots);
-            }
-        }
-        let names: Vec<&str> = self.parameters().map(|parameter| parameter.name.as_str()).collect();
-        Err(StateError(format!("state for a parameter {name}, but the optimizer's are {}", names.join(", "))))
-    }
 }

@@ -4,7 +4,7 @@
 use autograd::Float;
 
 use crate::driver::Driver;
-use crate::moments::{Formula, HasMoments, Moments, correction};
+use crate::moments::{Formula, HasAmsgrad, HasMoments, Moments, correction};
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
 use crate::settings::decayed;
@@ -28,9 +28,19 @@ impl HasMoments for LambRule {
     }
 }
 
+impl HasAmsgrad for LambRule {}
+
 impl<T: Float> Rule<T> for LambRule {
     fn slots(&self) -> &'static [&'static str] {
         self.0.slots()
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.0.betas.0)
+    }
+
+    fn set_momentum(&mut self, momentum: f64) {
+        self.0.betas.0 = momentum;
     }
 
     fn update(&self, pass: Pass<'_, T>) -> Updated {

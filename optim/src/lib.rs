@@ -32,8 +32,16 @@
 //! | [`AdamW`] | as Adam, and w ← w (1 - lr · weight_decay) | m, v | Loshchilov and Hutter, 2019; [`torch.optim.AdamW`](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html) |
 //! | [`Lamb`] | as Adam, with steps in proportion to the norm of the parameter | m, v | You et al., 2020 |
 //! | ... with `amsgrad` | as these, with the largest v so far | m, v, largest v | Reddi, Kale and Kumar, 2018 |
+//! | [`Adamax`] | as Adam, with the largest \|g\|, slowly forgotten, in place of √v̂ | m, u | [`torch.optim.Adamax`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adamax.html) |
+//! | [`NAdam`] | as Adam, with Nesterov's momentum | m, v, Π | [`torch.optim.NAdam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html) |
+//! | [`RAdam`] | as Adam, with plain steps along m̂ until v is known well enough | m, v | [`torch.optim.RAdam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.RAdam.html) |
+//! | [`RMSprop`] | w ← w - lr · g / (√v + ε); `centered`: the variance in place of v | v | [`torch.optim.RMSprop`](https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html) |
+//! | [`Adagrad`] | w ← w - lr · g / (√(Σ g²) + ε) | Σ g² | [`torch.optim.Adagrad`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html) |
+//! | [`Adadelta`] | w ← w - lr · g · √(u + ε) / √(v + ε): u is the mean square of the steps | v, u | [`torch.optim.Adadelta`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html) |
+//! | [`Lion`] | w ← w - lr · sign(a mean of g) | m | Chen et al., 2023 |
+//! | [`Lbfgs`] | w ← w - t H g: H from the last gradients, t from a line search | the last differences | Nocedal, 1980; [`torch.optim.LBFGS`](https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html) |
 //!
-//! The full formulas are at the rules: [`SgdRule`], [`AdamRule`], [`AdamWRule`], [`LambRule`].
+//! The full formulas are at the rules: [`SgdRule`], [`AdamRule`] and so on. `maximize(true)` turns each of them uphill.
 //!
 //! Parameters with settings of their own are a [`group`](Driver::group). The [`schedule`]s change the learning rates of
 //! all groups.
@@ -47,13 +55,26 @@
 //! is a [`Rule`]: the formula for one element, as the example on its page. The essay *Adding an op, a layer, an
 //! optimizer, a micro-kernel* in autograd's book ([`autograd::book::adding`]) writes one and tests it.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
 mod adamw;
+mod averaged;
+mod clip;
 mod driver;
+mod driver_state;
 mod lamb;
+mod lbfgs;
+mod lion;
 mod moments;
+mod nadam;
 mod optimizer;
 mod parameter;
+mod radam;
+#[cfg(test)]
+mod reference;
+mod rmsprop;
 mod rule;
 pub mod schedule;
 mod settings;
@@ -61,12 +82,22 @@ mod sgd;
 mod slot;
 mod tiny;
 
+pub use adadelta::{Adadelta, AdadeltaRule};
+pub use adagrad::{Adagrad, AdagradRule};
 pub use adam::{Adam, AdamRule};
+pub use adamax::{Adamax, AdamaxRule};
 pub use adamw::{AdamW, AdamWRule};
+pub use averaged::AveragedWeights;
+pub use clip::{ClipGradNorm, NonFiniteNorm, clip_grad_norm, clip_grad_value};
 pub use driver::Driver;
 pub use lamb::{Lamb, LambRule};
-pub use moments::{HasMoments, Moments};
-pub use optimizer::{Optimizer, ParameterState, StateError};
+pub use lbfgs::{Lbfgs, LineSearch};
+pub use lion::{Lion, LionRule};
+pub use moments::{HasAmsgrad, HasMoments, Moments};
+pub use nadam::{NAdam, NAdamRule};
+pub use optimizer::{Optimizer, ParameterState};
 pub use parameter::IntoParameter;
+pub use radam::{RAdam, RAdamRule};
+pub use rmsprop::{RMSprop, RMSpropRule};
 pub use rule::{Pass, Rule, Updated};
 pub use sgd::{Sgd, SgdRule};

@@ -29,11 +29,14 @@ pub struct Moments {
     amsgrad: bool,
 }
 
-/// A rule of Adam's family: its optimizer has the builders `betas`, `eps`, `weight_decay` and `amsgrad`.
+/// A rule of Adam's family: its optimizer has the builders `betas`, `eps` and `weight_decay`.
 pub trait HasMoments {
     /// The settings of the family.
     fn moments(&mut self) -> &mut Moments;
 }
+
+/// A rule that knows `amsgrad`: its optimizer has the builder of that name.
+pub trait HasAmsgrad: HasMoments {}
 
 impl Moments {
     /// Betas of 0.9 and 0.999, no `amsgrad`.
@@ -54,6 +57,11 @@ impl Moments {
             (true, true) => formula.run::<3, true>(pass),
             (true, false) => formula.run::<3, false>(pass),
         }
+    }
+
+    /// The values at a step for a formula in which v̂ is v itself.
+    pub(crate) fn uncorrected<T: Float>(&self, step: u64, reach: f64) -> Means<T> {
+        Means { root: T::ONE, ..self.at_step(step, reach) }
     }
 
     /// `reach` is how far an m of 1 moves a weight at this step, at most.
@@ -91,8 +99,7 @@ pub(crate) struct Means<T> {
 }
 
 impl<T: Float> Means<T> {
-    /// Advances m, v and the largest v, if there is a slot for it, and returns m / (√v̂ + ε). The weight, as it is before
-    /// the step, shows which m are too small to move it.
+    /// [`advance`](Means::advance), and then m / (√v̂ + ε).
     #[inline(always)]
     pub(crate) fn next<const SLOTS: usize, const HIDDEN: bool>(
         &self,
@@ -100,6 +107,19 @@ impl<T: Float> Means<T> {
         gradient: T,
         state: &mut [T; SLOTS],
     ) -> T {
+        let (m, divisor) = self.advance::<SLOTS, HIDDEN>(weight, gradient, state);
+        m / divisor
+    }
+
+    /// Advances m, v and the largest v, if there is a slot for it, and returns m and √v̂ + ε. The weight, as it is before
+    /// the step, shows which m are too small to move it.
+    #[inline(always)]
+    pub(crate) fn advance<const SLOTS: usize, const HIDDEN: bool>(
+        &self,
+        weight: T,
+        gradient: T,
+        state: &mut [T; SLOTS],
+    ) -> (T, T) {
         let (m, v) = if HIDDEN {
             let m = next_normal_sum(state[0], self.beta1.0, gradient, self.beta1.1);
             (m, self.squares.next_hidden(state[1], gradient))
@@ -114,7 +134,7 @@ impl<T: Float> Means<T> {
             *slot = largest;
         }
         let root_and_eps = largest.sqrt() * self.root + self.eps;
-        m / if HIDDEN { root_and_eps } else { divisor(root_and_eps) }
+        (m, if HIDDEN { root_and_eps } else { divisor(root_and_eps) })
     }
 }
 
@@ -150,7 +170,9 @@ impl<T: Float, R: Rule<T> + HasMoments> Driver<T, R> {
         let weight_decay = not_negative("weight decay", weight_decay);
         self.with(|rule| rule.moments().weight_decay = weight_decay)
     }
+}
 
+impl<T: Float, R: Rule<T> + HasAmsgrad> Driver<T, R> {
     /// Whether to divide by the largest mean square so far. Takes a slot more, `max_exp_avg_sq`: a change after the
     /// first step starts from the beginning.
     #[track_caller]

@@ -1,11 +1,14 @@
 //! What training loops, schedules and checkpoints need of any optimizer.
 
-use std::fmt;
+use autograd::{Float, Gradients, State, StateError};
 
-use autograd::{Float, Gradients};
+use crate::schedule::Schedule;
 
 /// Any optimizer: what training loops, schedules and checkpoints need of it.
-pub trait Optimizer<T: Float = f32> {
+///
+/// Its [`State`] is that of all its parameters (`NAME.step`, `NAME.exp_avg` and so on, by their names) and, of each
+/// group, the learning rate (`param_groups.0.lr`, `.initial_lr`) and the momentum, which schedules change.
+pub trait Optimizer<T: Float = f32>: State {
     /// Changes each trainable parameter that has a gradient. The others, and their step counts, stay as they are.
     ///
     /// # Panics
@@ -43,6 +46,30 @@ pub trait Optimizer<T: Float = f32> {
     #[track_caller]
     fn scale_learning_rate(&mut self, factor: f64);
 
+    /// The momentum of the first group, or β₁ in Adam's family; `None` if the optimizer has none.
+    fn momentum(&self) -> Option<f64>;
+
+    /// Changes the momentum of all groups, or β₁ in Adam's family, from the next step on.
+    ///
+    /// # Panics
+    /// If it is not in [0, 1), or the optimizer has none.
+    #[track_caller]
+    fn set_momentum(&mut self, momentum: f64);
+
+    /// Sets the learning rate, and the momentum if the schedule has one, to what they are at this step, which counts
+    /// from 0.
+    ///
+    /// # Panics
+    /// If the schedule returns what the optimizer refuses: a negative factor, or a momentum for an optimizer that has
+    /// none.
+    #[track_caller]
+    fn follow(&mut self, schedule: &dyn Schedule, step: u64) {
+        self.scale_learning_rate(schedule.factor(step));
+        if let Some(momentum) = schedule.momentum(step) {
+            self.set_momentum(momentum);
+        }
+    }
+
     /// The state of each parameter, in the order in which they were given.
     fn state(&self) -> Vec<ParameterState<'_, T>>;
 
@@ -60,7 +87,8 @@ pub struct ParameterState<'a, T> {
     pub name: &'a str,
     /// How many steps it has taken.
     pub step: u64,
-    /// The values of each slot by its name, as many as the parameter has elements; no slots before the first step.
+    /// The values of each slot by its name, as many as the parameter has elements, or one if it is of the whole
+    /// parameter; no slots before the first step.
     pub slots: Vec<(&'static str, &'a [T])>,
 }
 
@@ -70,15 +98,3 @@ impl<'a, T> ParameterState<'a, T> {
         self.slots.iter().map(|(slot, values)| (format!("{}.{slot}", self.name), *values))
     }
 }
-
-/// A saved state that does not fit the optimizer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StateError(pub(crate) String);
-
-impl fmt::Display for StateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for StateError {}

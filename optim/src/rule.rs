@@ -37,7 +37,24 @@ pub trait Rule<T: Float = f32>: Send + Sync {
         &[]
     }
 
-    /// The values of a slot before the first step: 0 if it is not given.
+    /// The names of what the state has besides, with these settings: one value for the whole parameter, which
+    /// [`Pass::scalar`] changes. None if it is not given.
+    fn scalars(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The momentum, or the share that a running mean of the gradients keeps at each step (Adam's β₁), which
+    /// [`OneCycleLR`](crate::schedule::OneCycleLR) changes. `None` if the rule has no such setting.
+    fn momentum(&self) -> Option<f64> {
+        None
+    }
+
+    /// Changes what [`momentum`](Rule::momentum) returns; only called if that is something.
+    fn set_momentum(&mut self, momentum: f64) {
+        let _ = momentum;
+    }
+
+    /// The values of a slot or a scalar before the first step: 0 if it is not given.
     fn initial(&self, _slot: &str) -> T {
         T::ZERO
     }
@@ -55,6 +72,7 @@ pub struct Pass<'a, T: Float = f32> {
     pub(crate) old: &'a [T],
     pub(crate) place: Place<'a, T>,
     pub(crate) state: &'a mut [Slot<T>],
+    pub(crate) scalars: &'a mut [T],
 }
 
 /// Where the gradient is, and where the new weights go.
@@ -80,6 +98,17 @@ impl<T: Float> Pass<'_, T> {
     /// The learning rate of the parameter's group at this step.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
+    }
+
+    /// A value of the whole parameter, by its position in [`Rule::scalars`].
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[track_caller]
+    pub fn scalar(&mut self, index: usize) -> &mut T {
+        let count = self.scalars.len();
+        assert!(index < count, "Pass::scalar: the scalar {index}, but Rule::scalars names {count}");
+        &mut self.scalars[index]
     }
 
     /// The norms ‖x‖ = √(Σ x²), over the whole parameter, of the values that `values(weight, gradient, state)` returns

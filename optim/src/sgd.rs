@@ -6,7 +6,7 @@ use autograd::Float;
 use crate::driver::Driver;
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
-use crate::settings::{decayed, not_negative};
+use crate::settings::{builders, decayed, not_negative};
 use crate::tiny::Sums;
 
 /// The formula of descent.
@@ -31,6 +31,14 @@ pub struct SgdRule {
 impl<T: Float> Rule<T> for SgdRule {
     fn slots(&self) -> &'static [&'static str] {
         if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.momentum)
+    }
+
+    fn set_momentum(&mut self, momentum: f64) {
+        self.momentum = momentum;
     }
 
     fn update(&self, pass: Pass<'_, T>) -> Updated {
@@ -62,6 +70,8 @@ impl<T: Float> Rule<T> for SgdRule {
 /// ```
 pub type Sgd<T = f32> = Driver<T, SgdRule>;
 
+builders!(SgdRule: weight_decay);
+
 impl<T: Float> Sgd<T> {
     /// Plain descent of these parameters, or pairs of a name and a parameter: without momentum and weight decay.
     ///
@@ -71,16 +81,6 @@ impl<T: Float> Sgd<T> {
     pub fn new<P: IntoParameter<T>>(parameters: impl IntoIterator<Item = P>, lr: f64) -> Self {
         let rule = SgdRule { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
         Driver::with_rule(parameters, lr, rule)
-    }
-
-    /// Adds `weight_decay` times the weight to its gradient.
-    ///
-    /// # Panics
-    /// If it is negative or not finite.
-    #[track_caller]
-    pub fn weight_decay(self, weight_decay: f64) -> Self {
-        let weight_decay = not_negative("weight decay", weight_decay);
-        self.with(|rule| rule.weight_decay = weight_decay)
     }
 
     /// Steps along a decaying sum of the gradients.

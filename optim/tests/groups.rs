@@ -100,7 +100,7 @@ fn the_state_is_saved_and_restored_by_name() {
     let error = other.restore("fc.wait", 1, &[]).unwrap_err().to_string();
     assert!(error.contains("fc.wait") && error.contains("fc.weight, fc.bias"), "{error}");
     let error = build(false).restore("fc.weight", 1, &adam.state()[0].slots).unwrap_err().to_string();
-    assert_eq!(error, "parameter fc.weight: this optimizer has no max_exp_avg_sq");
+    assert_eq!(error, "fc.weight.max_exp_avg_sq: found a value, expected none: this optimizer has no such slot");
 }
 
 #[test]
@@ -112,7 +112,13 @@ fn a_parameter_is_in_one_group_once() {
     let twice = refusal(|| drop(Sgd::new([("a", a.clone())], 0.1).group([("tied", a.clone())], |settings| settings)));
     let message = "optimizer: the parameter tied of shape [2] is in an earlier group, as a";
     assert_eq!(twice, (message.to_owned(), true));
+    let twice = refusal(|| drop(Sgd::new([&a, &b, &a], 0.1)));
+    assert_eq!(twice, ("optimizer: the parameter 0 of shape [2] comes twice".to_owned(), true));
+    let twice = refusal(|| drop(Sgd::new([("a", a.clone()), ("a", a.clone())], 0.1)));
+    assert_eq!(twice, ("optimizer: the parameter a of shape [2] comes twice".to_owned(), true));
     let same_name = refusal(|| drop(Adam::new([("a", a.clone()), ("a", b.clone())], 0.1)));
+    assert_eq!(same_name, ("optimizer: two parameters are named a, of shapes [2] and [3]".to_owned(), true));
+    let same_name = refusal(|| drop(Adam::new([("a", a.clone())], 0.1).group([("a", b.clone())], |settings| settings)));
     assert_eq!(same_name, ("optimizer: two parameters are named a, of shapes [2] and [3]".to_owned(), true));
     let later = refusal(|| drop(Lamb::new([&a], 0.1).group([&b], |settings| settings).eps(0.1)));
     assert_eq!(later, ("optimizer: settings come before the groups, which start from them".to_owned(), true));

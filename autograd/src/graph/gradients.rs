@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::{AddAssign, MulAssign};
 
 use super::broadcast::accumulate;
 use super::node::Id;
@@ -11,15 +12,21 @@ use crate::tensor::Tensor;
 
 /// The gradients of a scalar with respect to every leaf and parameter that it depends on.
 ///
-/// There is nothing to zero: each backward returns its own. Accumulating over micro-batches is [`merge`](Gradients::merge).
+/// There is nothing to zero: each backward returns its own. To accumulate over parts of a batch is to add them up, and
+/// their mean is the gradient of the mean loss, if the parts are of one size:
 ///
 /// ```
-/// use autograd::Tensor;
+/// use autograd::{Gradients, Tensor};
 /// let x = Tensor::from_vec(vec![1.0, 2.0], [2]).requires_grad();
-/// let mut gradients = (&x * 3.0).sum().backward();
-/// gradients.merge((&x * &x).sum().backward());
-/// assert_eq!(gradients.get(&x).unwrap().to_vec(), [5.0, 7.0]);
+/// let mut gradients = Gradients::default();
+/// for factor in [3.0, 5.0] {
+///     gradients += (&x * factor).sum().backward();
+/// }
+/// gradients *= 1.0 / 2.0;
+/// assert_eq!(gradients.get(&x).unwrap().to_vec(), [4.0, 4.0]);
 /// ```
+///
+/// To clip them: `clip_grad_norm` and `clip_grad_value` in the crate `optim`.
 #[derive(Clone, Debug)]
 pub struct Gradients<T: Float = f32> {
     of: BTreeMap<Id, Tensor<T>>,
@@ -47,7 +54,30 @@ impl<T: Float> Gradients<T> {
         self.of.remove(&parameter.id())
     }
 
-    /// Adds the gradients of another backward to these.
+    /// Replaces the gradient with respect to a parameter, or adds one that is not there.
+    ///
+    /// ```
+    /// use autograd::{Param, Tensor};
+    /// let weight = Param::new(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let mut gradients = (weight.tensor() * 3.0).sum().backward();
+    /// let halved = gradients.of(&weight).unwrap() * 0.5;
+    /// gradients.set(&weight, halved);
+    /// assert_eq!(gradients.of(&weight).unwrap().to_vec(), [1.5, 1.5]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes of the parameter and of the gradient differ.
+    #[track_caller]
+    pub fn set(&mut self, parameter: &Param<T>, gradient: Tensor<T>) {
+        let value = parameter.tensor();
+        if value.shape() != gradient.shape() {
+            let (own, other) = (value.shape(), gradient.shape());
+            crate::error::mistake("Gradients::set", format_args!("a gradient of shape {other} for a parameter {own}"));
+        }
+        self.of.insert(parameter.id(), gradient);
+    }
+
+    /// Adds the gradients of another backward to these, as `+=` does.
     pub fn merge(&mut self, other: Gradients<T>) {
         for (id, gradient) in other.of {
             self.add(id, gradient);
@@ -94,5 +124,18 @@ impl<T: Float> Gradients<T> {
 
     pub(crate) fn by_id(&self, id: Id) -> Option<&Tensor<T>> {
         self.of.get(&id)
+    }
+}
+
+impl<T: Float> AddAssign for Gradients<T> {
+    fn add_assign(&mut self, other: Self) {
+        self.merge(other);
+    }
+}
+
+/// Multiplies every gradient.
+impl<T: Float> MulAssign<T> for Gradients<T> {
+    fn mul_assign(&mut self, factor: T) {
+        self.map(|gradient| gradient * factor);
     }
 }

@@ -1,12 +1,41 @@
 //! Elements of tensors as the bytes of a file.
 
-use autograd::Float;
+use autograd::{Float, Param, ParamKind};
 use half::{bf16, f16};
 use safetensors::Dtype;
 
-/// The type under which a model's elements are saved.
-pub(super) fn dtype<T: Float>() -> Dtype {
-    if size_of::<T>() == size_of::<f32>() { Dtype::F32 } else { Dtype::F64 }
+/// A type of the elements in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ElementType {
+    /// 16 bits, of which 5 are the exponent: up to 65504, three decimal digits. PyTorch's `float16`.
+    F16,
+    /// The first 16 bits of an `f32`: its range, two decimal digits. PyTorch's `bfloat16`.
+    BF16,
+    /// PyTorch's `float32`.
+    F32,
+    /// PyTorch's `float64`.
+    F64,
+}
+
+impl ElementType {
+    /// The type of a model's own elements.
+    ///
+    /// ```
+    /// use nn::checkpoint::ElementType;
+    /// assert_eq!(ElementType::of::<f32>(), ElementType::F32);
+    /// ```
+    pub fn of<T: Float>() -> Self {
+        if size_of::<T>() == size_of::<f32>() { ElementType::F32 } else { ElementType::F64 }
+    }
+
+    pub(super) fn dtype(self) -> Dtype {
+        match self {
+            ElementType::F16 => Dtype::F16,
+            ElementType::BF16 => Dtype::BF16,
+            ElementType::F32 => Dtype::F32,
+            ElementType::F64 => Dtype::F64,
+        }
+    }
 }
 
 /// A type's name in messages, as Rust and PyTorch write it.
@@ -14,16 +43,26 @@ pub(super) fn name(dtype: Dtype) -> String {
     format!("{dtype:?}").to_lowercase()
 }
 
-pub(super) fn to_bytes<T: Float>(values: &[T]) -> Vec<u8> {
-    match dtype::<T>() {
-        Dtype::F32 => values.iter().flat_map(|value| (value.to_f64() as f32).to_le_bytes()).collect(),
-        _ => values.iter().flat_map(|value| value.to_f64().to_le_bytes()).collect(),
+/// The bytes of values, as the nearest ones of a type; ties go to the even one, and what is too large to infinity.
+pub(super) fn to_bytes<T: Float>(values: &[T], element: ElementType) -> Vec<u8> {
+    fn converted<T: Float, const SIZE: usize>(values: &[T], bytes: impl Fn(f64) -> [u8; SIZE]) -> Vec<u8> {
+        let mut converted = Vec::with_capacity(values.len() * SIZE);
+        values.iter().for_each(|value| converted.extend(bytes(value.to_f64())));
+        converted
+    }
+    match element {
+        ElementType::F16 => converted(values, |value| f16::from_f64(value).to_le_bytes()),
+        ElementType::BF16 => converted(values, |value| bf16::from_f64(value).to_le_bytes()),
+        ElementType::F32 => converted(values, |value| (value as f32).to_le_bytes()),
+        ElementType::F64 => converted(values, f64::to_le_bytes),
     }
 }
 
-/// Whether a tensor of this type can be loaded: any floating-point type of 16 bits or more.
-pub(super) fn is_loadable(dtype: Dtype) -> bool {
-    matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)
+/// Whether a tensor of this type can be loaded: any floating-point type of 16 bits or more, and for a buffer also the
+/// integers of PyTorch's counters, such as `num_batches_tracked`.
+pub(super) fn is_loadable<T: Float>(dtype: Dtype, param: &Param<T>) -> bool {
+    let is_float = matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64);
+    is_float || (dtype == Dtype::I64 && param.kind() == ParamKind::Buffer)
 }
 
 /// The values in a file's bytes, as the nearest ones of the model's type: exactly, but for those of `f64` in an `f32`.
@@ -39,6 +78,7 @@ pub(super) fn from_bytes<T: Float>(bytes: &[u8], dtype: Dtype) -> Vec<T> {
         Dtype::BF16 => converted(bytes, |chunk| bf16::from_le_bytes(chunk).to_f64()),
         Dtype::F32 => converted(bytes, |chunk| f32::from_le_bytes(chunk).into()),
         Dtype::F64 => converted(bytes, f64::from_le_bytes),
+        Dtype::I64 => converted(bytes, |chunk| i64::from_le_bytes(chunk) as f64),
         _ => panic!("checkpoint: elements of type {} are not loadable", name(dtype)),
     }
 }
@@ -61,5 +101,21 @@ mod tests {
         for dtype in [Dtype::F16, Dtype::BF16] {
             assert!(from_bytes::<f32>(&bytes(&[0x7fff]), dtype)[0].is_nan());
         }
+    }
+
+    /// Half way between two values is the even one: 1 + 2⁻¹¹ and 1 + 3 · 2⁻¹¹ for `f16`, 2⁻⁸ for `bf16`.
+    #[test]
+    fn half_precision_is_rounded_once_to_the_nearest() {
+        let bits = |values: &[f64], element| -> Vec<u16> {
+            to_bytes(values, element).as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect()
+        };
+        let step = 2.0_f64.powi(-11);
+        let values = [1.0, 1.0 + step, 1.0 + 3.0 * step, 1.0 + step + 1e-12, 65519.9, 65520.0, -2.0_f64.powi(-25)];
+        assert_eq!(bits(&values, ElementType::F16), [0x3c00, 0x3c00, 0x3c02, 0x3c01, 0x7bff, 0x7c00, 0x8000]);
+        let step = 2.0_f64.powi(-8);
+        let values = [1.0, 1.0 + step, 1.0 + 3.0 * step, 1.0 + step + 1e-12, f64::MAX, -1e-50];
+        assert_eq!(bits(&values, ElementType::BF16), [0x3f80, 0x3f80, 0x3f82, 0x3f81, 0x7f80, 0x8000]);
+        assert!(f16::from_bits(bits(&[f64::NAN], ElementType::F16)[0]).is_nan());
+        assert_eq!(to_bytes(&[0.1_f64], ElementType::F32), 0.1_f32.to_le_bytes());
     }
 }

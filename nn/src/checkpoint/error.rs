@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::io;
 use std::path::PathBuf;
 
-use autograd::Shape;
+use autograd::{Shape, StateError};
 
 use crate::module::same_name;
 
@@ -48,6 +48,14 @@ pub enum CheckpointError {
         /// What all names in the file begin with and those of the model do not, up to and with a dot:
         /// [`load_with_prefix`](super::load_with_prefix) takes it off.
         prefix: Option<String>,
+    },
+    /// The state of a part of a run, its optimizer say, does not fit that part.
+    #[error("{path}: {source}")]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// All values that do not fit.
+        source: StateError,
     },
     /// Two different parameters of the model have the same name, so that a file could hold only one of them.
     #[error("{path}: {}", same_name(.name, .shapes))]

@@ -81,19 +81,10 @@ pub fn load_with_prefix<T: Float>(
     prefix: &str,
 ) -> Result<(), CheckpointError> {
     let path = path.as_ref();
-    let mut parameters = parameters::of(model, path)?;
-    for name in parameters.iter_mut().flat_map(|parameter| &mut parameter.names) {
-        name.insert_str(0, prefix);
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .map_err(|source| CheckpointError::File { path: path.to_owned(), source })?;
-    let file = parsed(&bytes, &parameters).map_err(|reason| {
-        let damaged = || CheckpointError::Format { path: path.to_owned(), reason };
-        look_alike::recognized(path, &bytes).unwrap_or_else(damaged)
-    })?;
-    let loaded = values(&file, &parameters, path).map_err(|mut error| {
+    let parameters = prefixed(model, path, prefix)?;
+    let bytes = read(path)?;
+    let file = parsed(&bytes, &parameters, path)?;
+    let loaded = values(&file, &parameters, path, |_| false).map_err(|mut error| {
         if let CheckpointError::Mismatch { prefix: Some(found), .. } = &mut error {
             found.push_str(prefix);
         }
@@ -105,8 +96,40 @@ pub fn load_with_prefix<T: Float>(
     Ok(())
 }
 
+/// The parameters and buffers of a model, with the names that they have in a file.
+pub(super) fn prefixed<T: Float>(
+    model: &(impl Module<T> + ?Sized),
+    path: &Path,
+    prefix: &str,
+) -> Result<Vec<Parameter<T>>, CheckpointError> {
+    let mut parameters = parameters::of(model, path)?;
+    for name in parameters.iter_mut().flat_map(|parameter| &mut parameter.names) {
+        name.insert_str(0, prefix);
+    }
+    Ok(parameters)
+}
+
+/// All bytes of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    read.map_err(|source| CheckpointError::File { path: path.to_owned(), source })?;
+    Ok(bytes)
+}
+
 /// The tensors in a file's bytes, unless there is something wrong with them, or with their number.
-fn parsed<'a, T: Float>(bytes: &'a [u8], parameters: &[Parameter<T>]) -> Result<SafeTensors<'a>, String> {
+pub(super) fn parsed<'a, T: Float>(
+    bytes: &'a [u8],
+    parameters: &[Parameter<T>],
+    path: &Path,
+) -> Result<SafeTensors<'a>, CheckpointError> {
+    tensors(bytes, parameters).map_err(|reason| {
+        let damaged = || CheckpointError::Format { path: path.to_owned(), reason };
+        look_alike::recognized(path, bytes).unwrap_or_else(damaged)
+    })
+}
+
+fn tensors<'a, T: Float>(bytes: &'a [u8], parameters: &[Parameter<T>]) -> Result<SafeTensors<'a>, String> {
     // A tensor has a type, a shape and two offsets.
     let of_one = |parameter: &Parameter<T>| parameter.names.len() * (4 + parameter.param.tensor().shape().len());
     let own: usize = parameters.iter().map(of_one).sum();
@@ -118,13 +141,14 @@ fn parsed<'a, T: Float>(bytes: &'a [u8], parameters: &[Parameter<T>]) -> Result<
 }
 
 /// What is to be set.
-type Values<'a, T> = Vec<(&'a Param<T>, Tensor<T>)>;
+pub(super) type Values<'a, T> = Vec<(&'a Param<T>, Tensor<T>)>;
 
-/// The value that the file has for each parameter.
-fn values<'a, T: Float>(
+/// The value that the file has for each parameter. Tensors that are `of_others` may be there too.
+pub(super) fn values<'a, T: Float>(
     file: &SafeTensors<'_>,
     parameters: &'a [Parameter<T>],
     path: &Path,
+    of_others: impl Fn(&str) -> bool,
 ) -> Result<Values<'a, T>, CheckpointError> {
     let mut differences = Vec::new();
     let mut values = Vec::new();
@@ -139,7 +163,8 @@ fn values<'a, T: Float>(
         }
     }
     let known: HashSet<&str> = parameters.iter().flat_map(|parameter| &parameter.names).map(String::as_str).collect();
-    let mut extra: Vec<&str> = file.names().into_iter().filter(|name| !known.contains(name)).collect();
+    let mut extra: Vec<&str> =
+        file.names().into_iter().filter(|name| !known.contains(name) && !of_others(name)).collect();
     extra.sort_unstable();
     differences.extend(extra.into_iter().map(|name| Difference::Unexpected { name: shown(name) }));
     if differences.is_empty() {
@@ -164,7 +189,7 @@ fn copies<'a, T: Float>(
     }
     let mut copies = Vec::new();
     for (name, view) in present {
-        if elements::is_loadable(view.dtype()) && view.shape() == &shape[..] {
+        if elements::is_loadable(view.dtype(), param) && view.shape() == &shape[..] {
             copies.push((name.as_str(), elements::from_bytes(view.data(), view.dtype())));
         } else {
             let found = format!("{} of shape {}", elements::name(view.dtype()), Shape::from(view.shape()));
@@ -181,7 +206,7 @@ fn same_bits<T: Float>(one: &[T], other: &[T]) -> bool {
 }
 
 /// A name from a file, which may be of any length and have any characters, as a part of one line.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     let mut shown: String = name.chars().take(NAME_SHOWN).flat_map(char::escape_debug).collect();
     if name.chars().nth(NAME_SHOWN).is_some() {
         shown.push('…');

@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 
-use autograd::{Float, Gradients, Order, Param, Stream, Tensor, grad, grad_with};
+use autograd::{Float, Gradients, Order, Stream, Tensor, grad, grad_with};
 use nn::{CrossEntropyLoss, Layer, Linear, Mode, Module, ReLU, Sequential, checkpoint};
-use optim::{Adam, AdamW, Optimizer, Sgd};
+use optim::Adam;
 
 use crate::cases::{Case, Golden, Row, indices, tensor};
 use crate::compare::{self, Tolerance};
 use crate::operations::{Output, apply};
+use crate::{clip, optimizers, schedules};
 
 /// How a case went.
 pub enum Outcome {
@@ -40,7 +41,9 @@ fn run_in<T: Float>(golden: &Golden, row: &Row) -> Outcome {
     let verdict = match row.kind.as_str() {
         "op" => apply(&case).map(|outputs| check_op(&case, outputs)),
         "second" => apply(&case).map(|outputs| check_second(&case, outputs)),
-        "optimizer" => optimizer(&case),
+        "optimizer" => optimizers::optimizer(&case),
+        "scheduler" => schedules::scheduler(&case),
+        "clip" => clip::clip(&case),
         _ => None,
     };
     verdict.map_or(Outcome::Unknown, |verdict| verdict.map_or_else(Outcome::Failed, |()| Outcome::Passed))
@@ -50,7 +53,8 @@ fn tolerance<T: Float>(case: &Case<'_, T>, key: &str) -> Tolerance {
     Tolerance::of(&case.row.json["tol"][T::NAME], key)
 }
 
-fn agrees<T: Float>(case: &Case<'_, T>, key: &str, got: &Tensor<T>) -> Result<(), String> {
+/// Whether a result is that of the case.
+pub fn agrees<T: Float>(case: &Case<'_, T>, key: &str, got: &Tensor<T>) -> Result<(), String> {
     let want = case.golden(key).ok_or_else(|| format!("the case has no {key}"))?;
     compare::tensors(key, got, &want, &tolerance(case, key))
 }
@@ -107,61 +111,6 @@ fn check_second<T: Float>(case: &Case<'_, T>, outputs: Vec<Output<T>>) -> Result
         agrees(case, &format!("grad2/{name}"), gradient)?;
     }
     agrees(case, "grad2_gout/0", &second[second.len() - 1])
-}
-
-/// Steps on loss = the sum over w1 and w2 of ½ sum(c (w - t)²), the losses taken before each step.
-fn optimizer<T: Float>(case: &Case<'_, T>) -> Option<Result<(), String>> {
-    let names = ["w1", "w2"];
-    let weights = names.map(|name| Param::new(case.golden(&format!("in/{name}")).expect("the case has its weights")));
-    let mut optimizer = build(case, weights.clone())?;
-    let steps = case.row.json["steps"].as_u64().expect("the case has a number of steps") as usize;
-    let wanted = |key: &str, name: &str| case.golden(&format!("{key}/{name}")).expect("the case is whole");
-    let (mut losses, mut paths) = (Vec::new(), [Vec::new(), Vec::new()]);
-    for _ in 0..steps {
-        let terms = names.iter().zip(&weights).map(|(name, weight)| {
-            let away = weight.tensor() - wanted("t", name);
-            (wanted("c", name) * &away * &away).sum() * T::from_f64(0.5)
-        });
-        let loss = terms.reduce(|a, b| a + b).expect("two terms");
-        losses.push(loss.item());
-        optimizer.step(&loss.backward());
-        for (path, weight) in paths.iter_mut().zip(&weights) {
-            path.extend(weight.tensor().to_vec());
-        }
-    }
-    let check = || {
-        agrees(case, "losses", &Tensor::from_vec(losses, [steps]))?;
-        for ((name, path), weight) in names.iter().zip(paths).zip(&weights) {
-            let shape: Vec<usize> = [steps].into_iter().chain(weight.tensor().shape().iter().copied()).collect();
-            agrees(case, &format!("path/{name}"), &Tensor::from_vec(path, shape))?;
-        }
-        Ok(())
-    };
-    Some(check())
-}
-
-fn build<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn Optimizer<T>>> {
-    let number = |name: &str, default: f64| case.number(name).unwrap_or(default);
-    let lr = |default| number("lr", default);
-    let betas = case.attribute("betas");
-    let betas = (betas[0].as_f64().unwrap_or(0.9), betas[1].as_f64().unwrap_or(0.999));
-    let (eps, amsgrad) = (number("eps", 1e-8), case.flag("amsgrad"));
-    Some(match case.row.op.as_str() {
-        "adam" => {
-            let adam = Adam::new(weights, lr(1e-3)).betas(betas.0, betas.1).eps(eps).amsgrad(amsgrad);
-            Box::new(adam.weight_decay(number("weight_decay", 0.0)))
-        }
-        "adamw" => {
-            let adamw = AdamW::new(weights, lr(1e-3)).betas(betas.0, betas.1).eps(eps).amsgrad(amsgrad);
-            Box::new(adamw.weight_decay(number("weight_decay", 0.01)))
-        }
-        "sgd" => {
-            let sgd = Sgd::new(weights, lr(1e-3)).weight_decay(number("weight_decay", 0.0));
-            let sgd = sgd.momentum(number("momentum", 0.0)).dampening(number("dampening", 0.0));
-            Box::new(sgd.nesterov(case.flag("nesterov")))
-        }
-        _ => return None,
-    })
 }
 
 /// The trajectory of a whole network: its losses before each step, and its weights after the last.

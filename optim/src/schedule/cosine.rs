@@ -3,10 +3,10 @@
 use std::f64::consts::PI;
 
 use super::Schedule;
-use crate::settings::{fraction, not_negative};
+use crate::settings::not_negative;
 
 /// From `start` to `end` along half a wave, of which the share `done` is done.
-fn half_wave(start: f64, end: f64, done: f64) -> f64 {
+pub(super) fn half_wave(start: f64, end: f64, done: f64) -> f64 {
     end + (start - end) * (1.0 + (PI * done).cos()) / 2.0
 }
 
@@ -106,73 +106,6 @@ impl Schedule for CosineAnnealingWarmRestarts {
     }
 }
 
-/// One cycle: half a wave up from 1 / 25 to 1, and one down to 1 / 250000 (Smith and Topin, *Super-convergence: very
-/// fast training of neural networks using large learning rates*, 2018;
-/// [`OneCycleLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html)). The
-/// optimizer's learning rate is the largest one, PyTorch's `max_lr`.
-///
-/// ```
-/// use optim::schedule::{OneCycleLR, Schedule};
-/// let schedule = OneCycleLR::new(10);
-/// assert!((schedule.factor(0) - 1.0 / 25.0).abs() < 1e-15);
-/// assert_eq!(schedule.factor(2), 1.0);
-/// assert!(schedule.factor(9) < 1e-5);
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct OneCycleLR {
-    steps: u64,
-    rise: f64,
-    start: f64,
-    end: f64,
-}
-
-impl OneCycleLR {
-    /// A cycle of `steps` steps, of which three tenths rise; then the last factor stays.
-    ///
-    /// # Panics
-    /// If `steps` is 0.
-    #[track_caller]
-    pub fn new(steps: u64) -> Self {
-        assert!(steps > 0, "OneCycleLR: 0 steps");
-        OneCycleLR { steps, rise: 0.3, start: 1.0 / 25.0, end: 1.0 / 25.0 / 1e4 }
-    }
-
-    /// The share of the steps that rises, in [0, 1): PyTorch's `pct_start`.
-    ///
-    /// # Panics
-    /// If it is not.
-    #[track_caller]
-    pub fn rise(mut self, share: f64) -> Self {
-        self.rise = fraction("share of rising steps", share);
-        self
-    }
-
-    /// The first and the last factor: PyTorch's 1 / `div_factor` and 1 / (`div_factor` · `final_div_factor`).
-    ///
-    /// # Panics
-    /// If one is negative or not finite.
-    #[track_caller]
-    pub fn between(mut self, start: f64, end: f64) -> Self {
-        (self.start, self.end) = (not_negative("start", start), not_negative("end", end));
-        self
-    }
-}
-
-impl Schedule for OneCycleLR {
-    fn factor(&self, step: u64) -> f64 {
-        let last = (self.steps - 1) as f64;
-        let (top, step) = (self.rise * self.steps as f64 - 1.0, (step as f64).min(last));
-        if step < top {
-            half_wave(self.start, 1.0, step / top)
-        } else if step < last {
-            let top = top.max(0.0);
-            half_wave(1.0, self.end, (step - top) / (last - top))
-        } else {
-            self.end
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::follows;
@@ -193,23 +126,6 @@ mod tests {
             };
             0.2 + 0.8 * (1.0 + (PI * done).cos()) / 2.0
         });
-    }
-
-    #[test]
-    fn a_cycle_rises_and_falls() {
-        // The top is at 0.25 · 20 - 1 = 4, the end at 19.
-        follows(OneCycleLR::new(20).rise(0.25).between(0.5, 0.1), |t| match t {
-            0.0..4.0 => 1.0 - 0.5 * (1.0 + (PI * t / 4.0).cos()) / 2.0,
-            4.0..19.0 => 0.1 + 0.9 * (1.0 + (PI * (t - 4.0) / 15.0).cos()) / 2.0,
-            _ => 0.1,
-        });
-        // Without a rise, and of a single step.
-        follows(OneCycleLR::new(3).rise(0.0).between(0.5, 0.0), |t| match t {
-            0.0 => 1.0,
-            1.0 => 0.5,
-            _ => 0.0,
-        });
-        follows(OneCycleLR::new(1).between(0.5, 0.25), |_| 0.25);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! first learning rate.
 //!
 //! A [`Schedule`] has no state: the factor of a step depends on its number alone, so that a run that goes on from a
-//! checkpoint needs nothing but this number. The unit of a step is the caller's: a batch or an epoch.
+//! checkpoint needs nothing but this number. [`Optimizer::follow`](crate::Optimizer::follow) sets what the schedule says. The unit of a step is the caller's: a batch or an epoch.
 //!
 //! ```
 //! use autograd::{Param, Tensor};
@@ -14,7 +14,7 @@
 //! // A rise over 10 steps, then half a cosine wave down to 0.
 //! let schedule = LinearLR::new(0.1, 1.0, 10).then(10, CosineAnnealingLR::new(90));
 //! for step in 0..100 {
-//!     sgd.scale_learning_rate(schedule.factor(step));
+//!     sgd.follow(&schedule, step);
 //!     sgd.step(&weight.tensor().powf(2.0).sum().backward());
 //! }
 //! assert!(weight.tensor().item() < 1e-3);
@@ -31,7 +31,8 @@
 //! | [`PolynomialLR`] | (1 - t / steps) to a power; 0 from `steps` on |
 //! | [`CosineAnnealingLR`] | ½ (1 + cos(π t / steps)) |
 //! | [`CosineAnnealingWarmRestarts`] | the same, again and again |
-//! | [`OneCycleLR`] | up to 1 and down again, in two half waves |
+//! | [`OneCycleLR`] | up to 1 and down again, in two half waves; the momentum the other way round |
+//! | [`CyclicLR`] | up and down in straight lines, again and again; the momentum the other way round |
 //! | a closure | what it returns |
 //! | [`a.then(t, b)`](Schedule::then), [`a.times(b)`](Schedule::times) | one after the other; the product |
 //!
@@ -40,13 +41,17 @@
 //! one. [`ReduceLROnPlateau`] depends on a metric and thus has a state.
 
 mod cosine;
+mod cyclic;
 mod line;
+mod one_cycle;
 mod plateau;
 mod power;
 
-pub use cosine::{CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR};
+pub use cosine::{CosineAnnealingLR, CosineAnnealingWarmRestarts};
+pub use cyclic::{CyclicLR, Scaling};
 pub use line::{ConstantLR, LinearLR, PolynomialLR};
-pub use plateau::{Better, ReduceLROnPlateau};
+pub use one_cycle::{Annealing, OneCycleLR};
+pub use plateau::{Better, ReduceLROnPlateau, Threshold};
 pub use power::{ExponentialLR, MultiStepLR, StepLR};
 
 /// A function of the step. Closures are schedules, as PyTorch's `LambdaLR`.
@@ -60,6 +65,13 @@ pub trait Schedule {
     /// What the first learning rates are multiplied by at this step, which counts from 0: for
     /// [`scale_learning_rate`](crate::Optimizer::scale_learning_rate).
     fn factor(&self, step: u64) -> f64;
+
+    /// The momentum at this step, or β₁ of Adam's family, if the schedule changes it: for
+    /// [`follow`](crate::Optimizer::follow).
+    fn momentum(&self, step: u64) -> Option<f64> {
+        let _ = step;
+        None
+    }
 
     /// This schedule before the step `milestone`, and from there on `next`, which counts from 0 there.
     ///
@@ -94,6 +106,10 @@ impl Schedule for Box<dyn Schedule + '_> {
     fn factor(&self, step: u64) -> f64 {
         self.as_ref().factor(step)
     }
+
+    fn momentum(&self, step: u64) -> Option<f64> {
+        self.as_ref().momentum(step)
+    }
 }
 
 /// One schedule after another: see [`Schedule::then`].
@@ -111,6 +127,13 @@ impl<A: Schedule, B: Schedule> Schedule for SequentialLR<A, B> {
             None => self.first.factor(step),
         }
     }
+
+    fn momentum(&self, step: u64) -> Option<f64> {
+        match step.checked_sub(self.milestone) {
+            Some(step) => self.next.momentum(step),
+            None => self.first.momentum(step),
+        }
+    }
 }
 
 /// The product of two schedules: see [`Schedule::times`].
@@ -120,6 +143,11 @@ pub struct Product<A, B>(A, B);
 impl<A: Schedule, B: Schedule> Schedule for Product<A, B> {
     fn factor(&self, step: u64) -> f64 {
         self.0.factor(step) * self.1.factor(step)
+    }
+
+    /// That of the schedule which changes it; of two, the second one's.
+    fn momentum(&self, step: u64) -> Option<f64> {
+        self.1.momentum(step).or_else(|| self.0.momentum(step))
     }
 }
 
