@@ -108,7 +108,7 @@ pub use op::{Op, Saved};
 pub use ops::attention::Attention;
 pub use ops::binary::Operand;
 pub use ops::conv::{Convolution, Padding, TransposedConvolution};
-pub use ops::index::Unique;
+pub use ops::index::{IndexItem, Unique};
 pub use ops::loss::cross_entropy::{CrossEntropy, Reduction, accuracy};
 pub use ops::loss::{
     BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDivergence, KlReduction, NllLoss, TripletMargin,
@@ -120,7 +120,7 @@ pub use pool::{MemoryStatistics, memory_statistics, release_memory};
 pub use random::{Random, Seed};
 pub use scalar::Scalar;
 pub use shape::{Dims, Extents, Integer, Shape};
-pub use tensor::Tensor;
+pub use tensor::{RaggedError, Tensor};
 pub use transforms::{Arguments, NewGradient, hessian, hvp, jacobian, jvp, recompute, vjp};
 
 /// The essays. Every program in them is run as a test. In this order each rests on those before it:

@@ -3,6 +3,8 @@
 mod create;
 mod display;
 pub(crate) mod interchange;
+mod nested;
+mod random;
 
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use crate::shape::Shape;
 use crate::storage::{Storage, no_memory_for};
 use crate::trace;
 
+pub use nested::RaggedError;
+
 /// A multi-dimensional array of numbers that knows how it was computed.
 ///
 /// Tensors are immutable values: cloning one copies no number, operations make new ones, and views (transposes, slices, expansions) share
@@ -30,6 +34,12 @@ use crate::trace;
 /// let gradients = loss.backward();
 /// assert_eq!(gradients.get(&x).unwrap().to_vec(), [2.0, 4.0, 6.0]);
 /// ```
+///
+/// # Index of methods
+///
+/// Each of these groups has its heading below.
+///
+#[doc = include_str!("../docs/methods.md")]
 #[derive(Clone)]
 pub struct Tensor<T: Float = f32> {
     pub(crate) storage: Storage<T>,
@@ -38,6 +48,7 @@ pub struct Tensor<T: Float = f32> {
     pub(crate) edge: Edge<T>,
 }
 
+/// # Values, shape and layout
 impl<T: Float> Tensor<T> {
     /// A constant of the given shape whose numbers, in row-major order, `fill` writes: every one, since it finds stale ones of a recycled buffer.
     ///

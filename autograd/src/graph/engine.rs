@@ -235,6 +235,7 @@ pub(super) fn walk_back<T: Float>(
 
 const UNTRACKED: &str = "this tensor cannot have a gradient: it was not computed from a leaf (requires_grad) or a parameter, or it was detached or computed under no_grad";
 
+/// # Gradients
 impl<T: Float> Tensor<T> {
     /// The gradients of this number with respect to all leaves and parameters that it was computed from.
     ///

@@ -74,6 +74,7 @@ impl<T: Float> Op<T> for OnGradient<T> {
     }
 }
 
+/// # Gradients: hooks
 impl<T: Float> Tensor<T> {
     /// This tensor, with a hook between it and what is computed from the result: when backward has the whole gradient of the result, it calls `hook` with it, and
     /// goes on to this tensor with what the hook returns, or with the same gradient if it returns nothing.
