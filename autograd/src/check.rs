@@ -1,5 +1,11 @@
 //! Gradients against differences: the test of every backward rule, for users' own operations too.
 
+#[cfg(test)]
+#[macro_use]
+pub(crate) mod operation;
+#[cfg(test)]
+pub(crate) mod samples;
+
 use crate::float::Float;
 use crate::graph::{Order, grad, grad_with};
 use crate::tensor::Tensor;
@@ -20,12 +26,16 @@ use crate::tensor::Tensor;
 /// A sentence that names the input, the element, the gradient and the difference quotient, for the first that
 /// disagree; in another type than `f64` it also says that the difference is too coarse there.
 pub fn gradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tensor<T>]) -> Result<(), String> {
-    let number = |inputs: &[Tensor<T>]| {
+    compare("first order", first_order(f), inputs)
+}
+
+/// A fixed random combination of the elements of `f`'s output.
+fn first_order<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>) -> impl Fn(&[Tensor<T>]) -> Tensor<T> {
+    move |inputs| {
         let y = f(inputs);
         let weights = Tensor::uniform(y.shape(), T::from_f64(0.5), T::from_f64(1.5), 1);
         (&y * &weights).sum()
-    };
-    compare("first order", number, inputs)
+    }
 }
 
 /// Checks the gradients of the gradients of `f`: those of a fixed random combination of `f`'s input gradients, with respect to the inputs and to the
@@ -39,10 +49,19 @@ pub fn gradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tens
 /// # Errors
 /// As [`gradcheck`]; the output's gradient is counted as the last input.
 pub fn gradgradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tensor<T>]) -> Result<(), String> {
+    let (number, all) = second_order(f, inputs);
+    compare("second order", number, &all)
+}
+
+/// A fixed random combination of the elements of `f`'s input gradients, and what it is computed from: the inputs, and the output's gradient.
+fn second_order<T: Float>(
+    f: impl Fn(&[Tensor<T>]) -> Tensor<T>,
+    inputs: &[Tensor<T>],
+) -> (impl Fn(&[Tensor<T>]) -> Tensor<T>, Vec<Tensor<T>>) {
     let output = f(inputs);
     let seed = Tensor::uniform(output.shape(), T::from_f64(0.5), T::from_f64(1.5), 2);
     let count = inputs.len();
-    let number = |all: &[Tensor<T>]| {
+    let number = move |all: &[Tensor<T>]| {
         // Where the caller holds constants (for a difference quotient), the first gradient still needs leaves.
         let leaves: Vec<Tensor<T>> = all[..count].iter().map(|input| input.clone().requires_grad()).collect();
         let y = f(&leaves);
@@ -62,7 +81,7 @@ pub fn gradgradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[
     };
     let mut all = inputs.to_vec();
     all.push(seed);
-    compare("second order", number, &all)
+    (number, all)
 }
 
 fn compare<T: Float>(
@@ -70,13 +89,7 @@ fn compare<T: Float>(
     number: impl Fn(&[Tensor<T>]) -> Tensor<T>,
     inputs: &[Tensor<T>],
 ) -> Result<(), String> {
-    let leaves: Vec<Tensor<T>> = inputs.iter().map(|input| input.detach().requires_grad()).collect();
-    let value = number(&leaves);
-    let gradients = if value.is_tracked() {
-        grad(&value, &leaves.iter().collect::<Vec<_>>(), Order::First)
-    } else {
-        inputs.iter().map(|input| Tensor::zeros(input.shape())).collect()
-    };
+    let gradients = gradients(&number, inputs);
     let step = 1e-6;
     for (index, (input, gradient)) in inputs.iter().zip(&gradients).enumerate() {
         if gradient.shape() != input.shape() {
@@ -107,6 +120,38 @@ fn compare<T: Float>(
     Ok(())
 }
 
+fn gradients<T: Float>(number: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tensor<T>]) -> Vec<Tensor<T>> {
+    let leaves: Vec<Tensor<T>> = inputs.iter().map(|input| input.detach().requires_grad()).collect();
+    let value = number(&leaves);
+    if value.is_tracked() {
+        grad(&value, &leaves.iter().collect::<Vec<_>>(), Order::First)
+    } else {
+        inputs.iter().map(|input| Tensor::zeros(input.shape())).collect()
+    }
+}
+
+/// Checks the slope of `number` along a random direction of all inputs at once: as PyTorch's `fast_mode`.
+#[cfg(test)]
+fn along_a_line(
+    order: &str,
+    number: impl Fn(&[Tensor<f64>]) -> Tensor<f64>,
+    inputs: &[Tensor<f64>],
+) -> Result<(), String> {
+    let directions: Vec<Tensor<f64>> =
+        inputs.iter().zip(50..).map(|(input, seed)| Tensor::randn(input.shape(), seed)).collect();
+    let products = gradients(&number, inputs).iter().zip(&directions).map(|(g, d)| (g * d).sum().item()).sum::<f64>();
+    let step = 1e-6;
+    let at = |moved: f64| {
+        let inputs: Vec<Tensor<f64>> = inputs.iter().zip(&directions).map(|(x, d)| x.detach() + d * moved).collect();
+        number(&inputs).item()
+    };
+    let quotient = (at(step) - at(-step)) / (2.0 * step);
+    if (products - quotient).abs() <= 1e-6 + 1e-6 * quotient.abs().max(products.abs()) {
+        return Ok(());
+    }
+    Err(format!("{order}: along a line the slope is {products}, the difference quotient {quotient}"))
+}
+
 /// What a failure in another type than `f64` has to add.
 fn too_coarse<T: Float>(step: f64) -> String {
     if T::EPSILON.to_f64() == f64::EPSILON {
@@ -117,76 +162,6 @@ fn too_coarse<T: Float>(step: f64) -> String {
          Tensor::<f64>::from_vec(x.to_vec().into_iter().map(f64::from).collect(), x.shape())",
         T::NAME
     )
-}
-
-/// Tests an operation's gradients in one line, `gradients!(name: |a, b| expression, [shape of a], [shape of b])`: first and second order in `f64`; on
-/// contiguous, transposed, strided, flipped and expanded inputs, and with each extent once replaced by 1 and once by 0. An expression that is
-/// bound to its extents (a slice up to 4, say) says so with `; fixed` at the end and leaves out the last two.
-#[cfg(test)]
-macro_rules! gradients {
-    ($name:ident: |$($x:ident),+| $y:expr, $($shape:expr),+ $(; $fixed:ident)?) => {
-        #[test]
-        fn $name() {
-            #[allow(unused_mut, unused_assignments)]
-            $crate::check::check_operation(&[$(&$shape[..]),+], $crate::check::is_fixed(stringify!($($fixed)?)), |inputs| {
-                let mut position = 0;
-                $(
-                    let $x: &$crate::Tensor<f64> = &inputs[position];
-                    position += 1;
-                )+
-                $y
-            });
-        }
-    };
-}
-
-/// Whether `gradients!` was told that the expression is bound to its extents.
-#[cfg(test)]
-pub(crate) fn is_fixed(word: &str) -> bool {
-    assert!(["", "fixed"].contains(&word), "gradients! knows the word `fixed`, not `{word}`");
-    word == "fixed"
-}
-
-/// See `gradients!`.
-#[cfg(test)]
-pub(crate) fn check_operation(shapes: &[&[usize]], fixed: bool, f: impl Fn(&[Tensor<f64>]) -> Tensor<f64>) {
-    type View<'a> = &'a dyn Fn(usize, &Tensor<f64>) -> Tensor<f64>;
-    let check = |what: &str, change: &dyn Fn(&[usize]) -> Vec<usize>, view: View<'_>| {
-        let inputs: Vec<Tensor<f64>> =
-            shapes.iter().zip(10..).map(|(shape, seed)| Tensor::randn(change(shape), seed)).collect();
-        let through_view =
-            |inputs: &[Tensor<f64>]| f(&inputs.iter().enumerate().map(|(index, x)| view(index, x)).collect::<Vec<_>>());
-        let tracked: Vec<Tensor<f64>> = inputs.iter().map(|input| input.clone().requires_grad()).collect();
-        assert!(through_view(&tracked).is_tracked(), "{what}: the gradient is lost in silence");
-        gradcheck(through_view, &inputs).unwrap_or_else(|error| panic!("{what}: {error}"));
-        gradgradcheck(through_view, &inputs).unwrap_or_else(|error| panic!("{what}: {error}"));
-    };
-    let as_it_is = |_: usize, x: &Tensor<f64>| x.clone();
-    let all = |x: &Tensor<f64>| (0..x.rank() as isize).collect::<Vec<_>>();
-
-    check("contiguous", &|shape| shape.to_vec(), &as_it_is);
-    check("transposed", &|shape| shape.iter().rev().copied().collect(), &|_, x| {
-        x.permute(all(x).into_iter().rev().collect::<Vec<_>>())
-    });
-    check("strided and flipped", &|shape| shape.iter().map(|extent| 2 * extent).collect(), &|_, x| {
-        all(x).into_iter().fold(x.clone(), |x, dim| x.slice(dim, 0, x.size(dim), 2)).flip(all(x))
-    });
-    let first_is_one =
-        |shape: &[usize]| shape.iter().enumerate().map(|(dim, &n)| if dim == 0 { 1 } else { n }).collect();
-    check("expanded", &first_is_one, &|index, x| x.expand(shapes[index]));
-    if fixed {
-        return;
-    }
-    let mut extents: Vec<usize> = shapes.concat();
-    extents.retain(|&extent| extent > 1);
-    extents.sort_unstable();
-    extents.dedup();
-    for extent in extents {
-        for size in [1, 0] {
-            let replaced = |shape: &[usize]| shape.iter().map(|&n| if n == extent { size } else { n }).collect();
-            check(&format!("extents of {extent} made {size}"), &replaced, &as_it_is);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::mistake;
 use crate::layout::row_major;
+use crate::random::Seed;
 use crate::shape::{Integer, Shape};
 
 /// A multi-dimensional array of `i64`: class labels, the index of `gather` and `index_select`, the result of `argmax`.
@@ -38,6 +39,46 @@ impl Indices {
             );
         }
         Indices { shape, numbers }
+    }
+
+    /// Random integers from `low` on below `high`, each equally likely. `seed` is a number, or a [`Random`](crate::Random) to go on drawing from.
+    ///
+    /// As [`torch.randint`](https://docs.pytorch.org/docs/stable/generated/torch.randint.html).
+    ///
+    /// ```
+    /// use autograd::Indices;
+    /// let dice = Indices::randint(1, 7, [2, 3], 0);
+    /// assert!(dice.as_slice().iter().all(|die| (1..7).contains(die)));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no integer from `low` on below `high`.
+    #[track_caller]
+    pub fn randint(low: i64, high: i64, shape: impl Into<Shape>, seed: impl Seed) -> Self {
+        if low >= high {
+            mistake("randint", format_args!("there is no integer from {low} on below {high}"));
+        }
+        let shape = shape.into();
+        let (count, span) = (shape.numel_for("randint"), high.abs_diff(low));
+        let drawn =
+            seed.draw(|random| (0..count).map(|_| low.wrapping_add_unsigned(random.below(span))).collect::<Vec<i64>>());
+        Indices::new(drawn, shape)
+    }
+
+    /// The integers 0 to `count` - 1 in random order. `seed` is a number, or a [`Random`](crate::Random) to go on drawing from.
+    ///
+    /// As [`torch.randperm`](https://docs.pytorch.org/docs/stable/generated/torch.randperm.html).
+    ///
+    /// ```
+    /// use autograd::Indices;
+    /// let mut order = Indices::randperm(4, 0).as_slice().to_vec();
+    /// order.sort();
+    /// assert_eq!(order, [0, 1, 2, 3]);
+    /// ```
+    pub fn randperm(count: usize, seed: impl Seed) -> Self {
+        let mut order: Vec<i64> = (0..count as i64).collect();
+        seed.draw(|random| random.shuffle(&mut order));
+        Indices::from(order)
     }
 
     /// The extents.

@@ -49,10 +49,10 @@
 //!
 //! | floor | modules | what is there |
 //! |---|---|---|
-//! | 3 | `ops`, [`check`] | every operation in one place: formula, forward, backward, test; gradients checked against difference quotients |
+//! | 3 | `ops`, `transforms`, [`check`] | every operation in one place: formula, forward, backward, test; functions made of functions ([`vjp`], [`hessian`], [`recompute`], ...); gradients checked against difference quotients |
 //! | 2 | `tensor`, `op`, `graph`, `param` | [`Tensor`], [`Op`] and [`Saved`], the walk back ([`Gradients`], [`grad`], [`draw`]), [`Param`] |
 //! | 1 | [`kernels`] | the matrix product ([`gemm`]), pointwise, reducing and row kernels, threads, instruction sets; they see slices, never a tensor |
-//! | 0 | `shape`, `layout`, `storage`, `pool`, `random`, ... | numbers in memory: [`Shape`], strides, recycled buffers ([`memory_statistics`]), [`Random`] |
+//! | 0 | `shape`, `layout`, `storage`, `pool`, `random`, `mode`, ... | numbers in memory: [`Shape`], strides, recycled buffers ([`memory_statistics`]), [`Random`] |
 //!
 //! Beside them, [`trace`] tells what ran and for how long, and [`draw`] draws the recorded graph.
 //!
@@ -80,20 +80,25 @@ pub mod kernels;
 mod layout;
 mod lock;
 mod mask;
+mod mode;
 mod op;
 mod ops;
 mod param;
 mod pool;
 mod random;
+mod replay;
 mod scalar;
 mod shape;
 mod state;
 mod storage;
 mod tensor;
 pub mod trace;
+mod transforms;
 
 pub use float::Float;
-pub use graph::{Backward, Gradients, Graph, Order, draw, enable_grad, grad, grad_with, no_grad};
+pub use graph::{
+    Backward, Gradients, Graph, Order, detect_anomaly, detect_nan, draw, enable_grad, grad, grad_with, no_grad,
+};
 pub use indices::Indices;
 pub use kernels::gemm::{Epilogue, gemm};
 pub use kernels::parallel::{num_threads, set_num_threads, with_threads};
@@ -104,7 +109,7 @@ pub use op::{Op, Saved};
 pub use ops::attention::Attention;
 pub use ops::binary::Operand;
 pub use ops::conv::{Convolution, Padding, TransposedConvolution};
-pub use ops::index::Unique;
+pub use ops::index::{IndexItem, Unique};
 pub use ops::loss::cross_entropy::{CrossEntropy, Reduction, accuracy};
 pub use ops::loss::{
     BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDivergence, KlReduction, NllLoss, TripletMargin,
@@ -117,7 +122,8 @@ pub use random::{Random, Seed, Stream};
 pub use scalar::Scalar;
 pub use shape::{Dims, Extents, Integer, Shape};
 pub use state::{Load, State, StateDict, StateDifference, StateEntry, StateError, StateReader, StateValues};
-pub use tensor::Tensor;
+pub use tensor::{RaggedError, Tensor};
+pub use transforms::{Arguments, NewGradient, hessian, hvp, jacobian, jvp, recompute, vjp};
 
 /// The essays. Every program in them is run as a test. In this order each rests on those before it:
 ///

@@ -10,7 +10,9 @@ use crate::graph::{Edge, Id};
 use crate::kernels::map::map;
 use crate::layout::Layout;
 use crate::lock::{ShortLock, none_is_held};
+use crate::mode::{self, LOGGED, REPLAYED};
 use crate::pool::count_copy_on_write;
+use crate::replay;
 use crate::storage::Storage;
 use crate::tensor::Tensor;
 
@@ -104,7 +106,9 @@ impl<T: Float> Param<T> {
     /// Inside of an [`update`](Param::update) of this parameter these are the old values.
     pub fn tensor(&self) -> Tensor<T> {
         let edge = if self.kind() == ParamKind::Trainable { Edge::Leaf(self.0.id) } else { Edge::Constant };
-        Tensor { storage: self.current(), layout: Arc::clone(&self.0.layout), edge }
+        let tensor = Tensor { storage: self.current(), layout: Arc::clone(&self.0.layout), edge };
+        // In a segment that is computed twice, both times the same version.
+        if mode::has(LOGGED) { replay::read(self.0.id.number(), tensor) } else { tensor }
     }
 
     /// Changes the values, in row-major order: `change` gets a copy of them, which becomes the current version when it returns.
@@ -213,6 +217,9 @@ impl<T: Float> Param<T> {
 
     /// Makes `new` the current version, and lets go of the `old` one.
     fn swap(&self, old: Storage<T>, new: Storage<T>) {
+        if mode::has(REPLAYED) {
+            return; // This change was made when the segment was computed first.
+        }
         let replaced = self.0.value.with(|value| std::mem::replace(value, new));
         drop(old);
         if replaced.is_shared() {

@@ -5,6 +5,8 @@
 
 use std::cell::Cell;
 
+use crate::mode::{self, FORKED, LOGGED, REPLAYED};
+use crate::replay;
 use crate::scalar::Scalar;
 
 /// A stream of random numbers with a position.
@@ -56,7 +58,9 @@ impl Random {
 
     /// Goes on from `position`, as if that many numbers had been drawn.
     pub fn seek(&mut self, position: u64) {
-        self.position = position;
+        if !mode::has(REPLAYED) {
+            self.position = position;
+        }
     }
 
     /// Another stream, a function of this one's seed and of `index`: for a layer, an epoch, a worker.
@@ -71,9 +75,31 @@ impl Random {
 
     /// The next 64 random bits.
     pub fn bits(&mut self) -> u64 {
+        self.draw_with(Random::next)
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> u64 {
         let bits = self.at(self.position);
         self.position = self.position.wrapping_add(1);
         bits
+    }
+
+    /// Every draw from outside of this file passes here: a segment that is [computed twice](crate::recompute) draws the same twice.
+    #[inline]
+    fn draw_with<R>(&mut self, draw: impl FnOnce(&mut Random) -> R) -> R {
+        if mode::has(LOGGED | FORKED) { self.draw_logged(draw) } else { draw(self) }
+    }
+
+    #[cold]
+    fn draw_logged<R>(&mut self, draw: impl FnOnce(&mut Random) -> R) -> R {
+        let [key, position] = replay::draw([self.key, self.position]);
+        let mut stream = Random { key, position };
+        let result = mode::with_bits(mode::bits() & !(LOGGED | FORKED), || draw(&mut stream));
+        if !mode::has(REPLAYED) {
+            *self = stream;
+        }
+        result
     }
 
     /// The next number in [0, 1), with all the bits that an `f64` holds.
@@ -88,8 +114,12 @@ impl Random {
     #[track_caller]
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "below: there is no number below 0");
+        self.draw_with(|stream| stream.next_below(bound))
+    }
+
+    fn next_below(&mut self, bound: u64) -> u64 {
         loop {
-            let product = u128::from(self.bits()) * u128::from(bound);
+            let product = u128::from(self.next()) * u128::from(bound);
             // The low half tells whether the draw fell into the part that would favour some results.
             if product as u64 >= bound.wrapping_neg() % bound {
                 return (product >> 64) as u64;
@@ -99,15 +129,17 @@ impl Random {
 
     /// Puts `items` into random order (Fisher and Yates).
     pub fn shuffle<I>(&mut self, items: &mut [I]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last as u64 + 1) as usize);
-        }
+        self.draw_with(|stream| {
+            for last in (1..items.len()).rev() {
+                items.swap(last, stream.next_below(last as u64 + 1) as usize);
+            }
+        });
     }
 
     /// Fills `out` with numbers in [low, high).
     pub(crate) fn fill_uniform<T: Scalar>(&mut self, out: &mut [T], low: f64, high: f64) {
         for number in out {
-            let value = T::from_f64(low + (high - low) * unit(self.bits()));
+            let value = T::from_f64(low + (high - low) * unit(self.next()));
             // Rounding to a shorter type may reach the excluded end.
             *number = if value.to_f64() < high { value } else { T::from_f64(low) };
         }
@@ -116,8 +148,8 @@ impl Random {
     /// Fills `out` with normal numbers of mean 0 and deviation 1 (Box and Muller, 1958: two from two).
     pub(crate) fn fill_normal<T: Scalar>(&mut self, out: &mut [T]) {
         for pair in out.chunks_mut(2) {
-            let radius = (-2.0 * (1.0 - unit(self.bits())).ln()).sqrt();
-            let (sine, cosine) = (std::f64::consts::TAU * unit(self.bits())).sin_cos();
+            let radius = (-2.0 * (1.0 - unit(self.next())).ln()).sqrt();
+            let (sine, cosine) = (std::f64::consts::TAU * unit(self.next())).sin_cos();
             pair[0] = T::from_f64(radius * cosine);
             if let Some(second) = pair.get_mut(1) {
                 *second = T::from_f64(radius * sine);
@@ -140,13 +172,14 @@ pub trait Seed {
 
 impl Seed for u64 {
     fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R {
-        draw(&mut Random::new(self))
+        // The same each time by itself: nothing is to be logged.
+        mode::with_bits(mode::bits() & !(LOGGED | FORKED), || draw(&mut Random::new(self)))
     }
 }
 
 impl Seed for &mut Random {
     fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R {
-        draw(self)
+        self.draw_with(draw)
     }
 }
 
@@ -206,9 +239,17 @@ impl Stream {
 
     /// The random numbers of the next call.
     pub fn next_call(&self) -> Random {
-        let call = self.calls.get();
-        self.calls.set(call.wrapping_add(1));
-        Random { key: self.key.get(), position: 0 }.stream(call)
+        let mut state = self.state();
+        // A task that was forked inside of a recomputed segment has a stream that the segment made: a `Stream` cannot be
+        // shared. So it draws the same each time by itself.
+        if mode::has(LOGGED) && !mode::has(FORKED) {
+            state = replay::draw(state);
+        }
+        let [key, call] = state;
+        if !mode::has(REPLAYED) || mode::has(FORKED) {
+            self.calls.set(call.wrapping_add(1));
+        }
+        Random { key, position: 0 }.stream(call)
     }
 
     /// Another stream, for a branch that may run on another thread. It counts as a call of this one.
@@ -236,7 +277,9 @@ impl Stream {
 
 impl Seed for &Stream {
     fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R {
-        draw(&mut self.next_call())
+        let mut random = self.next_call();
+        // The call is in the log already.
+        mode::with_bits(mode::bits() & !(LOGGED | FORKED), || draw(&mut random))
     }
 }
 
@@ -274,7 +317,11 @@ mod tests {
     fn how_much_a_call_draws_has_no_effect_on_the_next() {
         let (short, long) = (Stream::new(6), Stream::new(6));
         (&short).draw(|random| random.bits());
-        (&long).draw(|random| (0..1000).for_each(|_| drop(random.bits())));
+        (&long).draw(|random| {
+            (0..1000).for_each(|_| {
+                random.bits();
+            })
+        });
         assert_eq!(short.next_call(), long.next_call());
     }
 

@@ -3,19 +3,23 @@
 mod create;
 mod display;
 pub(crate) mod interchange;
+mod nested;
+mod random;
 
 use std::sync::Arc;
 
 use crate::error::mistake;
 use crate::float::Float;
-use crate::graph::{Edge, Id, Node};
+use crate::graph::{Edge, Id, Node, anomaly};
 use crate::kernels::map::{View, map};
-use crate::kernels::parallel::is_recording;
 use crate::layout::Layout;
+use crate::mode::{self, RECORDING, WATCHED};
 use crate::op::Op;
 use crate::shape::Shape;
 use crate::storage::{Storage, no_memory_for};
 use crate::trace;
+
+pub use nested::RaggedError;
 
 /// A multi-dimensional array of numbers that knows how it was computed.
 ///
@@ -30,6 +34,12 @@ use crate::trace;
 /// let gradients = loss.backward();
 /// assert_eq!(gradients.get(&x).unwrap().to_vec(), [2.0, 4.0, 6.0]);
 /// ```
+///
+/// # Index of methods
+///
+/// Each of these groups has its heading below.
+///
+#[doc = include_str!("../docs/methods.md")]
 #[derive(Clone)]
 pub struct Tensor<T: Float = f32> {
     pub(crate) storage: Storage<T>,
@@ -38,6 +48,7 @@ pub struct Tensor<T: Float = f32> {
     pub(crate) edge: Edge<T>,
 }
 
+/// # Values, shape and layout
 impl<T: Float> Tensor<T> {
     /// A constant of the given shape whose numbers, in row-major order, `fill` writes: every one, since it finds stale ones of a recycled buffer.
     ///
@@ -224,9 +235,11 @@ impl<T: Float> Tensor<T> {
     /// (It is called, for the operation's name, while somebody [traces](crate::trace), too.)
     /// The gradient that backward propagates for input `i` must have its shape or broadcast from it; see [`Op`] for an example.
     #[inline]
+    #[track_caller]
     pub fn record<O: Op<T>>(self, inputs: &[&Tensor<T>], op: impl FnOnce(&Tensor<T>) -> O) -> Tensor<T> {
-        let recorded = is_recording() && inputs.iter().any(|input| input.is_tracked());
-        if recorded || trace::is_on() {
+        let mode = mode::bits();
+        let recorded = mode & RECORDING != 0 && inputs.iter().any(|input| input.is_tracked());
+        if recorded || mode & WATCHED != 0 || trace::is_on() {
             // A view shares the values of another tensor: the time that they took is not its own. (Asked before the operation saves
             // its output.)
             let is_new = trace::is_on() && !self.storage.is_shared();
@@ -236,8 +249,15 @@ impl<T: Float> Tensor<T> {
                 let address = is_new.then(|| self.storage.as_slice().as_ptr().cast());
                 trace::operation(op.name(), shapes, self.shape(), address);
             }
+            if mode & WATCHED != 0 {
+                anomaly::check_output(op.name(), &self, inputs);
+            }
             if recorded {
-                return Tensor { edge: Edge::Node(Node::new(inputs, op)), ..self };
+                let node = Node::new(inputs, op);
+                if mode & WATCHED != 0 {
+                    anomaly::remember_line(node.id);
+                }
+                return Tensor { edge: Edge::Node(node), ..self };
             }
         }
         self

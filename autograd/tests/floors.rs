@@ -107,11 +107,11 @@ fn imports(code: &str, module: &[String]) -> Vec<String> {
 /// The floor of a module of the crate `autograd`; `None` for what is not a module (a re-exported item).
 fn floor(module: &str) -> Option<usize> {
     Some(match module {
-        "dimensions" | "elementary" | "error" | "indices" | "layout" | "lock" | "mask" | "pool" | "random"
-        | "scalar" | "shape" | "state" | "storage" | "trace" => 0,
+        "dimensions" | "elementary" | "error" | "indices" | "layout" | "lock" | "mask" | "mode" | "pool" | "random"
+        | "replay" | "scalar" | "shape" | "state" | "storage" | "trace" => 0,
         "kernels" => 1,
         "float" | "graph" | "op" | "param" | "tensor" => 2,
-        "check" | "ops" => 3,
+        "check" | "ops" | "transforms" => 3,
         _ => return None,
     })
 }

@@ -150,10 +150,12 @@ impl<T: Float> Op<T> for Expand {
     }
 }
 
+#[track_caller]
 pub(crate) fn expand<T: Float>(x: &Tensor<T>, shape: &Shape) -> Option<Tensor<T>> {
     Some(x.with_layout(x.layout.expand(shape)?).record(&[x], |_| Expand))
 }
 
+/// # Shape: stretched dimensions
 impl<T: Float> Tensor<T> {
     /// Stretches dimensions of extent 1, and new leading ones, to `shape` without copying a number; -1 leaves a dimension as it is.
     ///

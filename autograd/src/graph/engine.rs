@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use super::anomaly;
 use super::broadcast::{accumulate, sum_to};
 use super::gradients::Gradients;
 use super::node::{Edge, Id, Input, Node, Released};
@@ -11,6 +12,7 @@ use super::targets::Targets;
 use crate::error::mistake;
 use crate::float::Float;
 use crate::kernels::parallel::with_recording;
+use crate::mode::{self, WATCHED};
 use crate::op::{Saved, Source};
 use crate::tensor::Tensor;
 use crate::trace::{self, Phase};
@@ -49,6 +51,8 @@ struct Walk<T: Float> {
     /// Where gradients are asked for; `None` means at every leaf.
     targets: Option<Targets>,
     order: Order,
+    /// Whether gradients are checked for NaN and infinities.
+    is_watched: bool,
 }
 
 impl<T: Float> Walk<T> {
@@ -104,12 +108,14 @@ impl<T: Float> Walk<T> {
                 (node.inputs.iter().map(|input| input.shape().clone()).collect(), grad.shape().clone())
             });
             let order = self.order;
+            let is_watched = self.is_watched;
             let ctx = &mut Backward { node: &node, grad: &grad, walk: &mut self };
-            match order {
+            let mut run = || match order {
                 Order::First => node.slot.backward_once(ctx),
                 Order::RetainGraph | Order::Higher => node.slot.backward_and_keep(ctx),
-            }
-            .map_err(|Released| node.name)?;
+            };
+            let result = if is_watched { anomaly::in_rule_of(node.id, run) } else { run() };
+            result.map_err(|Released| node.name)?;
         } // Here the node is dropped, and its saved values with it.
         Ok(self.finished)
     }
@@ -151,13 +157,36 @@ impl<T: Float> Backward<'_, T> {
         if !self.needs(input) {
             return;
         }
-        let node = self.node;
-        let input = &node.inputs[input];
+        let (node, position) = (self.node, input);
+        let input = &node.inputs[position];
         let mut grad = grad();
         if grad.shape() != input.shape() {
             grad = self.sum_for(input, &grad);
         }
+        if self.walk.is_watched {
+            anomaly::check_gradient(node, position, &grad, self.grad);
+        }
         self.walk.hand(&input.edge, grad);
+    }
+
+    /// Goes on through a graph that `compute` makes now, as if the operation had been the whole of it: its end is handed the gradient of the output. What `compute`
+    /// records is newer than all that was recorded before, so the walk visits it next, and goes on behind it in the order that it would have had.
+    pub(super) fn go_on_through(&mut self, compute: impl FnOnce(&[Input<T>]) -> Tensor<T>) {
+        let start = Id::next();
+        let output = with_recording(true, || anomaly::as_forward(|| compute(&self.node.inputs)));
+        if output.shape() != self.grad.shape() {
+            let (first, second) = (self.grad.shape(), output.shape());
+            mistake(
+                self.node.name,
+                format_args!("the output had shape {first}, and {second} when it was computed again"),
+            );
+        }
+        if let Some(targets) = &mut self.walk.targets {
+            targets.extend(&output.edge, start);
+        }
+        if self.walk.needs(&output.edge) {
+            self.walk.hand(&output.edge, self.grad.clone());
+        }
     }
 
     /// The sum of a gradient over what was broadcast from the input.
@@ -191,7 +220,8 @@ pub(super) fn walk_back<T: Float>(
     order: Order,
 ) -> Result<Gradients<T>, String> {
     let targets = targets.map(|targets| Targets::find(&root, targets));
-    let mut walk = Walk { newest: None, others: BTreeMap::new(), finished: Gradients::default(), targets, order };
+    let (others, finished, is_watched) = (BTreeMap::new(), Gradients::default(), mode::has(WATCHED));
+    let mut walk = Walk { newest: None, others, finished, targets, order, is_watched };
     if walk.needs(&root) {
         walk.hand(&root, seed);
     }
@@ -205,6 +235,7 @@ pub(super) fn walk_back<T: Float>(
 
 const UNTRACKED: &str = "this tensor cannot have a gradient: it was not computed from a leaf (requires_grad) or a parameter, or it was detached or computed under no_grad";
 
+/// # Gradients
 impl<T: Float> Tensor<T> {
     /// The gradients of this number with respect to all leaves and parameters that it was computed from.
     ///

@@ -1,8 +1,10 @@
 //! Floor 2: where tensors came from, and the walk back.
 //!
 //! [`node`] is what an operation leaves behind and [`dismantle`] how it goes, [`engine`] walks it newest first, [`gradients`] is what comes out,
+//! [`recompute`] is an operation that makes its graph anew for the walk, [`anomaly`] looks for the first NaN or infinity,
 //! [`broadcast`] holds the two operations that the engine itself needs: adding gradients and summing a broadcast; [`dot`] and [`svg`] draw the graph.
 
+pub(crate) mod anomaly;
 pub(crate) mod broadcast;
 mod dismantle;
 mod dot;
@@ -11,9 +13,11 @@ pub(crate) mod gradients;
 mod layered;
 pub(crate) mod mode;
 pub(crate) mod node;
+pub(crate) mod recompute;
 mod svg;
 mod targets;
 
+pub use anomaly::{detect_anomaly, detect_nan};
 pub use dot::{Graph, draw};
 pub use engine::{Backward, Order, grad, grad_with};
 pub use gradients::Gradients;

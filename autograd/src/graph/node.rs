@@ -26,6 +26,12 @@ impl Id {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Id(NEXT.fetch_add(1, Ordering::Relaxed))
     }
+
+    /// The name as a number.
+    #[inline]
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// Where a tensor came from.
@@ -65,9 +71,15 @@ pub(crate) struct Input<T: Float> {
     layout: Arc<Layout>,
 }
 
+impl<T: Float> Clone for Input<T> {
+    fn clone(&self) -> Self {
+        Input { edge: self.edge.clone(), layout: Arc::clone(&self.layout) }
+    }
+}
+
 impl<T: Float> Input<T> {
     #[inline]
-    fn of(tensor: &Tensor<T>) -> Self {
+    pub(super) fn of(tensor: &Tensor<T>) -> Self {
         Input { edge: tensor.edge.clone(), layout: Arc::clone(&tensor.layout) }
     }
 
@@ -78,7 +90,7 @@ impl<T: Float> Input<T> {
 }
 
 /// Most operations have one input or two.
-pub(super) type Inputs<T> = SmallVec<[Input<T>; 2]>;
+pub(crate) type Inputs<T> = SmallVec<[Input<T>; 2]>;
 
 /// A recorded operation. `S` is a slot that holds the operation itself.
 pub(crate) struct Node<T: Float, S: Slot<T> + ?Sized = dyn Slot<T>> {
@@ -91,10 +103,15 @@ pub(crate) struct Node<T: Float, S: Slot<T> + ?Sized = dyn Slot<T>> {
 impl<T: Float> Node<T> {
     #[inline]
     pub(crate) fn new<O: Op<T>>(tensors: &[&Tensor<T>], op: O) -> Arc<Node<T>> {
-        let name = op.name();
         // Pushed: to collect one or two takes longer than they do.
         let mut inputs = Inputs::new();
         tensors.iter().for_each(|tensor| inputs.push(Input::of(tensor)));
+        Node::with_inputs(inputs, op)
+    }
+
+    #[inline]
+    pub(super) fn with_inputs<O: Op<T>>(inputs: Inputs<T>, op: O) -> Arc<Node<T>> {
+        let name = op.name();
         Arc::new(Node { id: Id::next(), name, inputs, slot: ShortLock::new(Kept::Own(op)) })
     }
 }

@@ -17,20 +17,27 @@ impl Targets {
     /// Finds the paths from `root` to the targets.
     pub(super) fn find<T: Float>(root: &Edge<T>, mut targets: Vec<Id>) -> Self {
         targets.sort_unstable();
-        let is_target = |id: &Id| targets.binary_search(id).is_ok();
-        let nodes = nodes_newer_than(root, targets.first().copied());
-        // Oldest first, which is inputs first (see `Id`): a node's inputs have been judged when it is.
-        let mut on_paths: Vec<Id> = Vec::new();
-        for (id, node) in nodes {
+        let oldest = targets.first().copied();
+        let mut found = Targets { targets, on_paths: Vec::new() };
+        if let Some(oldest) = oldest {
+            found.extend(root, oldest);
+        }
+        found
+    }
+
+    /// Finds the paths from `root` through nodes that are newer than `than`, to the targets and to the nodes on paths that are known.
+    pub(super) fn extend<T: Float>(&mut self, root: &Edge<T>, than: Id) {
+        // Oldest first, which is inputs first (see `Id`): a node's inputs have been judged when it is. And all are newer than those judged before, so the list
+        // stays sorted.
+        for (id, node) in nodes_newer_than(root, than) {
             let leads_to_a_target = node
                 .inputs
                 .iter()
-                .any(|input| input.edge.id().is_some_and(|id| is_target(&id) || on_paths.binary_search(&id).is_ok()));
+                .any(|input| input.edge.id().is_some_and(|id| self.is_target(id) || self.is_on_a_path(id)));
             if leads_to_a_target {
-                on_paths.push(id);
+                self.on_paths.push(id);
             }
         }
-        Targets { targets, on_paths }
     }
 
     /// Whether the gradient of this leaf or node is asked for.
@@ -44,13 +51,13 @@ impl Targets {
     }
 }
 
-/// The nodes behind `root` that are newer than the oldest target. Older ones cannot lead to one, since a node is made after its inputs.
-fn nodes_newer_than<T: Float>(root: &Edge<T>, oldest: Option<Id>) -> BTreeMap<Id, &Node<T>> {
+/// The nodes behind `root` that are newer than `than`, oldest first. (Older ones than the oldest target cannot lead to one, since a node is made after its inputs.)
+pub(super) fn nodes_newer_than<T: Float>(root: &Edge<T>, than: Id) -> BTreeMap<Id, &Node<T>> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![root];
     while let Some(edge) = waiting.pop() {
         if let Edge::Node(node) = edge
-            && oldest.is_some_and(|oldest| node.id > oldest)
+            && node.id > than
             && found.insert(node.id, &**node).is_none()
         {
             waiting.extend(node.inputs.iter().map(|input| &input.edge));

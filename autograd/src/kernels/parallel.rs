@@ -3,7 +3,7 @@
 //!
 //! **The grad mode.** `no_grad` is a flag of the thread. rayon steals: a kernel that forks under `no_grad` may, while it
 //! waits, run somebody's training task on this very thread, and that task would record nothing. So the flag is put back to
-//! its default around each rayon call and restored after it. That is why the flag lives here, below the graph that reads it.
+//! its default around each rayon call and restored after it. That is why the flag lives in [`mode`](crate::mode), below the graph that reads it.
 //! What the thread traces is put aside in the same way. A caller's own calls of rayon do not pass here: [`tasks`](super::tasks) has
 //! the forks for them.
 //!
@@ -12,7 +12,6 @@
 //! **The same bits for any number of threads.** Work is split by its size, never by the number of threads, and partial results are
 //! combined in order; the number of threads only decides who computes a part.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,29 +22,10 @@ use super::crew::Crew;
 use super::lookout::{self, Lookout};
 use crate::error::mistake;
 use crate::lock::{ShortLock, none_is_held};
+use crate::mode::{Mode, with_default};
 use crate::trace;
 
-thread_local! {
-    static RECORDING: Cell<bool> = const { Cell::new(true) };
-}
-
-/// Whether ops on this thread enter the graph.
-#[inline]
-pub(crate) fn is_recording() -> bool {
-    RECORDING.get()
-}
-
-/// Runs `body` with the flag set to `recording` on this thread, and restores it afterwards, also when `body` panics.
-pub(crate) fn with_recording<R>(recording: bool, body: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            RECORDING.set(self.0);
-        }
-    }
-    let _restore = Restore(RECORDING.replace(recording));
-    body()
-}
+pub(crate) use crate::mode::{is_recording, with_recording};
 
 /// Elements below which an elementwise pass stays on one thread. A fork inside a pool costs about 2 µs when the other thread is awake
 /// and 20 µs when it sleeps; one core streams a few elements a nanosecond from cache, so 32 k elements are about 10 µs.
@@ -135,9 +115,9 @@ pub fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) ->
         return body();
     }
     let threads = if threads == 0 { default_threads() } else { threads };
-    let recording = is_recording();
+    let mode = Mode::current();
     pool(threads).install(|| {
-        let result = with_recording(recording, body);
+        let result = mode.run(body);
         trace::flush();
         result
     })
@@ -231,7 +211,7 @@ fn fork_tasks(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
 /// it may run tasks that are not its own.
 pub(super) fn fork(run: impl FnOnce() + Send) {
     debug_assert!(none_is_held(), "a fork: a lock is held");
-    let run = || lookout::forking(|| trace::aside(|| with_recording(true, run)));
+    let run = || lookout::forking(|| trace::aside(|| with_default(run)));
     if rayon::current_thread_index().is_some() {
         run();
     } else {

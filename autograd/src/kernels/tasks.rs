@@ -3,7 +3,8 @@
 //! rayon alone does not do that. The grad mode ([`no_grad`](crate::no_grad)) belongs to the thread, and a thread that waits runs tasks of others: with
 //! `rayon::join` a task may inherit the mode of a thread that happens to wait for something else.
 
-use super::parallel::{for_each_item, fork, is_recording, num_threads, with_recording};
+use super::parallel::{for_each_item, fork, num_threads};
+use crate::mode::Mode;
 
 /// Runs both closures, at the same time if there are two threads, and returns what they return. As
 /// [`rayon::join`](https://docs.rs/rayon/latest/rayon/fn.join.html), but both run in the caller's grad mode.
@@ -20,8 +21,8 @@ use super::parallel::{for_each_item, fork, is_recording, num_threads, with_recor
 /// # Panics
 /// If one of the closures panics, with its message.
 pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
-    let recording = is_recording();
-    let (a, b) = (|| with_recording(recording, a), || with_recording(recording, b));
+    let mode = Mode::current();
+    let (a, b) = (|| mode.run(a), || mode.run(b));
     if num_threads() <= 1 {
         return (a(), b());
     }
@@ -44,8 +45,8 @@ pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> 
 /// # Panics
 /// If one of the calls panics, with its message.
 pub fn for_each<I: Send>(items: impl IntoIterator<Item = I>, body: impl Fn(I) + Sync) {
-    let recording = is_recording();
-    for_each_item(items.into_iter().collect(), |item| with_recording(recording, || body(item)));
+    let mode = Mode::current();
+    for_each_item(items.into_iter().collect(), |item| mode.run(|| body(item)));
 }
 
 /// As [`for_each`], and returns what the calls return, in the order of the items.
@@ -70,7 +71,7 @@ pub fn map_each<I: Send, R: Send>(items: impl IntoIterator<Item = I>, body: impl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::parallel::with_threads;
+    use crate::kernels::parallel::{is_recording, with_recording, with_threads};
 
     #[test]
     fn tasks_run_in_the_mode_of_whoever_forked() {

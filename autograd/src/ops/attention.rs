@@ -16,6 +16,7 @@ pub struct Attention<T: Float = f32> {
     pub scale: Option<f64>,
 }
 
+/// # Attention
 impl<T: Float> Tensor<T> {
     /// Attention of queries Q `[..., L, E]` to keys K `[..., S, E]` with values V `[..., S, W]`.    Y = softmax(scale
     /// · Q Kᵀ + mask) V, `[..., L, W]`
@@ -75,6 +76,7 @@ impl<T: Float> Tensor<T> {
 }
 
 /// -∞ above the diagonal, 0 elsewhere.
+#[track_caller]
 fn causal_mask<T: Float>(queries: usize, keys: usize) -> Tensor<T> {
     Tensor::build(Shape::from([queries, keys]), |out| {
         for (query, row) in out.chunks_exact_mut(keys.max(1)).enumerate() {

@@ -6,6 +6,7 @@ use crate::ops::pointwise::chosen;
 use crate::random::Seed;
 use crate::tensor::Tensor;
 
+/// # Dropout
 impl<T: Float> Tensor<T> {
     /// Each element replaced by 0 with probability `p`, and divided by 1 - p otherwise, so that its mean
     /// stays.    dy/dx = 1 / (1 - p), or 0 where dropped

@@ -22,6 +22,7 @@ pub(crate) trait LinearMap<T: Float>: Clone + Debug + Send + Sync + 'static {
     fn map(&self, x: &Tensor<T>) -> Tensor<T>;
 
     /// Aᵀ y, as a constant.
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T>;
 
     /// A x, recorded.

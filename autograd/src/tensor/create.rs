@@ -7,6 +7,7 @@ use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
+/// # Creation
 impl<T: Float> Tensor<T> {
     /// A tensor of zeros.
     ///

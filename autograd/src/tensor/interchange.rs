@@ -6,6 +6,7 @@ use crate::float::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
+/// # Values: copies and views
 impl<T: Float> Tensor<T> {
     /// The numbers in row-major order.
     ///

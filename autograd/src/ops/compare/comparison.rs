@@ -14,6 +14,7 @@ fn compare<T: Float>(name: &str, a: &Tensor<T>, b: impl Operand<T>, is: impl Fn(
     Mask::new(elements, ones.shape())
 }
 
+/// # Comparisons and masks: which elements are equal, less, greater, NaN, infinite or close
 impl<T: Float> Tensor<T> {
     /// Where a = b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///

@@ -29,6 +29,7 @@ impl<T: Float> Op<T> for Where<T> {
     }
 }
 
+/// # Comparisons and masks: elements chosen by a mask
 impl<T: Float> Tensor<T> {
     /// This tensor's elements where the mask is true, and those of `other`, a tensor or a number, where it is false.
     ///

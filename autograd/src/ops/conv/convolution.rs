@@ -37,11 +37,13 @@ pub enum Padding<const DIMS: usize> {
 }
 
 impl<const DIMS: usize> Default for Convolution<DIMS> {
+    #[track_caller]
     fn default() -> Self {
         Convolution { stride: [1; DIMS], padding: Padding::Zeros([0; DIMS]), dilation: [1; DIMS], groups: 1 }
     }
 }
 
+/// # Convolutions: convolutions of signals and images
 impl<T: Float> Tensor<T> {
     /// Convolution of signals `[N, C, L]`, or `[C, L]`, with a weight `[F, C / groups, K]`.    y_f,i = bias_f + Σ
     /// w_f,c,j x_c,(i · stride + j · dilation - padding)

@@ -24,12 +24,14 @@ pub struct TransposedConvolution<const DIMS: usize> {
 }
 
 impl<const DIMS: usize> Default for TransposedConvolution<DIMS> {
+    #[track_caller]
     fn default() -> Self {
         let (zeros, ones) = ([0; DIMS], [1; DIMS]);
         TransposedConvolution { stride: ones, padding: zeros, output_padding: zeros, dilation: ones, groups: 1 }
     }
 }
 
+/// # Convolutions: transposed convolutions: the gradients of convolutions, as operations of their own
 impl<T: Float> Tensor<T> {
     /// Transposed convolution of signals `[N, C, L]`, or `[C, L]`, with a weight `[C, F / groups, K]`: see
     /// [`conv_transpose2d`](Tensor::conv_transpose2d).

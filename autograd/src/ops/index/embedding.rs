@@ -31,6 +31,7 @@ impl<T: Float> Op<T> for Embedding<T> {
     }
 }
 
+/// # Indexing: rows of a table, for words and other things that are named by numbers
 impl<T: Float> Tensor<T> {
     /// For each index its row of this table `[rows, width]`: the index's shape and `width`.
     ///

@@ -21,6 +21,7 @@ impl<T: Float> LinearMap<T> for Gather {
     const NAME: &'static str = "gather";
     const ADJOINT: &'static str = "scatter_add";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         let dense = x.dense();
         let elements = dense.as_slice().expect("dense");
@@ -29,6 +30,7 @@ impl<T: Float> LinearMap<T> for Gather {
         })
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         let dense = y.dense();
         let elements = dense.as_slice().expect("dense");
@@ -71,10 +73,12 @@ pub(crate) fn gathered<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices) -> 
 }
 
 /// Zeros of the shape `from`, with each element of `x` added where [`gathered`] would take it from.
+#[track_caller]
 pub(crate) fn scattered<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, from: &Shape) -> Tensor<T> {
     Gather { dim, index: index.clone(), from: from.clone() }.adjoint_of(x)
 }
 
+/// # Indexing: elements chosen by index
 impl<T: Float> Tensor<T> {
     /// One element for each of the index's, taken along `dim`: for a matrix and `dim` 1, `y[i][j] = x[i][index[i][j]]`.
     ///

@@ -7,6 +7,7 @@ use crate::float::Float;
 use crate::indices::Indices;
 use crate::tensor::Tensor;
 
+/// # Indexing: slices added at chosen indices
 impl<T: Float> Tensor<T> {
     /// This tensor with `alpha` times the slices of `source` along `dim` added where the index has them: rows of a
     /// matrix for `dim` 0, `y[index[i]] += alpha source[i]`.

@@ -23,6 +23,7 @@ impl<T: Float> LinearMap<T> for Select {
     const NAME: &'static str = "index_select";
     const ADJOINT: &'static str = "index_add";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         let mut shape = x.shape().clone();
         shape.set(self.dim, self.index.numel());
@@ -38,6 +39,7 @@ impl<T: Float> LinearMap<T> for Select {
         Tensor::build_for("index_select", shape, |out| choose(slice, inner, out, |element| element))
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         let dense = y.dense();
         let elements = dense.as_slice().expect("dense");
@@ -55,10 +57,12 @@ impl<T: Float> LinearMap<T> for Select {
 }
 
 /// Zeros of the shape `from`, with each slice of `x` added where `index_select` would take it from.
+#[track_caller]
 pub(super) fn slices_at<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, from: &Shape) -> Tensor<T> {
     Select { dim, index: index.clone(), from: from.clone() }.adjoint_of(x)
 }
 
+/// # Indexing: whole slices chosen by index
 impl<T: Float> Tensor<T> {
     /// The slices along `dim` that the index names, in its order: rows of a matrix for `dim` 0.
     ///

@@ -1,9 +1,12 @@
 //! Elements chosen by index, and their gradients, which add to the chosen positions.
 
+mod at;
 mod embedding;
 mod gather;
 mod index_add;
+mod index_put;
 mod index_select;
+mod part;
 mod scatter;
 mod search;
 mod sort;
@@ -13,6 +16,7 @@ use crate::indices::Indices;
 use crate::shape::Shape;
 
 pub(crate) use gather::{gathered, scattered};
+pub use part::IndexItem;
 pub use search::Unique;
 
 #[track_caller]

@@ -36,6 +36,7 @@ impl<T: Float> Op<T> for Scatter<T> {
 }
 
 /// `scatter` of an index that is known to be right, and a source of its shape.
+#[track_caller]
 fn scatter<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, source: &Tensor<T>) -> Tensor<T> {
     let (x_dense, source_dense) = (x.dense(), source.dense());
     let elements = source_dense.as_slice().expect("dense");
@@ -53,6 +54,7 @@ fn scatter<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, source: &Tensor
     })
 }
 
+/// # Indexing: elements put or added at chosen positions of a tensor
 impl<T: Float> Tensor<T> {
     /// This tensor with an element of `source` at the position that the index has for it along `dim`: for a matrix and
     /// `dim` 1, `y[i][index[i][j]] = source[i][j]`. Of several elements for one position the last one stays.

@@ -18,6 +18,7 @@ pub struct Unique<T> {
     pub counts: Indices,
 }
 
+/// # Indexing: what elements there are, and where: results without gradients, and one-hot vectors
 impl<T: Float> Tensor<T> {
     /// The distinct values of all elements, where they come, and how often. No gradient flows through them.
     ///

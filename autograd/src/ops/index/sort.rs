@@ -14,6 +14,7 @@ fn ascending<T: Float>(a: T, b: T) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
+/// # Indexing: elements in order of their values
 impl<T: Float> Tensor<T> {
     /// The elements along `dim` in ascending order, or in descending order, and the index of each before. Equal
     /// elements keep their order; NaN counts as largest.
@@ -76,6 +77,7 @@ impl<T: Float> Tensor<T> {
         self.taken(axis, self.order(axis, count, largest))
     }
 
+    #[track_caller]
     fn taken(&self, axis: usize, index: Indices) -> (Tensor<T>, Indices) {
         let values = if self.rank() == 0 { self.clone() } else { gathered(self, axis, &index) };
         (values, index)

@@ -32,6 +32,7 @@ const LEAST_LOGARITHM: f64 = -100.0;
 /// x (1 - x), by which the gradient is divided, is at least this: as in PyTorch, the nearest `f32` in `f64` too.
 const LEAST_VARIANCE: f64 = 1e-12_f32 as f64;
 
+/// # Losses: losses of yes-or-no answers, from probabilities and from scores (logits)
 impl<T: Float> Tensor<T> {
     /// The loss of probabilities x against targets t in [0, 1].    y = -t ln x - (1 - t) ln(1 - x), logarithms at
     /// least -100    dy/dx = (x - t) / (x (1 - x))

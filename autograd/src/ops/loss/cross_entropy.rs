@@ -54,6 +54,7 @@ pub struct CrossEntropy<T: Float = f32> {
 }
 
 impl<T: Float> Default for CrossEntropy<T> {
+    #[track_caller]
     fn default() -> Self {
         CrossEntropy {
             reduction: Reduction::Mean,
@@ -95,6 +96,7 @@ struct Targets<T: Float> {
 }
 
 impl<T: Float> Targets<T> {
+    #[track_caller]
     fn new(labels: &Indices, classes: usize, options: &CrossEntropy<T>) -> Self {
         let smoothing = T::from_f64(options.label_smoothing);
         let weight = options.weight.as_ref().map(Tensor::to_vec);
@@ -166,6 +168,7 @@ impl<T: Float> Targets<T> {
 
     /// The gradient of the scores x, which have a class at least, from that of each example's loss: p Σ q g - q g as
     /// tensor operations.
+    #[track_caller]
     fn gradient(&self, x: &Tensor<T>, grad: &Tensor<T>) -> Tensor<T> {
         let (examples, count) = (x.shape()[0], x.shape()[1]);
         let column = |values: Vec<T>| Tensor::from_vec(values, [examples, 1]);
@@ -228,6 +231,7 @@ impl<T: Float> Op<T> for Loss<T> {
 }
 
 /// The loss of scores `[examples, classes]`.
+#[track_caller]
 fn loss<T: Float>(x: &Tensor<T>, targets: Targets<T>, reduction: Reduction) -> Tensor<T> {
     let (examples, count) = (x.shape()[0], x.shape()[1]);
     let dense = x.dense();
@@ -251,6 +255,7 @@ fn loss<T: Float>(x: &Tensor<T>, targets: Targets<T>, reduction: Reduction) -> T
     y.record(&[x], |_| Loss { x: Saved::input(0, x), sums: Saved::aside(&sums), targets, reduction })
 }
 
+/// # Losses: the loss of a classifier, from its scores to a number in one pass, and back in one
 impl<T: Float> Tensor<T> {
     /// The mean cross-entropy between scores (logits) `[N, C]` and class labels `[N]`: shape `[]`.
     ///

@@ -7,6 +7,7 @@ use crate::float::Float;
 use crate::ops::pointwise::{Derivative, Keep};
 use crate::tensor::Tensor;
 
+/// # Losses: losses of predicted values: functions of the distance from each one to its target
 impl<T: Float> Tensor<T> {
     /// Squared error.    y = (x - t)²        dy/dx = 2 (x - t) = -dy/dt
     ///

@@ -28,6 +28,7 @@ pub struct KlDivergence {
     pub log_target: bool,
 }
 
+/// # Losses: the Kullback-Leibler divergence of two distributions
 impl<T: Float> Tensor<T> {
     /// The divergence of a target distribution t from the one whose logarithms are x.    y = t (ln t - x), 0 ln 0 =
     /// 0    dy/dx = -t

@@ -22,6 +22,7 @@ pub struct TripletMargin {
 }
 
 impl Default for TripletMargin {
+    #[track_caller]
     fn default() -> Self {
         TripletMargin { margin: 1.0, p: 2.0, eps: 1e-6, swap: false, reduction: Reduction::Mean }
     }
@@ -30,6 +31,7 @@ impl Default for TripletMargin {
 /// Keeps the cosine of zero vectors finite.
 const LEAST_SQUARE: f64 = 1e-12;
 
+/// # Losses: losses of vectors that stand for things: those of like things are to be near each other
 impl<T: Float> Tensor<T> {
     /// The loss of vectors that are to be alike (t = 1) or not (t = -1).    y = 1 - cos(x₁, x₂) where t = 1,
     /// max(cos(x₁, x₂) - m, 0) where t = -1
@@ -64,8 +66,9 @@ impl<T: Float> Tensor<T> {
         if target.is_tracked() {
             mistake(op, "the target is tracked, but no gradient flows to it: detach it");
         }
-        let square = |x: &Tensor<T>| (x * x).sum_dim(-1, false) + T::from_f64(LEAST_SQUARE);
-        let cosine = (self * other).sum_dim(-1, false) / (square(self) * square(other)).sqrt();
+        let own_square = (self * self).sum_dim(-1, false) + T::from_f64(LEAST_SQUARE);
+        let other_square = (other * other).sum_dim(-1, false) + T::from_f64(LEAST_SQUARE);
+        let cosine = (self * other).sum_dim(-1, false) / (own_square * other_square).sqrt();
         // Each loss is 0 where the other one counts: chosen, not multiplied by 0.
         let alike = (-&cosine + T::ONE).gate(target);
         let unlike = (cosine - T::from_f64(margin)).at_least_0().gate(&-target);
@@ -103,14 +106,19 @@ impl<T: Float> Tensor<T> {
         if options.p.is_nan() || options.p <= 0.0 {
             mistake(op, format_args!("a norm of degree {}: wanted more than 0", options.p));
         }
-        let distance = |a: &Tensor<T>, b: &Tensor<T>| norm(&(a - b + T::from_f64(options.eps)), options.p);
-        let mut to_negative = distance(self, negative);
+        let mut to_negative = distance(self, negative, options);
         if options.swap {
-            to_negative = to_negative.minimum(&distance(positive, negative));
+            to_negative = to_negative.minimum(&distance(positive, negative, options));
         }
-        let excess = distance(self, positive) - to_negative + T::from_f64(options.margin);
+        let excess = distance(self, positive, options) - to_negative + T::from_f64(options.margin);
         reduced(excess.at_least_0(), options.reduction)
     }
+}
+
+/// The norm of the difference of vectors.
+#[track_caller]
+fn distance<T: Float>(a: &Tensor<T>, b: &Tensor<T>, options: &TripletMargin) -> Tensor<T> {
+    norm(&(a - b + T::from_f64(options.eps)), options.p)
 }
 
 /// (Σ |x|ᵖ)^(1/p) along the last dimension.

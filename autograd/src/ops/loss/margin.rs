@@ -5,6 +5,7 @@ use super::{check_target, reduced};
 use crate::float::Float;
 use crate::tensor::Tensor;
 
+/// # Losses: losses that ask for a margin between the right answer and the wrong one
 impl<T: Float> Tensor<T> {
     /// The hinge loss of scores x against answers t of -1 or 1.    y = max(m - x t, 0) with the margin m    dy/dx =
     /// -t where m - x t > 0, else 0

@@ -21,11 +21,13 @@ pub struct NllLoss<T: Float = f32> {
 }
 
 impl<T: Float> Default for NllLoss<T> {
+    #[track_caller]
     fn default() -> Self {
         NllLoss { reduction: Reduction::Mean, weight: None, ignore_index: -100 }
     }
 }
 
+/// # Losses: the negative log-likelihood of labels
 impl<T: Float> Tensor<T> {
     /// The negative log-likelihood of labels t, from log-probabilities x.    y = -w_t x_t    dy/dx_c = -w_t where c =
     /// t, else 0

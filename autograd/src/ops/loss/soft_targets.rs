@@ -7,6 +7,7 @@ use crate::float::Float;
 use crate::ops::shape::reshaped;
 use crate::tensor::Tensor;
 
+/// # Losses: the classifier's loss where the target is a probability for each class
 impl<T: Float> Tensor<T> {
     /// The cross-entropy between scores x and probabilities t of the classes.    y = -Σ w_c t_c ln p_c with p =
     /// softmax x    dy/dx = p Σ w t - w t

@@ -8,6 +8,7 @@ use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
+/// # Softmax and normalization: normalization of each channel over a batch
 impl<T: Float> Tensor<T> {
     /// Each channel with mean 0 and variance 1 over the batch, and the batch's statistics.    y = (x - μ) / √(v + ε)
     /// · weight + bias

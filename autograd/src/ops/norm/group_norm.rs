@@ -8,6 +8,7 @@ use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
+/// # Softmax and normalization: normalization of groups of channels, and of single ones
 impl<T: Float> Tensor<T> {
     /// Each group of channels of each example with mean 0 and variance 1.    y = (x - μ) / √(v + ε) · weight + bias
     ///

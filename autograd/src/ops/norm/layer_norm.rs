@@ -7,6 +7,7 @@ use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
+/// # Softmax and normalization: normalization of each example over its last dimensions
 impl<T: Float> Tensor<T> {
     /// Each example with mean 0 and variance 1 over its last dimensions.    y = (x - μ) / √(v + ε) · weight + bias
     ///

@@ -22,16 +22,17 @@ fn scaled_channels<T: Float>(
     let channels = y.shape()[1];
     let mut along = Shape::from(vec![1; y.rank() - 1]);
     along.set(0, channels);
-    let along = |name: &str, tensor: &Tensor<T>| {
-        check_channels(op, name, tensor, channels);
-        tensor.reshape(&along)
-    };
+    for (name, tensor) in [("weight", weight), ("bias", bias)] {
+        if let Some(tensor) = tensor {
+            check_channels(op, name, tensor, channels);
+        }
+    }
     let y = match weight {
-        Some(weight) => y * along("weight", weight),
+        Some(weight) => y * weight.reshape(&along),
         None => y,
     };
     match bias {
-        Some(bias) => y + along("bias", bias),
+        Some(bias) => y + bias.reshape(&along),
         None => y,
     }
 }

@@ -69,6 +69,7 @@ fn is_last<T: Float>(tensor: &Tensor<T>, axis: usize) -> bool {
 }
 
 /// The gradient without a graph of its own: `slope` of the output's gradient, the output, and the sum of `term` of those along the axis.
+#[track_caller]
 fn fused<T: Float>(
     [grad, y]: [&Tensor<T>; 2],
     axis: usize,
@@ -88,6 +89,7 @@ fn fused<T: Float>(
     Tensor::build(shape, |out| map(operands, shape, out, |[g, y, sum]| slope(g, y, sum)))
 }
 
+/// # Softmax and normalization: softmax and its logarithm
 impl<T: Float> Tensor<T> {
     /// eˣ divided by its sum along `dim`: positive numbers that add up to 1.
     ///
@@ -117,6 +119,7 @@ impl<T: Float> Tensor<T> {
         self.normalised(axis, true).record(&[self], |y| LogSoftmax { y: Saved::output(y), axis })
     }
 
+    #[track_caller]
     fn normalised(&self, axis: usize, logarithm: bool) -> Tensor<T> {
         let shape = self.shape();
         if is_last(self, axis) {

@@ -46,6 +46,7 @@ impl<T: Float> Op<T> for Standardize<T> {
 
 impl<T: Float> Standardize<T> {
     /// The gradient as tensor operations, in which s is a function of x.
+    #[track_caller]
     fn gradient(&self, x: &Tensor<T>, y: &Tensor<T>, grad: &Tensor<T>) -> Tensor<T> {
         let distance = if self.centred { x - x.mean_dim(1, true) } else { x.clone() };
         let scale = ((&distance * &distance).mean_dim(1, true) + self.epsilon).powf(T::from_f64(-0.5));

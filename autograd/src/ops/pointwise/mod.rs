@@ -168,6 +168,7 @@ fused!(1: a);
 fused!(2: a b);
 
 /// `rule` of each element of the gradient and of the kept values, recorded. It must be linear in the gradient.
+#[track_caller]
 pub(crate) fn chosen<T: Float, S, const KEPT: usize>(grad: &Tensor<T>, kept: [&Tensor<T>; KEPT], rule: S) -> Tensor<T>
 where
     Tensor<T>: Fused<T, KEPT>,

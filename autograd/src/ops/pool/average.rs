@@ -28,6 +28,7 @@ pub struct AvgPool<const DIMS: usize> {
 
 impl<const DIMS: usize> AvgPool<DIMS> {
     /// Windows of these extents, side by side.
+    #[track_caller]
     pub fn new(kernel_size: [usize; DIMS]) -> Self {
         AvgPool {
             kernel_size,
@@ -72,6 +73,7 @@ impl<T: Float> LinearMap<T> for Means {
     const NAME: &'static str = "avg_pool";
     const ADJOINT: &'static str = "avg_pool_spread";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         let dense = x.dense();
         let values = dense.as_slice().expect("dense");
@@ -79,6 +81,7 @@ impl<T: Float> LinearMap<T> for Means {
         Tensor::build(to, |out| self.windows.means(values, |row, column| self.divisor.of(row, column), out))
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         let dense = y.dense();
         let grads = dense.as_slice().expect("dense");
@@ -87,6 +90,7 @@ impl<T: Float> LinearMap<T> for Means {
     }
 }
 
+/// # Pools: the mean of each window
 impl<T: Float> Tensor<T> {
     /// The mean of each window of signals `[N, C, L]` or `[C, L]`. Its gradient is shared by the window's elements.
     ///

@@ -33,11 +33,13 @@ pub struct MaxPool<const DIMS: usize> {
 
 impl<const DIMS: usize> MaxPool<DIMS> {
     /// Windows of these extents, side by side.
+    #[track_caller]
     pub fn new(kernel_size: [usize; DIMS]) -> Self {
         MaxPool { kernel_size, stride: None, padding: [0; DIMS], dilation: [1; DIMS], ceil_mode: false }
     }
 }
 
+/// # Pools: the largest element of each window
 impl<T: Float> Tensor<T> {
     /// The largest element of each window of signals `[N, C, L]` or `[C, L]`. The gradient goes to that element, the
     /// first of ties.

@@ -43,6 +43,7 @@ fn labels(term: &str, hidden: usize) -> Result<Vec<Label>, String> {
 
 impl Equation {
     /// Reads `ij,jk->ik`, for operands of the given shapes.
+    #[track_caller]
     fn read(equation: &str, shapes: &[&Shape]) -> Result<Self, String> {
         let equation: String = equation.chars().filter(|letter| !letter.is_whitespace()).collect();
         let (inputs, output) = match equation.split_once("->") {
@@ -99,6 +100,7 @@ struct Labelled<T: Float> {
 
 impl<T: Float> Labelled<T> {
     /// Of dimensions with one label the diagonal is taken.
+    #[track_caller]
     fn new(tensor: &Tensor<T>, labels: &[Label]) -> Result<Self, String> {
         let (mut tensor, mut labels) = (tensor.clone(), labels.to_vec());
         while let Some((first, second)) = repeated(&labels) {
@@ -124,6 +126,7 @@ impl<T: Float> Labelled<T> {
     }
 
     /// Sums over the labels that are not to be kept.
+    #[track_caller]
     fn sum_other_than(self, is_kept: impl Fn(Label) -> bool) -> Self {
         let summed: Vec<isize> =
             (0_isize..).zip(&self.labels).filter(|(_, label)| !is_kept(**label)).map(|(dim, _)| dim).collect();
@@ -136,6 +139,7 @@ impl<T: Float> Labelled<T> {
 
     /// The tensor with a dimension for each group of labels, in their order: one of extent 1 for labels that are not
     /// there.
+    #[track_caller]
     fn grouped(&self, groups: &[&[Label]]) -> Tensor<T> {
         let order: Vec<isize> = groups
             .iter()
@@ -158,6 +162,7 @@ fn repeated(labels: &[Label]) -> Option<(usize, usize)> {
 
 /// The product of two, summed over the labels that are not to be kept: a product of stacks of matrices where both have
 /// such labels, an elementwise one otherwise.
+#[track_caller]
 fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, is_kept: impl Fn(Label) -> bool) -> Labelled<T> {
     // A label of one operand, or of extent 1 in one, is summed before the product.
     let shared: Vec<Label> = a.labels.iter().copied().filter(|&label| b.has(label)).collect();
@@ -206,6 +211,7 @@ fn check_extents<T: Float>(operands: &[Labelled<T>]) -> Result<(), String> {
     Ok(())
 }
 
+/// # Products of matrices: sums of products, as Einstein's convention writes them
 impl<T: Float> Tensor<T> {
     /// The sum of products that an equation describes: a letter for each dimension of each operand, `->`, and those of
     /// the result. A letter that the result does not have is summed over; one that stands twice in an operand takes
@@ -238,6 +244,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+#[track_caller]
 fn sum_of_products<T: Float>(equation: &str, tensors: &[&Tensor<T>]) -> Result<Tensor<T>, String> {
     let shapes: Vec<&Shape> = tensors.iter().map(|tensor| tensor.shape()).collect();
     let Equation { operands, result } = Equation::read(equation, &shapes)?;

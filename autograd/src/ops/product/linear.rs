@@ -51,6 +51,7 @@ impl<T: Float> Op<T> for Linear<T> {
 }
 
 /// The gradient where the rectifier was open, and the sum of its rows, in one pass with the values of two.
+#[track_caller]
 fn gate_and_sum<T: Float>(grad: &Tensor<T>, y: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
     let operands = [grad, y].map(|tensor| tensor.as_slice().expect("dense"));
     let mut sum = Tensor::build([y.shape()[1]], |sum| sum.fill(T::ZERO));
@@ -101,6 +102,7 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
     }
 }
 
+/// # Products of matrices: a fully connected layer as one operation: product, bias and rectifier in a single pass over the output
 impl<T: Float> Tensor<T> {
     /// `x Wᵀ + b` for rows `[..., in]`, a weight `[out, in]` and a bias `[out]`: shape `[..., out]`.
     ///

@@ -66,6 +66,7 @@ pub(super) fn as_matrix<T: Float>(tensor: &Tensor<T>) -> ArrayView2<'_, T> {
     matrix(tensor.storage.as_slice(), *offset as isize, [shape[0], shape[1]], [strides[0], strides[1]])
 }
 
+/// # Products of matrices: the matrix product, of vectors, matrices and stacks of matrices
 impl<T: Float> Tensor<T> {
     /// The matrix product.
     ///

@@ -15,6 +15,7 @@ fn check_ranks<T: Float, const COUNT: usize>(op: &str, operands: [&Tensor<T>; CO
     }
 }
 
+/// # Products of matrices: products of vectors and matrices by their own names, which check the numbers of dimensions
 impl<T: Float> Tensor<T> {
     /// The products of each element of a vector with each of another.    y_ij = a_i b_j
     ///
@@ -105,9 +106,12 @@ impl<T: Float> Tensor<T> {
             let (own, wanted) = (self.shape(), product.shape());
             mistake(op, format_args!("shape {own} does not stretch to the product's {wanted}"));
         }
-        let scaled = |x: &Tensor<T>, factor: T| if factor == T::ONE { x.clone() } else { x * factor };
-        let product = scaled(&product, alpha);
-        if beta == T::ZERO { product } else { scaled(self, beta) + product }
+        let product = if alpha == T::ONE { product } else { product * alpha };
+        match beta {
+            _ if beta == T::ZERO => product,
+            _ if beta == T::ONE => self + product,
+            _ => self * beta + product,
+        }
     }
 }
 

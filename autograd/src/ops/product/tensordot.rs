@@ -6,6 +6,7 @@ use crate::ops::shape::distinct;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 
+/// # Products of matrices: the product of two tensors summed over some dimensions of each
 impl<T: Float> Tensor<T> {
     /// The products summed over the dimensions `own` of this tensor and `others` of the other one, pair by pair. The
     /// result has the remaining dimensions of this tensor, then those of the other one.

@@ -7,6 +7,7 @@ use crate::kernels::rowwise::around;
 use crate::ops::index::gathered;
 use crate::tensor::Tensor;
 
+/// # Reductions and cumulative sums: running extremes
 impl<T: Float> Tensor<T> {
     /// The largest of all elements up to each one along `dim`, and where they are: of equal ones the last. A NaN
     /// counts as largest. The gradient goes to where the elements are.
@@ -39,6 +40,7 @@ impl<T: Float> Tensor<T> {
         self.running_extremes(dimension("cummin", dim, self.rank()), |new, old| new <= old)
     }
 
+    #[track_caller]
     fn running_extremes(&self, dim: usize, replaces: impl Fn(T, T) -> bool) -> (Tensor<T>, Indices) {
         if self.rank() == 0 {
             return (self.clone(), Indices::new(vec![0], ()));

@@ -8,12 +8,14 @@ use crate::tensor::Tensor;
 
 /// The running products along a dimension that has elements. y_j = x_j y_{j-1} is a linear recurrence that starts
 /// with x_0.
+#[track_caller]
 pub(super) fn running_products<T: Float>(x: &Tensor<T>, dim: usize) -> Tensor<T> {
     let rest = x.shape()[dim] as isize - 1;
     let first = padded_along(x, dim, [0, -rest], T::ZERO);
     recurrence(x, &padded_along(&first, dim, [0, rest], T::ZERO), dim)
 }
 
+/// # Reductions and cumulative sums: running products
 impl<T: Float> Tensor<T> {
     /// The products of all elements up to each one along `dim`.    y_j = x_0 · ... · x_j
     ///

@@ -16,16 +16,19 @@ impl<T: Float> LinearMap<T> for RunningSum {
     const NAME: &'static str = "cumsum";
     const ADJOINT: &'static str = "cumsum_from_end";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         running_sums(x, self.dim, |position, _| position)
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         running_sums(y, self.dim, |position, count| count - 1 - position)
     }
 }
 
 /// The running sums along `dim`, in the order of `at(0, count)`, `at(1, count)`, ... They are taken in `f64`, as in PyTorch.
+#[track_caller]
 fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, at: impl Fn(usize, usize) -> usize) -> Tensor<T> {
     let dense = x.dense();
     let values = dense.as_slice().expect("dense");
@@ -45,6 +48,7 @@ fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, at: impl Fn(usize, usize) -
     })
 }
 
+/// # Reductions and cumulative sums: running sums
 impl<T: Float> Tensor<T> {
     /// The sums of all elements up to each one along `dim`.    y_j = x_0 + ... + x_j
     ///

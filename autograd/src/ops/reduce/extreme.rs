@@ -50,6 +50,7 @@ impl<T: Float> Op<T> for Extreme<T> {
     }
 }
 
+/// # Reductions and cumulative sums: largest and smallest elements, and where they are
 impl<T: Float> Tensor<T> {
     /// The largest element: shape `[]`. NaN if there is one. Ties share the gradient evenly.
     ///

@@ -33,6 +33,7 @@ impl<T: Float> Op<T> for LogCumSumExp<T> {
     }
 }
 
+/// # Reductions and cumulative sums: logarithms of running sums of exponentials
 impl<T: Float> Tensor<T> {
     /// The logarithms of the sums of eˣ up to each element along `dim`. Large values do not overflow.
     ///

@@ -5,6 +5,7 @@ use crate::ops::pointwise::flat;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
+/// # Reductions and cumulative sums: the logarithm of a sum of exponentials
 impl<T: Float> Tensor<T> {
     /// The logarithm of the sum of eˣ along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Large values do not overflow; the
     /// logarithm of no exponentials is -∞.

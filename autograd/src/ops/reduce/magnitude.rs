@@ -6,6 +6,7 @@ use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
 /// y = |x|ᵖ        dy/dx = p sign(x) |x|ᵖ⁻¹, and 0 at 0
+#[track_caller]
 pub(super) fn magnitude<T: Float>(x: &Tensor<T>, exponent: f64) -> Tensor<T> {
     power(x, exponent, Parity { is_odd: false, is_slope: false })
 }
@@ -18,6 +19,7 @@ struct Parity {
     is_slope: bool,
 }
 
+#[track_caller]
 fn power<T: Float>(x: &Tensor<T>, exponent: f64, parity: Parity) -> Tensor<T> {
     let slope = Parity { is_odd: !parity.is_odd, is_slope: true };
     let (own, less, factor) = (T::from_f64(exponent), T::from_f64(exponent - 1.0), T::from_f64(exponent));

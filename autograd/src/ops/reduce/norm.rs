@@ -7,6 +7,7 @@ use crate::ops::pointwise::flat;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
+/// # Reductions and cumulative sums: norms
 impl<T: Float> Tensor<T> {
     /// The p-norms along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`; no dimensions at
     /// all mean all of them.    y = (Σ |x|ᵖ)^(1/p)        dx = sign(x) |x|ᵖ⁻¹ / yᵖ⁻¹

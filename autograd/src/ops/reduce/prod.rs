@@ -37,12 +37,14 @@ impl<T: Float> Op<T> for Product<T> {
 }
 
 /// Π_{j≠i} x_j at each i of a dimension that has elements.
+#[track_caller]
 fn products_of_others<T: Float>(x: &Tensor<T>, dim: usize) -> Tensor<T> {
     let before = |x: &Tensor<T>| padded_along(&running_products(x, dim), dim, [1, -1], T::ONE);
     let flipped = |x: &Tensor<T>| x.flip(dim as isize);
     before(x) * flipped(&before(&flipped(x)))
 }
 
+/// # Reductions and cumulative sums: products
 impl<T: Float> Tensor<T> {
     /// The product of all elements: shape `[]`, 1 of none.
     ///

@@ -32,6 +32,7 @@ impl<T: Float> Op<T> for Recurrence<T> {
 
 /// y_j = b_j + a_j y_{j-1} along `dim`, with y_{-1} = 0. Both have one shape, with at least one element along `dim`.
 /// The values are computed in `f64`, as in PyTorch, and rounded.
+#[track_caller]
 pub(super) fn recurrence<T: Float>(a: &Tensor<T>, b: &Tensor<T>, dim: usize) -> Tensor<T> {
     let (dense_a, dense_b) = (a.dense(), b.dense());
     let (factors, summands) = (dense_a.as_slice().expect("dense"), dense_b.as_slice().expect("dense"));
@@ -51,6 +52,7 @@ pub(super) fn recurrence<T: Float>(a: &Tensor<T>, b: &Tensor<T>, dim: usize) -> 
 }
 
 /// y_j = b_j + a_{j+1} y_{j+1} along `dim`, with nothing after the end.
+#[track_caller]
 pub(super) fn recurrence_from_end<T: Float>(a: &Tensor<T>, b: &Tensor<T>, dim: usize) -> Tensor<T> {
     let flipped = |x: &Tensor<T>| x.flip(dim as isize);
     flipped(&recurrence(&flipped(&padded_along(a, dim, [-1, 1], T::ZERO)), &flipped(b), dim))

@@ -6,6 +6,7 @@ use crate::ops::shape::reshaped;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 
+/// # Reductions and cumulative sums: sums and means
 impl<T: Float> Tensor<T> {
     /// The sum of all elements: shape `[]`.
     ///

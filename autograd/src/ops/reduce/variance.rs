@@ -30,6 +30,7 @@ impl<T: Float> Op<T> for Variance<T> {
     }
 }
 
+/// # Reductions and cumulative sums: variances and standard deviations
 impl<T: Float> Tensor<T> {
     /// The variances along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`; no dimensions
     /// at all mean all of them.    y = Σ (x - mean x)² / max(n - correction, 0)        dx = 2 (x - mean x) / (n -
@@ -91,6 +92,7 @@ impl<T: Float> Tensor<T> {
 }
 
 /// √x with the derivative 0 at 0.
+#[track_caller]
 pub(super) fn root<T: Float>(x: &Tensor<T>) -> Tensor<T> {
     magnitude(x, 0.5)
 }

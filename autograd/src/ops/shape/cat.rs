@@ -32,6 +32,7 @@ impl<T: Float> Op<T> for Cat {
     }
 }
 
+/// # Shape: tensors joined along a dimension
 impl<T: Float> Tensor<T> {
     /// Joins tensors along an existing dimension; in the others their extents are equal. Tensors of shape `[0]` are
     /// left out, as in PyTorch.

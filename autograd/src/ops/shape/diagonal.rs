@@ -19,15 +19,18 @@ impl<T: Float> LinearMap<T> for Diagonal {
     const NAME: &'static str = "diagonal";
     const ADJOINT: &'static str = "diag_embed";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         x.with_layout(x.layout.diagonal(self.dims, self.offset))
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         placed(y, &self.from, |whole| whole.diagonal(self.dims, self.offset))
     }
 }
 
+/// # Shape: diagonals of matrices, and matrices of diagonals
 impl<T: Float> Tensor<T> {
     /// The elements `[i, i + offset]` of the dimensions `first` and `second`, which are replaced by a new last one.
     /// No element is copied.

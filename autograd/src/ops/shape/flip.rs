@@ -19,15 +19,18 @@ impl<T: Float> LinearMap<T> for Flip {
     const NAME: &'static str = "flip";
     const ADJOINT: &'static str = "flip";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         x.with_layout(self.dims.iter().fold(Layout::clone(&x.layout), |layout, &dim| layout.flip(dim)))
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         self.map(y)
     }
 }
 
+/// # Shape: the elements backwards along some dimensions
 impl<T: Float> Tensor<T> {
     /// Reverses the order of the elements along the given dimensions. No number moves.
     ///

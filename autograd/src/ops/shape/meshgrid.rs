@@ -9,6 +9,7 @@ use crate::graph::broadcast::expand;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
+/// # Shape: coordinates of grids
 impl<T: Float> Tensor<T> {
     /// The coordinates of the points of a grid: for vectors of lengths n, m, ... as many tensors of shape `[n, m,
     /// ..]`. The elements of vector `i` are those along dimension `i` of tensor `i`. No element is copied.
@@ -36,11 +37,13 @@ impl<T: Float> Tensor<T> {
         }
         let grid: Shape = vectors.iter().map(|vector| vector.numel()).collect();
         grid.numel_for("meshgrid");
-        let along = |(dim, vector): (usize, &&Tensor<T>)| {
+        let mut coordinates = Vec::with_capacity(vectors.len());
+        // A loop, as a closure would be the caller whose line an anomaly shows.
+        for (dim, vector) in vectors.iter().enumerate() {
             let own: Shape = (0..grid.rank()).map(|other| if other == dim { grid[dim] } else { 1 }).collect();
-            expand(&reshaped(vector, &own), &grid).expect("extents of 1 stretch")
-        };
-        vectors.iter().enumerate().map(along).collect()
+            coordinates.push(expand(&reshaped(vector, &own), &grid).expect("extents of 1 stretch"));
+        }
+        coordinates
     }
 }
 

@@ -29,7 +29,8 @@ pub(crate) use pad::padded_along;
 pub(crate) use reshape::reshaped;
 
 /// Zeros of the shape `from`, with the elements of `x` at the positions that `part` chooses of them. A constant.
-fn placed<T: Float>(x: &Tensor<T>, from: &Shape, part: impl FnOnce(&Layout) -> Layout) -> Tensor<T> {
+#[track_caller]
+pub(crate) fn placed<T: Float>(x: &Tensor<T>, from: &Shape, part: impl FnOnce(&Layout) -> Layout) -> Tensor<T> {
     let whole = Layout::contiguous(from.clone());
     Tensor::build(from.clone(), |out| {
         out.fill(T::ZERO);

@@ -107,6 +107,7 @@ fn sources<T: Float>(mode: PadMode<T>, [before, after]: [isize; 2], dim: usize, 
     (-before..extent + after).map(source).collect()
 }
 
+/// # Shape: elements added at the ends of dimensions, or taken away
 impl<T: Float> Tensor<T> {
     /// Adds elements at the ends of dimensions, or takes them away where an amount is negative. `amounts` are pairs,
     /// the amounts before and after, from the last dimension on: `[left, right, top, bottom]` for images.

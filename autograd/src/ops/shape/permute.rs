@@ -19,10 +19,12 @@ impl<T: Float> LinearMap<T> for Permute {
     const NAME: &'static str = "permute";
     const ADJOINT: &'static str = "permute";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         x.with_layout(x.layout.permute(&self.order))
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         let mut inverse: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.order.len());
         for (to, &from) in self.order.iter().enumerate() {
@@ -32,6 +34,7 @@ impl<T: Float> LinearMap<T> for Permute {
     }
 }
 
+/// # Shape: the dimensions in another order
 impl<T: Float> Tensor<T> {
     /// Swaps two dimensions. No number moves.
     ///

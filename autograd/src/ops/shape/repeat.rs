@@ -8,6 +8,7 @@ use crate::indices::Indices;
 use crate::shape::{Extents, Shape};
 use crate::tensor::Tensor;
 
+/// # Shape: the elements several times over
 impl<T: Float> Tensor<T> {
     /// The tensor `repeats[i]` times along dimension `i`; more repeats than dimensions add leading ones.
     ///

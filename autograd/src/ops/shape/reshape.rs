@@ -18,10 +18,12 @@ impl<T: Float> LinearMap<T> for Reshape {
     const NAME: &'static str = "reshape";
     const ADJOINT: &'static str = "reshape";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         under(x, &self.to)
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         under(y, &self.from)
     }
@@ -52,10 +54,12 @@ impl<T: Float> LinearMap<T> for Unsqueeze {
     const NAME: &'static str = "reshape";
     const ADJOINT: &'static str = "reshape";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         x.with_layout(x.layout.unsqueeze(self.dim))
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         y.with_layout(y.layout.remove(self.dim))
     }
@@ -69,15 +73,18 @@ impl<T: Float> LinearMap<T> for Contiguous {
     const NAME: &'static str = "contiguous";
     const ADJOINT: &'static str = "contiguous";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         x.dense()
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         y.detach()
     }
 }
 
+/// # Shape: the same elements under another shape
 impl<T: Float> Tensor<T> {
     /// The same elements, in row-major order, under another shape; one extent may be -1, to be worked out.
     ///
@@ -168,6 +175,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Drops all dimensions of extent 1.
+    #[track_caller]
     pub fn squeeze_all(&self) -> Tensor<T> {
         reshaped(self, &self.shape().iter().copied().filter(|&extent| extent != 1).collect())
     }

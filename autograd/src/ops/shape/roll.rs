@@ -19,6 +19,7 @@ struct Roll {
 }
 
 impl Roll {
+    #[track_caller]
     fn moved<T: Float>(&self, x: &Tensor<T>, sign: isize) -> Tensor<T> {
         self.dims.iter().zip(&self.shifts).fold(x.detach(), |x, (&dim, &shift)| {
             let extent = x.shape()[dim];
@@ -38,15 +39,18 @@ impl<T: Float> LinearMap<T> for Roll {
     const NAME: &'static str = "roll";
     const ADJOINT: &'static str = "roll";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         self.moved(x, 1)
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         self.moved(y, -1)
     }
 }
 
+/// # Shape: the elements moved along some dimensions; those that leave at the end come back at the start
 impl<T: Float> Tensor<T> {
     /// Moves the elements along each of the dimensions by its shift, negative ones towards the start; what leaves at one end comes back at the other.
     ///

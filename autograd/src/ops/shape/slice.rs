@@ -28,15 +28,18 @@ impl<T: Float> LinearMap<T> for Slice {
     const NAME: &'static str = "slice";
     const ADJOINT: &'static str = "place";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         x.with_layout(self.layout(&x.layout))
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         placed(y, &self.from, |whole| self.layout(whole))
     }
 }
 
+/// # Shape: parts along a dimension
 impl<T: Float> Tensor<T> {
     /// `length` elements along `dim` from `start` on. No number moves.
     ///

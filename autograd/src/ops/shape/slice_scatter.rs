@@ -23,6 +23,7 @@ impl SliceScatter {
         (self.stop - self.start).div_ceil(self.step)
     }
 
+    #[track_caller]
     fn of<T: Float>(self, x: &Tensor<T>, source: &Tensor<T>) -> Tensor<T> {
         let whole = Layout::contiguous(x.shape().clone());
         Tensor::build(x.shape(), |out| {
@@ -49,6 +50,7 @@ impl<T: Float> Op<T> for SliceScatter {
     }
 }
 
+/// # Shape: a tensor with a part replaced by another tensor
 impl<T: Float> Tensor<T> {
     /// This tensor with `source` in place of the elements `start`, `start + step`, ... below `stop` along `dim`:
     /// what `x[start:stop:step] = source` assigns, as a new tensor.

@@ -4,6 +4,7 @@ use crate::error::mistake;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
+/// # Shape: a tensor in parts along a dimension
 impl<T: Float> Tensor<T> {
     /// Parts of `size` elements along `dim`; the last one is shorter if the extent is no multiple of it.
     ///

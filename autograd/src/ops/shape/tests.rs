@@ -20,6 +20,7 @@ fn views_share_their_storage() {
 }
 
 impl Tensor<f32> {
+    #[track_caller]
     fn t_of_last(&self) -> Tensor<f32> {
         self.transpose(-1, -2)
     }

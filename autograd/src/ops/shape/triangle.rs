@@ -16,6 +16,7 @@ impl<T: Float> LinearMap<T> for Triangle {
     const NAME: &'static str = "triangle";
     const ADJOINT: &'static str = "triangle";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         let [rows, columns] = [x.size(-2), x.size(-1)];
         let dense = x.dense();
@@ -34,11 +35,13 @@ impl<T: Float> LinearMap<T> for Triangle {
         })
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         self.map(y)
     }
 }
 
+/// # Shape: triangles of matrices
 impl<T: Float> Tensor<T> {
     /// The lower triangle of each matrix, on and below the diagonal `[i, i + diagonal]`; the other elements are 0,
     /// and so are their gradients.

@@ -21,10 +21,12 @@ impl<T: Float> LinearMap<T> for Unfold {
     const NAME: &'static str = "unfold";
     const ADJOINT: &'static str = "unfold_add";
 
+    #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         x.with_layout(x.layout.window(self.dim, self.size, self.step))
     }
 
+    #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         let dense = y.dense();
         let elements = dense.as_slice().expect("dense");
@@ -45,6 +47,7 @@ impl<T: Float> LinearMap<T> for Unfold {
     }
 }
 
+/// # Shape: windows that move along a dimension
 impl<T: Float> Tensor<T> {
     /// Windows of `size` elements along `dim`, each `step` elements after the one before it: from shape `[.., n, ..]`
     /// to

@@ -1,6 +1,7 @@
 use super::*;
 use crate::graph::{Order, grad_with};
 
+#[track_caller]
 fn with(options: CrossEntropy<f64>) -> impl Fn(&Tensor<f64>) -> Tensor<f64> {
     move |x| x.cross_entropy_with(&Indices::from([2, 0, 1]), &options)
 }

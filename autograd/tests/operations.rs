@@ -1,0 +1,389 @@
+//! What the sources declare is checked, documented, and found.
+//!
+//! `docs/ops.md` and `autograd/docs/methods.md` are written from the sources: `UPDATE_DOCS=1 cargo test -p autograd --test operations` writes them anew.
+
+mod declared;
+#[path = "../src/check/samples.rs"]
+#[allow(dead_code)] // The check itself uses more of it.
+mod samples;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use declared::{Check, Operation, checks, operations, sources};
+use samples::{MIN_SAMPLES, samples};
+
+/// The operations that return no tensor: integers, booleans, and options.
+const NOT_TENSORS: &[&str] = &[
+    "accuracy", "allclose", "argmax", "argmin", "argsort", "nonzero", "unique", "eq", "equal", "ge", "gt", "isclose",
+    "isfinite", "isinf", "isnan", "le", "lt", "ne", "new", "step_by",
+];
+
+/// The families, in the order of the documents: their folder or file, their title.
+const FAMILIES: &[(&str, &str)] = &[
+    ("pointwise", "Pointwise functions"),
+    ("binary", "Arithmetic of two tensors"),
+    ("compare", "Comparisons and masks"),
+    ("reduce", "Reductions and cumulative sums"),
+    ("shape", "Shape"),
+    ("index", "Indexing"),
+    ("product", "Products of matrices"),
+    ("conv", "Convolutions"),
+    ("pool", "Pools"),
+    ("norm", "Softmax and normalization"),
+    ("attention", "Attention"),
+    ("dropout", "Dropout"),
+    ("loss", "Losses"),
+];
+
+/// PyTorch's names, where the documentation has no link to them.
+const NAMES: &[(&str, &str)] = &[
+    ("abs", "torch.abs"),
+    ("amin", "torch.amin"),
+    ("argmax", "torch.argmax"),
+    ("argmin", "torch.argmin"),
+    ("at", "x[...]"),
+    ("contiguous", "torch.Tensor.contiguous"),
+    ("cos", "torch.cos"),
+    ("cross_entropy", "torch.nn.functional.cross_entropy"),
+    ("erf", "torch.erf"),
+    ("exp", "torch.exp"),
+    ("flatten", "torch.flatten"),
+    ("flip", "torch.flip"),
+    ("hinge_loss", "none (scikit-learn's hinge_loss)"),
+    ("index", "x[i, j]"),
+    ("linear_relu", "none (linear, then relu)"),
+    ("ln", "torch.log"),
+    ("log_softmax", "torch.log_softmax"),
+    ("max", "torch.max"),
+    ("max_pool1d_with_indices", "max_pool1d(return_indices=True)"),
+    ("max_pool2d_with_indices", "max_pool2d(return_indices=True)"),
+    ("mean", "torch.mean"),
+    ("mean_dim", "torch.mean"),
+    ("min", "torch.min"),
+    ("min_dim", "torch.min"),
+    ("narrow", "torch.narrow"),
+    ("permute", "torch.permute"),
+    ("relu", "torch.relu"),
+    ("reshape", "torch.reshape"),
+    ("select", "torch.select"),
+    ("sigmoid", "torch.sigmoid"),
+    ("sign", "torch.sign"),
+    ("sin", "torch.sin"),
+    ("slice", "x[start:stop:step]"),
+    ("slice_assign", "x[...] = source"),
+    ("sqrt", "torch.sqrt"),
+    ("squeeze", "torch.squeeze"),
+    ("squeeze_all", "torch.squeeze"),
+    ("sum", "torch.sum"),
+    ("sum_dim", "torch.sum"),
+    ("t", "torch.t"),
+    ("tan", "torch.tan"),
+    ("tanh", "torch.tanh"),
+    ("to_tensor", "torch.Tensor.to"),
+    ("transpose", "torch.transpose"),
+    ("unsqueeze", "torch.unsqueeze"),
+    ("accuracy", "none"),
+];
+
+/// PyTorch's core operations that are not here, and what to use instead, where there is something.
+const NOT_HERE: &[(&str, &str)] = &[
+    ("adaptive_avg_pool3d, avg_pool3d, conv3d, conv_transpose3d, max_pool3d", "volumes: none"),
+    ("adaptive_max_pool1d, adaptive_max_pool2d, fractional_max_pool2d, lp_pool2d, max_unpool2d", "none"),
+    (
+        "affine_grid, grid_sample, interpolate, upsample_bilinear2d, upsample_nearest2d",
+        "`repeat_interleave` for whole factors of nearest",
+    ),
+    ("as_strided", "`unfold`, `expand`, `at`"),
+    ("bincount, histc, bucketize, searchsorted", "`Tensor::one_hot` and `sum_dim` count"),
+    ("bitwise_and, bitwise_or, bitwise_xor, bitwise_not", "of booleans: `&`, `|`, `^`, `!` of `Mask`"),
+    ("block_diag, cartesian_prod, combinations, hstack, vstack, dstack", "`cat`, `stack`, `meshgrid`"),
+    ("cdist, pdist, pairwise_distance, dist", "`norm` of differences"),
+    ("cholesky, det, eig, eigh, inv, lstsq, lu, pinv, qr, slogdet, solve, svd", "linear algebra beyond products: none"),
+    ("complex, fft, rfft, stft, view_as_complex", "complex numbers: none"),
+    ("copysign, nextafter, signbit, frexp, ldexp", "none"),
+    ("corrcoef, cov", "products of centred matrices"),
+    ("cosine_similarity, normalize", "`norm` and a division"),
+    ("cross, kron, trace, matrix_power, vander", "`Tensor::einsum`; `outer`"),
+    (
+        "ctc_loss, gaussian_nll_loss, multi_margin_loss, multilabel_margin_loss, poisson_nll_loss, soft_margin_loss",
+        "compositions",
+    ),
+    ("cummulative_trapezoid, trapezoid, gradient, diff", "differences of `narrow`s"),
+    ("digamma, erfc, erfinv, i0, lgamma, polygamma, sinc, zeta", "`1 - x.erf()` for erfc, where its digits suffice"),
+    ("embedding_bag", "`embedding` and a reduction"),
+    ("exponential_, geometric_, cauchy_, log_normal_, poisson", "from `Tensor::uniform` and `Tensor::randn`"),
+    ("floor_divide", "`(a / b).floor()`"),
+    ("fold, col2im, pixel_shuffle, pixel_unshuffle", "`reshape` and `permute` for the shuffles"),
+    ("gcd, lcm", "none"),
+    ("glu, prelu, rrelu, gumbel_softmax, alpha_dropout, feature_dropout", "compositions"),
+    ("heaviside, logaddexp, logaddexp2", "`where_`; `Tensor::stack` and `logsumexp`"),
+    (
+        "index_copy, index_fill, index_reduce, scatter_reduce, masked_scatter, put, take",
+        "`index_put`, `scatter`, `index_add`, `gather`",
+    ),
+    ("kthvalue, median, mode, nanmedian, quantile", "`sort` and `at`"),
+    ("local_response_norm", "none"),
+    ("nanmean, nansum", "`nan_to_num`, `masked_fill`"),
+    ("quantize_per_tensor, sparse_coo_tensor, nested_tensor", "other storages: none"),
+    ("rot90, swapaxes", "`transpose` and `flip`"),
+    ("rnn_cell, lstm_cell, gru_cell", "compositions of `linear`, `sigmoid` and `tanh`"),
+    ("unique_consecutive", "`unique`"),
+];
+
+/// How many samples the checks are made at.
+fn count(checks: &[Check]) -> usize {
+    let of = |check: &Check| {
+        let shapes: Vec<&[usize]> = check.shapes.iter().map(Vec::as_slice).collect();
+        samples(&shapes, check.is_fixed).len()
+    };
+    checks.iter().map(of).sum()
+}
+
+/// An operation is one place: the file that declares it also checks its gradients, in first and second order, or the folder of its tests does. `gradients!` fails where
+/// a gradient is lost in silence.
+#[test]
+fn every_public_operation_checks_its_gradients_where_it_is_declared() {
+    let operations = operations();
+    for Operation { name, path, checks, returns_a_tensor, is_track_caller, .. } in &operations {
+        let path = path.display();
+        if *returns_a_tensor {
+            assert!(!checks.is_empty(), "{path}: no gradients!(...) calls {name}");
+            assert!(count(checks) >= MIN_SAMPLES, "{path}: {name} is checked at {} samples", count(checks));
+            assert!(is_track_caller, "{path}: {name} is not #[track_caller]");
+        } else {
+            assert!(NOT_TENSORS.contains(&name.as_str()), "{path}: {name} returns no tensor");
+        }
+    }
+    assert!(operations.len() >= 200, "only {} operations were found", operations.len());
+}
+
+#[test]
+fn an_operation_without_a_check_is_seen() {
+    let source = "//!\nimpl<T: Float> Tensor<T> {\n    /// One.    y = x\n    ///\n    /// Two\n    /// three.\n    #[track_caller]\n    pub fn a(&self) -> Tensor<T> {\n    }\n    pub fn b<I>(\n    ) -> Indices {\n    }\n}\nmod tests {\n    gradients!(x: |x| x.a(), [2], [3, 0];  fixed);\n    gradients!(\n        y: |x| x.exp(),\n        []\n    );\n}\n";
+    let found = declared::declared(source, "shape", Path::new("a.rs"), &checks(source));
+    let [a, b] = &found[..] else { panic!("two functions") };
+    assert_eq!((a.name.as_str(), b.name.as_str()), ("a", "b"));
+    assert!(a.returns_a_tensor && a.is_track_caller && a.is_method_of_tensor);
+    assert!(!b.returns_a_tensor && !b.is_track_caller && b.checks.is_empty());
+    assert_eq!(a.docs, ["One.    y = x", "Two three."]);
+    assert_eq!((a.checks.len(), &a.checks[0].shapes[..], a.checks[0].is_fixed), (1, &[vec![2], vec![3, 0]][..], true));
+    assert_eq!((checks(source)[1].shapes[0].len(), checks(source)[1].is_fixed), (0, false));
+}
+
+/// Samples differ from each other, and there are enough of them for any shapes.
+#[test]
+fn samples_differ() {
+    for shapes in [&[&[3_usize, 4][..], &[4]][..], &[&[2, 3, 4]], &[&[5]], &[&[]]] {
+        for is_fixed in [false, true] {
+            let found = samples(shapes, is_fixed);
+            assert!(found.len() >= MIN_SAMPLES);
+            for (index, sample) in found.iter().enumerate() {
+                assert!(!found[..index].contains(sample), "{sample:?} comes twice for {shapes:?}");
+            }
+            let is_replaced = found.iter().any(|sample| sample.replaced.is_some());
+            assert_eq!(is_replaced, !is_fixed && !shapes.concat().is_empty());
+        }
+    }
+}
+
+/// A sentence of the documentation as a cell of a table.
+fn cell(text: &str) -> String {
+    let mut text = text.replace("|", "\\|");
+    // [`name`](target) becomes `name`.
+    while let Some((before, rest)) = text.split_once("](") {
+        let Some((_, after)) = rest.split_once(')') else { break };
+        let Some((head, name)) = before.rsplit_once('[') else { break };
+        text = format!("{head}{name}{after}");
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a paragraph says before its derivative, and the derivative.
+fn formula_and_gradient(paragraph: &str) -> (&str, Option<&str>) {
+    let start = ["dy/d", "dz/d", " dx = "].iter().filter_map(|start| paragraph.find(start)).min();
+    match start {
+        Some(start) => (paragraph[..start].trim_end(), Some(paragraph[start..].trim())),
+        None => (paragraph, None),
+    }
+}
+
+/// The gradient as the documentation has it: a formula, or the sentences that speak of it.
+fn gradient(operation: &Operation) -> String {
+    if let Some(gradient) = operation.docs.first().and_then(|first| formula_and_gradient(first).1) {
+        return gradient.to_owned();
+    }
+    let text = operation.docs.iter().filter(|paragraph| !paragraph.starts_with("```") && !paragraph.starts_with('#'));
+    let sentences = text.flat_map(|paragraph| paragraph.split_inclusive(". ").map(str::trim).collect::<Vec<_>>());
+    let about: Vec<&str> =
+        sentences.filter(|sentence| sentence.contains("gradient") || sentence.contains("derivative")).collect();
+    if about.is_empty() { "that of its composition, or its adjoint".to_owned() } else { about.join(" ") }
+}
+
+/// The name in PyTorch that the documentation links to.
+fn name_in_pytorch(operation: &Operation) -> String {
+    let docs = operation.docs.join(" ");
+    let linked = docs.split("[`torch.").nth(1).and_then(|rest| rest.split('`').next());
+    let known = NAMES.iter().find(|(name, _)| *name == operation.name);
+    match (linked, known) {
+        (_, Some((_, name))) => (*name).to_owned(),
+        (Some(name), None) => format!("torch.{name}"),
+        (None, None) => panic!("{}: no link to PyTorch's page of {}", operation.path.display(), operation.name),
+    }
+}
+
+fn title(family: &str) -> &'static str {
+    let known = FAMILIES.iter().find(|(name, _)| *name == family);
+    known.unwrap_or_else(|| panic!("the family {family} has no title in FAMILIES")).1
+}
+
+fn table_of_operations() -> String {
+    let mut out = String::from(
+        "# Operations\n\n\
+         Written from the sources, and compared with them, by the test `operations` of the crate `autograd`: `UPDATE_DOCS=1 cargo test -p autograd --test operations` writes it anew.\n\n\
+         *Orders* are those in which the gradients are compared with difference quotients in `f64`, and *samples* at how many inputs: contiguous, transposed, stepped, flipped, expanded, a part of\n\
+         a larger tensor, extents of 1 and 0 where the expression takes any, broadcasting where the operation does, each class of attributes, and several values. Integers and booleans have no\n\
+         gradient.\n",
+    );
+    let mut families: BTreeMap<usize, Vec<Operation>> = BTreeMap::new();
+    for operation in operations().into_iter().filter(|operation| !["new", "step_by"].contains(&operation.name.as_str()))
+    {
+        title(&operation.family);
+        let position = FAMILIES.iter().position(|(name, _)| *name == operation.family).unwrap();
+        families.entry(position).or_default().push(operation);
+    }
+    for (position, mut operations) in families {
+        let _ = write!(
+            out,
+            "\n## {}\n\n| operation | what it computes | gradient | orders | samples | PyTorch |\n|---|---|---|---|---|---|\n",
+            FAMILIES[position].1
+        );
+        operations.sort_by(|a, b| a.name.cmp(&b.name));
+        for operation in &operations {
+            let formula = formula_and_gradient(&operation.docs[0]).0;
+            let (gradient, orders) =
+                if operation.returns_a_tensor { (gradient(operation), "1, 2") } else { ("none".to_owned(), "") };
+            let samples = if operation.returns_a_tensor { count(&operation.checks).to_string() } else { String::new() };
+            let (name, formula, gradient, pytorch) =
+                (&operation.name, cell(formula), cell(&gradient), name_in_pytorch(operation));
+            let _ = writeln!(out, "| `{name}` | {formula} | {gradient} | {orders} | {samples} | {pytorch} |");
+        }
+    }
+    out.push_str(
+        "\nBeside them: the operators `+ - * /` of tensors and numbers, unary `-`, the constructors and random draws of `Tensor` and `Indices`, and `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`,\n\
+         `recompute`, `on_gradient`, `detect_anomaly`.\n\n\
+         ## Not here\n\n| PyTorch | instead |\n|---|---|\n",
+    );
+    for (names, instead) in NOT_HERE {
+        let _ = writeln!(out, "| {names} | {instead} |");
+    }
+    out
+}
+
+/// The methods of `Tensor` outside of the operations, by what they are for.
+const OTHER_METHODS: &[(&str, &[&str])] = &[
+    ("Creation", &["tensor/create.rs", "tensor/nested.rs"]),
+    ("Random draws", &["tensor/random.rs"]),
+    ("Values, shape and layout", &["tensor.rs", "tensor/interchange.rs", "tensor/display.rs"]),
+    ("Gradients", &["graph/engine.rs", "transforms/hook.rs"]),
+];
+
+/// The public methods of `Tensor` by title.
+fn methods() -> Vec<(&'static str, Vec<Operation>)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut titles: Vec<(&str, Vec<Operation>)> = Vec::new();
+    for (title, files) in OTHER_METHODS {
+        let of_file = |file: &&str| {
+            declared::declared(&fs::read_to_string(source.join(file)).unwrap(), title, Path::new(file), &[])
+        };
+        titles.push((title, files.iter().flat_map(of_file).collect()));
+    }
+    for (family, title) in FAMILIES {
+        titles.push((title, operations().into_iter().filter(|operation| operation.family == *family).collect()));
+    }
+    for (_, methods) in &mut titles {
+        methods.retain(|method| method.is_method_of_tensor);
+        methods.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    titles
+}
+
+fn index_of_methods() -> String {
+    let mut out = String::from("| | methods |\n|---|---|\n");
+    for (title, methods) in methods().iter().filter(|(_, methods)| !methods.is_empty()) {
+        let links: Vec<String> = methods.iter().map(|method| format!("[`{0}`](Tensor::{0})", method.name)).collect();
+        let _ = writeln!(out, "| **{title}** | {} |", links.join(" "));
+    }
+    out
+}
+
+/// Compares a document with what the sources say, or writes it.
+fn assert_written(path: PathBuf, expected: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, expected).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    let differs = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    assert!(
+        found == expected,
+        "{} is out of date: UPDATE_DOCS=1 cargo test -p autograd --test operations writes it. First difference: {differs:?}",
+        path.display()
+    );
+}
+
+#[test]
+fn the_table_of_operations_is_up_to_date() {
+    assert_written(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/ops.md"), &table_of_operations());
+}
+
+#[test]
+fn the_index_of_methods_is_up_to_date() {
+    assert_written(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/methods.md"), &index_of_methods());
+}
+
+/// All public methods are in the index: those of the whole crate, wherever they are.
+#[test]
+fn every_method_of_tensor_is_in_the_index() {
+    let index = index_of_methods();
+    let mut methods = 0;
+    for (path, text) in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        for method in declared::declared(&text, "", &path, &[]).iter().filter(|method| method.is_method_of_tensor) {
+            let link = format!("(Tensor::{})", method.name);
+            assert!(index.contains(&link), "{}: {} is not in the index", path.display(), method.name);
+            methods += 1;
+        }
+    }
+    assert!(methods >= 200, "only {methods} methods were found");
+}
+
+#[test]
+fn what_is_said_not_to_be_here_is_not() {
+    let here: Vec<String> = operations().into_iter().map(|operation| operation.name).collect();
+    for (names, _) in NOT_HERE {
+        for name in names.split(", ") {
+            assert!(!here.contains(&name.to_owned()), "{name} is here");
+        }
+    }
+}
+
+/// The blocks of methods on the page of `Tensor` have headings.
+#[test]
+fn the_blocks_of_methods_have_headings() {
+    for (path, text) in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let mut lines = text.lines().peekable();
+        let mut before = "";
+        while let Some(line) = lines.next() {
+            if line == "impl<T: Float> Tensor<T> {" {
+                let block: Vec<&str> = lines.clone().take_while(|line| *line != "}").collect();
+                let is_public = block.iter().any(|line| line.starts_with("    pub fn "));
+                let is_elsewhere =
+                    ["ops/pointwise", "ops/binary"].iter().any(|part| path.to_string_lossy().contains(part));
+                let has_heading = before.starts_with("/// # ");
+                assert!(!is_public || has_heading || is_elsewhere, "{}: a block without a heading", path.display());
+            }
+            before = line;
+        }
+    }
+}
