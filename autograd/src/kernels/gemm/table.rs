@@ -175,6 +175,8 @@ wrappers!(portable);
 wrappers!(avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
+#[cfg(target_arch = "aarch64")]
+wrappers!(neon, "neon");
 
 /// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the
 /// micro-kernel each; and how many dot products one, two, three and four rows form at a time.
@@ -224,7 +226,6 @@ macro_rules! dots {
 }
 
 /// Tiles for sixteen registers: sums, the vectors of B, and one for A.
-#[cfg(not(target_arch = "aarch64"))]
 macro_rules! sixteen_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         kernel_set!($isa, $module, $vector, packed 2, in_place 2,
@@ -253,18 +254,17 @@ macro_rules! thirty_two_registers {
 }
 
 macro_rules! kernel_sets {
-    ($float:ident, $wide:ident, $wider:ident, $portable:literal) => {
+    ($float:ident, $lanes:literal, $wide:ident, $wider:ident, $neon:ident) => {
         impl GemmKernels for $float {
             fn kernel_sets() -> &'static [KernelSet<Self>] {
                 static SETS: &[KernelSet<$float>] = &[
-                    #[cfg(not(target_arch = "aarch64"))]
-                    sixteen_registers!(Portable, portable, Array<$float, $portable>),
-                    #[cfg(target_arch = "aarch64")]
-                    thirty_two_registers!(Portable, portable, Array<$float, $portable>),
+                    sixteen_registers!(Portable, portable, Array<$float, $lanes>),
                     #[cfg(target_arch = "x86_64")]
                     sixteen_registers!(Avx2, avx2, crate::kernels::simd::$wide),
                     #[cfg(target_arch = "x86_64")]
                     thirty_two_registers!(Avx512, avx512, crate::kernels::simd::$wider),
+                    #[cfg(target_arch = "aarch64")]
+                    thirty_two_registers!(Neon, neon, crate::kernels::simd::$neon),
                     KernelSet {
                         name: "matrixmultiply",
                         instruction_set: InstructionSet::Portable,
@@ -277,5 +277,5 @@ macro_rules! kernel_sets {
     };
 }
 
-kernel_sets!(f32, F32x8, F32x16, 4);
-kernel_sets!(f64, F64x4, F64x8, 2);
+kernel_sets!(f32, 4, F32x8, F32x16, F32x4);
+kernel_sets!(f64, 2, F64x4, F64x8, F64x2);
