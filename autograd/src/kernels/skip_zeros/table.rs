@@ -133,13 +133,26 @@ macro_rules! sixteen_registers {
 }
 
 /// Tiles for thirty-two registers.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 macro_rules! thirty_two_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         kernel_set!($isa, $module, $vector,
             [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
             [2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
             [3: 1 2 3 4 5 6 7 8 9]
+            [4: 1 2 3 4 5 6])
+    };
+}
+
+/// Tiles for the thirty-two registers of NEON: lower ones, as each element of A takes a register until it is used, and
+/// the compiler loads some of them ahead.
+#[cfg(target_arch = "aarch64")]
+macro_rules! thirty_two_narrow_registers {
+    ($isa:ident, $module:ident, $vector:ty) => {
+        kernel_set!($isa, $module, $vector,
+            [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
+            [2: 1 2 3 4 5 6 7 8 9 10 11 12]
+            [3: 1 2 3 4 5 6 7 8]
             [4: 1 2 3 4 5 6])
     };
 }
@@ -155,7 +168,7 @@ macro_rules! kernel_sets {
                     #[cfg(target_arch = "x86_64")]
                     thirty_two_registers!(Avx512, avx512, crate::kernels::simd::$wider),
                     #[cfg(target_arch = "aarch64")]
-                    thirty_two_registers!(Neon, neon, crate::kernels::simd::$neon),
+                    thirty_two_narrow_registers!(Neon, neon, crate::kernels::simd::$neon),
                 ];
                 SETS
             }
