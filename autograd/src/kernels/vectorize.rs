@@ -5,7 +5,9 @@
 //! set's registers. The fork across threads lies *outside* of this call: a closure that rayon runs is compiled for the
 //! plain machine.
 
-use super::simd::isa::{InstructionSet, Isa, selected};
+#[cfg(target_arch = "x86_64")]
+use super::simd::isa::InstructionSet;
+use super::simd::isa::{Isa, selected};
 
 /// A computation to be compiled for every instruction set. Implementations mark `run` as `#[inline(always)]`.
 pub(crate) trait Kernel {
@@ -31,6 +33,7 @@ pub(crate) fn vectorized_for<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         InstructionSet::Avx2 => unsafe { avx2(kernel) },
+        // On AArch64 also NEON: the compiler uses it in every function there.
         _ => portable(kernel),
     }
 }

@@ -175,6 +175,8 @@ wrappers!(portable);
 wrappers!(avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
+#[cfg(target_arch = "aarch64")]
+wrappers!(neon, "neon");
 
 /// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the
 /// micro-kernel each; and how many dot products one, two, three and four rows form at a time.
@@ -224,7 +226,6 @@ macro_rules! dots {
 }
 
 /// Tiles for sixteen registers: sums, the vectors of B, and one for A.
-#[cfg(not(target_arch = "aarch64"))]
 macro_rules! sixteen_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         kernel_set!($isa, $module, $vector, packed 2, in_place 2,
@@ -240,7 +241,7 @@ macro_rules! sixteen_registers {
 /// a higher one goes through its panel less often, which counts when that comes from the second-level cache. (Measured,
 /// in shares of the peak: 1000³ packed 91 % with two vectors, 93 % with three; 64×784 times 784×256, B packed, 92 %
 /// with two or three, 90 % with four; 64×256 times 256×128 in place 95.6, 96.0 and 97.7 %.)
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 macro_rules! thirty_two_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         kernel_set!($isa, $module, $vector, packed 3, in_place 4,
@@ -252,19 +253,32 @@ macro_rules! thirty_two_registers {
     };
 }
 
+/// Tiles for the thirty-two registers of NEON: lower ones, as each element of A takes a register until it is used, and
+/// the compiler loads some of them ahead.
+#[cfg(target_arch = "aarch64")]
+macro_rules! thirty_two_narrow_registers {
+    ($isa:ident, $module:ident, $vector:ty) => {
+        kernel_set!($isa, $module, $vector, packed 3, in_place 4,
+            [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
+            [2: 1 2 3 4 5 6 7 8 9 10 11 12]
+            [3: 1 2 3 4 5 6 7 8]
+            [4: 1 2 3 4 5 6]
+            dots 8 8 8 6)
+    };
+}
+
 macro_rules! kernel_sets {
-    ($float:ident, $wide:ident, $wider:ident, $portable:literal) => {
+    ($float:ident, $lanes:literal, $wide:ident, $wider:ident, $neon:ident) => {
         impl GemmKernels for $float {
             fn kernel_sets() -> &'static [KernelSet<Self>] {
                 static SETS: &[KernelSet<$float>] = &[
-                    #[cfg(not(target_arch = "aarch64"))]
-                    sixteen_registers!(Portable, portable, Array<$float, $portable>),
-                    #[cfg(target_arch = "aarch64")]
-                    thirty_two_registers!(Portable, portable, Array<$float, $portable>),
+                    sixteen_registers!(Portable, portable, Array<$float, $lanes>),
                     #[cfg(target_arch = "x86_64")]
                     sixteen_registers!(Avx2, avx2, crate::kernels::simd::$wide),
                     #[cfg(target_arch = "x86_64")]
                     thirty_two_registers!(Avx512, avx512, crate::kernels::simd::$wider),
+                    #[cfg(target_arch = "aarch64")]
+                    thirty_two_narrow_registers!(Neon, neon, crate::kernels::simd::$neon),
                     KernelSet {
                         name: "matrixmultiply",
                         instruction_set: InstructionSet::Portable,
@@ -277,5 +291,5 @@ macro_rules! kernel_sets {
     };
 }
 
-kernel_sets!(f32, F32x8, F32x16, 4);
-kernel_sets!(f64, F64x4, F64x8, 2);
+kernel_sets!(f32, 4, F32x8, F32x16, F32x4);
+kernel_sets!(f64, 2, F64x4, F64x8, F64x2);

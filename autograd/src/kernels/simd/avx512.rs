@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::Vector;
-use super::avx2::{Block, transpose_band};
+use super::transpose::{Block, transpose_band};
 
 /// Sixteen `f32`.
 #[derive(Clone, Copy)]

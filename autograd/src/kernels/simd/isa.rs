@@ -13,6 +13,8 @@ pub enum InstructionSet {
     Avx2,
     /// 512-bit vectors (the F, BW, DQ and VL parts).
     Avx512,
+    /// 128-bit vectors with fused multiply-add, on AArch64.
+    Neon,
 }
 
 /// An instruction set that this machine has.
@@ -65,6 +67,7 @@ impl Isa {
             InstructionSet::Portable => "portable",
             InstructionSet::Avx2 => "avx2",
             InstructionSet::Avx512 => "avx512",
+            InstructionSet::Neon => "neon",
         }
     }
 
@@ -92,6 +95,10 @@ impl Isa {
                         sets.push(Isa(InstructionSet::Avx512));
                     }
                 }
+            }
+            #[cfg(target_arch = "aarch64")]
+            if std::arch::is_aarch64_feature_detected!("neon") {
+                sets.push(Isa(InstructionSet::Neon));
             }
             sets
         })

@@ -11,6 +11,10 @@ mod portable;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod transpose;
 
 pub(crate) use portable::Array;
 
@@ -18,6 +22,8 @@ pub(crate) use portable::Array;
 pub(crate) use avx2::{F32x8, F64x4};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::{F32x16, F64x8};
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::{F32x4, F64x2};
 
 use crate::scalar::Scalar;
 
@@ -115,7 +121,12 @@ pub(crate) fn prefetch<T>(address: *const T) {
     unsafe {
         std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast())
     };
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above; the instruction touches no register and no flag.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, preserves_flags, readonly))
+    };
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = address;
 }
 

@@ -1,6 +1,6 @@
 //! Every word of every vector that this machine has, against plain loops.
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::isa::{InstructionSet, Isa};
 use super::{Array, Vector};
 use crate::scalar::Scalar;
@@ -124,5 +124,17 @@ fn avx512() {
     if Isa::available().iter().any(|isa| isa.instruction_set() == InstructionSet::Avx512) {
         // SAFETY: just asked.
         unsafe { all() }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[test]
+fn neon() {
+    if Isa::available().iter().any(|isa| isa.instruction_set() == InstructionSet::Neon) {
+        // SAFETY: just asked.
+        unsafe {
+            check::<super::F32x4>();
+            check::<super::F64x2>();
+        }
     }
 }

@@ -97,6 +97,8 @@ wrappers!(portable);
 wrappers!(avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
+#[cfg(target_arch = "aarch64")]
+wrappers!(neon, "neon");
 
 /// A kernel set: its instruction set, its vector; for each width its heights, those of the dense product.
 macro_rules! kernel_set {
@@ -120,7 +122,6 @@ macro_rules! kernel_set {
 }
 
 /// Tiles for sixteen registers.
-#[cfg(not(target_arch = "aarch64"))]
 macro_rules! sixteen_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         kernel_set!($isa, $module, $vector,
@@ -132,7 +133,7 @@ macro_rules! sixteen_registers {
 }
 
 /// Tiles for thirty-two registers.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 macro_rules! thirty_two_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         kernel_set!($isa, $module, $vector,
@@ -143,19 +144,31 @@ macro_rules! thirty_two_registers {
     };
 }
 
+/// Tiles for the thirty-two registers of NEON: lower ones, as each element of A takes a register until it is used, and
+/// the compiler loads some of them ahead.
+#[cfg(target_arch = "aarch64")]
+macro_rules! thirty_two_narrow_registers {
+    ($isa:ident, $module:ident, $vector:ty) => {
+        kernel_set!($isa, $module, $vector,
+            [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
+            [2: 1 2 3 4 5 6 7 8 9 10 11 12]
+            [3: 1 2 3 4 5 6 7 8]
+            [4: 1 2 3 4 5 6])
+    };
+}
+
 macro_rules! kernel_sets {
-    ($float:ident, $wide:ident, $wider:ident, $portable:literal) => {
+    ($float:ident, $lanes:literal, $wide:ident, $wider:ident, $neon:ident) => {
         impl SkippingKernels for $float {
             fn skipping_kernels() -> &'static [SkippingKernelSet<Self>] {
                 static SETS: &[SkippingKernelSet<$float>] = &[
-                    #[cfg(not(target_arch = "aarch64"))]
-                    sixteen_registers!(Portable, portable, Array<$float, $portable>),
-                    #[cfg(target_arch = "aarch64")]
-                    thirty_two_registers!(Portable, portable, Array<$float, $portable>),
+                    sixteen_registers!(Portable, portable, Array<$float, $lanes>),
                     #[cfg(target_arch = "x86_64")]
                     sixteen_registers!(Avx2, avx2, crate::kernels::simd::$wide),
                     #[cfg(target_arch = "x86_64")]
                     thirty_two_registers!(Avx512, avx512, crate::kernels::simd::$wider),
+                    #[cfg(target_arch = "aarch64")]
+                    thirty_two_narrow_registers!(Neon, neon, crate::kernels::simd::$neon),
                 ];
                 SETS
             }
@@ -163,5 +176,5 @@ macro_rules! kernel_sets {
     };
 }
 
-kernel_sets!(f32, F32x8, F32x16, 4);
-kernel_sets!(f64, F64x4, F64x8, 2);
+kernel_sets!(f32, 4, F32x8, F32x16, F32x4);
+kernel_sets!(f64, 2, F64x4, F64x8, F64x2);

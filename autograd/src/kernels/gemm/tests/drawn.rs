@@ -128,8 +128,10 @@ rows! {
     portable_f32: f32, "portable", 100_000, each 200;
     avx2_f32: f32, "avx2", 100_000, each 200;
     avx512_f32: f32, "avx512", 100_000, each 200;
+    neon_f32: f32, "neon", 100_000, each 200;
     matrixmultiply_f32: f32, "matrixmultiply", 100_000, each 200;
     portable_f64: f64, "portable", 20_000, each 20;
     avx2_f64: f64, "avx2", 20_000, each 20;
     avx512_f64: f64, "avx512", 20_000, each 20;
+    neon_f64: f64, "neon", 20_000, each 20;
 }
