@@ -42,6 +42,8 @@
 //! | [`Sigmoid`] | any | 1 / (1 + e⁻ˣ) | [`torch.nn.Sigmoid`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html) |
 //! | [`Dropout`] | any | x / (1 - p) or 0, at random | [`torch.nn.Dropout`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html) |
 //! | [`Flatten`] | `[N, ...]` → `[N, product]` | | [`torch.nn.Flatten`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html) |
+//! | [`Rnn`], [`Gru`], [`Lstm`] | `[L, N, in]` → `[L, N, hidden]` | see [`recurrent`] | [`torch.nn.LSTM`](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html) |
+//! | [`MultiheadAttention`] | `[N, L, E]` → `[N, L, E]` | softmax(Q Kᵀ / √d) V of each head | [`torch.nn.MultiheadAttention`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html) |
 //! | [`Sequential`] | those of its layers | one after another | [`torch.nn.Sequential`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html) |
 //!
 //! | loss | shapes | formula | from |
@@ -63,6 +65,7 @@
 //! ([`autograd::book::adding`]) builds one step by step. Programs to run and to change are in `nn/examples`.
 
 mod activation;
+mod attention;
 pub mod checkpoint;
 pub mod data;
 mod dropout;
@@ -75,11 +78,13 @@ mod linear;
 mod loss;
 mod mode;
 mod module;
+pub mod recurrent;
 mod sequential;
 mod summary;
 mod tree;
 
 pub use activation::{ReLU, Sigmoid, Tanh};
+pub use attention::{AttentionMask, MultiheadAttention};
 #[doc(hidden)]
 pub use autograd::Float;
 pub use dropout::Dropout;
@@ -92,6 +97,7 @@ pub use linear::Linear;
 pub use loss::CrossEntropyLoss;
 pub use mode::{Branch, Mode};
 pub use module::{Member, Module};
+pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Recurrence, Rnn, RnnCell};
 pub use sequential::Sequential;
 pub use summary::{Summary, SummaryRow, parameter_summary, summary};
 
