@@ -1,9 +1,10 @@
 //! The golden files: rows of the manifest, and tensors by name.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use autograd::{Float, Indices, Mask, Tensor};
+use autograd::{Float, Indices, Mask, Param, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
@@ -61,6 +62,8 @@ pub struct Case<'a, T: Float> {
     file: SafeTensors<'a>,
     /// The inputs as they are stored; leaves, where a gradient is wanted.
     stored: BTreeMap<String, Tensor<T>>,
+    /// The parameters of layers that took the value of an input.
+    bound: RefCell<BTreeMap<String, Param<T>>>,
 }
 
 impl<'a, T: Float> Case<'a, T> {
@@ -75,7 +78,7 @@ impl<'a, T: Float> Case<'a, T> {
             let wanted = input["grad"] == true;
             stored.insert(name.to_owned(), if wanted { tensor.requires_grad() } else { tensor });
         }
-        Case { row, file, stored }
+        Case { row, file, stored, bound: RefCell::default() }
     }
 
     /// A tensor of the case, by key.
@@ -95,6 +98,17 @@ impl<'a, T: Float> Case<'a, T> {
             .filter(|(_, tensor)| tensor.is_tracked())
             .map(|(name, tensor)| (name.as_str(), tensor))
             .collect()
+    }
+
+    /// Gives a layer's parameter the value of an input, whose gradient is then the parameter's.
+    pub fn bind(&self, name: &str, param: &Param<T>) {
+        param.set(&self.input(name).detach());
+        self.bound.borrow_mut().insert(name.to_owned(), param.clone());
+    }
+
+    /// The parameter that took the value of an input.
+    pub fn bound(&self, name: &str) -> Option<Param<T>> {
+        self.bound.borrow().get(name).cloned()
     }
 
     /// An input as the operation sees it, if there is one of that name.

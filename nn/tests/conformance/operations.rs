@@ -2,8 +2,10 @@
 
 use autograd::{Float, Indices, Mask, Tensor};
 
+use nn::recurrent::{GruCell, LstmCell, RnnCell, RnnReluCell};
+
 use crate::cases::Case;
-use crate::{layers, losses, parts};
+use crate::{layers, losses, parts, recurrent};
 
 /// A result of an operation.
 pub enum Output<T: Float> {
@@ -71,6 +73,15 @@ fn several<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Vec<Output<T>>> {
         }
         "max_dim" => pair(c.a().max_dim(c.integer("dim")?, c.flag("keepdim"))),
         "batch_norm_train" => layers::batch_norm(c),
+        "rnn_tanh_cell" => recurrent::cell::<T, RnnCell<T>>(c),
+        "rnn_relu_cell" => recurrent::cell::<T, RnnReluCell<T>>(c),
+        "gru_cell" => recurrent::cell::<T, GruCell<T>>(c),
+        "lstm_cell" => recurrent::cell::<T, LstmCell<T>>(c),
+        "rnn_tanh" | "rnn" => recurrent::layer::<T, RnnCell<T>>(c),
+        "rnn_relu" => recurrent::layer::<T, RnnReluCell<T>>(c),
+        "gru" => recurrent::layer::<T, GruCell<T>>(c),
+        "lstm" => recurrent::layer::<T, LstmCell<T>>(c),
+        "multi_head_attention" => recurrent::attention(c),
         "min_dim" => pair(c.a().min_dim(c.integer("dim")?, c.flag("keepdim"))),
         _ => return None,
     })
