@@ -20,12 +20,20 @@ use crate::tensor::Tensor;
 /// A sentence that names the input, the element, the gradient and the difference quotient, for the first that
 /// disagree; in another type than `f64` it also says that the difference is too coarse there.
 pub fn gradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tensor<T>]) -> Result<(), String> {
+    check_first_order(&f, inputs)
+}
+
+/// A function that is checked. (A `dyn`, as each of hundreds of checks would else compile the whole of the check anew.)
+type Checked<'a, T> = &'a dyn Fn(&[Tensor<T>]) -> Tensor<T>;
+
+#[inline(never)]
+fn check_first_order<T: Float>(f: Checked<'_, T>, inputs: &[Tensor<T>]) -> Result<(), String> {
     let number = |inputs: &[Tensor<T>]| {
         let y = f(inputs);
         let weights = Tensor::uniform(y.shape(), T::from_f64(0.5), T::from_f64(1.5), 1);
         (&y * &weights).sum()
     };
-    compare("first order", number, inputs)
+    compare("first order", &number, inputs)
 }
 
 /// Checks the gradients of the gradients of `f`: those of a fixed random combination of `f`'s input gradients, with respect to the inputs and to the
@@ -39,6 +47,11 @@ pub fn gradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tens
 /// # Errors
 /// As [`gradcheck`]; the output's gradient is counted as the last input.
 pub fn gradgradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tensor<T>]) -> Result<(), String> {
+    check_second_order(&f, inputs)
+}
+
+#[inline(never)]
+fn check_second_order<T: Float>(f: Checked<'_, T>, inputs: &[Tensor<T>]) -> Result<(), String> {
     let output = f(inputs);
     let seed = Tensor::uniform(output.shape(), T::from_f64(0.5), T::from_f64(1.5), 2);
     let count = inputs.len();
@@ -62,14 +75,10 @@ pub fn gradgradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[
     };
     let mut all = inputs.to_vec();
     all.push(seed);
-    compare("second order", number, &all)
+    compare("second order", &number, &all)
 }
 
-fn compare<T: Float>(
-    order: &str,
-    number: impl Fn(&[Tensor<T>]) -> Tensor<T>,
-    inputs: &[Tensor<T>],
-) -> Result<(), String> {
+fn compare<T: Float>(order: &str, number: Checked<'_, T>, inputs: &[Tensor<T>]) -> Result<(), String> {
     let leaves: Vec<Tensor<T>> = inputs.iter().map(|input| input.detach().requires_grad()).collect();
     let value = number(&leaves);
     let gradients = if value.is_tracked() {
@@ -128,7 +137,7 @@ macro_rules! gradients {
         #[test]
         fn $name() {
             #[allow(unused_mut, unused_assignments)]
-            $crate::check::check_operation(&[$(&$shape[..]),+], $crate::check::is_fixed(stringify!($($fixed)?)), |inputs| {
+            $crate::check::check_operation(&[$(&$shape[..]),+], $crate::check::is_fixed(stringify!($($fixed)?)), &|inputs| {
                 let mut position = 0;
                 $(
                     let $x: &$crate::Tensor<f64> = &inputs[position];
@@ -149,7 +158,7 @@ pub(crate) fn is_fixed(word: &str) -> bool {
 
 /// See `gradients!`.
 #[cfg(test)]
-pub(crate) fn check_operation(shapes: &[&[usize]], fixed: bool, f: impl Fn(&[Tensor<f64>]) -> Tensor<f64>) {
+pub(crate) fn check_operation(shapes: &[&[usize]], fixed: bool, f: Checked<'_, f64>) {
     type View<'a> = &'a dyn Fn(usize, &Tensor<f64>) -> Tensor<f64>;
     let check = |what: &str, change: &dyn Fn(&[usize]) -> Vec<usize>, view: View<'_>| {
         let inputs: Vec<Tensor<f64>> =

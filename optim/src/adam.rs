@@ -28,6 +28,7 @@ impl<T: Float> Rule<T> for AdamRule {
         self.0.slots()
     }
 
+    #[inline(never)]
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         self.0.run(pass, self)
     }
@@ -68,6 +69,8 @@ impl<T: Float> Adam<T> {
         Driver::with_rule(parameters, lr, AdamRule(Moments::new(1e-8, 0.0)))
     }
 }
+
+instances!(AdamRule);
 
 #[cfg(test)]
 mod tests {

@@ -33,6 +33,7 @@ impl<T: Float> Rule<T> for LambRule {
         self.0.slots()
     }
 
+    #[inline(never)]
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         self.0.run(pass, self)
     }
@@ -78,6 +79,8 @@ impl<T: Float> Lamb<T> {
         Driver::with_rule(parameters, lr, LambRule(Moments::new(1e-6, 0.01)))
     }
 }
+
+instances!(LambRule);
 
 #[cfg(test)]
 mod tests {

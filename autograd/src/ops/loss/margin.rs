@@ -19,6 +19,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes differ.
+    #[inline(never)]
     #[track_caller]
     pub fn hinge_loss(&self, target: &Tensor<T>, margin: f64, reduction: Reduction) -> Tensor<T> {
         check_target("hinge_loss", self.shape(), target.shape());
@@ -34,6 +35,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes differ.
+    #[inline(never)]
     #[track_caller]
     pub fn margin_ranking_loss(
         &self,
@@ -54,6 +56,8 @@ impl<T: Float> Tensor<T> {
         self.pointwise("at_least_0", |x| x.maximum(T::ZERO), derivative)
     }
 }
+
+instances!(hinge_loss margin_ranking_loss);
 
 #[cfg(test)]
 mod tests {

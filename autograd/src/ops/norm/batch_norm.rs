@@ -31,6 +31,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If the input has fewer than two dimensions or one value alone in each channel, or weight or bias have another
     /// shape.
+    #[inline(never)]
     #[track_caller]
     pub fn batch_norm(
         &self,
@@ -69,6 +70,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the input has fewer than two dimensions, or another tensor is not `[C]`.
+    #[inline(never)]
     #[track_caller]
     pub fn batch_norm_with(
         &self,
@@ -90,6 +92,8 @@ impl<T: Float> Tensor<T> {
         scaled_channels("batch_norm_with", y, weight, bias)
     }
 }
+
+instances!(batch_norm batch_norm_with);
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If an operand is no vector.
+    #[inline(never)]
     #[track_caller]
     pub fn outer(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("outer", [self, other], [1, 1]);
@@ -34,6 +35,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If an operand is no vector, or their lengths differ.
+    #[inline(never)]
     #[track_caller]
     pub fn dot(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("dot", [self, other], [1, 1]);
@@ -46,6 +48,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If this is no matrix, the other no vector, or the inner extents differ.
+    #[inline(never)]
     #[track_caller]
     pub fn mv(&self, vector: &Tensor<T>) -> Tensor<T> {
         check_ranks("mv", [self, vector], [2, 1]);
@@ -59,6 +62,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If an operand is no stack of matrices, the stacks differ in number, or the inner extents differ.
+    #[inline(never)]
     #[track_caller]
     pub fn bmm(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("bmm", [self, other], [3, 3]);
@@ -81,6 +85,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If `a` or `b` is no matrix, their inner extents differ, or this tensor does not stretch to the product's shape.
+    #[inline(never)]
     #[track_caller]
     pub fn addmm(&self, a: &Tensor<T>, b: &Tensor<T>, beta: T, alpha: T) -> Tensor<T> {
         check_ranks("addmm", [a, b], [2, 2]);
@@ -110,6 +115,8 @@ impl<T: Float> Tensor<T> {
         if beta == T::ZERO { product } else { scaled(self, beta) + product }
     }
 }
+
+instances!(outer dot mv bmm addmm baddbmm);
 
 #[cfg(test)]
 mod tests {

@@ -67,6 +67,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn prod_dim(&self, dim: isize, keepdim: bool) -> Tensor<T> {
         let dim = dimension("prod_dim", dim, self.rank());
@@ -82,6 +83,8 @@ impl<T: Float> Tensor<T> {
         if keepdim { product } else { reshaped(&product, &dropped) }
     }
 }
+
+instances!(prod prod_dim);
 
 #[cfg(test)]
 mod tests {

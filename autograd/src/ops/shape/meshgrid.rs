@@ -44,6 +44,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+instances!(|x| Tensor::meshgrid(&[x]));
+
 #[cfg(test)]
 mod tests {
     use crate::Tensor;

@@ -42,6 +42,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or it has not as many elements.
+    #[inline(never)]
     #[track_caller]
     pub fn narrow(&self, dim: isize, start: usize, length: usize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("narrow", dim);
@@ -62,6 +63,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, `step` is 0, or `stop` lies before `start` or beyond the end.
+    #[inline(never)]
     #[track_caller]
     pub fn slice(&self, dim: isize, start: usize, stop: usize, step: usize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("slice", dim);
@@ -84,6 +86,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension or index.
+    #[inline(never)]
     #[track_caller]
     pub fn select(&self, dim: isize, index: isize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("select", dim);
@@ -104,6 +107,8 @@ impl<T: Float> Tensor<T> {
         (dim, self.shape()[dim])
     }
 }
+
+instances!(narrow slice select);
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or `size` is 0 and the extent is not.
+    #[inline(never)]
     #[track_caller]
     pub fn split(&self, size: usize, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("split", dim);
@@ -32,6 +33,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or the sizes do not add up to its extent.
+    #[inline(never)]
     #[track_caller]
     pub fn split_with_sizes(&self, sizes: &[usize], dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("split_with_sizes", dim);
@@ -55,6 +57,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or `count` is 0.
+    #[inline(never)]
     #[track_caller]
     pub fn chunk(&self, count: usize, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("chunk", dim);
@@ -83,6 +86,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn unbind(&self, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("unbind", dim);
@@ -93,6 +97,8 @@ impl<T: Float> Tensor<T> {
         parts
     }
 }
+
+instances!(split split_with_sizes chunk unbind);
 
 #[cfg(test)]
 mod tests {
