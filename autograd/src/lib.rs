@@ -70,6 +70,8 @@
 
 #[macro_use]
 pub mod check;
+#[macro_use]
+mod instances;
 mod dimensions;
 mod elementary;
 mod error;

@@ -68,6 +68,7 @@ impl<T: Float> Param<T> {
         Param::of_kind(value, ParamKind::Buffer)
     }
 
+    #[inline(never)]
     fn of_kind(value: Tensor<T>, kind: ParamKind) -> Self {
         Param(Arc::new(Cell {
             id: Id::next(),
@@ -104,6 +105,7 @@ impl<T: Float> Param<T> {
     /// The current values: a leaf of the graph if the parameter is trainable, a constant otherwise. No element is copied.
     ///
     /// Inside of an [`update`](Param::update) of this parameter these are the old values.
+    #[inline(never)]
     pub fn tensor(&self) -> Tensor<T> {
         let edge = if self.kind() == ParamKind::Trainable { Edge::Leaf(self.0.id) } else { Edge::Constant };
         let tensor = Tensor { storage: self.current(), layout: Arc::clone(&self.0.layout), edge };
@@ -177,6 +179,7 @@ impl<T: Float> Param<T> {
     ///
     /// # Panics
     /// If the shape is another, or an update or a set of this parameter is running, on this thread or on another one.
+    #[inline(never)]
     #[track_caller]
     pub fn set(&self, value: &Tensor<T>) {
         let own = &self.0.layout.shape;
@@ -187,6 +190,7 @@ impl<T: Float> Param<T> {
         self.write("Param::set", |_, new| map([value.view()], own, new, |[x]| x));
     }
 
+    #[inline(never)]
     fn current(&self) -> Storage<T> {
         self.0.value.with(|value| value.clone())
     }
@@ -202,6 +206,7 @@ impl<T: Float> Param<T> {
     }
 
     /// The right to change the values, until what is returned is dropped.
+    #[inline(never)]
     #[track_caller]
     fn begin(&self, operation: &str) -> Changing<'_> {
         debug_assert!(none_is_held(), "{operation}: a lock is held");
@@ -216,6 +221,7 @@ impl<T: Float> Param<T> {
     }
 
     /// Makes `new` the current version, and lets go of the `old` one.
+    #[inline(never)]
     fn swap(&self, old: Storage<T>, new: Storage<T>) {
         if mode::has(REPLAYED) {
             return; // This change was made when the segment was computed first.
@@ -238,6 +244,7 @@ impl<T: Float> Param<T> {
 }
 
 /// A buffer of the parameter's own, so that nobody else keeps it in use when it has been replaced.
+#[inline(never)]
 fn own_copy<T: Float>(value: &Tensor<T>) -> Storage<T> {
     Storage::build(value.numel(), |out| map([value.view()], value.shape(), out, |[x]| x))
 }
@@ -246,6 +253,7 @@ fn own_copy<T: Float>(value: &Tensor<T>) -> Storage<T> {
 struct Changing<'a>(&'a AtomicBool);
 
 impl<'a> Changing<'a> {
+    #[inline(never)]
     fn begin(is_changing: &'a AtomicBool) -> Option<Self> {
         (!is_changing.swap(true, Ordering::Acquire)).then_some(Changing(is_changing))
     }
@@ -262,3 +270,5 @@ impl<T: Float> fmt::Debug for Param<T> {
         write!(f, "{:?} {}", self.kind(), self.tensor())
     }
 }
+
+instances!(Param: of_kind tensor set current begin swap);

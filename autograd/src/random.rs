@@ -137,6 +137,7 @@ impl Random {
     }
 
     /// Fills `out` with numbers in [low, high).
+    #[inline(never)]
     pub(crate) fn fill_uniform<T: Scalar>(&mut self, out: &mut [T], low: f64, high: f64) {
         for number in out {
             let value = T::from_f64(low + (high - low) * unit(self.next()));
@@ -146,6 +147,7 @@ impl Random {
     }
 
     /// Fills `out` with normal numbers of mean 0 and deviation 1 (Box and Muller, 1958: two from two).
+    #[inline(never)]
     pub(crate) fn fill_normal<T: Scalar>(&mut self, out: &mut [T]) {
         for pair in out.chunks_mut(2) {
             let radius = (-2.0 * (1.0 - unit(self.next())).ln()).sqrt();

@@ -43,22 +43,21 @@ impl<T: Scalar> Storage<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn build(length: usize, fill: impl FnOnce(&mut [T])) -> Self {
-        match Storage::try_build(length, fill) {
-            Some(storage) => storage,
-            None => crate::error::mistake("tensor", no_memory_for::<T>(length)),
-        }
+        let Some(mut storage) = Storage::try_take(length) else {
+            crate::error::mistake("tensor", no_memory_for::<T>(length));
+        };
+        fill(storage.get_mut().expect("just made, so not shared"));
+        storage
     }
 
-    /// As [`build`](Storage::build); `None` if the system has not so much memory.
+    /// A buffer of `length` elements, stale ones of a recycled buffer; `None` if the system has not so much memory.
     #[inline]
-    pub(crate) fn try_build(length: usize, fill: impl FnOnce(&mut [T])) -> Option<Self> {
+    pub(crate) fn try_take(length: usize) -> Option<Self> {
         let block = Block::take(length.checked_mul(size_of::<T>())?)?;
         let header = block.header().cast::<Header>();
         // SAFETY: the line in front of the block is large enough, aligned, and unused; it belongs to whoever has the block.
         unsafe { header.write(Header { holders: AtomicUsize::new(1), length, block }) };
-        let mut storage = Storage { header, numbers: PhantomData };
-        fill(storage.get_mut().expect("just made, so not shared"));
-        Some(storage)
+        Some(Storage { header, numbers: PhantomData })
     }
 
     #[inline]
@@ -145,7 +144,7 @@ mod tests {
         // is.
         let of_the_system = cfg!(target_arch = "x86_64").then_some(1 << 45);
         for length in of_the_system.into_iter().chain([1 << 46, 1 << 60, 1 << 62, usize::MAX]) {
-            assert!(Storage::<f32>::try_build(length, |_| unreachable!("there is nothing to fill")).is_none());
+            assert!(Storage::<f32>::try_take(length).is_none());
         }
         let sentence = "the system has no memory for 4611686018427387904 elements of f64, 36893488147419103232 bytes";
         assert_eq!(no_memory_for::<f64>(1 << 62), sentence);

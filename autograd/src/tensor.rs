@@ -3,15 +3,17 @@
 mod create;
 mod display;
 pub(crate) mod interchange;
+mod mapped;
 mod nested;
 mod random;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::mistake;
 use crate::float::Float;
 use crate::graph::{Edge, Id, Node, anomaly};
-use crate::kernels::map::{View, map};
+use crate::kernels::map::View;
 use crate::layout::Layout;
 use crate::mode::{self, RECORDING, WATCHED};
 use crate::op::Op;
@@ -19,6 +21,7 @@ use crate::shape::Shape;
 use crate::storage::{Storage, no_memory_for};
 use crate::trace;
 
+pub(crate) use mapped::mapped_rows;
 pub use nested::RaggedError;
 
 /// A multi-dimensional array of numbers that knows how it was computed.
@@ -90,13 +93,28 @@ impl<T: Float> Tensor<T> {
         Tensor::fill_layout("tensor", layout.into(), fill)
     }
 
+    /// The closure is all that differs from one operation to the next: what is before it and behind it is compiled once.
     #[inline]
     #[track_caller]
     fn fill_layout(op: &str, layout: Arc<Layout>, fill: impl FnOnce(&mut [T])) -> Self {
+        let (start, mut storage) = Tensor::begin(op, &layout);
+        fill(storage.get_mut().expect("just made, so not shared"));
+        Tensor::finish(start, layout, storage)
+    }
+
+    /// A buffer for the elements, which are stale ones of a recycled buffer.
+    #[inline(never)]
+    #[track_caller]
+    fn begin(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
         let start = trace::start();
-        let Some(storage) = Storage::try_build(layout.numel(), fill) else {
+        let Some(storage) = Storage::try_take(layout.numel()) else {
             mistake(op, format_args!("shape {}: {}", layout.shape, no_memory_for::<T>(layout.numel())));
         };
+        (start, storage)
+    }
+
+    #[inline(never)]
+    fn finish(start: Option<Instant>, layout: Arc<Layout>, storage: Storage<T>) -> Self {
         if let Some(start) = start {
             trace::built(start, &layout.shape, storage.as_slice().as_ptr().cast());
         }
@@ -201,7 +219,7 @@ impl<T: Float> Tensor<T> {
         if self.is_contiguous() {
             return self.with_layout(self.layout.clone());
         }
-        Tensor::build_in(self.row_major(), |out| map([self.view()], self.shape(), out, |[x]| x))
+        self.mapped(|x| x)
     }
 
     /// Makes a leaf: a tensor that gradients are asked for. A tensor that is tracked already is returned as it is.
@@ -237,29 +255,45 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub fn record<O: Op<T>>(self, inputs: &[&Tensor<T>], op: impl FnOnce(&Tensor<T>) -> O) -> Tensor<T> {
-        let mode = mode::bits();
-        let recorded = mode & RECORDING != 0 && inputs.iter().any(|input| input.is_tracked());
-        if recorded || mode & WATCHED != 0 || trace::is_on() {
-            // A view shares the values of another tensor: the time that they took is not its own. (Asked before the operation saves
-            // its output.)
-            let is_new = trace::is_on() && !self.storage.is_shared();
-            let op = op(&self);
-            if trace::is_on() {
-                let shapes = inputs.iter().map(|input| input.shape().clone()).collect();
-                let address = is_new.then(|| self.storage.as_slice().as_ptr().cast());
-                trace::operation(op.name(), shapes, self.shape(), address);
+        if !self.is_recorded_with(inputs) {
+            return self;
+        }
+        // A view shares the values of another tensor: the time that they took is not its own. (Asked before the operation saves its output.)
+        let is_new = trace::is_on() && !self.storage.is_shared();
+        let op = op(&self);
+        if self.is_entered(inputs, op.name(), is_new) {
+            let node = Node::new(inputs, op);
+            if mode::has(WATCHED) {
+                anomaly::remember_line(node.id);
             }
-            if mode & WATCHED != 0 {
-                anomaly::check_output(op.name(), &self, inputs);
-            }
-            if recorded {
-                let node = Node::new(inputs, op);
-                if mode & WATCHED != 0 {
-                    anomaly::remember_line(node.id);
-                }
-                return Tensor { edge: Edge::Node(node), ..self };
-            }
+            return Tensor { edge: Edge::Node(node), ..self };
         }
         self
     }
+
+    /// Whether [`record`](Tensor::record) needs the operation: for the graph, or for its name in a trace or a report.
+    #[inline(never)]
+    pub(crate) fn is_recorded_with(&self, inputs: &[&Tensor<T>]) -> bool {
+        enters_graph(inputs) || trace::is_on() || mode::has(WATCHED)
+    }
+
+    /// Traces the operation, looks for NaN and infinities if that is asked for, and returns whether the operation belongs
+    /// into the graph.
+    #[inline(never)]
+    #[track_caller]
+    fn is_entered(&self, inputs: &[&Tensor<T>], name: &'static str, is_new: bool) -> bool {
+        if trace::is_on() {
+            let shapes = inputs.iter().map(|input| input.shape().clone()).collect();
+            let address = is_new.then(|| self.storage.as_slice().as_ptr().cast());
+            trace::operation(name, shapes, self.shape(), address);
+        }
+        if mode::has(WATCHED) {
+            anomaly::check_output(name, self, inputs);
+        }
+        enters_graph(inputs)
+    }
+}
+
+fn enters_graph<T: Float>(inputs: &[&Tensor<T>]) -> bool {
+    mode::has(RECORDING) && inputs.iter().any(|input| input.is_tracked())
 }

@@ -46,6 +46,7 @@ impl<T: Float> Rule<T> for AdamRule {
         self.moments.betas.0 = momentum;
     }
 
+    #[inline(never)]
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         self.moments.run(pass, self)
     }
@@ -89,6 +90,8 @@ impl<T: Float> Adam<T> {
         Driver::with_rule(parameters, lr, AdamRule { moments: Moments::new(1e-8, 0.0), decoupled_weight_decay: false })
     }
 }
+
+instances!(AdamRule);
 
 #[cfg(test)]
 mod tests {

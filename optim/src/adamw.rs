@@ -35,6 +35,7 @@ impl<T: Float> Rule<T> for AdamWRule {
         self.0.betas.0 = momentum;
     }
 
+    #[inline(never)]
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         self.0.run(pass, self)
     }
@@ -75,6 +76,8 @@ impl<T: Float> AdamW<T> {
         Driver::with_rule(parameters, lr, AdamWRule(Moments::new(1e-8, 0.01)))
     }
 }
+
+instances!(AdamWRule);
 
 #[cfg(test)]
 mod tests {

@@ -43,6 +43,7 @@ impl<T: Float> Rule<T> for LambRule {
         self.0.betas.0 = momentum;
     }
 
+    #[inline(never)]
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         self.0.run(pass, self)
     }
@@ -88,6 +89,8 @@ impl<T: Float> Lamb<T> {
         Driver::with_rule(parameters, lr, LambRule(Moments::new(1e-6, 0.01)))
     }
 }
+
+instances!(LambRule);
 
 #[cfg(test)]
 mod tests {

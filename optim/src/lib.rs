@@ -55,6 +55,9 @@
 //! is a [`Rule`]: the formula for one element, as the example on its page. The essay *Adding an op, a layer, an
 //! optimizer, a micro-kernel* in autograd's book ([`autograd::book::adding`]) writes one and tests it.
 
+#[macro_use]
+mod instances;
+
 mod adadelta;
 mod adagrad;
 mod adam;

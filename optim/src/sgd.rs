@@ -41,6 +41,7 @@ impl<T: Float> Rule<T> for SgdRule {
         self.momentum = momentum;
     }
 
+    #[inline(never)]
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         let (lr, weight_decay) = (T::from_f64(pass.learning_rate()), T::from_f64(self.weight_decay));
         if self.momentum == 0.0 {
@@ -121,6 +122,8 @@ impl<T: Float> Sgd<T> {
         self
     }
 }
+
+instances!(SgdRule);
 
 #[cfg(test)]
 mod tests {

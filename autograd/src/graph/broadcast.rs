@@ -5,12 +5,12 @@
 use crate::error::mistake;
 use crate::float::Float;
 use crate::graph::Backward;
-use crate::kernels::map::{map, map_in_place};
+use crate::kernels::map::{RowBody, each, map_in_place, map_rows};
 use crate::kernels::parallel::is_recording;
 use crate::kernels::reduce::reduce;
 use crate::op::Op;
 use crate::shape::{Extents, Shape};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, mapped_rows};
 
 /// y = a + b        dy/da = 1, dy/db = 1 (the engine sums where an operand was broadcast)
 #[derive(Debug)]
@@ -37,14 +37,20 @@ pub(crate) fn combine<T: Float>(
     right: &Tensor<T>,
     formula: impl Fn(T, T) -> T + Copy + Sync,
 ) -> Tensor<T> {
-    let (operands, formula) = ([left.view(), right.view()], |[a, b]: [T; 2]| formula(a, b));
+    combine_rows(name, [left, right], &each(|[a, b]| formula(a, b)))
+}
+
+#[inline(never)]
+#[track_caller]
+fn combine_rows<T: Float>(name: &str, operands: [&Tensor<T>; 2], body: &dyn RowBody<T, 2>) -> Tensor<T> {
+    let [left, right] = operands;
     if left.shape() == right.shape() {
-        return Tensor::build_in(left.row_major(), |out| map(operands, left.shape(), out, formula));
+        return mapped_rows(operands, body);
     }
     let Some(shape) = left.shape().broadcast(right.shape()) else {
         no_common_shape(name, left.shape(), right.shape());
     };
-    Tensor::build_for(name, shape.clone(), |out| map(operands, &shape, out, formula))
+    Tensor::build_for(name, shape.clone(), |out| map_rows(operands.map(Tensor::view), &shape, out, body))
 }
 
 #[cold]

@@ -25,55 +25,60 @@ thread_local! {
 type Waiting<T> = SmallVec<[Arc<Node<T>>; 8]>;
 
 impl<T: Float, S: Slot<T> + ?Sized> Drop for Node<T, S> {
+    #[inline]
     fn drop(&mut self) {
-        if !IS_RUNNING.get() {
-            self.drop_all();
-        } else if !self.slot.is_released() || self.has_nodes() {
-            self.leave_remains();
+        drop_node(self.slot.as_dyn(), &mut self.inputs);
+    }
+}
+
+/// Drops what a node holds. Compiled once, and not once more for each kind of operation.
+#[inline(never)]
+fn drop_node<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
+    if !IS_RUNNING.get() {
+        drop_all(slot, inputs);
+    } else if !slot.is_released() || has_nodes(inputs) {
+        leave_remains(slot, inputs);
+    }
+}
+
+fn has_nodes<T: Float>(inputs: &Inputs<T>) -> bool {
+    inputs.iter().any(|input| matches!(input.edge, Edge::Node(_)))
+}
+
+/// The loop.
+fn drop_all<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
+    let _running = Running::begin();
+    let mut waiting = Waiting::<T>::new();
+    dismantle(slot, inputs, &mut waiting);
+    loop {
+        while let Some(mut node) = waiting.pop() {
+            if let Some(node) = Arc::get_mut(&mut node) {
+                dismantle(&mut node.slot, &mut node.inputs, &mut waiting);
+            }
+            // Here the node is let go of. If this was its last holder after all, it leaves its remains.
+        }
+        let Ok(Some(remains)) = REMAINS.try_with(|remains| remains.borrow_mut().pop()) else { return };
+        match remains.downcast::<Inputs<T>>() {
+            Ok(mut inputs) => take_nodes(&mut inputs, &mut waiting),
+            // An operation, or the inputs of a node of the other element type: what ends with them leaves remains again.
+            Err(other) => drop(other),
         }
     }
 }
 
-impl<T: Float, S: Slot<T> + ?Sized> Node<T, S> {
-    fn has_nodes(&self) -> bool {
-        self.inputs.iter().any(|input| matches!(input.edge, Edge::Node(_)))
-    }
+/// Drops the operation and takes the inputs' nodes out, so that nothing is left that could recurse.
+fn dismantle<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>, waiting: &mut Waiting<T>) {
+    slot.release();
+    take_nodes(inputs, waiting);
+}
 
-    /// The loop.
-    fn drop_all(&mut self) {
-        let _running = Running::begin();
-        let mut waiting = Waiting::<T>::new();
-        self.dismantle(&mut waiting);
-        loop {
-            while let Some(mut node) = waiting.pop() {
-                if let Some(node) = Arc::get_mut(&mut node) {
-                    node.dismantle(&mut waiting);
-                }
-                // Here the node is let go of. If this was its last holder after all, it leaves its remains.
-            }
-            let Ok(Some(remains)) = REMAINS.try_with(|remains| remains.borrow_mut().pop()) else { return };
-            match remains.downcast::<Inputs<T>>() {
-                Ok(mut inputs) => take_nodes(&mut inputs, &mut waiting),
-                // An operation, or the inputs of a node of the other element type: what ends with them leaves remains again.
-                Err(other) => drop(other),
-            }
-        }
-    }
-
-    /// Drops the operation and takes the inputs' nodes out, so that nothing is left that could recurse.
-    fn dismantle(&mut self, waiting: &mut Waiting<T>) {
-        self.slot.release();
-        take_nodes(&mut self.inputs, waiting);
-    }
-
-    /// Moves what this node holds to the thread's list, for the loop that runs further up this thread's stack.
-    #[cold]
-    fn leave_remains(&mut self) {
-        let op = self.slot.take().map(|op| op as Box<dyn Any>);
-        let inputs = self.has_nodes().then(|| Box::new(std::mem::take(&mut self.inputs)) as Box<dyn Any>);
-        // A thread that is ending has lost its list: then what is held here is dropped here.
-        let _ = REMAINS.try_with(|remains| remains.borrow_mut().extend(op.into_iter().chain(inputs)));
-    }
+/// Moves what a node holds to the thread's list, for the loop that runs further up this thread's stack.
+#[cold]
+fn leave_remains<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
+    let op = slot.take().map(|op| op as Box<dyn Any>);
+    let inputs = has_nodes(inputs).then(|| Box::new(std::mem::take(inputs)) as Box<dyn Any>);
+    // A thread that is ending has lost its list: then what is held here is dropped here.
+    let _ = REMAINS.try_with(|remains| remains.borrow_mut().extend(op.into_iter().chain(inputs)));
 }
 
 fn take_nodes<T: Float>(inputs: &mut Inputs<T>, waiting: &mut Waiting<T>) {

@@ -57,6 +57,7 @@ struct Walk<T: Float> {
 
 impl<T: Float> Walk<T> {
     /// Whether a gradient handed to this edge is asked for, or leads to one that is.
+    #[inline(never)]
     fn needs(&self, edge: &Edge<T>) -> bool {
         match (edge, &self.targets) {
             (Edge::Constant, _) => false,
@@ -128,6 +129,7 @@ impl<T: Float> Backward<'_, T> {
     }
 
     /// A saved value, with the edge of where it came from put back on if it may be differentiated again.
+    #[inline(never)]
     pub fn get(&self, saved: &Saved<T>) -> Tensor<T> {
         let edge = match (self.walk.order, saved.source) {
             (Order::First | Order::RetainGraph, _) | (_, Source::Aside) => Edge::Constant,
@@ -139,6 +141,7 @@ impl<T: Float> Backward<'_, T> {
 
     /// Whether input number `input` needs a gradient. [`propagate`](Backward::propagate) asks for itself; this is for a rule that
     /// makes several gradients at once.
+    #[inline(never)]
     pub fn needs(&self, input: usize) -> bool {
         self.walk.needs(&self.input(input).edge)
     }
@@ -153,13 +156,17 @@ impl<T: Float> Backward<'_, T> {
     ///
     /// # Panics
     /// If the operation has no such input, or the gradient's shape does not broadcast from the input's: mistakes in the operation's rule.
+    #[inline]
     pub fn propagate(&mut self, input: usize, grad: impl FnOnce() -> Tensor<T>) {
-        if !self.needs(input) {
-            return;
+        if self.needs(input) {
+            self.hand(input, grad());
         }
+    }
+
+    #[inline(never)]
+    fn hand(&mut self, input: usize, mut grad: Tensor<T>) {
         let (node, position) = (self.node, input);
         let input = &node.inputs[position];
-        let mut grad = grad();
         if grad.shape() != input.shape() {
             grad = self.sum_for(input, &grad);
         }
@@ -251,6 +258,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If there is more than one element ([`backward_with`](Tensor::backward_with) takes a seed for those), if nothing that was tracked
     /// led here, or if the graph was walked before.
+    #[inline(never)]
     #[track_caller]
     pub fn backward(self) -> Gradients<T> {
         check_single("backward", &self);
@@ -262,6 +270,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If `seed` has another shape, if nothing that was tracked led here, or if the graph was walked before.
+    #[inline(never)]
     #[track_caller]
     pub fn backward_with(self, seed: &Tensor<T>) -> Gradients<T> {
         check_seed("backward_with", &self, seed);
@@ -281,6 +290,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// As [`backward`](Tensor::backward).
+    #[inline(never)]
     #[track_caller]
     pub fn backward_retain_graph(&self) -> Gradients<T> {
         check_single("backward_retain_graph", self);
@@ -291,6 +301,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// As [`backward_with`](Tensor::backward_with).
+    #[inline(never)]
     #[track_caller]
     pub fn backward_with_retain_graph(&self, seed: &Tensor<T>) -> Gradients<T> {
         check_seed("backward_with_retain_graph", self, seed);
@@ -356,6 +367,7 @@ fn check_seed<T: Float>(name: &str, of: &Tensor<T>, seed: &Tensor<T>) {
 ///
 /// # Panics
 /// If `of` is not a single number or not tracked, if one of the tensors is not tracked, or if the graph was walked before.
+#[inline(never)]
 #[track_caller]
 pub fn grad<T: Float>(of: &Tensor<T>, with_respect_to: &[&Tensor<T>], order: Order) -> Vec<Tensor<T>> {
     if of.numel() != 1 {
@@ -371,6 +383,7 @@ pub fn grad<T: Float>(of: &Tensor<T>, with_respect_to: &[&Tensor<T>], order: Ord
 ///
 /// # Panics
 /// As [`grad`], and if `seed` has another shape than `of`.
+#[inline(never)]
 #[track_caller]
 pub fn grad_with<T: Float>(
     of: &Tensor<T>,
@@ -413,3 +426,6 @@ fn grad_of<T: Float>(
         .map(|(&id, tensor)| found.by_id(id).cloned().unwrap_or_else(|| zeros(tensor)))
         .collect()
 }
+
+instances!(backward backward_with backward_retain_graph backward_with_retain_graph);
+instances!(fn grad grad_with);

@@ -40,16 +40,19 @@ impl<T: Float> Default for Gradients<T> {
 
 impl<T: Float> Gradients<T> {
     /// The gradient with respect to a leaf; `None` if the result does not depend on it.
+    #[inline(never)]
     pub fn get(&self, leaf: &Tensor<T>) -> Option<&Tensor<T>> {
         self.of.get(&leaf.edge.id()?)
     }
 
     /// The gradient with respect to a parameter; `None` if the result does not depend on it.
+    #[inline(never)]
     pub fn of(&self, parameter: &Param<T>) -> Option<&Tensor<T>> {
         self.of.get(&parameter.id())
     }
 
     /// Takes the gradient with respect to a parameter out; `None` if the result does not depend on it.
+    #[inline(never)]
     pub fn take(&mut self, parameter: &Param<T>) -> Option<Tensor<T>> {
         self.of.remove(&parameter.id())
     }
@@ -78,6 +81,7 @@ impl<T: Float> Gradients<T> {
     }
 
     /// Adds the gradients of another backward to these, as `+=` does.
+    #[inline(never)]
     pub fn merge(&mut self, other: Gradients<T>) {
         for (id, gradient) in other.of {
             self.add(id, gradient);
@@ -115,6 +119,7 @@ impl<T: Float> Gradients<T> {
         self.of.is_empty()
     }
 
+    #[inline(never)]
     pub(crate) fn add(&mut self, id: Id, gradient: Tensor<T>) {
         match self.of.entry(id) {
             Entry::Occupied(mut sum) => accumulate(sum.get_mut(), gradient),
@@ -139,3 +144,5 @@ impl<T: Float> MulAssign<T> for Gradients<T> {
         self.map(|gradient| gradient * factor);
     }
 }
+
+instances!(Gradients: get of take merge add);

@@ -103,10 +103,7 @@ pub(crate) struct Node<T: Float, S: Slot<T> + ?Sized = dyn Slot<T>> {
 impl<T: Float> Node<T> {
     #[inline]
     pub(crate) fn new<O: Op<T>>(tensors: &[&Tensor<T>], op: O) -> Arc<Node<T>> {
-        // Pushed: to collect one or two takes longer than they do.
-        let mut inputs = Inputs::new();
-        tensors.iter().for_each(|tensor| inputs.push(Input::of(tensor)));
-        Node::with_inputs(inputs, op)
+        Node::with_inputs(inputs_of(tensors), op)
     }
 
     #[inline]
@@ -114,6 +111,14 @@ impl<T: Float> Node<T> {
         let name = op.name();
         Arc::new(Node { id: Id::next(), name, inputs, slot: ShortLock::new(Kept::Own(op)) })
     }
+}
+
+#[inline(never)]
+fn inputs_of<T: Float>(tensors: &[&Tensor<T>]) -> Inputs<T> {
+    // Pushed: to collect one or two takes longer than they do.
+    let mut inputs = Inputs::new();
+    tensors.iter().for_each(|tensor| inputs.push(Input::of(tensor)));
+    inputs
 }
 
 /// An earlier backward took the operation of a node.
@@ -134,32 +139,34 @@ pub(crate) enum Kept<O> {
 /// still holds the node (a `logits` in scope); a walk that keeps the graph leaves it.
 ///
 /// The lock is held to take the operation or to share it, and not while the rule runs, which forks.
+///
+/// It is all that is compiled for each kind of operation; what can be done with these few methods is done outside.
 pub(crate) trait Slot<T: Float>: Send + Sync {
     fn backward_once(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released>;
-    fn backward_and_keep(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released>;
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    /// The operation, which stays here.
+    fn share(&self) -> Option<Arc<dyn Op<T>>>;
     /// Whether there is no operation any more, in a node that nobody else holds.
     fn is_released(&mut self) -> bool;
     /// Drops the operation of a node that nobody else holds.
     fn release(&mut self);
     /// The operation of a node that nobody else holds, to be dropped later; `None` if there is none.
     fn take(&mut self) -> Option<Box<dyn Any + Send>>;
+    /// Itself, for what is compiled once.
+    fn as_dyn(&mut self) -> &mut dyn Slot<T>;
 }
 
-impl<O> ShortLock<Kept<O>> {
-    /// The operation, which stays here.
-    fn share(&self) -> Option<Arc<O>> {
-        self.with(|kept| {
-            if let Kept::Own(_) = kept
-                && let Kept::Own(op) = std::mem::replace(kept, Kept::Released)
-            {
-                *kept = Kept::Shared(Arc::new(op));
-            }
-            match kept {
-                Kept::Shared(op) => Some(Arc::clone(op)),
-                _ => None,
-            }
-        })
+impl<T: Float> dyn Slot<T> {
+    pub(super) fn backward_and_keep(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released> {
+        debug_assert!(none_is_held(), "a backward rule: a lock is held");
+        self.share().ok_or(Released)?.backward(ctx);
+        Ok(())
+    }
+
+    pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.share() {
+            Some(op) => write!(f, "{op:?}"),
+            None => f.write_str("released"),
+        }
     }
 }
 
@@ -174,17 +181,18 @@ impl<T: Float, O: Op<T>> Slot<T> for ShortLock<Kept<O>> {
         Ok(())
     }
 
-    fn backward_and_keep(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released> {
-        debug_assert!(none_is_held(), "a backward rule: a lock is held");
-        self.share().ok_or(Released)?.backward(ctx);
-        Ok(())
-    }
-
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.share() {
-            Some(op) => write!(f, "{op:?}"),
-            None => f.write_str("released"),
-        }
+    fn share(&self) -> Option<Arc<dyn Op<T>>> {
+        self.with(|kept| {
+            if let Kept::Own(_) = kept
+                && let Kept::Own(op) = std::mem::replace(kept, Kept::Released)
+            {
+                *kept = Kept::Shared(Arc::new(op));
+            }
+            match kept {
+                Kept::Shared(op) => Some(Arc::clone(op) as Arc<dyn Op<T>>),
+                _ => None,
+            }
+        })
     }
 
     fn is_released(&mut self) -> bool {
@@ -201,6 +209,10 @@ impl<T: Float, O: Op<T>> Slot<T> for ShortLock<Kept<O>> {
             Kept::Shared(op) => Some(Box::new(op)),
             Kept::Released => None,
         }
+    }
+
+    fn as_dyn(&mut self) -> &mut dyn Slot<T> {
+        self
     }
 }
 

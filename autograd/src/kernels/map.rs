@@ -22,24 +22,57 @@ const GATHERED: usize = 128;
 /// Rows of a band: so many that some cache lines which lie side by side are read at once.
 const BAND: usize = 64;
 
-/// Writes `f` of the operands' elements to `out`, which is dense and has the extents `shape`.
+/// What is to be done with a dense row of each operand and the elements of the output that belong to them.
 ///
-/// `f` is plain scalar code and small enough to be inlined.
+/// It alone knows the formula: what finds the rows is compiled once, not once more for each of a hundred formulas. (A `dyn Fn` would do, but three functions are
+/// compiled for it, to call it as an `FnMut` and an `FnOnce` too.)
+pub(crate) trait RowBody<T, const OPERANDS: usize>: Sync {
+    fn run(&self, rows: [&[T]; OPERANDS], out: &mut [T]);
+}
+
+/// The loop over a row that computes a formula: plain scalar code, small enough to be inlined.
+pub(crate) struct Each<F>(F);
+
+#[inline]
+pub(crate) fn each<T, F: Fn([T; OPERANDS]) -> T + Copy + Sync, const OPERANDS: usize>(formula: F) -> Each<F> {
+    Each(formula)
+}
+
+impl<T: Scalar, F: Fn([T; OPERANDS]) -> T + Copy + Sync, const OPERANDS: usize> RowBody<T, OPERANDS> for Each<F> {
+    fn run(&self, rows: [&[T]; OPERANDS], out: &mut [T]) {
+        vectorized(Dense { rows, out, formula: self.0 });
+    }
+}
+
+/// Writes `formula` of the operands' elements to `out`, which is dense and has the extents `shape`.
 #[inline]
 pub(crate) fn map<T: Scalar, const OPERANDS: usize>(
     operands: [View<'_, T>; OPERANDS],
     shape: &[usize],
     out: &mut [T],
-    f: impl Fn([T; OPERANDS]) -> T + Copy + Sync,
+    formula: impl Fn([T; OPERANDS]) -> T + Copy + Sync,
+) {
+    map_rows(operands, shape, out, &each(formula));
+}
+
+/// As [`map`], with the loop over a row.
+#[inline(never)]
+pub(crate) fn map_rows<T: Scalar, const OPERANDS: usize>(
+    operands: [View<'_, T>; OPERANDS],
+    shape: &[usize],
+    out: &mut [T],
+    body: &dyn RowBody<T, OPERANDS>,
 ) {
     if out.is_empty() {
         return;
     }
-    if out.len() <= ELEMENTS_PER_TASK && are_dense(&operands, shape) {
-        // Nothing to walk or to share: of a few numbers, that would take longer than they do.
-        return vectorized(Dense { rows: rows_of(&operands, 0, out.len()), out, f });
+    if are_dense(&operands, shape) {
+        // Small ones are one chunk: nothing to walk or to share, which would take longer than a few elements do.
+        return for_each_chunk(out, ELEMENTS_PER_TASK, |start, out| {
+            body.run(rows_of(&operands, start, out.len()), out)
+        });
     }
-    for_each_row(operands, shape, out, &|rows: [&[T]; OPERANDS], out: &mut [T]| vectorized(Dense { rows, out, f }));
+    map_strided(operands, shape, out, body);
 }
 
 #[inline(always)]
@@ -61,20 +94,12 @@ fn rows_of<'a, T: Scalar, const OPERANDS: usize>(
     rows
 }
 
-/// What is to be done with a dense row of each operand and the elements of the output that belong to them.
-///
-/// It alone knows the formula: what finds the rows is compiled once, not once more for each of a hundred formulas.
-type RowBody<'a, T, const OPERANDS: usize> = &'a (dyn Fn([&[T]; OPERANDS], &mut [T]) + Sync);
-
-fn for_each_row<T: Scalar, const OPERANDS: usize>(
+fn map_strided<T: Scalar, const OPERANDS: usize>(
     operands: [View<'_, T>; OPERANDS],
     shape: &[usize],
     out: &mut [T],
-    body: RowBody<'_, T, OPERANDS>,
+    body: &dyn RowBody<T, OPERANDS>,
 ) {
-    if are_dense(&operands, shape) {
-        return for_each_chunk(out, ELEMENTS_PER_TASK, |start, out| body(rows_of(&operands, start, out.len()), out));
-    }
     let numbers = operands.map(|operand| operand.numbers);
     let walk = Walk::new(shape, operands.map(|operand| operand.layout));
     // Whole bands, unless they are so long that too few tasks would be left.
@@ -115,7 +140,7 @@ pub(crate) fn copy_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: 
 struct Dense<'a, T, F, const OPERANDS: usize> {
     rows: [&'a [T]; OPERANDS],
     out: &'a mut [T],
-    f: F,
+    formula: F,
 }
 
 impl<T: Scalar, F: Fn([T; OPERANDS]) -> T, const OPERANDS: usize> Kernel for Dense<'_, T, F, OPERANDS> {
@@ -123,7 +148,7 @@ impl<T: Scalar, F: Fn([T; OPERANDS]) -> T, const OPERANDS: usize> Kernel for Den
 
     #[inline(always)]
     fn run(self) {
-        let Dense { mut rows, out, f } = self;
+        let Dense { mut rows, out, formula } = self;
         // Cut to one length, so that the compiler sees that no index is out of bounds.
         let length = out.len();
         for row in &mut rows {
@@ -134,7 +159,7 @@ impl<T: Scalar, F: Fn([T; OPERANDS]) -> T, const OPERANDS: usize> Kernel for Den
             for operand in 0..OPERANDS {
                 elements[operand] = rows[operand][i];
             }
-            out[i] = f(elements);
+            out[i] = formula(elements);
         }
     }
 }
@@ -144,7 +169,7 @@ struct Rows<'a, T, const OPERANDS: usize> {
     walk: &'a Walk<OPERANDS>,
     start: usize,
     out: &'a mut [T],
-    body: RowBody<'a, T, OPERANDS>,
+    body: &'a dyn RowBody<T, OPERANDS>,
 }
 
 impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
@@ -186,7 +211,7 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
                             &gathered[..width]
                         };
                     }
-                    body(rows, &mut out[first + row * length + column..][..width]);
+                    body.run(rows, &mut out[first + row * length + column..][..width]);
                 }
                 column += width;
             }

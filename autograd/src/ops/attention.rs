@@ -36,6 +36,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit, or a mask is given for causal attention.
+    #[inline(never)]
     #[track_caller]
     pub fn scaled_dot_product_attention(
         &self,
@@ -100,6 +101,8 @@ fn masked_softmax<T: Float>(scores: &Tensor<T>) -> Tensor<T> {
     let seen = largest.pointwise("is_seen", is_hidden, crate::ops::pointwise::flat()).expand(scores.shape());
     scores.gate(&seen).softmax(-1).gate(&seen)
 }
+
+instances!(scaled_dot_product_attention);
 
 #[cfg(test)]
 mod tests {

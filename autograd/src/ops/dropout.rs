@@ -38,12 +38,20 @@ impl<T: Float> Tensor<T> {
             seed.draw(|random| out.fill_with(|| if random.uniform() < p { T::ZERO } else { T::ONE }))
         });
         let scale = T::from_f64(1.0 / (1.0 - p));
-        chosen(self, [&kept], move |x, [kept]| {
+        self.scaled_where(&kept, scale)
+    }
+
+    /// The elements times `scale`, but 0 where `kept` is 0.
+    #[track_caller]
+    fn scaled_where(&self, kept: &Tensor<T>, scale: T) -> Tensor<T> {
+        chosen(self, [kept], move |x, [kept]| {
             let scaled = x * scale;
             if kept == T::ZERO { T::ZERO } else { scaled }
         })
     }
 }
+
+instances!(scaled_where);
 
 #[cfg(test)]
 mod tests {

@@ -26,12 +26,14 @@ pub(crate) trait LinearMap<T: Float>: Clone + Debug + Send + Sync + 'static {
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T>;
 
     /// A x, recorded.
+    #[inline(never)]
     #[track_caller]
     fn of(self, x: &Tensor<T>) -> Tensor<T> {
         self.map(x).record(&[x], |_| Forward(self))
     }
 
     /// Aᵀ y, recorded.
+    #[inline(never)]
     #[track_caller]
     fn adjoint_of(self, y: &Tensor<T>) -> Tensor<T> {
         self.adjoint(y).record(&[y], |_| Adjoint(self))

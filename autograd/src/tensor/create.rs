@@ -32,6 +32,7 @@ impl<T: Float> Tensor<T> {
         Tensor::filled("full", shape.into(), value)
     }
 
+    #[inline(never)]
     #[track_caller]
     fn filled(op: &str, shape: Shape, value: T) -> Self {
         Tensor::build_for(op, shape, |out| out.fill(value))
@@ -68,7 +69,12 @@ impl<T: Float> Tensor<T> {
     /// If the shape's elements are not as many as the numbers.
     #[track_caller]
     pub fn from_slice(numbers: &[T], shape: impl Into<Shape>) -> Self {
-        let shape = shape.into();
+        Tensor::copied(numbers, shape.into())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn copied(numbers: &[T], shape: Shape) -> Self {
         let expected = shape.numel_for("from_vec");
         if expected != numbers.len() {
             mistake(
@@ -93,6 +99,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If `step` is 0, leads away from `end`, a bound or `step` is not finite, or no memory holds so many elements.
+    #[inline(never)]
     #[track_caller]
     pub fn arange(start: T, end: T, step: T) -> Self {
         let written = [start, end, step].map(as_written);
@@ -125,6 +132,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If no memory holds so many elements.
+    #[inline(never)]
     #[track_caller]
     pub fn linspace(start: T, end: T, steps: usize) -> Self {
         let (first, last) = (start.to_f64(), end.to_f64());
@@ -145,6 +153,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If no memory holds so many elements.
+    #[inline(never)]
     #[track_caller]
     pub fn eye(size: usize) -> Self {
         Tensor::build_for("eye", Shape::from([size, size]), |out| {
@@ -201,6 +210,13 @@ fn as_written<T: Float>(number: T) -> Option<f64> {
     let digits = text.split('e').next().unwrap_or_default().chars().filter(char::is_ascii_digit).count();
     if digits <= f32::DIGITS as usize || T::NAME == f64::NAME { text.parse().ok() } else { None }
 }
+
+instances!(filled copied arange linspace eye);
+instances!(
+    |x| Tensor::<T>::rand(x.shape(), 0),
+    Tensor::<T>::uniform(x.shape(), T::ZERO, T::ONE, 0),
+    Tensor::<T>::randn(x.shape(), 0)
+);
 
 #[cfg(test)]
 mod tests {

@@ -106,6 +106,7 @@ impl<T: Float> Tensor<T> {
         out.push(']');
     }
 
+    #[inline(never)]
     fn write_tensor(&self, decimals: Option<usize>, with_shape: bool) -> String {
         let mut out = String::from("tensor(");
         let mut numbers = Vec::new();
@@ -182,6 +183,8 @@ impl<T: Float> fmt::Debug for Tensor<T> {
         f.write_str(&self.write_tensor(f.precision(), true))
     }
 }
+
+instances!(write_tensor);
 
 #[cfg(test)]
 mod tests {

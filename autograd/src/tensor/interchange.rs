@@ -14,6 +14,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::arange(0.0, 4.0, 1.0).reshape([2, 2]).t().to_vec(), [0.0, 2.0, 1.0, 3.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn to_vec(&self) -> Vec<T> {
         let dense = self.dense();
@@ -21,6 +22,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The numbers as an array of their own.
+    #[inline(never)]
     pub fn to_array(&self) -> ArrayD<T> {
         self.as_array().to_owned()
     }
@@ -32,6 +34,7 @@ impl<T: Float> Tensor<T> {
     /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]);
     /// assert_eq!(x.t().as_array()[[0, 1]], 3.0);
     /// ```
+    #[inline(never)]
     pub fn as_array(&self) -> ArrayViewD<'_, T> {
         let (base, strides) = self.lowest_address();
         let shape = IxDyn(self.shape()).strides(IxDyn(&strides));
@@ -113,6 +116,8 @@ impl<T: Float> From<T> for Tensor<T> {
         Tensor::scalar(value)
     }
 }
+
+instances!(to_vec to_array as_array);
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,6 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::float::Float;
 use crate::graph::{Backward, broadcast};
-use crate::kernels::map::map;
 use crate::op::{Op, Saved};
 use crate::tensor::Tensor;
 
@@ -104,11 +103,13 @@ impl<T: Float> Op<T> for DivideBy<T> {
 }
 
 impl<T: Float> Tensor<T> {
+    #[inline(never)]
     #[track_caller]
     fn subtract(&self, other: &Tensor<T>) -> Tensor<T> {
         broadcast::combine("sub", self, other, |a, b| a - b).record(&[self, other], |_| Subtract)
     }
 
+    #[inline(never)]
     #[track_caller]
     fn multiply(&self, other: &Tensor<T>) -> Tensor<T> {
         broadcast::combine("mul", self, other, |a, b| a * b).record(&[self, other], |_| Multiply {
@@ -117,26 +118,23 @@ impl<T: Float> Tensor<T> {
         })
     }
 
+    #[inline(never)]
     #[track_caller]
     fn divide(&self, other: &Tensor<T>) -> Tensor<T> {
         broadcast::combine("div", self, other, |a, b| a / b)
             .record(&[self, other], |y| Divide { b: Saved::input(1, other), y: Saved::output(y) })
     }
 
+    #[inline(never)]
     #[track_caller]
     fn divide_by(&self, divisor: T) -> Tensor<T> {
         self.mapped(|x| x / divisor).record(&[self], |_| DivideBy { divisor })
     }
 
+    #[inline(never)]
     #[track_caller]
     fn affine(&self, name: &'static str, scale: T, formula: impl Fn(T) -> T + Copy + Sync) -> Tensor<T> {
         self.mapped(formula).record(&[self], |_| Affine { name, scale })
-    }
-
-    /// A constant.
-    #[track_caller]
-    fn mapped(&self, formula: impl Fn(T) -> T + Copy + Sync) -> Tensor<T> {
-        Tensor::build_in(self.row_major(), |out| map([self.view()], self.shape(), out, |[x]| formula(x)))
     }
 }
 
@@ -254,6 +252,9 @@ impl<T: Float> Neg for Tensor<T> {
         -&self
     }
 }
+
+instances!(|x| x + x, x - x, x * x, x / x, -x);
+instances!(|x| x + T::ONE, x - T::ONE, x * T::ONE, x / T::ONE);
 
 #[cfg(test)]
 mod tests {

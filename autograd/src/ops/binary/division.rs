@@ -22,9 +22,14 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn fmod(&self, divisor: impl Operand<T>) -> Tensor<T> {
+        self.fmod_of(&divisor.into_tensor())
+    }
+
+    #[track_caller]
+    fn fmod_of(&self, divisor: &Tensor<T>) -> Tensor<T> {
         let to_a = constant(T::ONE);
         let to_b = piecewise!(|g, a, b| -(g * (a / b).through_f64(f64::trunc)));
-        self.binary("fmod", &divisor.into_tensor(), |a, b| a.fmod(b), to_a, to_b)
+        self.binary("fmod", divisor, |a, b| a.fmod(b), to_a, to_b)
     }
 
     /// What a division leaves, with the sign of the divisor.
@@ -43,9 +48,14 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn remainder(&self, divisor: impl Operand<T>) -> Tensor<T> {
+        self.remainder_of(&divisor.into_tensor())
+    }
+
+    #[track_caller]
+    fn remainder_of(&self, divisor: &Tensor<T>) -> Tensor<T> {
         let to_a = constant(T::ONE);
         let to_b = piecewise!(|g, a, b| -(g * a.floor_division(b)));
-        self.binary("remainder", &divisor.into_tensor(), |a, b| a.remainder(b), to_a, to_b)
+        self.binary("remainder", divisor, |a, b| a.remainder(b), to_a, to_b)
     }
 
     /// The angle of the point (x, y), in radians from -π to π, where this tensor is y and `x` the other coordinate.
@@ -65,10 +75,15 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn atan2(&self, x: impl Operand<T>) -> Tensor<T> {
+        self.atan2_of(&x.into_tensor())
+    }
+
+    #[track_caller]
+    fn atan2_of(&self, x: &Tensor<T>) -> Tensor<T> {
         let formula = |a: T, b: T| T::from_f64(a.to_f64().atan2(b.to_f64()));
         let to_a = derivative!(|g, a, b| g * (b / (a * a + b * b)));
         let to_b = derivative!(|g, a, b| -(g * (a / (a * a + b * b))));
-        self.binary("atan2", &x.into_tensor(), formula, to_a, to_b)
+        self.binary("atan2", x, formula, to_a, to_b)
     }
 
     /// The length of the hypotenuse, without overflow of the squares.
@@ -86,6 +101,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    #[inline(never)]
     #[track_caller]
     pub fn hypot(&self, other: &Tensor<T>) -> Tensor<T> {
         let to_a = derivative!(|g, a, b| g * (a / a.hypot(b)));
@@ -102,6 +118,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    #[inline(never)]
     #[track_caller]
     pub fn lerp(&self, end: &Tensor<T>, weight: T) -> Tensor<T> {
         let (half, rest) = (T::from_f64(0.5), T::ONE - weight);
@@ -152,6 +169,8 @@ trait Division: Scalar {
 }
 
 impl<S: Scalar> Division for S {}
+
+instances!(fmod_of remainder_of atan2_of hypot lerp);
 
 #[cfg(test)]
 mod tests {

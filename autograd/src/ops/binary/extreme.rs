@@ -10,6 +10,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    #[inline(never)]
     #[track_caller]
     pub fn maximum(&self, other: &Tensor<T>) -> Tensor<T> {
         let to_a = piecewise!(|g, a, b| share(g, a < b, a == b));
@@ -29,6 +30,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    #[inline(never)]
     #[track_caller]
     pub fn minimum(&self, other: &Tensor<T>) -> Tensor<T> {
         let to_a = piecewise!(|g, a, b| share(g, a > b, a == b));
@@ -43,6 +45,8 @@ fn share<T: Float>(grad: T, is_lost: bool, is_tie: bool) -> T {
     let half = if is_tie { grad * T::from_f64(0.5) } else { grad };
     if is_lost { T::ZERO } else { half }
 }
+
+instances!(maximum minimum);
 
 #[cfg(test)]
 mod tests {

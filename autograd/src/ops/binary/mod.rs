@@ -15,24 +15,10 @@ use std::fmt;
 use crate::float::Float;
 use crate::graph::{Backward, broadcast};
 use crate::op::{Op, Saved};
-use crate::ops::pointwise::{Derivative, Fused};
+use crate::ops::pointwise::{Derivative, Rule};
 use crate::tensor::Tensor;
 
 pub use operand::Operand;
-
-/// A binary operation in the graph, with a derivative for each operand.
-struct Binary<T: Float, A, DA, B, DB> {
-    name: &'static str,
-    operands: [Saved<T>; 2],
-    to_a: (A, DA),
-    to_b: (B, DB),
-}
-
-impl<T: Float, A, DA, B, DB> fmt::Debug for Binary<T, A, DA, B, DB> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:?}", self.name, self.operands)
-    }
-}
 
 /// A derivative over scalars.
 pub(crate) trait Slope<T>: Fn(T, [T; 2]) -> T + Copy + Send + Sync + 'static {}
@@ -45,27 +31,32 @@ pub(crate) trait TensorSlope<T: Float>:
 }
 impl<T: Float, F: Fn(&Tensor<T>, [&Tensor<T>; 2]) -> Tensor<T> + Send + Sync + 'static> TensorSlope<T> for F {}
 
-impl<T, A, DA, B, DB> Op<T> for Binary<T, A, DA, B, DB>
-where
-    T: Float,
-    A: Slope<T>,
-    DA: TensorSlope<T>,
-    B: Slope<T>,
-    DB: TensorSlope<T>,
-{
+/// A binary operation in the graph, with a derivative for each operand.
+struct Binary<T: Float> {
+    name: &'static str,
+    operands: [Saved<T>; 2],
+    rules: [Box<dyn Rule<T, 2>>; 2],
+}
+
+impl<T: Float> fmt::Debug for Binary<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:?}", self.name, self.operands)
+    }
+}
+
+impl<T: Float> Op<T> for Binary<T> {
     fn name(&self) -> &'static str {
         self.name
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let (grad, [a, b]) = (ctx.grad(), self.operands.each_ref().map(|operand| ctx.get(operand)));
-        let operands = [&a, &b];
-        if ctx.higher_order() {
-            ctx.propagate(0, || (self.to_a.1)(&grad, operands));
-            ctx.propagate(1, || (self.to_b.1)(&grad, operands));
-        } else {
-            ctx.propagate(0, || grad.fused(operands, self.to_a.0));
-            ctx.propagate(1, || grad.fused(operands, self.to_b.0));
+        let is_higher = ctx.higher_order();
+        for (operand, rule) in self.rules.iter().enumerate() {
+            ctx.propagate(operand, || match is_higher {
+                true => rule.recorded(&grad, [&a, &b]),
+                false => rule.fused(&grad, [&a, &b]),
+            });
         }
     }
 }
@@ -75,6 +66,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    #[inline(never)]
     #[track_caller]
     pub(crate) fn binary<A: Slope<T>, DA: TensorSlope<T>, B: Slope<T>, DB: TensorSlope<T>>(
         &self,
@@ -84,11 +76,19 @@ impl<T: Float> Tensor<T> {
         to_a: Derivative<A, DA, 2>,
         to_b: Derivative<B, DB, 2>,
     ) -> Tensor<T> {
-        broadcast::combine(name, self, other, formula).record(&[self, other], |_| Binary {
+        let values = broadcast::combine(name, self, other, formula);
+        if !values.is_recorded_with(&[self, other]) {
+            return values;
+        }
+        values.record_binary(name, [self, other], [to_a.rule(), to_b.rule()])
+    }
+
+    #[inline(never)]
+    fn record_binary(self, name: &'static str, inputs: [&Tensor<T>; 2], rules: [Box<dyn Rule<T, 2>>; 2]) -> Tensor<T> {
+        self.record(&inputs, |_| Binary {
             name,
-            operands: [Saved::input(0, self), Saved::input(1, other)],
-            to_a: (to_a.scalar, to_a.tensor),
-            to_b: (to_b.scalar, to_b.tensor),
+            operands: [Saved::input(0, inputs[0]), Saved::input(1, inputs[1])],
+            rules,
         })
     }
 }

@@ -24,6 +24,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    #[inline(never)]
     #[track_caller]
     pub fn pow(&self, exponent: &Tensor<T>) -> Tensor<T> {
         let to_a = Derivative::new(
@@ -65,6 +66,11 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn xlogy(&self, other: impl Operand<T>) -> Tensor<T> {
+        self.xlogy_of(&other.into_tensor())
+    }
+
+    #[track_caller]
+    fn xlogy_of(&self, other: &Tensor<T>) -> Tensor<T> {
         let formula = |a: T, b: T| {
             let product = a * b.ln();
             if a == T::ZERO && !b.is_nan() { T::ZERO } else { product }
@@ -80,9 +86,11 @@ impl<T: Float> Tensor<T> {
             },
         );
         let to_b = derivative!(|g, a, b| g * a / b);
-        self.binary("xlogy", &other.into_tensor(), formula, to_a, to_b)
+        self.binary("xlogy", other, formula, to_a, to_b)
     }
 }
+
+instances!(pow xlogy_of);
 
 #[cfg(test)]
 mod tests {

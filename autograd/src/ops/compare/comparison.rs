@@ -4,12 +4,14 @@ use crate::float::Float;
 use crate::graph::broadcast::combine;
 use crate::mask::Mask;
 use crate::ops::binary::Operand;
+use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
 /// The comparison of each two elements. A mask is made of the ones.
+#[inline(never)]
 #[track_caller]
-fn compare<T: Float>(name: &str, a: &Tensor<T>, b: impl Operand<T>, is: impl Fn(T, T) -> bool + Copy + Sync) -> Mask {
-    let ones = combine(name, a, &b.into_tensor(), |a, b| if is(a, b) { T::ONE } else { T::ZERO });
+fn compare<T: Float>(name: &str, a: &Tensor<T>, b: &Tensor<T>, is: impl Fn(T, T) -> bool + Copy + Sync) -> Mask {
+    let ones = combine(name, a, b, |a, b| if is(a, b) { T::ONE } else { T::ZERO });
     let elements: Vec<bool> = ones.as_slice().expect("just built").iter().map(|&one| one == T::ONE).collect();
     Mask::new(elements, ones.shape())
 }
@@ -32,7 +34,7 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn eq(&self, other: impl Operand<T>) -> Mask {
-        compare("eq", self, other, |a, b| a == b)
+        compare("eq", self, &other.into_tensor(), <T as Relation>::eq)
     }
 
     /// Where a ≠ b: true beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
@@ -44,7 +46,7 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn ne(&self, other: impl Operand<T>) -> Mask {
-        compare("ne", self, other, |a, b| a != b)
+        compare("ne", self, &other.into_tensor(), <T as Relation>::ne)
     }
 
     /// Where a < b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
@@ -56,7 +58,7 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn lt(&self, other: impl Operand<T>) -> Mask {
-        compare("lt", self, other, |a, b| a < b)
+        compare("lt", self, &other.into_tensor(), <T as Relation>::lt)
     }
 
     /// Where a ≤ b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
@@ -68,7 +70,7 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn le(&self, other: impl Operand<T>) -> Mask {
-        compare("le", self, other, |a, b| a <= b)
+        compare("le", self, &other.into_tensor(), <T as Relation>::le)
     }
 
     /// Where a > b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
@@ -80,7 +82,7 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn gt(&self, other: impl Operand<T>) -> Mask {
-        compare("gt", self, other, |a, b| a > b)
+        compare("gt", self, &other.into_tensor(), <T as Relation>::gt)
     }
 
     /// Where a ≥ b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
@@ -92,7 +94,7 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn ge(&self, other: impl Operand<T>) -> Mask {
-        compare("ge", self, other, |a, b| a >= b)
+        compare("ge", self, &other.into_tensor(), <T as Relation>::ge)
     }
 
     /// Which elements are NaN.
@@ -101,7 +103,7 @@ impl<T: Float> Tensor<T> {
     /// No gradient flows through the mask.
     #[track_caller]
     pub fn isnan(&self) -> Mask {
-        compare("isnan", self, T::ZERO, |x, _| x.is_nan())
+        compare("isnan", self, &Tensor::scalar(T::ZERO), |x, _| x.is_nan())
     }
 
     /// Which elements are infinite, of either sign.
@@ -110,7 +112,7 @@ impl<T: Float> Tensor<T> {
     /// No gradient flows through the mask.
     #[track_caller]
     pub fn isinf(&self) -> Mask {
-        compare("isinf", self, T::INFINITY, |x, infinity| x.abs() == infinity)
+        compare("isinf", self, &Tensor::scalar(T::INFINITY), |x, infinity| x.abs() == infinity)
     }
 
     /// Which elements are neither infinite nor NaN.
@@ -119,7 +121,7 @@ impl<T: Float> Tensor<T> {
     /// No gradient flows through the mask.
     #[track_caller]
     pub fn isfinite(&self) -> Mask {
-        compare("isfinite", self, T::ZERO, |x, _| x.is_finite())
+        compare("isfinite", self, &Tensor::scalar(T::ZERO), |x, _| x.is_finite())
     }
 
     /// Where |a - b| ≤ `atol` + `rtol` |b|; infinities are close to themselves alone, NaN to NaN if `equal_nan`.
@@ -131,6 +133,11 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn isclose(&self, other: impl Operand<T>, rtol: T, atol: T, equal_nan: bool) -> Mask {
+        self.is_close_to(&other.into_tensor(), rtol, atol, equal_nan)
+    }
+
+    #[track_caller]
+    fn is_close_to(&self, other: &Tensor<T>, rtol: T, atol: T, equal_nan: bool) -> Mask {
         compare("isclose", self, other, move |a, b| {
             // The difference of two infinities is NaN, that of an infinity and a number less than no finite bound.
             let is_within = (a - b).is_finite() && (a - b).abs() <= atol + rtol * b.abs();
@@ -170,6 +177,44 @@ impl<T: Float> Tensor<T> {
         self.shape() == other.shape() && self.eq(other).all()
     }
 }
+
+/// The comparisons of two elements, which do not depend on what the second operand of an operation was.
+trait Relation: Scalar {
+    #[inline(always)]
+    fn eq(self, other: Self) -> bool {
+        self == other
+    }
+
+    #[inline(always)]
+    fn ne(self, other: Self) -> bool {
+        self != other
+    }
+
+    #[inline(always)]
+    fn lt(self, other: Self) -> bool {
+        self < other
+    }
+
+    #[inline(always)]
+    fn le(self, other: Self) -> bool {
+        self <= other
+    }
+
+    #[inline(always)]
+    fn gt(self, other: Self) -> bool {
+        self > other
+    }
+
+    #[inline(always)]
+    fn ge(self, other: Self) -> bool {
+        self >= other
+    }
+}
+
+impl<S: Scalar> Relation for S {}
+
+instances!(isnan isinf isfinite is_close_to equal);
+instances!(|x| x.eq(x), x.ne(x), x.lt(x), x.le(x), x.gt(x), x.ge(x));
 
 #[cfg(test)]
 mod tests {

@@ -84,6 +84,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    #[inline(never)]
     #[track_caller]
     pub fn masked_select(&self, mask: &Mask) -> Tensor<T> {
         let Some(shape) = self.shape().broadcast(mask.shape()) else {
@@ -109,6 +110,7 @@ impl Mask {
     /// let ones: Tensor = Mask::from([true, false]).to_tensor();
     /// assert_eq!(ones.to_vec(), [1.0, 0.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn to_tensor<T: Float>(&self) -> Tensor<T> {
         Tensor::build(self.shape().clone(), |out| {
@@ -119,6 +121,7 @@ impl Mask {
     }
 }
 
+#[inline(never)]
 #[track_caller]
 fn where_mask<T: Float>(op: &str, mask: &Mask, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let Some(shape) = a.shape().broadcast(b.shape()).and_then(|shape| shape.broadcast(mask.shape())) else {
@@ -131,6 +134,9 @@ fn where_mask<T: Float>(op: &str, mask: &Mask, a: &Tensor<T>, b: &Tensor<T>) -> 
     Tensor::build_for(op, shape.clone(), |out| map(operands, &shape, out, choose))
         .record(&[a, b], |_| Where { condition: Saved::aside(&condition) })
 }
+
+instances!(masked_fill masked_select);
+instances!(|x| x.where_(&x.eq(x), x));
 
 #[cfg(test)]
 mod tests {

@@ -160,6 +160,8 @@ fn convolved<T: Float, const DIMS: usize>(
     finished::<T, DIMS>(op, product(Kind::Convolution, geometry, &x, &w), input, bias)
 }
 
+instances!(conv1d conv2d);
+
 #[cfg(test)]
 mod tests {
     use crate::{Convolution, Padding, Tensor, with_threads};

@@ -132,6 +132,8 @@ fn transposed<T: Float, const DIMS: usize>(
     finished::<T, DIMS>(op, product(Kind::ToInput, geometry, &y, &w), input, bias)
 }
 
+instances!(conv_transpose1d conv_transpose2d);
+
 #[cfg(test)]
 mod tests {
     use crate::{Tensor, TransposedConvolution};

@@ -50,6 +50,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If this is no matrix, or an index or `padding_idx` is no row.
+    #[inline(never)]
     #[track_caller]
     pub fn embedding(&self, index: &Indices, padding_idx: Option<i64>) -> Tensor<T> {
         let own = self.shape();
@@ -72,6 +73,8 @@ impl<T: Float> Tensor<T> {
         reshaped(&taken, &shape)
     }
 }
+
+instances!(embedding);
 
 #[cfg(test)]
 mod tests {

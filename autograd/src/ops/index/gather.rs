@@ -93,6 +93,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the index has another number of dimensions, is larger than the tensor in a dimension other than `dim`, or an index is out of bounds.
+    #[inline(never)]
     #[track_caller]
     pub fn gather(&self, dim: isize, index: &Indices) -> Tensor<T> {
         let axis = dimension("gather", dim, self.rank());
@@ -123,6 +124,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the numbers of dimensions differ, the other dimensions do not broadcast, or an index is out of bounds.
+    #[inline(never)]
     #[track_caller]
     pub fn take_along_dim(&self, index: &Indices, dim: isize) -> Tensor<T> {
         let axis = dimension("take_along_dim", dim, self.rank());
@@ -147,6 +149,8 @@ impl<T: Float> Tensor<T> {
         gathered(&stretched, axis, &index.expand(&common))
     }
 }
+
+instances!(gather take_along_dim);
 
 #[cfg(test)]
 mod tests {

@@ -27,7 +27,12 @@ impl<T: Float> Tensor<T> {
     /// the index's length for `dim`, or an index is out of bounds.
     #[track_caller]
     pub fn index_add(&self, dim: isize, index: impl Into<Indices>, source: &Tensor<T>, alpha: T) -> Tensor<T> {
-        let index = index.into();
+        self.add_at(dim, &index.into(), source, alpha)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn add_at(&self, dim: isize, index: &Indices, source: &Tensor<T>, alpha: T) -> Tensor<T> {
         let (dim, _) = self.dimension_of("index_add", dim);
         let mut wanted = self.shape().clone();
         wanted.set(dim, index.numel());
@@ -38,11 +43,13 @@ impl<T: Float> Tensor<T> {
                 format_args!("an index of shape {chosen} into shape {own} wants a source of {wanted}, not {given}"),
             );
         }
-        check_bounds("index_add", &index, dim, self.shape());
-        let sums = slices_at(source, dim, &index, self.shape());
+        check_bounds("index_add", index, dim, self.shape());
+        let sums = slices_at(source, dim, index, self.shape());
         self + if alpha == T::ONE { sums } else { sums * alpha }
     }
 }
+
+instances!(add_at);
 
 #[cfg(test)]
 mod tests {

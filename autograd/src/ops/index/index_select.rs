@@ -78,7 +78,12 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension, the index is not one-dimensional, or an index is out of bounds.
     #[track_caller]
     pub fn index_select(&self, dim: isize, index: impl Into<Indices>) -> Tensor<T> {
-        let index = index.into();
+        self.select_at(dim, index.into())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn select_at(&self, dim: isize, index: Indices) -> Tensor<T> {
         let axis = dimension("index_select", dim, self.rank());
         if self.rank() == 0 || index.shape().rank() != 1 {
             let (own, other) = (self.shape(), index.shape());
@@ -91,6 +96,8 @@ impl<T: Float> Tensor<T> {
         Select { dim: axis, index, from: self.shape().clone() }.of(self)
     }
 }
+
+instances!(select_at);
 
 #[cfg(test)]
 mod tests {

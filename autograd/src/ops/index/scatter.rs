@@ -72,6 +72,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If the numbers of dimensions differ, the index is larger than the source in a dimension, or than this tensor
     /// in a dimension other than `dim`, or an index is out of bounds.
+    #[inline(never)]
     #[track_caller]
     pub fn scatter(&self, dim: isize, index: &Indices, source: &Tensor<T>) -> Tensor<T> {
         let (dim, source) = self.sources("scatter", dim, index, source);
@@ -93,6 +94,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// As [`scatter`](Tensor::scatter).
+    #[inline(never)]
     #[track_caller]
     pub fn scatter_add(&self, dim: isize, index: &Indices, source: &Tensor<T>) -> Tensor<T> {
         let (dim, source) = self.sources("scatter_add", dim, index, source);
@@ -132,6 +134,8 @@ impl<T: Float> Tensor<T> {
         (axis, part)
     }
 }
+
+instances!(scatter scatter_add);
 
 #[cfg(test)]
 mod tests {

@@ -32,6 +32,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(unique.inverse.as_slice(), [1, 0, 1]);
     /// assert_eq!(unique.counts.as_slice(), [1, 2]);
     /// ```
+    #[inline(never)]
     pub fn unique(&self) -> Unique<T> {
         let elements = self.to_vec();
         let order = self.reshape([-1]).argsort(0, false);
@@ -64,6 +65,7 @@ impl<T: Float> Tensor<T> {
     /// let x = Tensor::from_vec(vec![0.0, 2.0, 3.0, 0.0], [2, 2]);
     /// assert_eq!(x.nonzero().as_slice(), [0, 1, 1, 0]);
     /// ```
+    #[inline(never)]
     pub fn nonzero(&self) -> Indices {
         let (shape, rank) = (self.shape(), self.rank());
         let strides = crate::layout::row_major(shape);
@@ -92,6 +94,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If an index is negative, or not less than `classes`.
+    #[inline(never)]
     #[track_caller]
     pub fn one_hot(index: &Indices, classes: usize) -> Tensor<T> {
         if let Some(wrong) = index.as_slice().iter().find(|&&class| class < 0 || class as u64 >= classes as u64) {
@@ -105,6 +108,8 @@ impl<T: Float> Tensor<T> {
         })
     }
 }
+
+instances!(unique nonzero one_hot);
 
 #[cfg(test)]
 mod tests {

@@ -31,6 +31,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn sort(&self, dim: isize, descending: bool) -> (Tensor<T>, Indices) {
         let axis = dimension("sort", dim, self.rank());
@@ -64,6 +65,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or it has less than `count` elements.
+    #[inline(never)]
     #[track_caller]
     pub fn topk(&self, count: usize, dim: isize, largest: bool) -> (Tensor<T>, Indices) {
         let axis = dimension("topk", dim, self.rank());
@@ -114,6 +116,8 @@ impl<T: Float> Tensor<T> {
         Indices::new(found, shape)
     }
 }
+
+instances!(sort argsort topk);
 
 #[cfg(test)]
 mod tests {

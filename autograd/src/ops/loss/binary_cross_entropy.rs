@@ -50,6 +50,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit, or an element of the input lies outside of [0, 1].
+    #[inline(never)]
     #[track_caller]
     pub fn binary_cross_entropy(&self, target: &Tensor<T>, options: &BinaryCrossEntropy<T>) -> Tensor<T> {
         let op = "binary_cross_entropy";
@@ -100,6 +101,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit.
+    #[inline(never)]
     #[track_caller]
     pub fn binary_cross_entropy_with_logits(
         &self,
@@ -132,6 +134,8 @@ fn weighted<T: Float>(op: &str, losses: Tensor<T>, weight: Option<&Tensor<T>>) -
     check_weight(op, "weight", losses.shape(), weight.shape());
     losses * weight
 }
+
+instances!(binary_cross_entropy binary_cross_entropy_with_logits);
 
 #[cfg(test)]
 mod tests {

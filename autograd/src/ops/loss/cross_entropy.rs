@@ -284,6 +284,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit, a label is not a class (nor ignored), or the smoothing lies outside of [0, 1].
+    #[inline(never)]
     #[track_caller]
     pub fn cross_entropy_with(&self, targets: &Indices, options: &CrossEntropy<T>) -> Tensor<T> {
         let own = self.shape();
@@ -316,6 +317,7 @@ pub(super) fn check_smoothing(smoothing: f64) {
 ///
 /// # Panics
 /// If the scores are not `[N, C]` and the labels `[N]`.
+#[inline(never)]
 #[track_caller]
 pub fn accuracy<T: Float>(scores: &Tensor<T>, labels: &Indices) -> f64 {
     if scores.rank() != 2 || labels.shape()[..] != scores.shape()[..1] {
@@ -332,6 +334,8 @@ pub fn accuracy<T: Float>(scores: &Tensor<T>, labels: &Indices) -> f64 {
     let right = predicted.as_slice().iter().zip(labels.as_slice()).filter(|(a, b)| a == b).count();
     right as f64 / labels.numel() as f64
 }
+
+instances!(cross_entropy cross_entropy_with);
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes differ.
+    #[inline(never)]
     #[track_caller]
     pub fn mse_loss(&self, target: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
         check_target("mse_loss", self.shape(), target.shape());
@@ -33,6 +34,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes differ.
+    #[inline(never)]
     #[track_caller]
     pub fn l1_loss(&self, target: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
         check_target("l1_loss", self.shape(), target.shape());
@@ -54,6 +56,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes differ, or `beta` is negative or NaN.
+    #[inline(never)]
     #[track_caller]
     pub fn smooth_l1_loss(&self, target: &Tensor<T>, beta: f64, reduction: Reduction) -> Tensor<T> {
         check_target("smooth_l1_loss", self.shape(), target.shape());
@@ -74,6 +77,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes differ, or `delta` is not positive.
+    #[inline(never)]
     #[track_caller]
     pub fn huber_loss(&self, target: &Tensor<T>, delta: f64, reduction: Reduction) -> Tensor<T> {
         check_target("huber_loss", self.shape(), target.shape());
@@ -112,6 +116,8 @@ fn sign_or_nan<T: Float>(x: T) -> T {
     let sign = if x < T::ZERO { -T::ONE } else { T::ONE };
     if x.is_nan() { x } else { sign }
 }
+
+instances!(mse_loss l1_loss smooth_l1_loss huber_loss);
 
 #[cfg(test)]
 mod tests {

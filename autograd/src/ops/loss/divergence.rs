@@ -46,6 +46,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes differ.
+    #[inline(never)]
     #[track_caller]
     pub fn kl_div(&self, target: &Tensor<T>, options: &KlDivergence) -> Tensor<T> {
         check_target("kl_div", self.shape(), target.shape());
@@ -68,6 +69,8 @@ impl<T: Float> Tensor<T> {
         self.pointwise("x_ln_x", formula, derivative!(|g, x| g * ((x * x.ln() + x) / x)))
     }
 }
+
+instances!(kl_div);
 
 #[cfg(test)]
 mod tests {

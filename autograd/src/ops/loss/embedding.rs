@@ -48,6 +48,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit, or the target is tracked.
+    #[inline(never)]
     #[track_caller]
     pub fn cosine_embedding_loss(
         &self,
@@ -90,6 +91,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes differ or have no dimension, or the norm's degree is not positive.
+    #[inline(never)]
     #[track_caller]
     pub fn triplet_margin_loss(
         &self,
@@ -133,6 +135,8 @@ fn norm<T: Float>(x: &Tensor<T>, p: f64) -> Tensor<T> {
     let p = T::from_f64(p);
     x.abs().powf(p).sum_dim(-1, false).powf(p.recip())
 }
+
+instances!(cosine_embedding_loss triplet_margin_loss);
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes differ.
+    #[inline(never)]
     #[track_caller]
     pub fn hinge_loss(&self, target: &Tensor<T>, margin: f64, reduction: Reduction) -> Tensor<T> {
         check_target("hinge_loss", self.shape(), target.shape());
@@ -35,6 +36,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes differ.
+    #[inline(never)]
     #[track_caller]
     pub fn margin_ranking_loss(
         &self,
@@ -55,6 +57,8 @@ impl<T: Float> Tensor<T> {
         self.pointwise("at_least_0", |x| x.maximum(T::ZERO), derivative)
     }
 }
+
+instances!(hinge_loss margin_ranking_loss);
 
 #[cfg(test)]
 mod tests {

@@ -46,6 +46,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit, or a label is not a class (nor ignored).
+    #[inline(never)]
     #[track_caller]
     pub fn nll_loss(&self, target: &Indices, options: &NllLoss<T>) -> Tensor<T> {
         check_labels("nll_loss", self.shape(), target, options.ignore_index, options.weight.as_ref());
@@ -76,6 +77,8 @@ impl<T: Float> Tensor<T> {
         }
     }
 }
+
+instances!(nll_loss);
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If the shapes differ, the smoothing lies outside of [0, 1], or a label is to be ignored, which has no meaning
     /// here.
+    #[inline(never)]
     #[track_caller]
     pub fn cross_entropy_soft(&self, target: &Tensor<T>, options: &CrossEntropy<T>) -> Tensor<T> {
         let op = "cross_entropy_soft";
@@ -53,6 +54,8 @@ impl<T: Float> Tensor<T> {
         }
     }
 }
+
+instances!(cross_entropy_soft);
 
 #[cfg(test)]
 mod tests {

@@ -32,6 +32,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If the input has fewer than two dimensions or one value alone in each channel, or weight or bias have another
     /// shape.
+    #[inline(never)]
     #[track_caller]
     pub fn batch_norm(
         &self,
@@ -70,6 +71,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the input has fewer than two dimensions, or another tensor is not `[C]`.
+    #[inline(never)]
     #[track_caller]
     pub fn batch_norm_with(
         &self,
@@ -91,6 +93,8 @@ impl<T: Float> Tensor<T> {
         scaled_channels("batch_norm_with", y, weight, bias)
     }
 }
+
+instances!(batch_norm batch_norm_with);
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If the input has fewer than two dimensions, the channels are not a multiple of the groups, or weight or bias
     /// have another shape.
+    #[inline(never)]
     #[track_caller]
     pub fn group_norm(
         &self,
@@ -57,6 +58,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If the input has fewer than three dimensions or one value alone in each channel, or weight or bias have
     /// another shape.
+    #[inline(never)]
     #[track_caller]
     pub fn instance_norm(&self, weight: Option<&Tensor<T>>, bias: Option<&Tensor<T>>, eps: f64) -> Tensor<T> {
         let own = self.shape();
@@ -77,6 +79,8 @@ fn groups_standardized<T: Float>(x: &Tensor<T>, groups: usize, eps: f64) -> Tens
     let rows = reshaped(x, &Shape::from([own[0] * groups, inside]));
     reshaped(&standardized(&rows, true, eps).0, own)
 }
+
+instances!(group_norm instance_norm);
 
 #[cfg(test)]
 mod tests {

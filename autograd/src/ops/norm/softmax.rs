@@ -103,6 +103,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn softmax(&self, dim: isize) -> Tensor<T> {
         let axis = dimension("softmax", dim, self.rank());
@@ -113,6 +114,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn log_softmax(&self, dim: isize) -> Tensor<T> {
         let axis = dimension("log_softmax", dim, self.rank());
@@ -142,6 +144,8 @@ impl<T: Float> Tensor<T> {
         Tensor::build(shape, |out| map(operands, shape, out, |[x, m, logarithm]| (x - m) - logarithm))
     }
 }
+
+instances!(softmax log_softmax);
 
 #[cfg(test)]
 mod tests {

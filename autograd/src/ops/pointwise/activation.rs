@@ -43,6 +43,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-1000.0, 0.0, 1000.0], [3]).silu().to_vec(), [0.0, 0.0, 1000.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn silu(&self) -> Tensor<T> {
         let derivative = derivative!(|g, x| g * ((ONE + (x - x.silu())) * x.sigmoid()));
@@ -60,6 +61,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!((y[0], y[2]), (0.0, 1000.0));
     /// assert!((y[1] - 0.841344746_f64).abs() < 1e-8);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn gelu(&self) -> Tensor<T> {
         let half = T::from_f64(0.5);
@@ -88,6 +90,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-1000.0, 0.0, 1000.0], [3]).gelu_tanh().to_vec(), [0.0, 0.0, 1000.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn gelu_tanh(&self) -> Tensor<T> {
         let [a, b] = gelu_tanh_coefficients();
@@ -108,6 +111,7 @@ impl<T: Float> Tensor<T> {
     /// let y = Tensor::from_vec(vec![-1000.0_f32, 0.0, 1000.0], [3]).softplus(1.0, 20.0);
     /// assert_eq!(y.to_vec(), [0.0, 2_f32.ln(), 1000.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn softplus(&self, beta: T, threshold: T) -> Tensor<T> {
         let is_linear = move |x: T| x * beta > threshold;
@@ -175,6 +179,8 @@ pub(crate) trait Activation: Scalar {
 }
 
 impl<S: Scalar> Activation for S {}
+
+instances!(relu sigmoid silu gelu gelu_tanh softplus);
 
 #[cfg(test)]
 mod tests {

@@ -27,18 +27,21 @@ impl<T: Float> Tensor<T> {
             (None, None) => mistake("clamp", "neither min nor max is given"),
             (Some(min), None) => self.clamp_min(min),
             (None, Some(max)) => self.clamp_max(max),
-            (Some(min), Some(max)) => self.pointwise(
-                "clamp",
-                move |x| x.maximum(min).minimum(max),
-                piecewise!(|g, x| if x > min && x < max { g } else { T::ZERO }),
-            ),
+            (Some(min), Some(max)) => self.clamp_between(min, max),
         }
+    }
+
+    #[track_caller]
+    fn clamp_between(&self, min: T, max: T) -> Tensor<T> {
+        let derivative = piecewise!(|g, x| if x > min && x < max { g } else { T::ZERO });
+        self.pointwise("clamp", move |x| x.maximum(min).minimum(max), derivative)
     }
 
     /// x, but at least `min`.    y = max(x, `min`)        dy/dx = 1 above `min`, else 0
     ///
     /// As [`torch.clamp`](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html) with `min` alone; see
     /// [`clamp`](Tensor::clamp).
+    #[inline(never)]
     #[track_caller]
     pub fn clamp_min(&self, min: T) -> Tensor<T> {
         let derivative = piecewise!(|g, x| if x > min { g } else { T::ZERO });
@@ -49,6 +52,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.clamp`](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html) with `max` alone; see
     /// [`clamp`](Tensor::clamp).
+    #[inline(never)]
     #[track_caller]
     pub fn clamp_max(&self, max: T) -> Tensor<T> {
         let derivative = piecewise!(|g, x| if x < max { g } else { T::ZERO });
@@ -68,10 +72,16 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn nan_to_num(&self, nan: T, positive: impl Into<Option<T>>, negative: impl Into<Option<T>>) -> Tensor<T> {
+        self.replace_not_finite(nan, positive.into(), negative.into())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn replace_not_finite(&self, nan: T, positive: Option<T>, negative: Option<T>) -> Tensor<T> {
         let two = T::ONE + T::ONE;
         // Both factors are exact: a power of two, and the largest value below 4.
         let largest = T::MIN_POSITIVE.recip() * (two * (two - T::EPSILON));
-        let (positive, negative) = (positive.into().unwrap_or(largest), negative.into().unwrap_or(-largest));
+        let (positive, negative) = (positive.unwrap_or(largest), negative.unwrap_or(-largest));
         let formula = move |x: T| {
             let infinite = if x > T::ZERO { positive } else { negative };
             let not_finite = if x.is_nan() { nan } else { infinite };
@@ -80,6 +90,8 @@ impl<T: Float> Tensor<T> {
         self.pointwise("nan_to_num", formula, piecewise!(|g, x| if x.is_finite() { g } else { T::ZERO }))
     }
 }
+
+instances!(clamp_between clamp_min clamp_max replace_not_finite);
 
 #[cfg(test)]
 mod tests {

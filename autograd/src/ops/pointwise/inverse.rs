@@ -34,6 +34,7 @@ impl<T: Float> Tensor<T> {
     /// Hyperbolic sine.    y = (eˣ - e⁻ˣ) / 2        dy/dx = cosh x
     ///
     /// As [`torch.sinh`](https://docs.pytorch.org/docs/stable/generated/torch.sinh.html).
+    #[inline(never)]
     #[track_caller]
     pub fn sinh(&self) -> Tensor<T> {
         let derivative = Derivative::new(
@@ -47,6 +48,7 @@ impl<T: Float> Tensor<T> {
     /// Hyperbolic cosine.    y = (eˣ + e⁻ˣ) / 2        dy/dx = sinh x
     ///
     /// As [`torch.cosh`](https://docs.pytorch.org/docs/stable/generated/torch.cosh.html).
+    #[inline(never)]
     #[track_caller]
     pub fn cosh(&self) -> Tensor<T> {
         let derivative = Derivative::new(
@@ -68,6 +70,7 @@ impl<T: Float> Tensor<T> {
     /// The inverse of [`cosh`](Tensor::cosh); NaN where x < 1.    y = ln(x + √(x² - 1))        dy/dx = 1 / √(x² - 1)
     ///
     /// As [`torch.acosh`](https://docs.pytorch.org/docs/stable/generated/torch.acosh.html).
+    #[inline(never)]
     #[track_caller]
     pub fn acosh(&self) -> Tensor<T> {
         let derivative = derivative!(|g, x| g / (-(ONE - x * x)).sqrt());
@@ -91,6 +94,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![0.0, 0.25, 8.0], [3]).log2().to_vec(), [f32::NEG_INFINITY, -2.0, 3.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn log2(&self) -> Tensor<T> {
         let ln_2 = T::from_f64(std::f64::consts::LN_2);
@@ -100,6 +104,7 @@ impl<T: Float> Tensor<T> {
     /// Logarithm to base 10.        dy/dx = 1 / (x ln 10)
     ///
     /// As [`torch.log10`](https://docs.pytorch.org/docs/stable/generated/torch.log10.html).
+    #[inline(never)]
     #[track_caller]
     pub fn log10(&self) -> Tensor<T> {
         let ln_10 = T::from_f64(std::f64::consts::LN_10);
@@ -109,12 +114,15 @@ impl<T: Float> Tensor<T> {
     /// Power of 2.    y = 2ˣ        dy/dx = y ln 2
     ///
     /// As [`torch.exp2`](https://docs.pytorch.org/docs/stable/generated/torch.exp2.html).
+    #[inline(never)]
     #[track_caller]
     pub fn exp2(&self) -> Tensor<T> {
         let ln_2 = T::from_f64(std::f64::consts::LN_2);
         self.pointwise("exp2", |x| x.through_f64(f64::exp2), derivative!(|g, y| g * y * ln_2))
     }
 }
+
+instances!(asin acos atan sinh cosh asinh acosh atanh log2 log10 exp2);
 
 #[cfg(test)]
 mod tests {

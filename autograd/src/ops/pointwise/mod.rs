@@ -12,13 +12,14 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::sync::Arc;
 
 use crate::float::Float;
 use crate::graph::Backward;
-use crate::kernels::map::map;
+use crate::kernels::map::each;
 use crate::op::{Op, Saved};
 use crate::ops::linear_map::LinearMap;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, mapped_rows};
 
 /// What a derivative uses beside the output's gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +32,22 @@ pub(crate) enum Keep {
 
 /// A derivative over scalars and over tensors, of the gradient and `KEPT` values.
 pub(crate) struct Derivative<S, D, const KEPT: usize> {
-    pub(crate) keep: [Keep; KEPT],
-    pub(crate) scalar: S,
-    pub(crate) tensor: D,
+    keep: [Keep; KEPT],
+    scalar: S,
+    tensor: D,
 }
 
 impl<S, D, const KEPT: usize> Derivative<S, D, KEPT> {
     pub(crate) fn new(keep: [Keep; KEPT], scalar: S, tensor: D) -> Self {
         Derivative { keep, scalar, tensor }
+    }
+
+    /// What the graph keeps of it.
+    pub(crate) fn rule<T: Float>(self) -> Box<dyn Rule<T, KEPT>>
+    where
+        Readings<S, D>: Rule<T, KEPT> + 'static,
+    {
+        Box::new(Readings { scalar: Scalars(self.scalar), tensor: self.tensor })
     }
 }
 
@@ -145,20 +154,21 @@ impl<T: Float> Sub<Tensor<T>> for One {
     }
 }
 
-/// `rule` of each element of the gradient and of the kept values, which are broadcast to its shape. A constant.
-pub(crate) trait Fused<T: Float, const KEPT: usize> {
-    fn fused(&self, kept: [&Tensor<T>; KEPT], rule: impl Fn(T, [T; KEPT]) -> T + Copy + Sync) -> Tensor<T>;
+/// A derivative over scalars, applied to whole tensors.
+pub(crate) trait Fused<T: Float, const KEPT: usize>: Send + Sync {
+    /// The derivative at each element of the gradient and of the kept values, which are broadcast to its shape, in one pass. A constant.
+    fn fused(&self, grad: &Tensor<T>, kept: [&Tensor<T>; KEPT]) -> Tensor<T>;
 }
+
+/// The function of a derivative over scalars.
+pub(crate) struct Scalars<S>(S);
 
 macro_rules! fused {
     ($count:literal: $($kept:ident)*) => {
-        impl<T: Float> Fused<T, $count> for Tensor<T> {
-            #[inline]
-            fn fused(&self, [$($kept),*]: [&Tensor<T>; $count], rule: impl Fn(T, [T; $count]) -> T + Copy + Sync) -> Tensor<T> {
-                let operands = [self.view(), $($kept.view()),*];
-                Tensor::build_in(self.row_major(), |out| {
-                    map(operands, self.shape(), out, |[grad, $($kept),*]| rule(grad, [$($kept),*]));
-                })
+        impl<T: Float, S: Fn(T, [T; $count]) -> T + Copy + Send + Sync> Fused<T, $count> for Scalars<S> {
+            fn fused(&self, grad: &Tensor<T>, [$($kept),*]: [&Tensor<T>; $count]) -> Tensor<T> {
+                let rule = self.0;
+                mapped_rows([grad, $($kept),*], &each(move |[grad, $($kept),*]| rule(grad, [$($kept),*])))
             }
         }
     };
@@ -171,36 +181,41 @@ fused!(2: a b);
 #[track_caller]
 pub(crate) fn chosen<T: Float, S, const KEPT: usize>(grad: &Tensor<T>, kept: [&Tensor<T>; KEPT], rule: S) -> Tensor<T>
 where
-    Tensor<T>: Fused<T, KEPT>,
-    S: Fn(T, [T; KEPT]) -> T + Copy + Send + Sync + 'static,
+    Scalars<S>: Fused<T, KEPT> + 'static,
 {
+    choose(grad, kept, Arc::new(Scalars(rule)))
+}
+
+/// Apart from [`chosen`], as it does not know the rule.
+#[inline(never)]
+fn choose<T: Float, const KEPT: usize>(
+    grad: &Tensor<T>,
+    kept: [&Tensor<T>; KEPT],
+    rule: Arc<dyn Fused<T, KEPT>>,
+) -> Tensor<T> {
     Choice { kept: kept.map(Tensor::detach), rule }.of(grad)
 }
 
 /// y = x, or a multiple of it, or 0, as the kept values have it        its own adjoint
 #[derive(Clone)]
-struct Choice<T: Float, S, const KEPT: usize> {
+struct Choice<T: Float, const KEPT: usize> {
     kept: [Tensor<T>; KEPT],
-    rule: S,
+    rule: Arc<dyn Fused<T, KEPT>>,
 }
 
-impl<T: Float, S, const KEPT: usize> fmt::Debug for Choice<T, S, KEPT> {
+impl<T: Float, const KEPT: usize> fmt::Debug for Choice<T, KEPT> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("choice")
     }
 }
 
-impl<T: Float, S, const KEPT: usize> LinearMap<T> for Choice<T, S, KEPT>
-where
-    Tensor<T>: Fused<T, KEPT>,
-    S: Fn(T, [T; KEPT]) -> T + Copy + Send + Sync + 'static,
-{
+impl<T: Float, const KEPT: usize> LinearMap<T> for Choice<T, KEPT> {
     const NAME: &'static str = "choose";
     const ADJOINT: &'static str = "choose";
 
     #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
-        x.fused(self.kept.each_ref(), self.rule)
+        self.rule.fused(x, self.kept.each_ref())
     }
 
     #[track_caller]
@@ -209,27 +224,51 @@ where
     }
 }
 
-/// A pointwise operation in the graph.
-struct Pointwise<T: Float, S, D, const KEPT: usize> {
-    name: &'static str,
-    kept: [Saved<T>; KEPT],
-    scalar: S,
+/// A derivative as the graph keeps it: behind a pointer, so that what surrounds it there is compiled once, and not once more for each operation.
+pub(crate) trait Rule<T: Float, const KEPT: usize>: Fused<T, KEPT> {
+    /// The derivative by operations, recorded.
+    fn recorded(&self, grad: &Tensor<T>, kept: [&Tensor<T>; KEPT]) -> Tensor<T>;
+}
+
+/// The two readings of a derivative.
+pub(crate) struct Readings<S, D> {
+    scalar: Scalars<S>,
     tensor: D,
 }
 
-impl<T: Float, S, D, const KEPT: usize> fmt::Debug for Pointwise<T, S, D, KEPT> {
+impl<T: Float, S, D: Send + Sync, const KEPT: usize> Fused<T, KEPT> for Readings<S, D>
+where
+    Scalars<S>: Fused<T, KEPT>,
+{
+    fn fused(&self, grad: &Tensor<T>, kept: [&Tensor<T>; KEPT]) -> Tensor<T> {
+        self.scalar.fused(grad, kept)
+    }
+}
+
+impl<T: Float, S, D, const KEPT: usize> Rule<T, KEPT> for Readings<S, D>
+where
+    Scalars<S>: Fused<T, KEPT>,
+    D: Fn(&Tensor<T>, [&Tensor<T>; KEPT]) -> Tensor<T> + Send + Sync,
+{
+    fn recorded(&self, grad: &Tensor<T>, kept: [&Tensor<T>; KEPT]) -> Tensor<T> {
+        (self.tensor)(grad, kept)
+    }
+}
+
+/// A pointwise operation in the graph.
+struct Pointwise<T: Float, const KEPT: usize> {
+    name: &'static str,
+    kept: [Saved<T>; KEPT],
+    rule: Box<dyn Rule<T, KEPT>>,
+}
+
+impl<T: Float, const KEPT: usize> fmt::Debug for Pointwise<T, KEPT> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{:?}", self.name, self.kept)
     }
 }
 
-impl<T, S, D, const KEPT: usize> Op<T> for Pointwise<T, S, D, KEPT>
-where
-    T: Float,
-    Tensor<T>: Fused<T, KEPT>,
-    S: Fn(T, [T; KEPT]) -> T + Copy + Send + Sync + 'static,
-    D: Fn(&Tensor<T>, [&Tensor<T>; KEPT]) -> Tensor<T> + Send + Sync + 'static,
-{
+impl<T: Float, const KEPT: usize> Op<T> for Pointwise<T, KEPT> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -238,33 +277,47 @@ where
         let (grad, kept) = (ctx.grad(), self.kept.each_ref().map(|kept| ctx.get(kept)));
         let is_higher = ctx.higher_order();
         ctx.propagate(0, || match is_higher {
-            true => (self.tensor)(&grad, kept.each_ref()),
-            false => grad.fused(kept.each_ref(), self.scalar),
+            true => self.rule.recorded(&grad, kept.each_ref()),
+            false => self.rule.fused(&grad, kept.each_ref()),
         });
     }
 }
 
 impl<T: Float> Tensor<T> {
     /// Applies `formula` to each element.
+    #[inline(never)]
     #[track_caller]
     pub(crate) fn pointwise<S, D, const KEPT: usize>(
         &self,
         name: &'static str,
         formula: impl Fn(T) -> T + Copy + Sync,
-        Derivative { keep, scalar, tensor }: Derivative<S, D, KEPT>,
+        derivative: Derivative<S, D, KEPT>,
     ) -> Tensor<T>
     where
-        Tensor<T>: Fused<T, KEPT>,
-        S: Fn(T, [T; KEPT]) -> T + Copy + Send + Sync + 'static,
+        Scalars<S>: Fused<T, KEPT> + 'static,
         D: Fn(&Tensor<T>, [&Tensor<T>; KEPT]) -> Tensor<T> + Send + Sync + 'static,
     {
-        let values = Tensor::build_in(self.row_major(), |out| map([self.view()], self.shape(), out, |[x]| formula(x)));
-        values.record(&[self], |y| {
+        let values = self.mapped(formula);
+        if !values.is_recorded_with(&[self]) {
+            return values;
+        }
+        values.record_pointwise(name, self, derivative.keep, derivative.rule())
+    }
+
+    #[inline(never)]
+    fn record_pointwise<const KEPT: usize>(
+        self,
+        name: &'static str,
+        input: &Tensor<T>,
+        keep: [Keep; KEPT],
+        rule: Box<dyn Rule<T, KEPT>>,
+    ) -> Tensor<T> {
+        self.record(&[input], |y| {
             let kept = keep.map(|keep| match keep {
-                Keep::Input | Keep::SecondInput => Saved::input(0, self),
+                Keep::Input | Keep::SecondInput => Saved::input(0, input),
                 Keep::Output => Saved::output(y),
             });
-            Pointwise { name, kept, scalar, tensor }
+            Pointwise { name, kept, rule }
         })
     }
 }

@@ -14,6 +14,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-3.0, 0.5, 3.0], [3]).hardtanh(-1.0, 1.0).to_vec(), [-1.0, 0.5, 1.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn hardtanh(&self, min: T, max: T) -> Tensor<T> {
         let derivative = piecewise!(|g, x| if x <= min || x >= max { T::ZERO } else { g });
@@ -38,6 +39,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-2.0, 0.0, 2.0], [3]).leaky_relu(0.5).to_vec(), [-1.0, 0.0, 2.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn leaky_relu(&self, negative_slope: T) -> Tensor<T> {
         let formula = move |x: T| if x > T::ZERO { x } else { x * negative_slope };
@@ -50,6 +52,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.nn.functional.hardsigmoid`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html),
     /// whose slope is 1/6 rounded to `f32`, also in `f64`.
+    #[inline(never)]
     #[track_caller]
     pub fn hardsigmoid(&self) -> Tensor<T> {
         let three = T::from_f64(3.0);
@@ -64,6 +67,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.nn.functional.hardswish`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html)
     /// (Howard et al., [arXiv:1905.02244](https://arxiv.org/abs/1905.02244)).
+    #[inline(never)]
     #[track_caller]
     pub fn hardswish(&self) -> Tensor<T> {
         let (three, half) = (T::from_f64(3.0), T::from_f64(0.5));
@@ -116,6 +120,7 @@ impl<T: Float> Tensor<T> {
     /// [`torch.nn.functional.selu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.selu.html)
     /// (Klambauer
     /// et al., [arXiv:1706.02515](https://arxiv.org/abs/1706.02515)).
+    #[inline(never)]
     #[track_caller]
     pub fn selu(&self) -> Tensor<T> {
         let (alpha, scale) = (1.6732632423543772, 1.0507009873554805);
@@ -153,6 +158,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.nn.functional.hardshrink`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html),
     /// whose default is ½. NaN stays NaN, and its gradient passes.
+    #[inline(never)]
     #[track_caller]
     pub fn hardshrink(&self, lambda: T) -> Tensor<T> {
         let formula = move |x: T| if x.abs() <= lambda { T::ZERO } else { x };
@@ -170,6 +176,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-2.0, 0.25, 2.0], [3]).softshrink(0.5).to_vec(), [-1.5, 0.0, 1.5]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn softshrink(&self, lambda: T) -> Tensor<T> {
         let formula = move |x: T| {
@@ -183,6 +190,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.nn.functional.threshold`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.threshold.html).
     /// NaN stays NaN, and its gradient passes.
+    #[inline(never)]
     #[track_caller]
     pub fn threshold(&self, threshold: T, value: T) -> Tensor<T> {
         let formula = move |x: T| if x <= threshold { value } else { x };
@@ -198,6 +206,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-1000.0, 1000.0], [2]).log_sigmoid().to_vec(), [-1000.0, 0.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn log_sigmoid(&self) -> Tensor<T> {
         // Not the negated softplus of -x, which is -0 for ∞.
@@ -232,6 +241,11 @@ impl<T: Float> Tensor<T> {
         self - self.tanh()
     }
 }
+
+instances!(
+    hardtanh relu6 leaky_relu hardsigmoid hardswish elu celu selu hardshrink softshrink threshold log_sigmoid mish
+    softsign tanhshrink
+);
 
 #[cfg(test)]
 mod tests {

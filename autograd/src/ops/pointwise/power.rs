@@ -15,6 +15,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![1.0, 2.0, 3.0], [3]).powf(2.0).to_vec(), [1.0, 4.0, 9.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn powf(&self, exponent: T) -> Tensor<T> {
         if exponent == T::ZERO {
@@ -47,6 +48,7 @@ impl<T: Float> Tensor<T> {
     /// Reciprocal of the square root.    y = 1 / √x        dy/dx = -½ y³
     ///
     /// As [`torch.rsqrt`](https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html).
+    #[inline(never)]
     #[track_caller]
     pub fn rsqrt(&self) -> Tensor<T> {
         let half = T::from_f64(0.5);
@@ -82,6 +84,8 @@ trait Power: Scalar {
 }
 
 impl<S: Scalar> Power for S {}
+
+instances!(powf square reciprocal rsqrt);
 
 #[cfg(test)]
 mod tests {

@@ -48,6 +48,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(x.round_decimals(2).item(), 1234.57);
     /// assert_eq!(x.round_decimals(-2).item(), 1200.0);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn round_decimals(&self, decimals: i32) -> Tensor<T> {
         let power = T::from_f64(10_f64.powi(decimals.abs()));
@@ -86,6 +87,8 @@ pub(crate) trait ThroughF64: Scalar {
 }
 
 impl<S: Scalar> ThroughF64 for S {}
+
+instances!(floor ceil round round_decimals trunc frac);
 
 #[cfg(test)]
 mod tests {

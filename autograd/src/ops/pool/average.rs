@@ -146,6 +146,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the input has another number of dimensions or no elements along the last one.
+    #[inline(never)]
     #[track_caller]
     pub fn adaptive_avg_pool1d(&self, output_size: usize) -> Tensor<T> {
         let op = "adaptive_avg_pool1d";
@@ -161,6 +162,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the input has another number of dimensions or no elements along the last two.
+    #[inline(never)]
     #[track_caller]
     pub fn adaptive_avg_pool2d(&self, output_size: [usize; 2]) -> Tensor<T> {
         let op = "adaptive_avg_pool2d";
@@ -202,6 +204,8 @@ fn adapted<T: Float>(op: &str, x: &Tensor<T>, output_size: [usize; 2]) -> Tensor
     });
     Means { windows: Windows { rows, columns, from }, divisor: Divisor::Elements, from: x.shape().clone() }.of(x)
 }
+
+instances!(avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d);
 
 #[cfg(test)]
 mod tests {

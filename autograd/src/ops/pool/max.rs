@@ -64,6 +64,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// As [`max_pool2d`](Tensor::max_pool2d).
+    #[inline(never)]
     #[track_caller]
     pub fn max_pool1d_with_indices(&self, options: &MaxPool<1>) -> (Tensor<T>, Indices) {
         let (largest, places) = pooled("max_pool1d", &as_planes::<T, 1>("max_pool1d", self), options);
@@ -123,6 +124,8 @@ fn pooled<T: Float, const DIMS: usize>(op: &str, x: &Tensor<T>, options: &MaxPoo
     let flat = reshaped(x, &Shape::from([planes, windows.plane()]));
     (reshaped(&gathered(&flat, 1, &places), &to), places.reshape(to.clone()))
 }
+
+instances!(max_pool1d max_pool1d_with_indices max_pool2d max_pool2d_with_indices);
 
 #[cfg(test)]
 mod tests {

@@ -245,6 +245,7 @@ impl<T: Float> Tensor<T> {
 }
 
 #[track_caller]
+#[inline(never)]
 fn sum_of_products<T: Float>(equation: &str, tensors: &[&Tensor<T>]) -> Result<Tensor<T>, String> {
     let shapes: Vec<&Shape> = tensors.iter().map(|tensor| tensor.shape()).collect();
     let Equation { operands, result } = Equation::read(equation, &shapes)?;
@@ -264,6 +265,8 @@ fn sum_of_products<T: Float>(equation: &str, tensors: &[&Tensor<T>]) -> Result<T
     let apart: Vec<&[Label]> = result.chunks(1).collect();
     Ok(product.grouped(&apart))
 }
+
+instances!(|x| Tensor::einsum("ij->ji", &[x]));
 
 #[cfg(test)]
 mod tests {

@@ -135,6 +135,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+instances!(linear linear_relu);
+
 #[cfg(test)]
 mod tests {
     use crate::Tensor;

@@ -84,6 +84,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If an operand is a single number, the inner extents differ, or the stacks do not broadcast.
+    #[inline(never)]
     #[track_caller]
     pub fn matmul(&self, other: &Tensor<T>) -> Tensor<T> {
         let (a, b) = (self.shape(), other.shape());
@@ -124,6 +125,8 @@ impl<T: Float> Tensor<T> {
         }
     }
 }
+
+instances!(matmul);
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If an operand is no vector.
+    #[inline(never)]
     #[track_caller]
     pub fn outer(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("outer", [self, other], [1, 1]);
@@ -35,6 +36,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If an operand is no vector, or their lengths differ.
+    #[inline(never)]
     #[track_caller]
     pub fn dot(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("dot", [self, other], [1, 1]);
@@ -47,6 +49,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If this is no matrix, the other no vector, or the inner extents differ.
+    #[inline(never)]
     #[track_caller]
     pub fn mv(&self, vector: &Tensor<T>) -> Tensor<T> {
         check_ranks("mv", [self, vector], [2, 1]);
@@ -60,6 +63,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If an operand is no stack of matrices, the stacks differ in number, or the inner extents differ.
+    #[inline(never)]
     #[track_caller]
     pub fn bmm(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("bmm", [self, other], [3, 3]);
@@ -82,6 +86,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If `a` or `b` is no matrix, their inner extents differ, or this tensor does not stretch to the product's shape.
+    #[inline(never)]
     #[track_caller]
     pub fn addmm(&self, a: &Tensor<T>, b: &Tensor<T>, beta: T, alpha: T) -> Tensor<T> {
         check_ranks("addmm", [a, b], [2, 2]);
@@ -114,6 +119,8 @@ impl<T: Float> Tensor<T> {
         }
     }
 }
+
+instances!(outer dot mv bmm addmm baddbmm);
 
 #[cfg(test)]
 mod tests {

@@ -48,6 +48,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+instances!(|x| x.tensordot(x, 0, 0));
+
 #[cfg(test)]
 mod tests {
     use crate::Tensor;

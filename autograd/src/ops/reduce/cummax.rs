@@ -65,6 +65,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+instances!(cummax cummin);
+
 #[cfg(test)]
 mod tests {
     use crate::Tensor;

@@ -29,6 +29,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn cumprod(&self, dim: isize) -> Tensor<T> {
         let dim = dimension("cumprod", dim, self.rank());
@@ -36,6 +37,8 @@ impl<T: Float> Tensor<T> {
         if self.rank() == 0 || self.numel() == 0 { self.clone() } else { running_products(self, dim) }
     }
 }
+
+instances!(cumprod);
 
 #[cfg(test)]
 mod tests {

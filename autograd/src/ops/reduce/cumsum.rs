@@ -67,6 +67,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+instances!(cumsum);
+
 #[cfg(test)]
 mod tests {
     gradients!(cumsum: |x| (x * x).cumsum(0), [3, 4]);

@@ -23,10 +23,18 @@ use crate::tensor::Tensor;
 #[derive(Debug)]
 struct Extreme<T: Float> {
     name: &'static str,
-    /// Of everything, as `max` and `min`; otherwise along dimensions, as `amax` and `amin`.
-    of_all: bool,
+    of: Of,
     x: Saved<T>,
     y: Saved<T>,
+}
+
+/// What the extreme is taken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    /// Everything: `max` and `min`.
+    All,
+    /// The elements along dimensions: `amax` and `amin`.
+    Dimensions,
 }
 
 impl<T: Float> Op<T> for Extreme<T> {
@@ -38,7 +46,7 @@ impl<T: Float> Op<T> for Extreme<T> {
         let (grad, x, y) = (ctx.grad(), ctx.get(&self.x), ctx.get(&self.y));
         ctx.propagate(0, || {
             let (shape, kept) = (x.shape(), y.shape());
-            let of_all = self.of_all;
+            let of_all = self.of == Of::All;
             // Constant wherever the gradient is differentiable.
             let attained: Tensor<T> = Tensor::build(shape, |out| {
                 let attains = |[x, y]: [T; 2]| x == y || (of_all && x.is_nan() && y.is_nan());
@@ -58,7 +66,7 @@ impl<T: Float> Tensor<T> {
     /// If there are no elements.
     #[track_caller]
     pub fn max(&self) -> Tensor<T> {
-        self.extreme("max", &Shape::default(), T::NEG_INFINITY, T::maximum)
+        self.extreme("max", Of::All, &Shape::default(), T::NEG_INFINITY, T::maximum)
     }
 
     /// The smallest element: shape `[]`. NaN if there is one. Ties share the gradient evenly.
@@ -67,7 +75,7 @@ impl<T: Float> Tensor<T> {
     /// If there are no elements.
     #[track_caller]
     pub fn min(&self) -> Tensor<T> {
-        self.extreme("min", &Shape::default(), T::INFINITY, T::minimum)
+        self.extreme("min", Of::All, &Shape::default(), T::INFINITY, T::minimum)
     }
 
     /// The largest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties share the gradient evenly.
@@ -79,7 +87,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn amax(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
         let (kept, dropped) = self.reduced("amax", &dims);
-        let largest = self.extreme("amax", &kept, T::NEG_INFINITY, T::maximum);
+        let largest = self.extreme("amax", Of::Dimensions, &kept, T::NEG_INFINITY, T::maximum);
         if keepdim { largest } else { reshaped(&largest, &dropped) }
     }
 
@@ -90,7 +98,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn amin(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
         let (kept, dropped) = self.reduced("amin", &dims);
-        let smallest = self.extreme("amin", &kept, T::INFINITY, T::minimum);
+        let smallest = self.extreme("amin", Of::Dimensions, &kept, T::INFINITY, T::minimum);
         if keepdim { smallest } else { reshaped(&smallest, &dropped) }
     }
 
@@ -108,6 +116,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or it has extent 0.
+    #[inline(never)]
     #[track_caller]
     pub fn max_dim(&self, dim: isize, keepdim: bool) -> (Tensor<T>, Indices) {
         let index = self.find("max_dim", dim, T::maximum);
@@ -118,6 +127,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or it has extent 0.
+    #[inline(never)]
     #[track_caller]
     pub fn min_dim(&self, dim: isize, keepdim: bool) -> (Tensor<T>, Indices) {
         let index = self.find("min_dim", dim, T::minimum);
@@ -128,6 +138,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or it has extent 0.
+    #[inline(never)]
     #[track_caller]
     pub fn argmax(&self, dim: isize, keepdim: bool) -> Indices {
         let index = self.find("argmax", dim, T::maximum);
@@ -138,16 +149,19 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or it has extent 0.
+    #[inline(never)]
     #[track_caller]
     pub fn argmin(&self, dim: isize, keepdim: bool) -> Indices {
         let index = self.find("argmin", dim, T::minimum);
         if keepdim { index } else { self.dropped(index, dim) }
     }
 
+    #[inline(never)]
     #[track_caller]
     fn extreme(
         &self,
         name: &'static str,
+        of: Of,
         shape: &Shape,
         identity: T,
         combine: impl Fn(T, T) -> T + Copy + Sync,
@@ -158,10 +172,9 @@ impl<T: Float> Tensor<T> {
         if (0..own.rank()).any(|dim| own[dim] == 0 && is_reduced(dim)) {
             mistake(name, format_args!("shape {own} has no elements to choose from"));
         }
-        let of_all = ["max", "min"].contains(&name);
         reduce_to(self, shape, identity, combine).record(&[self], |y| Extreme {
             name,
-            of_all,
+            of,
             x: Saved::input(0, self),
             y: Saved::output(y),
         })
@@ -207,6 +220,9 @@ impl<T: Float> Tensor<T> {
         (reshaped(&picked, index.shape()), index)
     }
 }
+
+instances!(max min max_dim min_dim argmax argmin);
+instances!(|x| x.amax(0, true), x.amin(0, true));
 
 #[cfg(test)]
 mod tests {

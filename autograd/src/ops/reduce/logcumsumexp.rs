@@ -48,6 +48,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn logcumsumexp(&self, dim: isize) -> Tensor<T> {
         let dim = dimension("logcumsumexp", dim, self.rank());
@@ -82,6 +83,8 @@ fn log_of_sum(a: f64, b: f64) -> f64 {
     }
     a.max(b) + (-(a - b).abs()).exp().ln_1p()
 }
+
+instances!(logcumsumexp);
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,12 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension, or one is named twice.
     #[track_caller]
     pub fn logsumexp(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
+        self.log_of_sum(&dims, keepdim)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn log_of_sum(&self, dims: &dyn Dims, keepdim: bool) -> Tensor<T> {
         if self.numel() == 0 {
             return self.sum_dim(dims, keepdim) + T::NEG_INFINITY;
         }
@@ -29,10 +35,12 @@ impl<T: Float> Tensor<T> {
         let finite = |largest: Tensor<T>| {
             largest.detach().pointwise("finite", |m| if m.abs() < T::INFINITY { m } else { T::ZERO }, flat())
         };
-        let (kept, shift) = (finite(self.amax(&dims, true)), finite(self.amax(&dims, keepdim)));
+        let (kept, shift) = (finite(self.amax(dims, true)), finite(self.amax(dims, keepdim)));
         (self - kept).exp().sum_dim(dims, keepdim).ln() + shift
     }
 }
+
+instances!(|x| x.logsumexp(0, true));
 
 #[cfg(test)]
 mod tests {

@@ -28,8 +28,9 @@ fn reduced_shapes(shape: &Shape, dims: &[usize]) -> (Shape, Shape) {
 
 impl<T: Float> Tensor<T> {
     /// The shape with the named dimensions made 1, and without them. No dimensions at all mean all of them, as in PyTorch.
+    #[inline(never)]
     #[track_caller]
-    fn reduced(&self, op: &str, dims: &impl Dims) -> (Shape, Shape) {
+    fn reduced(&self, op: &str, dims: &dyn Dims) -> (Shape, Shape) {
         let mut dims = distinct(op, dims, self.rank());
         if dims.is_empty() {
             dims = (0..self.rank()).collect();

@@ -30,6 +30,12 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension, or one is named twice; for infinite `p`, if one has extent 0.
     #[track_caller]
     pub fn norm(&self, p: f64, dims: impl Dims, keepdim: bool) -> Tensor<T> {
+        self.norm_over(p, &dims, keepdim)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn norm_over(&self, p: f64, dims: &dyn Dims, keepdim: bool) -> Tensor<T> {
         if p == f64::INFINITY {
             self.abs().amax(dims, keepdim)
         } else if p == f64::NEG_INFINITY {
@@ -47,6 +53,8 @@ impl<T: Float> Tensor<T> {
         }
     }
 }
+
+instances!(|x| x.norm(2.0, 0, true));
 
 #[cfg(test)]
 mod tests {

@@ -69,6 +69,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn prod_dim(&self, dim: isize, keepdim: bool) -> Tensor<T> {
         let dim = dimension("prod_dim", dim, self.rank());
@@ -84,6 +85,8 @@ impl<T: Float> Tensor<T> {
         if keepdim { product } else { reshaped(&product, &dropped) }
     }
 }
+
+instances!(prod prod_dim);
 
 #[cfg(test)]
 mod tests {

@@ -34,7 +34,13 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension, or one is named twice.
     #[track_caller]
     pub fn sum_dim(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
-        let (kept, dropped) = self.reduced("sum_dim", &dims);
+        self.sum_over(&dims, keepdim)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn sum_over(&self, dims: &dyn Dims, keepdim: bool) -> Tensor<T> {
+        let (kept, dropped) = self.reduced("sum_dim", dims);
         let sum = sum_to(self, &kept);
         if keepdim { sum } else { reshaped(&sum, &dropped) }
     }
@@ -51,12 +57,21 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension, or one is named twice.
     #[track_caller]
     pub fn mean_dim(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
-        let (kept, _) = self.reduced("mean_dim", &dims);
+        self.mean_over(&dims, keepdim)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn mean_over(&self, dims: &dyn Dims, keepdim: bool) -> Tensor<T> {
+        let (kept, _) = self.reduced("mean_dim", dims);
         let count: usize =
             self.shape().iter().zip(kept.iter()).filter(|(_, kept)| **kept == 1).map(|(extent, _)| extent).product();
         self.sum_dim(dims, keepdim) / T::from_usize(count)
     }
 }
+
+instances!(sum mean);
+instances!(|x| x.sum_dim(0, true), x.mean_dim(0, true));
 
 #[cfg(test)]
 mod tests {

@@ -77,8 +77,9 @@ impl<T: Float> Tensor<T> {
         (self.variance("var_mean", &dims, correction, keepdim), self.mean_dim(&dims, keepdim))
     }
 
+    #[inline(never)]
     #[track_caller]
-    fn variance(&self, op: &str, dims: &impl Dims, correction: usize, keepdim: bool) -> Tensor<T> {
+    fn variance(&self, op: &str, dims: &dyn Dims, correction: usize, keepdim: bool) -> Tensor<T> {
         let (kept, dropped) = self.reduced(op, dims);
         let count: usize = (0..self.rank()).filter(|&dim| kept[dim] == 1).map(|dim| self.shape()[dim]).product();
         let divisor = T::from_usize(count.saturating_sub(correction));
@@ -93,9 +94,12 @@ impl<T: Float> Tensor<T> {
 
 /// √x with the derivative 0 at 0.
 #[track_caller]
+#[inline(never)]
 pub(super) fn root<T: Float>(x: &Tensor<T>) -> Tensor<T> {
     magnitude(x, 0.5)
 }
+
+instances!(|x| x.var_mean(0, 1, true), x.std(0, 1, true));
 
 #[cfg(test)]
 mod tests {

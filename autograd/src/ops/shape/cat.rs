@@ -50,38 +50,7 @@ impl<T: Float> Tensor<T> {
     /// If there are no tensors, one is a scalar, there is no such dimension, or another extent differs.
     #[track_caller]
     pub fn cat(tensors: &[impl Borrow<Tensor<T>>], dim: isize) -> Tensor<T> {
-        let all: Vec<&Tensor<T>> = tensors.iter().map(Borrow::borrow).collect();
-        let has_elements: Vec<&Tensor<T>> = all.iter().copied().filter(|tensor| *tensor.shape() != [0]).collect();
-        let parts = if has_elements.is_empty() { all } else { has_elements };
-        let Some(first) = parts.first() else {
-            mistake("cat", "there are no tensors to join");
-        };
-        if let Some(number) = parts.iter().position(|part| part.rank() == 0) {
-            mistake("cat", format_args!("tensor {number} is a scalar, which has no dimension: use stack"));
-        }
-        let dim = dimension("cat", dim, first.rank());
-        let mut shape = first.shape().clone();
-        let mut extent = 0_usize;
-        for part in &parts {
-            let own = part.shape();
-            if own.rank() != shape.rank() || (0..own.rank()).any(|other| other != dim && own[other] != shape[other]) {
-                let message = format_args!("shapes {} and {own} differ in more than dimension {dim}", first.shape());
-                mistake("cat", message);
-            }
-            extent = extent.saturating_add(own[dim]);
-        }
-        shape.set(dim, extent);
-        let whole = shape.clone();
-        let joined = Tensor::build_for("cat", shape, |out| {
-            let whole = Layout::contiguous(whole);
-            let mut start = 0;
-            for part in &parts {
-                let length = part.shape()[dim];
-                copy_into(part.view(), out, &whole.slice(dim, start, length, 1));
-                start += length;
-            }
-        });
-        joined.record(&parts, |_| Cat { dim, extents: parts.iter().map(|part| part.shape()[dim]).collect() })
+        joined(tensors.iter().map(Borrow::borrow).collect(), dim)
     }
 
     /// Joins tensors of one shape along a new dimension `dim` of the result; -1 adds it at the end.
@@ -115,6 +84,44 @@ impl<T: Float> Tensor<T> {
         Tensor::cat(&rows, dim)
     }
 }
+
+#[inline(never)]
+#[track_caller]
+fn joined<T: Float>(all: Vec<&Tensor<T>>, dim: isize) -> Tensor<T> {
+    let has_elements: Vec<&Tensor<T>> = all.iter().copied().filter(|tensor| *tensor.shape() != [0]).collect();
+    let parts = if has_elements.is_empty() { all } else { has_elements };
+    let Some(first) = parts.first() else {
+        mistake("cat", "there are no tensors to join");
+    };
+    if let Some(number) = parts.iter().position(|part| part.rank() == 0) {
+        mistake("cat", format_args!("tensor {number} is a scalar, which has no dimension: use stack"));
+    }
+    let dim = dimension("cat", dim, first.rank());
+    let mut shape = first.shape().clone();
+    let mut extent = 0_usize;
+    for part in &parts {
+        let own = part.shape();
+        if own.rank() != shape.rank() || (0..own.rank()).any(|other| other != dim && own[other] != shape[other]) {
+            let message = format_args!("shapes {} and {own} differ in more than dimension {dim}", first.shape());
+            mistake("cat", message);
+        }
+        extent = extent.saturating_add(own[dim]);
+    }
+    shape.set(dim, extent);
+    let whole = shape.clone();
+    let values = Tensor::build_for("cat", shape, |out| {
+        let whole = Layout::contiguous(whole);
+        let mut start = 0;
+        for part in &parts {
+            let length = part.shape()[dim];
+            copy_into(part.view(), out, &whole.slice(dim, start, length, 1));
+            start += length;
+        }
+    });
+    values.record(&parts, |_| Cat { dim, extents: parts.iter().map(|part| part.shape()[dim]).collect() })
+}
+
+instances!(|x| Tensor::cat(&[x], 0), Tensor::stack(&[x], 0));
 
 #[cfg(test)]
 mod tests {

@@ -47,6 +47,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or both are the same.
+    #[inline(never)]
     #[track_caller]
     pub fn diagonal(&self, offset: isize, first: isize, second: isize) -> Tensor<T> {
         if self.rank() < 2 {
@@ -66,6 +67,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If this is a scalar.
+    #[inline(never)]
     #[track_caller]
     pub fn diag_embed(&self, offset: isize) -> Tensor<T> {
         let (_, length) = self.dimension_of("diag_embed", -1);
@@ -82,6 +84,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there are no dimensions, or more than two.
+    #[inline(never)]
     #[track_caller]
     pub fn diag(&self, offset: isize) -> Tensor<T> {
         match self.rank() {
@@ -91,6 +94,8 @@ impl<T: Float> Tensor<T> {
         }
     }
 }
+
+instances!(diagonal diag_embed diag);
 
 #[cfg(test)]
 mod tests {

@@ -42,6 +42,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+instances!(|x| x.flip(0));
+
 #[cfg(test)]
 mod tests {
     gradients!(flip: |x| x.flip([0, 1]) * x, [3, 4]);

@@ -47,6 +47,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+instances!(|x| Tensor::meshgrid(&[x]));
+
 #[cfg(test)]
 mod tests {
     use crate::Tensor;

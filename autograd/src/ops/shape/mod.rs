@@ -40,7 +40,7 @@ pub(crate) fn placed<T: Float>(x: &Tensor<T>, from: &Shape, part: impl FnOnce(&L
 
 /// The dimensions that were named, each once, counted from the front.
 #[track_caller]
-pub(crate) fn distinct(op: &str, dims: &impl Dims, rank: usize) -> SmallVec<[usize; 4]> {
+pub(crate) fn distinct(op: &str, dims: &dyn Dims, rank: usize) -> SmallVec<[usize; 4]> {
     let mut seen: SmallVec<[usize; 4]> = SmallVec::new();
     for dim in dims.dims() {
         let index = dimension(op, dim, rank);

@@ -154,6 +154,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+instances!(|x| x.pad([1, 1], PadMode::Reflect));
+
 #[cfg(test)]
 mod tests {
     use super::PadMode;

@@ -46,6 +46,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn transpose(&self, first: isize, second: isize) -> Tensor<T> {
         let rank = self.rank();
@@ -61,6 +62,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there are more than two dimensions.
+    #[inline(never)]
     #[track_caller]
     pub fn t(&self) -> Tensor<T> {
         match self.rank() {
@@ -112,6 +114,9 @@ impl<T: Float> Tensor<T> {
         Permute { order }.of(self)
     }
 }
+
+instances!(transpose t);
+instances!(|x| x.permute(0), x.movedim(0, 1));
 
 #[cfg(test)]
 mod tests {

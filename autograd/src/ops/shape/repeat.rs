@@ -77,6 +77,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn repeat_interleave(&self, repeats: usize, dim: isize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("repeat_interleave", dim);
@@ -123,6 +124,9 @@ impl<T: Float> Tensor<T> {
         self.expand(shape)
     }
 }
+
+instances!(repeat_interleave);
+instances!(|x| x.repeat([1, 2]));
 
 #[cfg(test)]
 mod tests {

@@ -120,6 +120,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or `last` lies before `first`.
+    #[inline(never)]
     #[track_caller]
     pub fn flatten(&self, first: isize, last: isize) -> Tensor<T> {
         let rank = self.rank();
@@ -164,6 +165,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn squeeze(&self, dim: isize) -> Tensor<T> {
         let dim = dimension("squeeze", dim, self.rank());
@@ -184,6 +186,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If `dim` lies outside of the result's dimensions.
+    #[inline(never)]
     #[track_caller]
     pub fn unsqueeze(&self, dim: isize) -> Tensor<T> {
         let dim = dimension("unsqueeze", dim, self.rank() + 1);
@@ -193,6 +196,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The same elements dense and in row-major order: this tensor itself if they are, a copy otherwise.
+    #[inline(never)]
     #[track_caller]
     pub fn contiguous(&self) -> Tensor<T> {
         if self.is_contiguous() {
@@ -201,6 +205,9 @@ impl<T: Float> Tensor<T> {
         Contiguous.of(self)
     }
 }
+
+instances!(flatten squeeze squeeze_all unsqueeze contiguous);
+instances!(|x| x.reshape([1]));
 
 #[cfg(test)]
 mod tests {

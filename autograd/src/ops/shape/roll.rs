@@ -73,6 +73,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+instances!(|x| x.roll(1, 0));
+
 #[cfg(test)]
 mod tests {
     gradients!(roll: |x| (x * x).roll(-1_isize, 0_isize), [3, 4]);

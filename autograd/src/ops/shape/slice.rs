@@ -45,6 +45,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or it has not as many elements.
+    #[inline(never)]
     #[track_caller]
     pub fn narrow(&self, dim: isize, start: usize, length: usize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("narrow", dim);
@@ -65,6 +66,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, `step` is 0, or `stop` lies before `start` or beyond the end.
+    #[inline(never)]
     #[track_caller]
     pub fn slice(&self, dim: isize, start: usize, stop: usize, step: usize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("slice", dim);
@@ -87,6 +89,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension or index.
+    #[inline(never)]
     #[track_caller]
     pub fn select(&self, dim: isize, index: isize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("select", dim);
@@ -107,6 +110,8 @@ impl<T: Float> Tensor<T> {
         (dim, self.shape()[dim])
     }
 }
+
+instances!(narrow slice select);
 
 #[cfg(test)]
 mod tests {

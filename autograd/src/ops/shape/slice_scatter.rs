@@ -67,6 +67,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If there is no such dimension, `step` is 0, `stop` lies before `start` or beyond the end, or the source does
     /// not have the slice's shape.
+    #[inline(never)]
     #[track_caller]
     pub fn slice_scatter(&self, source: &Tensor<T>, dim: isize, start: usize, stop: usize, step: usize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("slice_scatter", dim);
@@ -91,6 +92,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension or index, or the source does not have the shape without that dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn select_scatter(&self, source: &Tensor<T>, dim: isize, index: isize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("select_scatter", dim);
@@ -110,6 +112,8 @@ impl<T: Float> Tensor<T> {
         SliceScatter { dim, start, stop: start + 1, step: 1 }.of(self, &source.unsqueeze(dim as isize))
     }
 }
+
+instances!(slice_scatter select_scatter);
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or `size` is 0 and the extent is not.
+    #[inline(never)]
     #[track_caller]
     pub fn split(&self, size: usize, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("split", dim);
@@ -33,6 +34,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or the sizes do not add up to its extent.
+    #[inline(never)]
     #[track_caller]
     pub fn split_with_sizes(&self, sizes: &[usize], dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("split_with_sizes", dim);
@@ -56,6 +58,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, or `count` is 0.
+    #[inline(never)]
     #[track_caller]
     pub fn chunk(&self, count: usize, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("chunk", dim);
@@ -84,6 +87,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn unbind(&self, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("unbind", dim);
@@ -94,6 +98,8 @@ impl<T: Float> Tensor<T> {
         parts
     }
 }
+
+instances!(split split_with_sizes chunk unbind);
 
 #[cfg(test)]
 mod tests {

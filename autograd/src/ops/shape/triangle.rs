@@ -81,6 +81,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+instances!(tril triu);
+
 #[cfg(test)]
 mod tests {
     use crate::Tensor;

@@ -65,6 +65,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension, it is shorter than a window, or `step` is 0.
+    #[inline(never)]
     #[track_caller]
     pub fn unfold(&self, dim: isize, size: usize, step: usize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("unfold", dim);
@@ -83,6 +84,8 @@ impl<T: Float> Tensor<T> {
         Unfold { dim, size, step, from: self.shape().clone() }.of(self)
     }
 }
+
+instances!(unfold);
 
 #[cfg(test)]
 mod tests {

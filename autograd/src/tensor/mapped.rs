@@ -1,0 +1,27 @@
+//! Tensors whose elements are a formula of those of others.
+
+use crate::float::Float;
+use crate::kernels::map::{RowBody, each, map_rows};
+use crate::tensor::Tensor;
+
+impl<T: Float> Tensor<T> {
+    /// `formula` of each element. A constant.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn mapped(&self, formula: impl Fn(T) -> T + Copy + Sync) -> Tensor<T> {
+        mapped_rows([self], &each(|[x]| formula(x)))
+    }
+}
+
+/// What `body` computes of the rows of the operands, which are broadcast to the shape of the first one. A constant.
+///
+/// It does not know the formula, so it is compiled once and not once more for each.
+#[inline(never)]
+#[track_caller]
+pub(crate) fn mapped_rows<T: Float, const OPERANDS: usize>(
+    operands: [&Tensor<T>; OPERANDS],
+    body: &dyn RowBody<T, OPERANDS>,
+) -> Tensor<T> {
+    let first = operands[0];
+    Tensor::build_in(first.row_major(), |out| map_rows(operands.map(Tensor::view), first.shape(), out, body))
+}
