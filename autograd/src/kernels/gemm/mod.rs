@@ -14,6 +14,8 @@ pub(super) mod epilogue;
 mod foreign;
 mod loops;
 pub(super) mod microkernel;
+pub(super) mod offset_kernel;
+pub(super) mod offset_product;
 pub(super) mod output;
 pub(super) mod pack;
 pub(super) mod packed_b;
