@@ -3,13 +3,16 @@
 pub(crate) mod argmax;
 pub mod bytes;
 pub(crate) mod convolve;
+pub(crate) mod gather;
 pub mod gemm;
 pub(crate) mod map;
 pub(crate) mod map_and_sum;
 pub(crate) mod normalize;
+pub(crate) mod overlap_add;
 pub(crate) mod parallel;
 pub(crate) mod reduce;
 pub(crate) mod rowwise;
+pub(crate) mod scan;
 pub(crate) mod scatter_add;
 pub mod simd;
 pub(crate) mod skip_zeros;

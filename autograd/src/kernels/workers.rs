@@ -320,8 +320,8 @@ pub(super) fn with_spinning(run: impl FnOnce()) {
 mod tests {
     use super::*;
 
-    fn pool_of_two() -> rayon::ThreadPool {
-        rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
+    fn pool_of_two() -> ThreadPool {
+        ThreadPoolBuilder::new().num_threads(2).build().unwrap()
     }
 
     fn all_sleep(workers: &Workers) -> bool {

@@ -1,7 +1,8 @@
 //! The matrix product.
 //!
 //! Read on with `path` (what is copied), `blocking` (the sizes), `loops` (the five loops), `microkernel` (the
-//! arithmetic) and `table` (the instruction sets).
+//! arithmetic) and `table` (the instruction sets). `offset_product` and `offset_kernel` are products whose operands are
+//! read through tables of offsets, such as the windows of an image: an entry of their own, beside [`gemm`].
 //!
 #![doc = include_str!("../../../docs/gemm.md")]
 
