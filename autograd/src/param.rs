@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::error::mistake;
 use crate::float::Float;
-use crate::graph::{Edge, Id};
+use crate::graph::{Edge, Gradients, Id};
 use crate::kernels::map::map;
 use crate::layout::Layout;
 use crate::lock::{ShortLock, none_is_held};
@@ -253,5 +253,18 @@ impl Drop for Changing<'_> {
 impl<T: Float> fmt::Debug for Param<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {}", self.kind(), self.tensor())
+    }
+}
+
+/// The gradients of parameters.
+impl<T: Float> Gradients<T> {
+    /// The gradient with respect to a parameter; `None` if the result does not depend on it.
+    pub fn of(&self, parameter: &Param<T>) -> Option<&Tensor<T>> {
+        self.by_id(parameter.id())
+    }
+
+    /// Takes the gradient with respect to a parameter out; `None` if the result does not depend on it.
+    pub fn take(&mut self, parameter: &Param<T>) -> Option<Tensor<T>> {
+        self.take_by_id(parameter.id())
     }
 }

@@ -6,7 +6,6 @@ use std::collections::btree_map::Entry;
 use super::broadcast::accumulate;
 use super::node::Id;
 use crate::float::Float;
-use crate::param::Param;
 use crate::tensor::Tensor;
 
 /// The gradients of a scalar with respect to every leaf and parameter that it depends on.
@@ -35,16 +34,6 @@ impl<T: Float> Gradients<T> {
     /// The gradient with respect to a leaf; `None` if the result does not depend on it.
     pub fn get(&self, leaf: &Tensor<T>) -> Option<&Tensor<T>> {
         self.of.get(&leaf.edge.id()?)
-    }
-
-    /// The gradient with respect to a parameter; `None` if the result does not depend on it.
-    pub fn of(&self, parameter: &Param<T>) -> Option<&Tensor<T>> {
-        self.of.get(&parameter.id())
-    }
-
-    /// Takes the gradient with respect to a parameter out; `None` if the result does not depend on it.
-    pub fn take(&mut self, parameter: &Param<T>) -> Option<Tensor<T>> {
-        self.of.remove(&parameter.id())
     }
 
     /// Adds the gradients of another backward to these.
@@ -94,5 +83,9 @@ impl<T: Float> Gradients<T> {
 
     pub(crate) fn by_id(&self, id: Id) -> Option<&Tensor<T>> {
         self.of.get(&id)
+    }
+
+    pub(crate) fn take_by_id(&mut self, id: Id) -> Option<Tensor<T>> {
+        self.of.remove(&id)
     }
 }
