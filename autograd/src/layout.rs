@@ -138,12 +138,14 @@ impl Layout {
     }
 
     /// Windows of `size` elements along `dim`, which counts them; their elements are a new last dimension. Each window
-    /// begins `step` elements after the one before it, so that windows can overlap.
-    pub(crate) fn window(&self, dim: usize, size: usize, step: usize) -> Self {
-        let count = (self.shape[dim] - size) / step + 1;
+    /// begins `step` elements after the one before it, and its elements are `dilation` apart, so that windows can
+    /// overlap. The first window fits the dimension.
+    pub(crate) fn window(&self, dim: usize, size: usize, step: usize, dilation: usize) -> Self {
+        let span = if size == 0 { 0 } else { dilation * (size - 1) + 1 };
+        let count = (self.shape[dim] - span) / step + 1;
         let mut layout = self.slice(dim, 0, count, step);
         layout.shape.insert(layout.shape.rank(), size);
-        layout.strides.insert(layout.strides.len(), self.strides[dim]);
+        layout.strides.insert(layout.strides.len(), self.strides[dim] * dilation as isize);
         layout
     }
 
@@ -334,6 +336,15 @@ mod tests {
         assert_eq!(elements(&base.flip(1)), [2, 1, 0, 5, 4, 3]);
         assert_eq!(elements(&base.slice(1, 0, 2, 2)), [0, 2, 3, 5]);
         assert_eq!(elements(&base.slice(0, 1, 1, 1).expand(&Shape::from([2, 3])).unwrap()), [3, 4, 5, 3, 4, 5]);
+    }
+
+    #[test]
+    fn windows_overlap_and_have_gaps() {
+        let base = Layout::contiguous(Shape::from([7]));
+        assert_eq!(elements(&base.window(0, 3, 2, 1)), [0, 1, 2, 2, 3, 4, 4, 5, 6]);
+        assert_eq!(elements(&base.window(0, 3, 1, 3)), [0, 3, 6]);
+        assert_eq!(elements(&base.flip(0).window(0, 2, 3, 2)), [6, 4, 3, 1]);
+        assert_eq!(base.window(0, 0, 4, 2).shape[..], [2, 0]);
     }
 
     #[test]

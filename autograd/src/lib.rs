@@ -103,8 +103,7 @@ pub use graph::{
 };
 pub use indices::Indices;
 pub use kernels::gemm::{Epilogue, gemm};
-pub use kernels::parallel::{num_threads, set_num_threads, with_threads};
-pub use kernels::tasks::{for_each, join, map_each};
+pub use kernels::parallel::{for_each, join, map_each, num_threads, set_num_threads, with_threads};
 pub use mask::Mask;
 pub use ndarray;
 pub use op::{Op, Saved};

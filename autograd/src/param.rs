@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::error::mistake;
 use crate::float::Float;
-use crate::graph::{Edge, Id};
+use crate::graph::{Edge, Gradients, Id};
 use crate::kernels::map::map;
 use crate::layout::Layout;
 use crate::lock::{ShortLock, none_is_held};
@@ -271,4 +271,43 @@ impl<T: Float> fmt::Debug for Param<T> {
     }
 }
 
+/// The gradients of parameters.
+impl<T: Float> Gradients<T> {
+    /// The gradient with respect to a parameter; `None` if the result does not depend on it.
+    #[inline(never)]
+    pub fn of(&self, parameter: &Param<T>) -> Option<&Tensor<T>> {
+        self.by_id(parameter.id())
+    }
+
+    /// Takes the gradient with respect to a parameter out; `None` if the result does not depend on it.
+    #[inline(never)]
+    pub fn take(&mut self, parameter: &Param<T>) -> Option<Tensor<T>> {
+        self.take_by_id(parameter.id())
+    }
+
+    /// Replaces the gradient with respect to a parameter, or adds one that is not there.
+    ///
+    /// ```
+    /// use autograd::{Param, Tensor};
+    /// let weight = Param::new(Tensor::from_vec(vec![1.0, 2.0], [2]));
+    /// let mut gradients = (weight.tensor() * 3.0).sum().backward();
+    /// let halved = gradients.of(&weight).unwrap() * 0.5;
+    /// gradients.set(&weight, halved);
+    /// assert_eq!(gradients.of(&weight).unwrap().to_vec(), [1.5, 1.5]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes of the parameter and of the gradient differ.
+    #[track_caller]
+    pub fn set(&mut self, parameter: &Param<T>, gradient: Tensor<T>) {
+        let value = parameter.tensor();
+        if value.shape() != gradient.shape() {
+            let (own, other) = (value.shape(), gradient.shape());
+            mistake("Gradients::set", format_args!("a gradient of shape {other} for a parameter {own}"));
+        }
+        self.insert(parameter.id(), gradient);
+    }
+}
+
 instances!(Param: of_kind tensor set current begin swap);
+instances!(Gradients: of take);

@@ -198,6 +198,97 @@ fn the_files_of_the_matrix_product_import_each_other_without_a_circle() {
     assert_eq!(circles(owned.into()), ["a", "b"], "a circle is seen");
 }
 
+/// A module as the search for circles sees it: a file or folder at the crate's root, or directly in `kernels`.
+fn node(module: &[String]) -> Option<String> {
+    match module {
+        [kernels] if kernels == "kernels" => None,
+        [kernels, name, ..] if kernels == "kernels" => Some(format!("kernels/{name}")),
+        [name, ..] => Some(name.clone()),
+        [] => None,
+    }
+}
+
+/// The nodes that a file imports; `module` is its own path.
+fn imported_nodes(code: &str, module: &[String]) -> Vec<String> {
+    let below = |base: &[String], rest: &str| -> Vec<String> {
+        if let (Some(inside), true) = (rest.strip_prefix("kernels::"), base.is_empty()) {
+            return names_after(inside).into_iter().map(|name| format!("kernels/{name}")).collect();
+        }
+        let path = |name: &str| base.iter().cloned().chain([name.to_owned()]).collect::<Vec<_>>();
+        names_after(rest).into_iter().filter_map(|name| node(&path(name))).collect()
+    };
+    let mut found = Vec::new();
+    for (position, _) in code.match_indices("crate::") {
+        let before = code[..position].chars().next_back();
+        if before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '$') {
+            found.extend(below(&[], &code[position + "crate::".len()..]));
+        }
+    }
+    for (position, _) in code.match_indices("super::").filter(|&(position, _)| !code[..position].ends_with("super::")) {
+        let (mut rest, mut up) = (&code[position..], 0);
+        while let Some(above) = rest.strip_prefix("super::") {
+            (rest, up) = (above, up + 1);
+        }
+        found.extend(below(&module[..module.len().saturating_sub(up)], rest));
+    }
+    found
+}
+
+/// The modules that import themselves, by way of others.
+fn on_circles(edges: &[(String, String)]) -> Vec<String> {
+    let reaches = |start: &String| {
+        let (mut seen, mut waiting) = (Vec::new(), vec![start]);
+        while let Some(from) = waiting.pop() {
+            for (_, to) in edges.iter().filter(|(own, _)| own == from) {
+                if !seen.contains(&to) {
+                    seen.push(to);
+                    waiting.push(to);
+                }
+            }
+        }
+        seen.contains(&start)
+    };
+    let mut found: Vec<String> = edges.iter().map(|(from, _)| from).filter(|from| reaches(from)).cloned().collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Circles between modules of the engine that are meant: an operation is made of tensors, and a tensor has an edge to the
+/// operation that it came from.
+const MEANT: [&str; 3] = ["graph", "op", "tensor"];
+/// A circle that is to go: the trait of scalars has the elementary functions, which are written with it.
+const TO_GO: [&str; 2] = ["elementary", "scalar"];
+
+#[test]
+fn modules_import_each_other_without_a_circle() {
+    let mut edges = Vec::new();
+    for (path, source) in sources(&workspace().join("autograd/src")) {
+        let mut module: Vec<String> =
+            path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        if module.last().is_some_and(|last| last == "mod") {
+            module.pop();
+        }
+        let is_test = module.last().is_some_and(|last| last == "tests") || module.contains(&"tests".to_owned());
+        let Some(own) = node(&module).filter(|own| own != "lib" && !is_test) else { continue };
+        let imported = imported_nodes(&code(&source), &module);
+        edges.extend(imported.into_iter().filter(|other| *other != own).map(|other| (own.clone(), other)));
+    }
+    assert!(edges.len() > 100, "{edges:?}");
+    let mut wanted: Vec<&str> = MEANT.into_iter().chain(TO_GO).collect();
+    wanted.sort_unstable();
+    assert_eq!(on_circles(&edges), wanted);
+    let edge = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    let example = [edge("a", "b"), edge("b", "c"), edge("c", "b"), edge("c", "d")];
+    assert_eq!(on_circles(&example), ["b", "c"]);
+    let module = ["kernels".to_owned(), "gemm".to_owned(), "loops".to_owned()];
+    let found = imported_nodes(
+        "use super::super::map; use super::pack; use crate::kernels::{simd, trace}; use crate::pool::Block;",
+        &module,
+    );
+    assert_eq!(found, ["kernels/simd", "kernels/trace", "pool", "kernels/map", "kernels/gemm"]);
+}
+
 /// The dense product has no word of what stands beside it.
 #[test]
 fn the_matrix_product_does_not_know_who_skips_zeros_or_traces() {

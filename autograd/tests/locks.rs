@@ -200,7 +200,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn the_libraries_have_one_kind_of_lock() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let cells = ["pool.rs", "trace.rs", "kernels/parallel.rs", "kernels/gemm/caches.rs", "kernels/simd/isa.rs"];
+    let cells = ["pool.rs", "trace.rs", "kernels/workers.rs", "kernels/gemm/caches.rs", "kernels/simd/isa.rs"];
     for member in ["autograd", "nn", "optim"] {
         let folder = workspace.join(member).join("src");
         for path in sources(&folder) {

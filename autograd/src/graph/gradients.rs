@@ -7,7 +7,6 @@ use std::ops::{AddAssign, MulAssign};
 use super::broadcast::accumulate;
 use super::node::Id;
 use crate::float::Float;
-use crate::param::Param;
 use crate::tensor::Tensor;
 
 /// The gradients of a scalar with respect to every leaf and parameter that it depends on.
@@ -43,41 +42,6 @@ impl<T: Float> Gradients<T> {
     #[inline(never)]
     pub fn get(&self, leaf: &Tensor<T>) -> Option<&Tensor<T>> {
         self.of.get(&leaf.edge.id()?)
-    }
-
-    /// The gradient with respect to a parameter; `None` if the result does not depend on it.
-    #[inline(never)]
-    pub fn of(&self, parameter: &Param<T>) -> Option<&Tensor<T>> {
-        self.of.get(&parameter.id())
-    }
-
-    /// Takes the gradient with respect to a parameter out; `None` if the result does not depend on it.
-    #[inline(never)]
-    pub fn take(&mut self, parameter: &Param<T>) -> Option<Tensor<T>> {
-        self.of.remove(&parameter.id())
-    }
-
-    /// Replaces the gradient with respect to a parameter, or adds one that is not there.
-    ///
-    /// ```
-    /// use autograd::{Param, Tensor};
-    /// let weight = Param::new(Tensor::from_vec(vec![1.0, 2.0], [2]));
-    /// let mut gradients = (weight.tensor() * 3.0).sum().backward();
-    /// let halved = gradients.of(&weight).unwrap() * 0.5;
-    /// gradients.set(&weight, halved);
-    /// assert_eq!(gradients.of(&weight).unwrap().to_vec(), [1.5, 1.5]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the shapes of the parameter and of the gradient differ.
-    #[track_caller]
-    pub fn set(&mut self, parameter: &Param<T>, gradient: Tensor<T>) {
-        let value = parameter.tensor();
-        if value.shape() != gradient.shape() {
-            let (own, other) = (value.shape(), gradient.shape());
-            crate::error::mistake("Gradients::set", format_args!("a gradient of shape {other} for a parameter {own}"));
-        }
-        self.of.insert(parameter.id(), gradient);
     }
 
     /// Adds the gradients of another backward to these, as `+=` does.
@@ -130,6 +94,14 @@ impl<T: Float> Gradients<T> {
     pub(crate) fn by_id(&self, id: Id) -> Option<&Tensor<T>> {
         self.of.get(&id)
     }
+
+    pub(crate) fn insert(&mut self, id: Id, gradient: Tensor<T>) {
+        self.of.insert(id, gradient);
+    }
+
+    pub(crate) fn take_by_id(&mut self, id: Id) -> Option<Tensor<T>> {
+        self.of.remove(&id)
+    }
 }
 
 impl<T: Float> AddAssign for Gradients<T> {
@@ -145,4 +117,4 @@ impl<T: Float> MulAssign<T> for Gradients<T> {
     }
 }
 
-instances!(Gradients: get of take merge add);
+instances!(Gradients: get merge add);

@@ -4,7 +4,7 @@
 //! what the compiler vectorises; an operand that stands still (a number), steps or runs backwards is first gathered into a short dense row, and one that
 //! is dense the other way (a transpose) is turned, a band of rows at a time, so that each cache line is read once.
 
-use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
+use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
 use super::transpose_band::transpose_band;
 use super::vectorize::{Kernel, vectorized};
 use crate::layout::{Band, Layout, Walk};
@@ -118,20 +118,48 @@ pub(crate) fn map_in_place<T: Scalar>(out: &mut [T], operand: &[T], f: impl Fn(T
     });
 }
 
-/// Writes the operand's elements, row by row, to the places of `out` that `layout` walks: a copy into a view.
+/// Writes the operand's elements, row by row, to the positions of `out` that `layout` has: a copy into a view. The operand
+/// has the view's shape.
 pub(crate) fn copy_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
+    let Some(dim) = outermost(layout).filter(|_| layout.numel() > 2 * ELEMENTS_PER_TASK) else {
+        return copy_part(operand, out, layout);
+    };
+    // Each task has some indices of the outermost dimension: a part of `out` that no other task writes to.
+    let (extent, stride) = (layout.shape[dim], layout.strides[dim] as usize);
+    let each = (ELEMENTS_PER_TASK * extent).div_ceil(layout.numel()).min(extent);
+    let parts = out[layout.offset..].chunks_mut(each * stride).zip((0..extent).step_by(each));
+    for_each_item(parts.collect(), |(out, start)| {
+        let length = each.min(extent - start);
+        let part = Layout { offset: 0, ..layout.slice(dim, start, length, 1) };
+        let stretched = operand.layout.expand(&layout.shape).expect("the operand has the view's shape");
+        let View { numbers, .. } = operand;
+        copy_part(View { numbers, layout: &stretched.slice(dim, start, length, 1) }, out, &part);
+    });
+}
+
+/// The dimension that cuts a layout into parts which follow one another in memory: the one of the largest stride, if no
+/// stride is negative and an index of it spans less than the stride.
+fn outermost(layout: &Layout) -> Option<usize> {
+    let strides = || layout.strides.iter().zip(&*layout.shape).enumerate().filter(|(_, (_, extent))| **extent > 1);
+    let (dim, (&stride, &extent)) = strides().max_by_key(|(_, (stride, _))| **stride)?;
+    let span: isize = strides().map(|(_, (&stride, &extent))| stride * (extent as isize - 1)).sum();
+    let is_cut = strides().all(|(_, (&stride, _))| stride >= 0) && span - stride * (extent as isize - 1) < stride;
+    is_cut.then_some(dim)
+}
+
+fn copy_part<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
     let walk = Walk::new(&layout.shape, [layout, operand.layout]);
     let [step, operand_step] = walk.row_strides();
-    for Band { offsets: [mut place, mut position], length, .. } in walk.bands(0, layout.numel(), 1) {
+    for Band { offsets: [mut position, mut operand_position], length, .. } in walk.bands(0, layout.numel(), 1) {
         if [step, operand_step] == [1, 1] {
-            let row = &operand.numbers[position as usize..][..length];
-            out[place as usize..][..length].copy_from_slice(row);
+            let row = &operand.numbers[operand_position as usize..][..length];
+            out[position as usize..][..length].copy_from_slice(row);
             continue;
         }
         for _ in 0..length {
-            out[place as usize] = operand.numbers[position as usize];
-            place += step;
-            position += operand_step;
+            out[position as usize] = operand.numbers[operand_position as usize];
+            position += step;
+            operand_position += operand_step;
         }
     }
 }
@@ -292,6 +320,32 @@ mod tests {
                 let [a, b] = operands.map(|operand| element(operand, &shape, flat));
                 assert_eq!(got, 100_000.0 * a + b, "{shape:?} at {flat}");
             }
+        }
+    }
+
+    #[test]
+    fn a_large_copy_into_a_view_is_the_same_on_any_number_of_threads() {
+        let numbers: Vec<f32> = (0..300_000).map(|i| i as f32).collect();
+        let whole = Layout::contiguous(Shape::from([600, 700]));
+        let from = Layout::contiguous(Shape::from([500, 600]));
+        for (view, operand) in [
+            (whole.slice(0, 40, 500, 1).slice(1, 3, 600, 1), from.clone()),
+            (whole.slice(0, 0, 500, 1).slice(1, 99, 600, 1), from.flip(0)),
+            (whole.permute(&[1, 0]).slice(0, 100, 500, 1), from.permute(&[0, 1])),
+            (
+                whole.flip(1).slice(0, 7, 500, 1).slice(1, 0, 600, 1),
+                from.slice(0, 5, 1, 1).expand(&from.shape).unwrap(),
+            ),
+        ] {
+            let run = |threads| {
+                let mut out = vec![-1.0; 420_000];
+                let operand = View { numbers: &numbers, layout: &operand };
+                with_threads(threads, || copy_into(operand, &mut out, &view));
+                out
+            };
+            let mut wanted = vec![-1.0; 420_000];
+            copy_part(View { numbers: &numbers, layout: &operand }, &mut wanted, &view);
+            assert!([1, 2, 3].into_iter().all(|threads| run(threads) == wanted), "{view:?}");
         }
     }
 

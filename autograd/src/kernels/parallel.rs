@@ -1,167 +1,43 @@
-//! Every fork of the engine goes through here: how many threads there are, when a second one pays, and what a
-//! task that rayon steals must not inherit.
+//! Every fork of the engine goes through here.
 //!
-//! **The grad mode.** `no_grad` is a flag of the thread. rayon steals: a kernel that forks under `no_grad` may, while it
-//! waits, run somebody's training task on this very thread, and that task would record nothing. So the flag is put back to
-//! its default around each rayon call and restored after it. That is why the flag lives in [`mode`](crate::mode), below the graph that reads it.
-//! What the thread traces is put aside in the same way. A caller's own calls of rayon do not pass here: [`tasks`](super::tasks) has
-//! the forks for them.
+//! A fork has numbered tasks, in a queue of our own. rayon brings the other threads to it, and takes no part in which
+//! thread runs which task: each begins with a part of the tasks that is its own, then helps the others.
 //!
-//! **No lock** of the engine is held by a thread that forks: a task that it runs while it waits might ask for the same lock.
+//! ```text
+//!     tasks      0  1  2  3 | 4  5  6  7
+//!     thread 0   →           then →           thread 1 begins at 4
+//! ```
 //!
-//! **The same bits for any number of threads.** Work is split by its size, never by the number of threads, and partial results are
-//! combined in order; the number of threads only decides who computes a part.
+//! So the same thread gets the same tasks each time, as long as all are equally fast, and finds in its cache what it
+//! wrote there in the last layer or the last step. And no thread waits inside a task for another one, as it would if
+//! the tasks were halved again and again by `rayon::join`: a thread that finds no task left is idle, and
+//! [spins](super::workers) until the next fork. Who forked spins until the last task has ended: it takes less time than
+//! to fall asleep and be woken.
+//!
+//! **No lock** of the engine is held by a thread that forks: a task that it runs while it waits might ask for the same
+//! lock. The grad mode of the thread and what it traces are put aside meanwhile: the tasks that it runs may be others'.
+//!
+//! **The same bits for any number of threads.** Work is split by its size, never by the number of threads, and partial
+//! results are combined in order; the number of threads only decides who computes a part.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use smallvec::SmallVec;
 
-use super::crew::Crew;
-use super::lookout::{self, Lookout};
-use crate::error::mistake;
+pub(super) use super::workers::thread_index;
+use super::workers::{SPIN_TIME, pool, with_spinning};
+pub use super::workers::{num_threads, set_num_threads, with_threads};
 use crate::lock::{ShortLock, none_is_held};
 use crate::mode::{Mode, with_default};
 use crate::trace;
 
 pub(crate) use crate::mode::{is_recording, with_recording};
 
-/// Elements below which an elementwise pass stays on one thread. A fork inside a pool costs about 2 µs when the other thread is awake
-/// and 20 µs when it sleeps; one core streams a few elements a nanosecond from cache, so 32 k elements are about 10 µs.
+/// Elements below which an elementwise pass stays on one thread. A fork inside a pool costs about 2 µs while the other
+/// thread spins and 20 µs when it sleeps; one core streams a few elements a nanosecond from cache, so 32 k elements are
+/// about 10 µs.
 pub(crate) const ELEMENTS_PER_TASK: usize = 1 << 15;
-
-static DEFAULT_THREADS: AtomicUsize = AtomicUsize::new(0);
-
-/// Sets how many threads calls from outside a rayon pool use. 0 means the default: what the environment variable `RAYON_NUM_THREADS` says, else as many as the
-/// machine has.
-///
-/// Prefer [`with_threads`] around a training loop: a fork from inside a pool costs about 2 µs, from outside about 25.
-///
-/// ```
-/// autograd::set_num_threads(1);
-/// assert_eq!(autograd::num_threads(), 1);
-/// # autograd::set_num_threads(0);
-/// ```
-///
-/// # Panics
-/// If these are more threads than a pool can have.
-#[track_caller]
-pub fn set_num_threads(threads: usize) {
-    check_threads("set_num_threads", threads);
-    DEFAULT_THREADS.store(threads, Ordering::Relaxed);
-}
-
-/// How many threads a kernel that is called here would use: those of the surrounding pool, else the default of [`set_num_threads`].
-pub fn num_threads() -> usize {
-    if rayon::current_thread_index().is_some() {
-        return rayon::current_num_threads();
-    }
-    match DEFAULT_THREADS.load(Ordering::Relaxed) {
-        0 => default_threads(),
-        threads => threads,
-    }
-}
-
-/// The index of this thread among those of its pool, below [`num_threads`]; 0 outside of a pool.
-pub(super) fn thread_index() -> usize {
-    rayon::current_thread_index().unwrap_or(0)
-}
-
-/// The threads of a machine on which nobody chose a number.
-fn default_threads() -> usize {
-    static THREADS: OnceLock<usize> = OnceLock::new();
-    *THREADS.get_or_init(|| {
-        let chosen = std::env::var("RAYON_NUM_THREADS").ok().and_then(|value| value.parse().ok());
-        let threads = chosen.filter(|&threads| threads > 0);
-        threads
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
-            .min(rayon::max_num_threads())
-    })
-}
-
-#[track_caller]
-fn check_threads(operation: &str, threads: usize) {
-    let most = rayon::max_num_threads();
-    if threads > most {
-        mistake(operation, format_args!("{threads} threads are more than the {most} that a pool can have"));
-    }
-}
-
-/// Runs `body` inside a pool of `threads` threads and returns what it returns. 0 means the default: what the environment variable `RAYON_NUM_THREADS` says, else
-/// as many as the machine has.
-///
-/// The grad mode of the caller goes with it. Inside a rayon pool already, that pool wins and `body` simply runs: the engine never
-/// oversubscribes a caller who brought a pool. Pools are kept and used again. After a fork their threads look out for the next one, awake, for 200 µs
-/// before they sleep. Each has as much stack as the main thread, 8 MiB at least.
-///
-/// **Your own calls of rayon inside `body`** run tasks on threads that may just be in the middle of something else: a thread that waits in your `rayon::join` or
-/// parallel iterator runs any task of the pool, and in the grad mode that it happens to be in. A task that was stolen under somebody's [`no_grad`](crate::no_grad)
-/// records nothing, and its gradients are lost. Fork with [`join`](crate::join), [`for_each`](crate::for_each) or [`map_each`](crate::map_each) instead, which carry
-/// the mode with each task. And hold no lock over a fork: a task that the waiting thread runs may ask for it.
-///
-/// ```
-/// let inside = autograd::with_threads(2, autograd::num_threads);
-/// assert_eq!(inside, 2);
-/// ```
-///
-/// # Panics
-/// If these are more threads than a pool can have, or the system refuses to start them; and whatever `body` panics with.
-#[track_caller]
-pub fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
-    debug_assert!(none_is_held(), "with_threads: a lock is held");
-    check_threads("with_threads", threads);
-    if rayon::current_thread_index().is_some() {
-        return body();
-    }
-    let threads = if threads == 0 { default_threads() } else { threads };
-    let mode = Mode::current();
-    pool(threads).install(|| {
-        let result = mode.run(body);
-        trace::flush();
-        result
-    })
-}
-
-/// The pool of so many threads, started when it is asked for first.
-#[track_caller]
-fn pool(threads: usize) -> Arc<ThreadPool> {
-    static POOLS: ShortLock<BTreeMap<usize, Arc<ThreadPool>>> = ShortLock::new(BTreeMap::new());
-    if let Some(pool) = POOLS.with(|pools| pools.get(&threads).map(Arc::clone)) {
-        return pool;
-    }
-    // Started without the lock, as the system may take its time or refuse. Of two threads that come here at once, one finds the other's pool in its place.
-    let lookout = Lookout::new(threads);
-    let started = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .stack_size(stack_bytes())
-        .thread_name(|index| format!("autograd-{index}"))
-        .start_handler(move |_| lookout.enter())
-        .build();
-    match started {
-        Ok(pool) => {
-            let pool = Arc::new(pool);
-            POOLS.with(|pools| Arc::clone(pools.entry(threads).or_insert_with(|| Arc::clone(&pool))))
-        }
-        Err(error) => panic!("with_threads: the system did not start {threads} threads: {error}"),
-    }
-}
-
-/// Bytes of a worker's stack: as many as the main thread's may grow to, since what runs on the main thread may be run by a worker. The system provides
-/// memory for the part that is used.
-fn stack_bytes() -> usize {
-    const USUAL: usize = 8 << 20;
-    const MAX: usize = 1 << 30;
-    #[cfg(all(target_os = "linux", not(miri)))]
-    {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: `limit` is valid for writing, and the call does nothing else.
-        if unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) } == 0 && limit.rlim_cur != libc::RLIM_INFINITY {
-            return usize::try_from(limit.rlim_cur).unwrap_or(MAX).clamp(USUAL, MAX);
-        }
-    }
-    USUAL
-}
 
 /// Calls `body(0) ... body(tasks - 1)`, each once, on the threads at hand, and returns when all are done.
 ///
@@ -173,7 +49,8 @@ pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
     fork_tasks(tasks, &body);
 }
 
-/// Cuts `out` into chunks of `length` elements and calls `body` with each one and the index of its first element, on the threads at hand.
+/// Cuts `out` into chunks of `length` elements and calls `body` with each one and the index of its first element, on
+/// the threads at hand.
 pub(crate) fn for_each_chunk<T: Send>(out: &mut [T], length: usize, body: impl Fn(usize, &mut [T]) + Sync) {
     if out.len() <= length {
         return body(0, out);
@@ -201,17 +78,17 @@ fn for_each_of_several_chunks<T: Send>(out: &mut [T], length: usize, body: &(dyn
     for_each_item(chunks.collect(), |(first, chunk)| body(first, chunk));
 }
 
-/// Hands the tasks out to a [`Crew`]. (A body is a `dyn`, since a fork would else be compiled once more for each kernel. A call through a pointer is nothing
-/// beside a task.)
+/// Hands the tasks to a [`TaskQueue`]. (A body is a `dyn`, since a fork would else be compiled once more for each
+/// kernel. A call through a pointer is nothing beside a task.)
 fn fork_tasks(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
-    fork(|| Crew::new(tasks, body).work());
+    fork(|| TaskQueue::new(tasks, body).run());
 }
 
-/// Runs what forks in the surrounding pool or the default one. Meanwhile this thread's grad mode is the default one and its trace is put aside, since
-/// it may run tasks that are not its own.
-pub(super) fn fork(run: impl FnOnce() + Send) {
+/// Runs what forks in the surrounding pool or the default one. Meanwhile this thread's grad mode is the default one and
+/// its trace is put aside, since it may run tasks that are not its own.
+fn fork(run: impl FnOnce() + Send) {
     debug_assert!(none_is_held(), "a fork: a lock is held");
-    let run = || lookout::forking(|| trace::aside(|| with_default(run)));
+    let run = || with_spinning(|| trace::aside(|| with_default(run)));
     if rayon::current_thread_index().is_some() {
         run();
     } else {
@@ -219,9 +96,133 @@ pub(super) fn fork(run: impl FnOnce() + Send) {
     }
 }
 
+/// The tasks of a fork.
+pub(super) struct TaskQueue<'a> {
+    body: &'a (dyn Fn(usize) + Sync),
+    tasks: usize,
+    /// For each part, the task to be taken next; it goes beyond the part's end when there is none left.
+    next: SmallVec<[AtomicUsize; 8]>,
+    /// How many tasks have ended.
+    finished: AtomicUsize,
+}
+
+impl<'a> TaskQueue<'a> {
+    /// A queue for the surrounding pool's threads.
+    pub(super) fn new(tasks: usize, body: &'a (dyn Fn(usize) + Sync)) -> Self {
+        let parts = rayon::current_num_threads().min(tasks).max(1);
+        let next = (0..parts).map(|part| AtomicUsize::new(tasks * part / parts)).collect();
+        Self { body, tasks, next, finished: AtomicUsize::new(0) }
+    }
+
+    /// Runs all tasks, and returns when the last one has ended.
+    pub(super) fn run(&self) {
+        self.run_on(self.next.len(), true);
+    }
+
+    /// Brings so many threads to the queue, this one among them.
+    fn run_on(&self, threads: usize, forked: bool) {
+        if threads > 1 {
+            rayon::join(|| self.run_on(threads / 2, forked), || self.run_on(threads - threads / 2, false));
+            return;
+        }
+        let home = rayon::current_thread_index().unwrap_or(0);
+        for part in 0..self.next.len() {
+            self.run_part((home + part) % self.next.len());
+        }
+        if forked {
+            self.wait();
+        }
+    }
+
+    fn run_part(&self, part: usize) {
+        let end = self.tasks * (part + 1) / self.next.len();
+        loop {
+            let task = self.next[part].fetch_add(1, Ordering::Relaxed);
+            if task >= end {
+                return;
+            }
+            (self.body)(task);
+            self.finished.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Spins until the tasks that others have taken have ended, for a while: where there are more threads than cores
+    /// one may take long, and one may have panicked. rayon, to which this returns, then sleeps until it is woken.
+    fn wait(&self) {
+        let start = Instant::now();
+        while self.finished.load(Ordering::Acquire) < self.tasks && start.elapsed() < SPIN_TIME {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// Runs both closures, at the same time if there are two threads, and returns what they return. As
+/// [`rayon::join`](https://docs.rs/rayon/latest/rayon/fn.join.html), but both run in the caller's grad mode.
+///
+/// ```
+/// use autograd::{Tensor, join, no_grad};
+/// let x = Tensor::from_vec(vec![1.0, 2.0], [2]).requires_grad();
+/// let (a, b) = join(|| x.exp(), || &x * 2.0);
+/// assert!(a.is_tracked() && b.is_tracked());
+/// let (a, b) = no_grad(|| join(|| x.exp(), || &x * 2.0));
+/// assert!(!a.is_tracked() && !b.is_tracked());
+/// ```
+///
+/// # Panics
+/// If one of the closures panics, with its message.
+pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    let mode = Mode::current();
+    let (a, b) = (|| mode.run(a), || mode.run(b));
+    if num_threads() <= 1 {
+        return (a(), b());
+    }
+    let mut both = None;
+    fork(|| both = Some(rayon::join(a, b)));
+    both.expect("what forks returns when both have ended")
+}
+
+/// Calls `body` with each item, on the threads at hand and in the caller's grad mode, and returns when all calls have
+/// ended.
+///
+/// In which order, and on which thread, is not specified.
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+/// let sum = AtomicUsize::new(0);
+/// autograd::for_each(0..100, |number| drop(sum.fetch_add(number, Relaxed)));
+/// assert_eq!(sum.into_inner(), 4950);
+/// ```
+///
+/// # Panics
+/// If one of the calls panics, with its message.
+pub fn for_each<I: Send>(items: impl IntoIterator<Item = I>, body: impl Fn(I) + Sync) {
+    let mode = Mode::current();
+    for_each_item(items.into_iter().collect(), |item| mode.run(|| body(item)));
+}
+
+/// As [`for_each`], and returns what the calls return, in the order of the items.
+///
+/// ```
+/// use autograd::{Tensor, map_each};
+/// let x = Tensor::from_vec(vec![3.0], [1]).requires_grad();
+/// let losses: Vec<Tensor> = map_each(1..=4, |scale| (&x * scale as f32).sum());
+/// let total = losses.into_iter().reduce(|a, b| a + b).unwrap();
+/// assert_eq!(total.backward().get(&x).unwrap().to_vec(), [10.0]);
+/// ```
+///
+/// # Panics
+/// If one of the calls panics, with its message.
+pub fn map_each<I: Send, R: Send>(items: impl IntoIterator<Item = I>, body: impl Fn(I) -> R + Sync) -> Vec<R> {
+    let items: Vec<I> = items.into_iter().collect();
+    let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    for_each(items.into_iter().zip(&mut results), |(item, result)| *result = Some(body(item)));
+    results.into_iter().map(|result| result.expect("each call has ended")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
     use std::sync::atomic::AtomicU64;
 
     #[test]
@@ -249,9 +250,67 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_goes_with_the_closure_into_the_pool() {
-        assert!(with_recording(false, || with_threads(2, || !is_recording())));
-        assert!(with_threads(2, is_recording));
+    fn a_queue_runs_every_task_once_on_any_number_of_threads() {
+        for threads in [1, 2, 3, 8] {
+            for tasks in [1, 2, 3, 7, 8, 100] {
+                let runs: Vec<_> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
+                with_threads(threads, || {
+                    let body = |task: usize| {
+                        runs[task].fetch_add(1, Ordering::Relaxed);
+                    };
+                    TaskQueue::new(tasks, &body).run();
+                });
+                assert!(
+                    runs.iter().all(|runs| runs.load(Ordering::Relaxed) == 1),
+                    "{tasks} tasks on {threads} threads"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_thread_begins_with_its_own_part() {
+        let first = std::sync::OnceLock::new();
+        with_threads(2, || {
+            let here = rayon::current_thread_index();
+            let body = |task: usize| {
+                if rayon::current_thread_index() == here {
+                    first.get_or_init(|| task);
+                } else {
+                    first.wait(); // Or the other thread might be done with both parts before this one begins.
+                }
+            };
+            TaskQueue::new(8, &body).run();
+            assert_eq!(first.get(), Some(&(4 * here.unwrap())));
+        });
+    }
+
+    #[test]
+    fn a_panic_of_another_thread_reaches_the_caller() {
+        for threads in [1, 2, 4] {
+            let caught = std::panic::catch_unwind(|| {
+                with_threads(threads, || TaskQueue::new(16, &|task| assert!(task != 11, "task 11 fails")).run());
+            });
+            assert!(
+                caught.unwrap_err().downcast_ref::<&str>().is_some_and(|message| message.contains("task 11 fails"))
+            );
+        }
+    }
+
+    #[test]
+    fn tasks_run_in_the_mode_of_whoever_forked() {
+        for threads in [1, 3] {
+            for recording in [true, false] {
+                with_threads(threads, || {
+                    with_recording(recording, || {
+                        assert_eq!(join(is_recording, is_recording), (recording, recording));
+                        assert_eq!(map_each(0..50, |_| is_recording()), [recording; 50]);
+                        for_each(0..50, |_| assert_eq!(is_recording(), recording));
+                        assert_eq!(is_recording(), recording);
+                    });
+                });
+            }
+        }
     }
 
     #[test]
@@ -280,5 +339,28 @@ mod tests {
     #[test]
     fn a_surrounding_pool_wins() {
         assert_eq!(with_threads(3, || with_threads(2, num_threads)), 3);
+    }
+
+    #[test]
+    fn the_flag_goes_with_the_closure_into_the_pool() {
+        assert!(with_recording(false, || with_threads(2, || !is_recording())));
+        assert!(with_threads(2, is_recording));
+    }
+
+    #[test]
+    fn results_are_in_the_order_of_the_items() {
+        for threads in [1, 2, 8] {
+            let squares = with_threads(threads, || map_each(0..1000, |i| i * i));
+            assert!(squares.iter().enumerate().all(|(i, &square)| square == i * i));
+        }
+        assert!(map_each(0..0, |i| i).is_empty());
+    }
+
+    #[test]
+    fn a_panic_of_a_task_reaches_whoever_forked() {
+        let caught = std::panic::catch_unwind(|| {
+            with_threads(2, || for_each(0..8, |task| assert!(task != 5, "task 5 fails")));
+        });
+        assert!(caught.unwrap_err().downcast_ref::<&str>().is_some_and(|message| message.contains("task 5 fails")));
     }
 }

@@ -1,14 +1,20 @@
 //! Slices that are added to chosen slots: the gradient of a selection.
 
+use std::ops::Range;
+
+use super::gemm::buffer::PoolVec;
+use super::parallel::{ELEMENTS_PER_TASK, for_each_item, num_threads};
 use crate::scalar::Scalar;
+use crate::storage::Storage;
 
 /// Slices that are added to a slot one after another; more are summed in pairs of such blocks.
 const BLOCK: usize = 64;
 
 /// Which slices are added to which slots of an array.
 ///
-/// The error of a slot's sum grows with the logarithm of the number of its slices: in the order of the slices where no
-/// slot has more than [`BLOCK`] of them, which is usual and takes no preparation but a count; slot by slot otherwise.
+/// The error of a slot's sum grows with the logarithm of the number of its slices. The slices of a slot are added in
+/// their order, in blocks of [`BLOCK`] that are summed in pairs, whether they are sorted by their slots first or not:
+/// they are if some slot has more than a block, and if threads share the work, each its own slots.
 pub(crate) struct ScatterAdd<'a> {
     /// The slot of each slice.
     slots: &'a [i64],
@@ -17,32 +23,43 @@ pub(crate) struct ScatterAdd<'a> {
 
 /// The slices' positions, sorted by their slots.
 struct BySlot {
-    order: Vec<usize>,
+    order: PoolVec<u32>,
     /// Where in `order` the slices of each slot end.
-    ends: Vec<usize>,
+    ends: PoolVec<u32>,
 }
 
 impl<'a> ScatterAdd<'a> {
-    /// Slice i is to be added to slot `slots[i]` of `count`. No slot has more than `most` of them: an upper bound that
-    /// is cheap to know.
-    pub(crate) fn new(slots: &'a [i64], count: usize, most: usize) -> Self {
-        let by_slot = (most > BLOCK && is_long(slots, count)).then(|| BySlot::new(slots, count));
+    /// Slice i, `width` elements long, is to be added to slot `slots[i]` of `count`. No slot has more than `most` of
+    /// them: an upper bound that is cheap to know.
+    pub(crate) fn new(slots: &'a [i64], count: usize, most: usize, width: usize) -> Self {
+        let is_shared = slots.len().saturating_mul(width) > 2 * ELEMENTS_PER_TASK && num_threads() > 1;
+        let by_slot = (most > BLOCK || is_shared).then(|| BySlot::new(slots, count, is_shared)).flatten();
         ScatterAdd { slots, by_slot }
     }
 
-    /// Adds the slices of `width` elements to the slots, which are as wide and zero.
+    /// Adds the slices of `width` elements to the slots of each of several arrays, which are as wide and zero.
     pub(crate) fn run<T: Scalar>(&self, elements: &[T], width: usize, out: &mut [T]) {
-        if width == 0 {
+        let length = self.slots.len() * width;
+        if length == 0 || out.is_empty() {
             return;
         }
-        if let Some(BySlot { order, ends }) = &self.by_slot {
-            let mut scratch = vec![T::ZERO; width * (order.len().max(1).ilog2() as usize + 1)];
-            let mut start = 0;
-            for (out, &end) in out.chunks_exact_mut(width).zip(ends) {
-                add_in_pairs(elements, width, &order[start..end], out, &mut scratch);
-                start = end;
-            }
-        } else if width == 1 {
+        let arrays = elements.len() / length;
+        let arrays = elements.chunks_exact(length).zip(out.chunks_exact_mut(out.len() / arrays));
+        let Some(by_slot) = &self.by_slot else {
+            return arrays.for_each(|(elements, out)| self.add_in_order(elements, width, out));
+        };
+        // About as many slices for each task.
+        let tasks = length.div_ceil(2 * ELEMENTS_PER_TASK).max(1);
+        let slots = by_slot.ends.len().div_ceil(tasks);
+        let items = arrays.flat_map(|(elements, out)| {
+            let parts = out.chunks_mut(slots * width).enumerate();
+            parts.map(move |(part, out)| (elements, part * slots..part * slots + out.len() / width, out))
+        });
+        for_each_item(items.collect(), |(elements, slots, out)| by_slot.add(slots, elements, width, out));
+    }
+
+    fn add_in_order<T: Scalar>(&self, elements: &[T], width: usize, out: &mut [T]) {
+        if width == 1 {
             for (&element, &slot) in elements.iter().zip(self.slots) {
                 out[slot as usize] += element;
             }
@@ -54,35 +71,45 @@ impl<'a> ScatterAdd<'a> {
     }
 }
 
-/// Whether some slot has more than [`BLOCK`] slices.
-fn is_long(slots: &[i64], count: usize) -> bool {
-    let mut slices = vec![0_u8; count];
-    slots.iter().any(|&slot| {
-        let slices = &mut slices[slot as usize];
-        *slices += 1; // At most BLOCK + 1, where the search ends.
-        usize::from(*slices) > BLOCK
-    })
-}
-
 impl BySlot {
-    /// A counting sort.
-    fn new(slots: &[i64], count: usize) -> Self {
-        let mut ends = vec![0; count];
+    /// A counting sort; none if no slot has more than [`BLOCK`] slices, unless it `is_wanted`.
+    fn new(slots: &[i64], count: usize, is_wanted: bool) -> Option<Self> {
+        u32::try_from(slots.len()).expect("scatter_add: more than 2³² slices");
+        let mut ends = PoolVec::zeros(count);
         for &slot in slots {
             ends[slot as usize] += 1;
         }
+        if !is_wanted && ends.iter().all(|&slices| slices as usize <= BLOCK) {
+            return None;
+        }
         // Where each slot's slices start, which moves up to where they end.
         let mut start = 0;
-        for end in &mut ends {
+        for end in &mut *ends {
             (*end, start) = (start, start + *end);
         }
-        let mut order = vec![0; slots.len()];
-        for (slice, &slot) in slots.iter().enumerate() {
+        let mut order = PoolVec::zeros(slots.len());
+        for (slice, &slot) in (0..).zip(slots) {
             let next = &mut ends[slot as usize];
-            order[*next] = slice;
+            order[*next as usize] = slice;
             *next += 1;
         }
-        BySlot { order, ends }
+        Some(BySlot { order, ends })
+    }
+
+    /// Adds the slices of some slots.
+    fn add<T: Scalar>(&self, slots: Range<usize>, elements: &[T], width: usize, out: &mut [T]) {
+        let mut start = slots.start.checked_sub(1).map_or(0, |before| self.ends[before]) as usize;
+        let ends = &self.ends[slots];
+        let longest =
+            ends.iter().scan(start, |start, &end| Some(end as usize - std::mem::replace(start, end as usize)));
+        let levels = longest.max().unwrap_or(1).max(1).ilog2() as usize + 1;
+        Storage::build(levels * width, |scratch| {
+            for (out, &end) in out.chunks_exact_mut(width).zip(ends) {
+                add_in_pairs(elements, width, &self.order[start..end as usize], out, scratch);
+                start = end as usize;
+            }
+            scratch.fill(T::ZERO);
+        });
     }
 }
 
@@ -93,9 +120,9 @@ fn add<T: Scalar>(slice: &[T], out: &mut [T]) {
 }
 
 /// Adds the slices at `order` to `out`, which is zero. `scratch` has room for a slice for each halving of the order.
-fn add_in_pairs<T: Scalar>(elements: &[T], width: usize, order: &[usize], out: &mut [T], scratch: &mut [T]) {
+fn add_in_pairs<T: Scalar>(elements: &[T], width: usize, order: &[u32], out: &mut [T], scratch: &mut [T]) {
     if order.len() <= BLOCK {
-        return order.iter().for_each(|&slice| add(&elements[slice * width..][..width], out));
+        return order.iter().for_each(|&slice| add(&elements[slice as usize * width..][..width], out));
     }
     let (first, second) = order.split_at(order.len() / 2);
     add_in_pairs(elements, width, first, out, scratch);
@@ -122,7 +149,7 @@ mod tests {
                     }
                 }
                 let mut out = vec![0.0; count * width];
-                ScatterAdd::new(&slots, count, length).run(&elements, width, &mut out);
+                ScatterAdd::new(&slots, count, length, width).run(&elements, width, &mut out);
                 assert_eq!(out, expected, "{length} slices of {width} in {count} slots");
             }
         }
@@ -133,7 +160,7 @@ mod tests {
         let (length, width) = (1 << 18, 2);
         let slots: Vec<i64> = (0..length).map(|i| i64::from(i % 64 == 5)).collect();
         let mut out = [0.0_f32; 4];
-        ScatterAdd::new(&slots, 2, length).run(&vec![0.1; length * width], width, &mut out);
+        ScatterAdd::new(&slots, 2, length, width).run(&vec![0.1; length * width], width, &mut out);
         for (slot, share) in [(0, 63), (1, 1)] {
             let exact = f64::from(0.1_f32) * (length / 64 * share) as f64;
             let depth = (BLOCK + length.ilog2() as usize) as f64;
@@ -141,6 +168,23 @@ mod tests {
                 let error = (f64::from(*found) - exact).abs();
                 assert!(error <= exact * depth * f64::from(f32::EPSILON) / 2.0, "{found}, {exact}");
             }
+        }
+    }
+
+    #[test]
+    fn the_bits_do_not_depend_on_the_number_of_threads() {
+        for (count, width, arrays) in [(5000, 1, 3), (300, 17, 2), (3, 40, 1)] {
+            let length = 120_000 / width;
+            let slots: Vec<i64> = (0..length).map(|i| ((i * 7919) % count) as i64).collect();
+            let elements: Vec<f32> = (0..arrays * length * width).map(|i| (i as f32 * 0.37).sin()).collect();
+            let run = |threads| {
+                let mut out = vec![0.0; arrays * count * width];
+                crate::kernels::parallel::with_threads(threads, || {
+                    ScatterAdd::new(&slots, count, length, width).run(&elements, width, &mut out);
+                });
+                out
+            };
+            assert!([2, 3].into_iter().all(|threads| run(threads) == run(1)), "{count} slots of {width}");
         }
     }
 }

@@ -1,7 +1,11 @@
-//! Windows that slide over planes: where the largest element of each is, and the mean of each.
+//! Windows that slide over planes: the largest element of each, and the mean of each.
 
-use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
+use std::ops::Range;
+
+use super::gemm::buffer::PoolVec;
+use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
 use super::reduce::sum;
+use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
 /// The positions along one dimension that a window has in common with the input: `count` of them from `first` on,
@@ -29,6 +33,16 @@ pub(crate) struct Windows {
     pub(crate) from: [usize; 2],
 }
 
+/// For each window of all planes the position of its largest element in its plane.
+pub(crate) struct Positions(PoolVec<u32>);
+
+impl Positions {
+    /// The positions, plane after plane.
+    pub(crate) fn as_slice(&self) -> &[u32] {
+        &self.0
+    }
+}
+
 impl Windows {
     /// Elements of an output plane.
     pub(crate) fn result(&self) -> usize {
@@ -46,35 +60,70 @@ impl Windows {
         (ELEMENTS_PER_TASK / covered(&self.rows).saturating_mul(covered(&self.columns)).max(1)).max(1)
     }
 
-    /// For each window the position of its largest element in its plane: the first of ties, but the last NaN if there
-    /// is one, as in PyTorch.
-    pub(crate) fn largest<T: Scalar>(&self, values: &[T], out: &mut [i64]) {
+    /// For each window its largest element, and the position of that in its plane: the first of ties, but the last NaN
+    /// if there is one, as in PyTorch.
+    ///
+    /// # Panics
+    /// If a plane has more than 2³² elements.
+    pub(crate) fn largest<T: Scalar>(&self, values: &[T], out: &mut [T]) -> Positions {
+        assert!(u32::try_from(self.plane()).is_ok(), "max_pool: a plane of {} elements", self.plane());
+        let mut positions = PoolVec::zeros(out.len());
+        if !out.is_empty() {
+            let even = self.even_columns();
+            let length = self.planes_per_task() * self.result();
+            let chunks = out.chunks_mut(length).zip(positions.chunks_mut(length)).enumerate();
+            for_each_item(chunks.collect(), |(task, (out, positions))| {
+                let planes = values[task * self.planes_per_task() * self.plane()..].chunks_exact(self.plane());
+                let results = out.chunks_exact_mut(self.result()).zip(positions.chunks_exact_mut(self.result()));
+                for (plane, (out, positions)) in planes.zip(results) {
+                    vectorized(Largest { windows: self, even: &even, plane, out, positions });
+                }
+            });
+        }
+        Positions(positions)
+    }
+
+    /// The columns of output whose windows all have as many columns as the widest, at even distances, and that
+    /// distance: all but those at the edges.
+    fn even_columns(&self) -> (Range<usize>, usize) {
+        let widest = self.columns.iter().map(|column| column.count).max().unwrap_or(0);
+        let Some(start) = self.columns.iter().position(|column| column.count == widest) else { return (0..0, 1) };
+        let columns = &self.columns[start..];
+        let step = columns.get(1).map_or(1, |second| second.first.saturating_sub(columns[0].first)).max(1);
+        let is_even = |(index, column): &(usize, &Window)| {
+            column.count == widest && column.first == columns[0].first + index * step
+        };
+        (start..start + columns.iter().enumerate().take_while(is_even).count(), step)
+    }
+
+    /// For each window the element at its position.
+    pub(crate) fn pick<T: Scalar>(&self, values: &[T], positions: &Positions, out: &mut [T]) {
         if out.is_empty() {
             return;
         }
         for_each_chunk(out, self.planes_per_task() * self.result(), |start, out| {
             let planes = values[start / self.result() * self.plane()..].chunks_exact(self.plane());
-            for (plane, out) in planes.zip(out.chunks_exact_mut(self.result())) {
-                let places = self.rows.iter().flat_map(|row| self.columns.iter().map(move |column| (row, column)));
-                for (out, (row, column)) in out.iter_mut().zip(places) {
-                    *out = self.largest_of(plane, *row, *column) as i64;
-                }
+            let results = out.chunks_exact_mut(self.result()).zip(positions.0[start..].chunks_exact(self.result()));
+            for (plane, (out, positions)) in planes.zip(results) {
+                out.iter_mut().zip(positions).for_each(|(out, &position)| *out = plane[position as usize]);
             }
         });
     }
 
-    fn largest_of<T: Scalar>(&self, plane: &[T], row: Window, column: Window) -> usize {
-        let mut largest = T::NEG_INFINITY;
-        let mut place = row.first * self.from[1] + column.first;
-        for i in row.positions() {
-            for j in column.positions() {
-                let x = plane[i * self.from[1] + j];
-                if x > largest || x.is_nan() {
-                    (largest, place) = (x, i * self.from[1] + j);
-                }
-            }
+    /// The adjoint of [`pick`](Windows::pick): each window's gradient is added where its element was taken from.
+    pub(crate) fn put_back<T: Scalar>(&self, grads: &[T], positions: &Positions, out: &mut [T]) {
+        if out.is_empty() || self.result() == 0 {
+            return out.fill(T::ZERO);
         }
-        place
+        for_each_chunk(out, self.planes_per_task() * self.plane(), |start, out| {
+            out.fill(T::ZERO);
+            let start = start / self.plane() * self.result();
+            let grads =
+                grads[start..].chunks_exact(self.result()).zip(positions.0[start..].chunks_exact(self.result()));
+            for (plane, (grads, positions)) in out.chunks_exact_mut(self.plane()).zip(grads) {
+                grads.iter().zip(positions).for_each(|(&grad, &position)| plane[position as usize] += grad);
+            }
+        });
     }
 
     /// For each window the sum of its elements divided by `divisor` of its row and column. Its positions are one apart.
@@ -119,4 +168,85 @@ impl Windows {
             }
         });
     }
+}
+
+/// The largest elements of the windows of a plane.
+struct Largest<'a, T> {
+    windows: &'a Windows,
+    even: &'a (Range<usize>, usize),
+    plane: &'a [T],
+    out: &'a mut [T],
+    positions: &'a mut [u32],
+}
+
+impl<T: Scalar> Kernel for Largest<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Largest { windows, even: (even, step), plane, out, positions } = self;
+        let (count, width) = (windows.columns.len(), windows.from[1]);
+        let lines = out.chunks_exact_mut(count).zip(positions.chunks_exact_mut(count));
+        for (&row, (out, positions)) in windows.rows.iter().zip(lines) {
+            for column in (0..even.start).chain(even.end..count) {
+                (out[column], positions[column]) = largest_of(plane, width, row, windows.columns[column]);
+            }
+            // The windows side by side: one element of each, then the next one. No branch depends on the elements.
+            let column = windows.columns[even.start];
+            let (out, positions) = (&mut out[even.clone()], &mut positions[even.clone()]);
+            out.fill(T::NEG_INFINITY);
+            let first = (row.first * width + column.first) as u32;
+            for (index, position) in positions.iter_mut().enumerate() {
+                *position = first + (index * step) as u32;
+            }
+            for i in row.positions() {
+                for j in column.positions() {
+                    let (start, length) = (i * width + j, out.len());
+                    let elements = &plane[start..];
+                    match step {
+                        1 => keep_larger(elements.iter().copied(), start, 1, out, positions),
+                        2 if elements.len() >= 2 * length => {
+                            let elements = elements.chunks_exact(2).map(|pair| pair[0]);
+                            keep_larger(elements, start, 2, out, positions);
+                        }
+                        _ => keep_larger(elements.iter().copied().step_by(*step), start, *step, out, positions),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Takes over the elements that are larger than the largest ones so far, or not a number, with their positions: those
+/// from `start` on, `step` apart.
+#[inline(always)]
+fn keep_larger<T: Scalar>(
+    elements: impl Iterator<Item = T>,
+    start: usize,
+    step: usize,
+    largest: &mut [T],
+    positions: &mut [u32],
+) {
+    let mut at = start as u32;
+    for ((largest, position), x) in largest.iter_mut().zip(positions).zip(elements) {
+        let is_larger = x > *largest || x.is_nan();
+        *largest = if is_larger { x } else { *largest };
+        *position = if is_larger { at } else { *position };
+        at = at.wrapping_add(step as u32);
+    }
+}
+
+/// The largest element of a window, and its position.
+fn largest_of<T: Scalar>(plane: &[T], width: usize, row: Window, column: Window) -> (T, u32) {
+    let mut largest = T::NEG_INFINITY;
+    let mut position = row.first * width + column.first;
+    for i in row.positions() {
+        for j in column.positions() {
+            let x = plane[i * width + j];
+            if x > largest || x.is_nan() {
+                (largest, position) = (x, i * width + j);
+            }
+        }
+    }
+    (largest, position as u32)
 }

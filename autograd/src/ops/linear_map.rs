@@ -32,6 +32,11 @@ pub(crate) trait LinearMap<T: Float>: Clone + Debug + Send + Sync + 'static {
         self.map(x).record(&[x], |_| Forward(self))
     }
 
+    /// A x, which was computed by other means, recorded; `map` is called if it is tracked.
+    fn record(map: impl FnOnce() -> Self, x: &Tensor<T>, y: Tensor<T>) -> Tensor<T> {
+        y.record(&[x], |_| Forward(map()))
+    }
+
     /// Aᵀ y, recorded.
     #[inline(never)]
     #[track_caller]

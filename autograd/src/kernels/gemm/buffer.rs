@@ -1,5 +1,8 @@
 //! Memory for packed blocks, from the engine's pool: a product in a training loop allocates nothing.
 
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
 use super::pack::SLACK;
 use crate::kernels::parallel::{num_threads, thread_index};
 use crate::pool::Block;
@@ -40,6 +43,62 @@ impl Buffer {
     }
 }
 
+/// Values in memory of the pool: a table that is written once.
+pub(in crate::kernels) struct PoolVec<E> {
+    buffer: Buffer,
+    length: usize,
+    values: PhantomData<E>,
+}
+
+impl<E: Copy> PoolVec<E> {
+    /// So many values.
+    ///
+    /// # Panics
+    /// If there are more or fewer of them, or the system has not so much memory.
+    pub(in crate::kernels) fn collect(length: usize, values: impl Iterator<Item = E>) -> Self {
+        const { assert!(align_of::<E>() <= 64) };
+        let buffer = Buffer::of_bytes(length * size_of::<E>());
+        let (start, mut written) = (buffer.start::<E>(), 0);
+        for value in values {
+            assert!(written < length, "more than {length} values");
+            // SAFETY: the memory has room for so many values, and begins at a cache line.
+            unsafe { start.add(written).write(value) }
+            written += 1;
+        }
+        assert_eq!(written, length, "fewer values");
+        Self { buffer, length, values: PhantomData }
+    }
+}
+
+impl PoolVec<u32> {
+    /// So many zeros.
+    ///
+    /// # Panics
+    /// If the system has not so much memory.
+    pub(in crate::kernels) fn zeros(length: usize) -> Self {
+        Self::collect(length, std::iter::repeat_n(0, length))
+    }
+}
+
+impl<E> DerefMut for PoolVec<E> {
+    fn deref_mut(&mut self) -> &mut [E] {
+        // SAFETY: so many values were written, and this is the only owner.
+        unsafe { std::slice::from_raw_parts_mut(self.buffer.start(), self.length) }
+    }
+}
+
+impl<E> Deref for PoolVec<E> {
+    type Target = [E];
+
+    fn deref(&self) -> &[E] {
+        // SAFETY: so many values were written, and nobody writes any more.
+        unsafe { std::slice::from_raw_parts(self.buffer.start(), self.length) }
+    }
+}
+
+// SAFETY: a shared reference only reads the values.
+unsafe impl<E: Send + Sync> Sync for PoolVec<E> {}
+
 /// Memory for packed blocks of a fork's tasks, one for each thread: taken at once by the thread that forks, so that how
 /// much the pool hands out doesn't depend on which thread happens to run a task.
 pub(in crate::kernels) struct ThreadBuffers {
@@ -64,6 +123,20 @@ impl ThreadBuffers {
     /// No memory.
     pub(in crate::kernels) fn none() -> Self {
         Self { buffer: Buffer::none(), elements: 0, threads: 0, is_one_task: false }
+    }
+
+    /// Calls `body`, which must not fork, with this thread's memory as a slice of as many elements as were asked for.
+    /// It holds values of before.
+    ///
+    /// # Safety
+    /// `body` does not ask for this thread's memory again.
+    pub(in crate::kernels) unsafe fn with_slice<T: Scalar>(&self, count: usize, body: impl FnOnce(&mut [T])) {
+        assert!(count <= self.elements, "{count} elements of {}", self.elements);
+        self.with::<T>(|start| {
+            // SAFETY: so many elements are this thread's alone until `body` returns, by this function's contract;
+            // memory of the pool is initialised, and any bits are an element.
+            body(unsafe { std::slice::from_raw_parts_mut(start, count) });
+        });
     }
 
     /// Calls `body`, which must not fork, with the address of this thread's memory.

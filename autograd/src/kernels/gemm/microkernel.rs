@@ -93,9 +93,10 @@ unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF
     unsafe {
         let mut sums = begin::<V, ROWS, VECTORS>(tile);
         let mask = V::mask(tile.last_lanes);
-        let (mut a, mut b) = (tile.a, tile.b);
+        let (mut a, a_row_stride, mut b) = (tile.a, tile.a_row_stride, tile.b);
         for _ in 0..tile.depth {
-            add_step::<V, ROWS, VECTORS, HALF>(&mut sums, a, tile.a_row_stride, b, mask);
+            let of_a = |row: usize| *a.offset(row as isize * a_row_stride);
+            add_step::<V, ROWS, VECTORS, HALF>(&mut sums, of_a, b, mask);
             a = a.wrapping_offset(tile.a_step);
             b = b.wrapping_offset(tile.b_step);
         }
@@ -134,15 +135,14 @@ pub(in crate::kernels) unsafe fn begin<V: Vector, const ROWS: usize, const VECTO
     sums
 }
 
-/// Adds the products of a step: a column of A's tile with a row of B's panel.
+/// Adds the products of a step: a column of A's tile, an element for each row, with a row of B's panel.
 ///
 /// # Safety
-/// That of [`tile`], for the step at which `a` and `b` stand.
+/// That of [`tile`], for the step at which `of_a` and `b` stand.
 #[inline(always)]
 pub(in crate::kernels) unsafe fn add_step<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF: bool>(
     sums: &mut [[V; VECTORS]; ROWS],
-    a: *const V::Element,
-    a_row_stride: isize,
+    of_a: impl Fn(usize) -> V::Element,
     b: *const V::Element,
     mask: V::Mask,
 ) {
@@ -155,7 +155,7 @@ pub(in crate::kernels) unsafe fn add_step<V: Vector, const ROWS: usize, const VE
                 if V::MASKS_ARE_FREE && vector + 1 == VECTORS { V::load_masked(source, mask) } else { V::load(source) };
         }
         for (row, sums) in sums.iter_mut().enumerate() {
-            let of_a = V::splat(*a.offset(row as isize * a_row_stride));
+            let of_a = V::splat(of_a(row));
             for (vector, (sum, of_b)) in sums.iter_mut().zip(of_b).enumerate() {
                 *sum =
                     if HALF && vector + 1 == VECTORS { of_a.mul_add_low(of_b, *sum) } else { of_a.mul_add(of_b, *sum) };

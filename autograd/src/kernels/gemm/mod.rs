@@ -1,7 +1,8 @@
 //! The matrix product.
 //!
 //! Read on with `path` (what is copied), `blocking` (the sizes), `loops` (the five loops), `microkernel` (the
-//! arithmetic) and `table` (the instruction sets).
+//! arithmetic) and `table` (the instruction sets). `offset_product` and `offset_kernel` are products whose operands are
+//! read through tables of offsets, such as the windows of an image: an entry of their own, beside [`gemm`].
 //!
 #![doc = include_str!("../../../docs/gemm.md")]
 
@@ -14,6 +15,8 @@ pub(super) mod epilogue;
 mod foreign;
 mod loops;
 pub(super) mod microkernel;
+pub(super) mod offset_kernel;
+pub(super) mod offset_product;
 pub(super) mod output;
 pub(super) mod pack;
 pub(super) mod packed_b;

@@ -42,7 +42,7 @@ impl<T: Scalar> Output<T> {
             }
         } else {
             // SAFETY: passed on.
-            unsafe { self.write_scattered(kernels, compute) }
+            unsafe { self.write_through_scratch(kernels, compute) }
         }
     }
 
@@ -51,7 +51,7 @@ impl<T: Scalar> Output<T> {
     /// # Safety
     /// That of [`write`](Output::write).
     #[inline(never)]
-    unsafe fn write_scattered(&self, kernels: &TileKernels<T>, compute: impl Fn(*mut T, isize)) {
+    unsafe fn write_through_scratch(&self, kernels: &TileKernels<T>, compute: impl Fn(*mut T, isize)) {
         let Self { c, shape, accumulate, finish } = *self;
         let mut memory = Memory::<T>([MaybeUninit::uninit(); MAX_REGION_ELEMENTS]);
         let width = shape.columns.next_multiple_of(kernels.lanes);

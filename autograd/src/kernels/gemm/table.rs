@@ -8,6 +8,7 @@ use super::dot_kernel::{self, DotFn, DotTile, MAX_DOT_ROWS};
 use super::epilogue::{self, FinishFn, TileShape};
 use super::foreign;
 use super::microkernel::{self, MAX_ROWS, MAX_TILE_ELEMENTS, MAX_VECTORS, Tile, TileFn};
+use super::offset_kernel::{self, MAX_OFFSET_ROWS, OffsetTileFn, Offsets};
 use super::pack::{self, PackFn, Strip};
 use super::product::{Product, Target};
 use super::store_transposed::{self, MoveFn, ScratchTile};
@@ -63,6 +64,12 @@ pub(in crate::kernels) struct TileKernels<T: 'static> {
     pub(in crate::kernels) max_rows: [usize; MAX_VECTORS],
     /// `tiles[vectors - 1][rows - 1]`.
     pub(in crate::kernels) tiles: [[Option<TileFn<T>>; MAX_ROWS]; MAX_VECTORS],
+    /// Tiles whose operands are read through tables of offsets: `offset_tiles[vectors - 1][rows - 1]`.
+    pub(super) offset_tiles: [[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS]; MAX_VECTORS],
+    /// The same for rows that have one row of A in common.
+    pub(super) shared_tiles: [[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS]; MAX_VECTORS],
+    /// Dot products through tables of offsets: `offset_dots[rows - 1]`.
+    pub(super) offset_dots: [Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS],
     /// Dot products: `dots[rows - 1]`, and how many columns each takes.
     pub(super) dots: [DotFn<T>; MAX_DOT_ROWS],
     pub(super) dot_columns: [usize; MAX_DOT_ROWS],
@@ -108,6 +115,16 @@ pub(in crate::kernels) fn selected<T: GemmKernels>() -> &'static KernelSet<T> {
     found.expect("every instruction set has its kernels")
 }
 
+/// The kernels of the instruction set that this process uses, also if its products are computed by another crate.
+pub(in crate::kernels) fn selected_tiles<T: GemmKernels>() -> &'static TileKernels<T> {
+    let isa = isa::selected().isa.instruction_set();
+    let tiles = T::kernel_sets().iter().find_map(|set| match &set.implementation {
+        Implementation::Tiles(kernels) if set.instruction_set == isa => Some(kernels),
+        _ => None,
+    });
+    tiles.expect("every instruction set has its kernels")
+}
+
 /// Compiles the generic kernels for an instruction set.
 macro_rules! wrappers {
     ($module:ident $(, $features:literal)?) => {
@@ -120,6 +137,39 @@ macro_rules! wrappers {
             pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::Element>) {
                 // SAFETY: passed on; the features of `V` are enabled here.
                 unsafe { microkernel::tile::<V, ROWS, VECTORS>(tile) }
+            }
+
+            /// # Safety
+            /// That of [`offset_kernel::tile`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn offset_tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
+                tile: &Tile<V::Element>,
+                offsets: &Offsets<'_>,
+            ) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { offset_kernel::tile::<V, ROWS, VECTORS>(tile, offsets) }
+            }
+
+            /// # Safety
+            /// That of [`offset_kernel::shared_tile`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn shared_tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
+                tile: &Tile<V::Element>,
+                offsets: &Offsets<'_>,
+            ) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { offset_kernel::shared_tile::<V, ROWS, VECTORS>(tile, offsets) }
+            }
+
+            /// # Safety
+            /// That of [`offset_kernel::dots`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn offset_dots<V: Vector, const ROWS: usize>(
+                tile: &Tile<V::Element>,
+                offsets: &Offsets<'_>,
+            ) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { offset_kernel::dots::<V, ROWS>(tile, offsets) }
             }
 
             /// # Safety
@@ -181,7 +231,8 @@ wrappers!(neon, "neon");
 /// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the
 /// micro-kernel each; and how many dot products one, two, three and four rows form at a time.
 macro_rules! kernel_set {
-    ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal, $([$vectors:literal: $($height:literal)*])* dots $($dot_columns:literal)*) => {{
+    ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal, $([$vectors:literal: $($height:literal)*])*
+        offsets $([$offset_vectors:literal: $($offset_height:literal)*])* dots $($dot_columns:literal)*) => {{
         const KERNELS: TileKernels<<$vector as Vector>::Element> = {
             let mut max_rows = [0; MAX_VECTORS];
             let mut tiles = [[None; MAX_ROWS]; MAX_VECTORS];
@@ -191,12 +242,32 @@ macro_rules! kernel_set {
                 max_rows[$vectors - 1] = $height;
                 assert!($vectors * <$vector as Vector>::LANES * $height <= MAX_TILE_ELEMENTS);
             )*)*
+            let mut offset_tiles = [[None; MAX_OFFSET_ROWS]; MAX_VECTORS];
+            let mut shared_tiles = [[None; MAX_OFFSET_ROWS]; MAX_VECTORS];
+            $($(
+                offset_tiles[$offset_vectors - 1][$offset_height - 1] = Some(
+                    $module::offset_tile::<$vector, $offset_height, $offset_vectors>
+                        as OffsetTileFn<<$vector as Vector>::Element>,
+                );
+                shared_tiles[$offset_vectors - 1][$offset_height - 1] = Some(
+                    $module::shared_tile::<$vector, $offset_height, $offset_vectors>
+                        as OffsetTileFn<<$vector as Vector>::Element>,
+                );
+            )*)*
+            let mut offset_dots = [None; MAX_OFFSET_ROWS];
+            offset_dots[0] = Some($module::offset_dots::<$vector, 1> as OffsetTileFn<<$vector as Vector>::Element>);
+            offset_dots[1] = Some($module::offset_dots::<$vector, 2> as OffsetTileFn<<$vector as Vector>::Element>);
+            offset_dots[3] = Some($module::offset_dots::<$vector, 4> as OffsetTileFn<<$vector as Vector>::Element>);
+            offset_dots[7] = Some($module::offset_dots::<$vector, 8> as OffsetTileFn<<$vector as Vector>::Element>);
             TileKernels {
                 lanes: <$vector as Vector>::LANES,
                 vectors_packed: $packed,
                 vectors_in_place: $in_place,
                 max_rows,
                 tiles,
+                offset_tiles,
+                shared_tiles,
+                offset_dots,
                 dots: dots!($module, $vector, $($dot_columns)*),
                 dot_columns: [$($dot_columns),*],
                 finish: $module::finish::<$vector>,
@@ -233,6 +304,7 @@ macro_rules! sixteen_registers {
             [2: 1 2 3 4 5 6]
             [3: 1 2 3 4]
             [4: 1 2]
+            offsets [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 4] [4: 1 2]
             dots 8 5 4 3)
     };
 }
@@ -249,6 +321,7 @@ macro_rules! thirty_two_registers {
             [2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
             [3: 1 2 3 4 5 6 7 8 9]
             [4: 1 2 3 4 5 6]
+            offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
             dots 8 8 8 6)
     };
 }

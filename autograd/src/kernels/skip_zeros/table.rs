@@ -46,7 +46,8 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V
         for &step in steps {
             let a = tile.a.wrapping_offset(step as isize * tile.a_step);
             let b = tile.b.wrapping_offset(step as isize * tile.b_step);
-            microkernel::add_step::<V, ROWS, VECTORS, false>(&mut sums, a, tile.a_row_stride, b, mask);
+            let of_a = |row: usize| *a.offset(row as isize * tile.a_row_stride);
+            microkernel::add_step::<V, ROWS, VECTORS, false>(&mut sums, of_a, b, mask);
         }
         microkernel::end(tile, sums);
     }

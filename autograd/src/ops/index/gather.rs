@@ -4,7 +4,9 @@ use super::check_bounds;
 use crate::error::{dimension, mistake};
 use crate::float::Float;
 use crate::indices::Indices;
+use crate::kernels::gather::Chosen;
 use crate::kernels::scatter_add::ScatterAdd;
+use crate::layout::Layout;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -23,11 +25,9 @@ impl<T: Float> LinearMap<T> for Gather {
 
     #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
-        let dense = x.dense();
-        let elements = dense.as_slice().expect("dense");
-        Tensor::build_for("gather", self.index.shape().clone(), |out| {
-            pairs(x.shape(), self.dim, &self.index, |place, position| out[place] = elements[position])
-        })
+        let (extents, index) = (self.index.shape(), self.index.as_slice());
+        let chosen = Chosen { layout: &x.layout, dim: self.dim, extents, index };
+        Tensor::build_for("gather", extents.clone(), |out| chosen.gather(x.view().numbers, out))
     }
 
     #[track_caller]
@@ -39,31 +39,15 @@ impl<T: Float> LinearMap<T> for Gather {
         let most = self.index.shape().get(self.dim).copied().unwrap_or(1);
         Tensor::build(self.from.clone(), |out| {
             out.fill(T::ZERO);
-            ScatterAdd::new(&positions, out.len(), most).run(elements, 1, out);
+            ScatterAdd::new(&positions, out.len(), most, 1).run(elements, 1, out);
         })
     }
 }
 
-/// Calls `visit(position in the index, position in the whole)` for each element of the index, which is no larger than the whole in any dimension but `dim`.
-fn pairs(whole: &[usize], dim: usize, index: &Indices, mut visit: impl FnMut(usize, usize)) {
-    let strides = crate::layout::row_major(whole);
-    let extents = index.shape();
-    for (place, &chosen) in index.as_slice().iter().enumerate() {
-        let (mut rest, mut position) = (place, 0);
-        for axis in (0..whole.len()).rev() {
-            let coordinate = if axis == dim { chosen as usize } else { rest % extents[axis] };
-            rest /= extents[axis];
-            position += coordinate * strides[axis] as usize;
-        }
-        visit(place, position);
-    }
-}
-
 /// The position in the whole of each element of the index.
-pub(super) fn positions(whole: &[usize], dim: usize, index: &Indices) -> Vec<i64> {
-    let mut positions = vec![0; index.numel()];
-    pairs(whole, dim, index, |place, position| positions[place] = position as i64);
-    positions
+pub(super) fn positions(whole: &Shape, dim: usize, index: &Indices) -> Vec<i64> {
+    let layout = Layout::contiguous(whole.clone());
+    Chosen { layout: &layout, dim, extents: index.shape(), index: index.as_slice() }.positions()
 }
 
 /// `gather` of an index that is known to be right.

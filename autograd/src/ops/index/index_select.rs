@@ -43,15 +43,11 @@ impl<T: Float> LinearMap<T> for Select {
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         let dense = y.dense();
         let elements = dense.as_slice().expect("dense");
-        let [outer, count, inner] = around(&self.from, self.dim);
+        let [_, count, inner] = around(&self.from, self.dim);
         Tensor::build(self.from.clone(), |out| {
             out.fill(T::ZERO);
             let index = self.index.as_slice();
-            let chosen = ScatterAdd::new(index, count, index.len());
-            for row in 0..outer {
-                let slices = &elements[row * index.len() * inner..][..index.len() * inner];
-                chosen.run(slices, inner, &mut out[row * count * inner..][..count * inner]);
-            }
+            ScatterAdd::new(index, count, index.len(), inner).run(elements, inner, out);
         })
     }
 }

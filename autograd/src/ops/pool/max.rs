@@ -1,11 +1,13 @@
 //! The largest element of each window.
 
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
 use super::{Sliding, as_planes, both, plane, with_plane};
 use crate::float::Float;
 use crate::indices::Indices;
-use crate::kernels::windows::Windows;
-use crate::ops::index::gathered;
-use crate::ops::shape::reshaped;
+use crate::kernels::windows::{Positions, Windows};
+use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -39,6 +41,45 @@ impl<const DIMS: usize> MaxPool<DIMS> {
     }
 }
 
+/// y = one element of each window of a plane        adjoint: each is added where it was taken from
+#[derive(Clone)]
+struct Pick {
+    windows: Arc<Windows>,
+    positions: Arc<Positions>,
+    from: Shape,
+}
+
+impl Debug for Pick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the largest of windows of {}", self.from)
+    }
+}
+
+impl Pick {
+    fn to(&self) -> Shape {
+        with_plane(&self.from, [self.windows.rows.len(), self.windows.columns.len()])
+    }
+}
+
+impl<T: Float> LinearMap<T> for Pick {
+    const NAME: &'static str = "max_pool";
+    const ADJOINT: &'static str = "max_pool_put_back";
+
+    #[track_caller]
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        let dense = x.dense();
+        let values = dense.as_slice().expect("dense");
+        Tensor::build(self.to(), |out| self.windows.pick(values, &self.positions, out))
+    }
+
+    #[track_caller]
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        let dense = y.dense();
+        let grads = dense.as_slice().expect("dense");
+        Tensor::build(self.from.clone(), |out| self.windows.put_back(grads, &self.positions, out))
+    }
+}
+
 /// # Pools: the largest element of each window
 impl<T: Float> Tensor<T> {
     /// The largest element of each window of signals `[N, C, L]` or `[C, L]`. The gradient goes to that element, the
@@ -57,7 +98,7 @@ impl<T: Float> Tensor<T> {
     /// As [`max_pool2d`](Tensor::max_pool2d).
     #[track_caller]
     pub fn max_pool1d(&self, options: &MaxPool<1>) -> Tensor<T> {
-        self.max_pool1d_with_indices(options).0
+        pooled("max_pool1d", &as_planes::<T, 1>("max_pool1d", self), options).0.squeeze(-2)
     }
 
     /// [`max_pool1d`](Tensor::max_pool1d), and the position of each of these elements along the last dimension.
@@ -67,10 +108,10 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     pub fn max_pool1d_with_indices(&self, options: &MaxPool<1>) -> (Tensor<T>, Indices) {
-        let (largest, places) = pooled("max_pool1d", &as_planes::<T, 1>("max_pool1d", self), options);
+        let (largest, positions) = pooled("max_pool1d", &as_planes::<T, 1>("max_pool1d", self), options);
         let largest = largest.squeeze(-2);
-        let places = places.reshape(largest.shape().clone());
-        (largest, places)
+        let positions = indices(&positions, largest.shape());
+        (largest, positions)
     }
 
     /// The largest element of each window of images `[N, C, H, W]` or `[C, H, W]`. The gradient goes to that element,
@@ -92,7 +133,7 @@ impl<T: Float> Tensor<T> {
     /// element.
     #[track_caller]
     pub fn max_pool2d(&self, options: &MaxPool<2>) -> Tensor<T> {
-        self.max_pool2d_with_indices(options).0
+        pooled("max_pool2d", &as_planes::<T, 2>("max_pool2d", self), options).0
     }
 
     /// [`max_pool2d`](Tensor::max_pool2d), and the position of each of these elements in its plane, counted row by row.
@@ -101,13 +142,19 @@ impl<T: Float> Tensor<T> {
     /// As [`max_pool2d`](Tensor::max_pool2d).
     #[track_caller]
     pub fn max_pool2d_with_indices(&self, options: &MaxPool<2>) -> (Tensor<T>, Indices) {
-        pooled("max_pool2d", &as_planes::<T, 2>("max_pool2d", self), options)
+        let (largest, positions) = pooled("max_pool2d", &as_planes::<T, 2>("max_pool2d", self), options);
+        let positions = indices(&positions, largest.shape());
+        (largest, positions)
     }
 }
 
 #[track_caller]
-fn pooled<T: Float, const DIMS: usize>(op: &str, x: &Tensor<T>, options: &MaxPool<DIMS>) -> (Tensor<T>, Indices) {
-    let (shape, from) = (x.shape(), plane(x.shape()));
+fn pooled<T: Float, const DIMS: usize>(
+    op: &str,
+    x: &Tensor<T>,
+    options: &MaxPool<DIMS>,
+) -> (Tensor<T>, Arc<Positions>) {
+    let from = plane(x.shape());
     let (kernel, stride) = (both(1, options.kernel_size), both(1, options.stride.unwrap_or(options.kernel_size)));
     let (padding, dilation) = (both(0, options.padding), both(1, options.dilation));
     let [rows, columns] = [0, 1].map(|dim| {
@@ -115,14 +162,19 @@ fn pooled<T: Float, const DIMS: usize>(op: &str, x: &Tensor<T>, options: &MaxPoo
         Sliding { kernel, stride, padding, dilation, ceil_mode: options.ceil_mode }.windows(op, from[dim])
     });
     let windows = Windows { rows, columns, from };
-    let planes = shape[..shape.rank() - 2].iter().product::<usize>();
+    let to = with_plane(x.shape(), [windows.rows.len(), windows.columns.len()]);
     let dense = x.dense();
-    let mut places = vec![0; planes * windows.result()];
-    windows.largest(dense.as_slice().expect("dense"), &mut places);
-    let to = with_plane(shape, [windows.rows.len(), windows.columns.len()]);
-    let places = Indices::new(places, [planes, windows.result()]);
-    let flat = reshaped(x, &Shape::from([planes, windows.plane()]));
-    (reshaped(&gathered(&flat, 1, &places), &to), places.reshape(to.clone()))
+    let mut positions = None;
+    let y = Tensor::build_for(op, to, |out| {
+        positions = Some(windows.largest(dense.as_slice().expect("dense"), out));
+    });
+    let positions = Arc::new(positions.expect("written with the elements"));
+    let pick = || Pick { windows: Arc::new(windows), positions: Arc::clone(&positions), from: x.shape().clone() };
+    (Pick::record(pick, x, y), positions)
+}
+
+fn indices(positions: &Positions, shape: &Shape) -> Indices {
+    Indices::new(positions.as_slice().iter().map(|&position| i64::from(position)).collect::<Vec<_>>(), shape)
 }
 
 instances!(max_pool1d max_pool1d_with_indices max_pool2d max_pool2d_with_indices);

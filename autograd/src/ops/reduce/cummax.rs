@@ -4,6 +4,7 @@ use crate::error::dimension;
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::kernels::rowwise::around;
+use crate::kernels::scan::{From, scan};
 use crate::ops::index::gathered;
 use crate::tensor::Tensor;
 
@@ -41,25 +42,23 @@ impl<T: Float> Tensor<T> {
     }
 
     #[track_caller]
-    fn running_extremes(&self, dim: usize, replaces: impl Fn(T, T) -> bool) -> (Tensor<T>, Indices) {
+    fn running_extremes(&self, dim: usize, replaces: impl Fn(T, T) -> bool + Sync) -> (Tensor<T>, Indices) {
         if self.rank() == 0 {
             return (self.clone(), Indices::new(vec![0], ()));
         }
         let dense = self.dense();
         let values = dense.as_slice().expect("dense");
-        let [_, count, inner] = around(self.shape(), dim);
+        let extents @ [_, count, inner] = around(self.shape(), dim);
+        // The extreme element so far, and its index.
+        let next = |before: &mut Option<(T, i64)>, at: usize| {
+            let new = values[at];
+            let stays = before.filter(|&(old, _)| !(new.is_nan() || (!old.is_nan() && replaces(new, old))));
+            let (value, index) = stays.unwrap_or((new, (at / inner % count) as i64));
+            *before = Some((value, index));
+            index
+        };
         let mut found = vec![0; values.len()];
-        for position in 0..values.len() {
-            let step = position / inner % count;
-            found[position] = step as i64;
-            if step > 0 {
-                let before = found[position - inner];
-                let (new, old) = (values[position], values[position - (step - before as usize) * inner]);
-                if !(new.is_nan() || (!old.is_nan() && replaces(new, old))) {
-                    found[position] = before;
-                }
-            }
-        }
+        scan(extents, From::Start, None, next, &mut found);
         let index = Indices::new(found, self.shape());
         (gathered(self, dim, &index), index)
     }

@@ -3,6 +3,7 @@
 use crate::error::dimension;
 use crate::float::Float;
 use crate::kernels::rowwise::around;
+use crate::kernels::scan::{From, scan};
 use crate::ops::linear_map::LinearMap;
 use crate::tensor::Tensor;
 
@@ -18,34 +19,26 @@ impl<T: Float> LinearMap<T> for RunningSum {
 
     #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
-        running_sums(x, self.dim, |position, _| position)
+        running_sums(x, self.dim, From::Start)
     }
 
     #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
-        running_sums(y, self.dim, |position, count| count - 1 - position)
+        running_sums(y, self.dim, From::End)
     }
 }
 
-/// The running sums along `dim`, in the order of `at(0, count)`, `at(1, count)`, ... They are taken in `f64`, as in PyTorch.
+/// The running sums along `dim`. They are taken in `f64`, as in PyTorch.
 #[track_caller]
-fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, at: impl Fn(usize, usize) -> usize) -> Tensor<T> {
+fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, from: From) -> Tensor<T> {
     let dense = x.dense();
     let values = dense.as_slice().expect("dense");
-    let [outer, count, inner] = if x.rank() == 0 { [1, 1, 1] } else { around(x.shape(), dim) };
-    Tensor::build(x.shape(), |out| {
-        let mut sums = vec![0.0; inner];
-        for row in 0..outer {
-            sums.fill(0.0);
-            for position in 0..count {
-                let start = (row * count + at(position, count)) * inner;
-                for ((sum, out), value) in sums.iter_mut().zip(&mut out[start..]).zip(&values[start..]) {
-                    *sum += value.to_f64();
-                    *out = T::from_f64(*sum);
-                }
-            }
-        }
-    })
+    let extents = if x.rank() == 0 { [1, 1, 1] } else { around(x.shape(), dim) };
+    let add = |sum: &mut f64, at: usize| {
+        *sum += values[at].to_f64();
+        T::from_f64(*sum)
+    };
+    Tensor::build(x.shape(), |out| scan(extents, from, 0.0, add, out))
 }
 
 /// # Reductions and cumulative sums: running sums

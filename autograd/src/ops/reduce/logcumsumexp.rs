@@ -5,6 +5,7 @@ use crate::error::dimension;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::rowwise::around;
+use crate::kernels::scan::{From, scan};
 use crate::op::{Op, Saved};
 use crate::ops::shape::padded_along;
 use crate::tensor::Tensor;
@@ -57,19 +58,13 @@ impl<T: Float> Tensor<T> {
         }
         let dense = self.dense();
         let values = dense.as_slice().expect("dense");
-        let [outer, count, inner] = around(self.shape(), dim);
-        Tensor::build(self.shape(), |out| {
-            for row in 0..outer {
-                for column in 0..inner {
-                    let mut sum = f64::NEG_INFINITY;
-                    for position in (0..count).map(|step| (row * count + step) * inner + column) {
-                        sum = log_of_sum(sum, values[position].to_f64());
-                        out[position] = T::from_f64(sum);
-                    }
-                }
-            }
-        })
-        .record(&[self], |y| LogCumSumExp { x: Saved::input(0, self), y: Saved::output(y), dim })
+        let add = |sum: &mut f64, at: usize| {
+            *sum = log_of_sum(*sum, values[at].to_f64());
+            T::from_f64(*sum)
+        };
+        let extents = around(self.shape(), dim);
+        Tensor::build(self.shape(), |out| scan(extents, From::Start, f64::NEG_INFINITY, add, out))
+            .record(&[self], |y| LogCumSumExp { x: Saved::input(0, self), y: Saved::output(y), dim })
     }
 }
 

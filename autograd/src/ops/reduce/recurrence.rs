@@ -4,6 +4,7 @@
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::rowwise::around;
+use crate::kernels::scan::{From, scan};
 use crate::op::{Op, Saved};
 use crate::ops::shape::padded_along;
 use crate::tensor::Tensor;
@@ -36,19 +37,19 @@ impl<T: Float> Op<T> for Recurrence<T> {
 pub(super) fn recurrence<T: Float>(a: &Tensor<T>, b: &Tensor<T>, dim: usize) -> Tensor<T> {
     let (dense_a, dense_b) = (a.dense(), b.dense());
     let (factors, summands) = (dense_a.as_slice().expect("dense"), dense_b.as_slice().expect("dense"));
-    let [outer, count, inner] = around(a.shape(), dim);
-    Tensor::build(a.shape(), |out| {
-        let mut row = vec![0.0; inner];
-        for start in (0..outer * count).map(|position| position * inner) {
-            let is_first = start % (count * inner).max(1) == 0;
-            for (index, value) in row.iter_mut().enumerate() {
-                let before = if is_first { 0.0 } else { factors[start + index].to_f64() * *value };
-                *value = summands[start + index].to_f64() + before;
-                out[start + index] = T::from_f64(*value);
-            }
-        }
+    // The first factor meets nothing: it may be anything.
+    let next = |before: &mut Option<f64>, at: usize| {
+        let product = before.map_or(0.0, |before| factors[at].to_f64() * before);
+        let value = summands[at].to_f64() + product;
+        *before = Some(value);
+        T::from_f64(value)
+    };
+    let extents = around(a.shape(), dim);
+    Tensor::build(a.shape(), |out| scan(extents, From::Start, None, next, out)).record(&[a, b], |y| Recurrence {
+        a: Saved::input(0, a),
+        y: Saved::output(y),
+        dim,
     })
-    .record(&[a, b], |y| Recurrence { a: Saved::input(0, a), y: Saved::output(y), dim })
 }
 
 /// y_j = b_j + a_{j+1} y_{j+1} along `dim`, with nothing after the end.

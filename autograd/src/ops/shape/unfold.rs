@@ -2,8 +2,8 @@
 
 use crate::error::mistake;
 use crate::float::Float;
-use crate::kernels::scatter_add::ScatterAdd;
-use crate::layout::{Band, Layout, Walk};
+use crate::kernels::overlap_add::Overlap;
+use crate::kernels::rowwise::around;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -23,27 +23,16 @@ impl<T: Float> LinearMap<T> for Unfold {
 
     #[track_caller]
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
-        x.with_layout(x.layout.window(self.dim, self.size, self.step))
+        x.with_layout(x.layout.window(self.dim, self.size, self.step, 1))
     }
 
     #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         let dense = y.dense();
         let elements = dense.as_slice().expect("dense");
-        let windows = Layout::contiguous(self.from.clone()).window(self.dim, self.size, self.step);
-        let mut positions = Vec::with_capacity(elements.len());
-        if !elements.is_empty() {
-            let walk = Walk::new(&windows.shape, [&windows]);
-            let [step] = walk.row_strides();
-            for Band { offsets: [first], length, .. } in walk.bands(0, elements.len(), 1) {
-                positions.extend((0..length as isize).map(|element| (first + element * step) as i64));
-            }
-        }
-        let most = self.size.div_ceil(self.step);
-        Tensor::build(self.from.clone(), |out| {
-            out.fill(T::ZERO);
-            ScatterAdd::new(&positions, out.len(), most).run(elements, 1, out);
-        })
+        let extents = around(&self.from, self.dim);
+        let windows = Overlap { size: self.size, step: self.step, dilation: 1 };
+        Tensor::build(self.from.clone(), |out| windows.add(elements, extents, out))
     }
 }
 

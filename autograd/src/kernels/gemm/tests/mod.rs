@@ -2,6 +2,7 @@
 
 mod drawn;
 pub(in crate::kernels) mod guarded;
+mod offsets;
 pub(in crate::kernels) mod oracle;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};

@@ -1,0 +1,116 @@
+//! Convolutions of images as matrix products whose windows are never written down.
+//!
+//! There are three products, for the three operands of y = w ∗ x: each is computed from the other two. An image is
+//! copied with its padding into scratch memory of a task ([`padded`]). From there on a window is a row of offsets, and
+//! the product reads it through a table ([`gemm::offset_product`](super::gemm::offset_product)):
+//!
+//! ```text
+//!   y, and the gradient of x   window positions × window elements, times the weight            (pass.rs, work.rs)
+//!   the gradient of w          window elements × window positions, times the gradient of y     (weight.rs)
+//! ```
+//!
+//! Windows of a single element without padding are the image itself: those are dense products ([`plain`]).
+
+mod padded;
+mod pass;
+mod plain;
+mod weight;
+mod work;
+
+use super::gemm::GemmKernels;
+use pass::Pass;
+
+/// The extents of a convolution of `x` `[images, channels, ...]` with `w` `[filters, channels / groups, ...]` to `y`
+/// `[images, filters, ...]`; rows, then columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    pub(crate) images: usize,
+    pub(crate) channels: usize,
+    pub(crate) filters: usize,
+    pub(crate) groups: usize,
+    /// The extents of an image of x.
+    pub(crate) from: [usize; 2],
+    /// Those of a window.
+    pub(crate) kernel: [usize; 2],
+    /// Those of an image of y.
+    pub(crate) to: [usize; 2],
+    pub(crate) stride: [usize; 2],
+    /// Zeros before the first row and the first column; those after the last ones follow from the extents.
+    pub(crate) padding: [usize; 2],
+    pub(crate) dilation: [usize; 2],
+}
+
+/// Multiply-adds of a task: some 10 µs of work.
+const MULTIPLY_ADDS_PER_TASK: usize = 1 << 20;
+/// Tasks from which on the work of an image is not divided.
+const MIN_TASKS: usize = 8;
+
+fn area([rows, columns]: [usize; 2]) -> usize {
+    rows * columns
+}
+
+impl Geometry {
+    /// Elements of an image of x, of all its channels.
+    fn image(&self) -> usize {
+        self.channels * area(self.from)
+    }
+
+    /// Elements of an image of y, of all its filters.
+    fn result(&self) -> usize {
+        self.filters * area(self.to)
+    }
+
+    /// Elements of a window of all channels of a group.
+    fn depth(&self) -> usize {
+        self.channels / self.groups * area(self.kernel)
+    }
+
+    /// Multiply-adds of an image, at least one.
+    fn multiply_adds(&self) -> usize {
+        self.result().saturating_mul(self.depth()).max(1)
+    }
+
+    /// Images that make a task.
+    fn images_per_task(&self) -> usize {
+        (MULTIPLY_ADDS_PER_TASK / self.multiply_adds()).max(1)
+    }
+
+    /// Whether a window is one element, and the windows are the image.
+    fn is_plain(&self) -> bool {
+        self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0] && self.from == self.to
+    }
+
+    /// y from x and w.
+    pub(crate) fn forward<T: GemmKernels>(&self, x: &[T], w: &[T], y: &mut [T]) {
+        if y.is_empty() {
+        } else if self.is_plain() {
+            self.plain_forward(x, w, y);
+        } else {
+            Pass::forward(self).run(x, w, y);
+        }
+    }
+
+    /// The gradient of x from that of y, and w.
+    pub(crate) fn to_input<T: GemmKernels>(&self, y: &[T], w: &[T], x: &mut [T]) {
+        if x.is_empty() {
+        } else if self.is_plain() {
+            self.plain_to_input(y, w, x);
+        } else {
+            Pass::to_input(self).run(y, w, x);
+        }
+    }
+
+    /// The gradient of w from that of y, and x. Those of the images are added in their order, in blocks that follow
+    /// from the sizes, and the blocks' in pairs.
+    pub(crate) fn to_weight<T: GemmKernels>(&self, x: &[T], y: &[T], w: &mut [T]) {
+        if w.is_empty() {
+        } else if self.result() == 0 || self.images == 0 {
+            w.fill(T::ZERO);
+        } else {
+            self.weight_gradient(x, y, w);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! The gradient of the weight: window elements × window positions, times the gradient of y.
+
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ShapeBuilder};
+
+use super::padded::Padded;
+use super::pass::offset;
+use super::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, area};
+use crate::kernels::gemm::GemmKernels;
+use crate::kernels::gemm::buffer::ThreadBuffers;
+use crate::kernels::gemm::offset_kernel::Step;
+use crate::kernels::gemm::offset_product::{
+    OffsetDots, OffsetProduct, OffsetTable, PanelShape, RowsOf, transpose_into,
+};
+use crate::kernels::gemm::table::{TileKernels, selected_tiles};
+use crate::kernels::parallel::for_each_chunk;
+use crate::kernels::reduce::reduce;
+use crate::storage::Storage;
+
+/// Filters of a group from which on its gradient is a product: of fewer, most lanes of a vector of filters would be
+/// empty.
+const MIN_FILTERS_OF_A_PRODUCT: usize = 4;
+/// Images whose parts of a weight's gradient are added one after another, at most.
+const MAX_IMAGES_PER_BLOCK: usize = 32;
+/// Elements of all blocks' gradients, at most: unless one alone has more.
+const MAX_PARTIAL_ELEMENTS: usize = 1 << 21;
+
+impl Geometry {
+    /// The gradient of w, which has elements, from x and the gradient of y, which have some.
+    pub(super) fn weight_gradient<T: GemmKernels>(&self, x: &[T], y: &[T], w: &mut [T]) {
+        let images = self.images_per_block(w.len());
+        let blocks = self.images.div_ceil(images);
+        let part = |block: usize| block * images..self.images.min((block + 1) * images);
+        if blocks == 1 {
+            return self.add_images(x, y, part(0), w);
+        }
+        let length = w.len();
+        let partial = Storage::build(blocks * length, |partial| {
+            if self.is_plain() {
+                return for_each_chunk(partial, length, |start, w| {
+                    self.plain_weight_gradient(x, y, part(start / length), w);
+                });
+            }
+            let sums = Sums::new(self);
+            sums.run(x, y, part, length, partial);
+        });
+        reduce(partial.as_slice(), [1, blocks, length], w, T::ZERO, |a, b| a + b);
+    }
+
+    fn add_images<T: GemmKernels>(&self, x: &[T], y: &[T], images: Range<usize>, w: &mut [T]) {
+        if self.is_plain() {
+            return self.plain_weight_gradient(x, y, images, w);
+        }
+        let length = w.len();
+        Sums::new(self).run(x, y, |_| images.clone(), length, w);
+    }
+
+    /// Images of a block: so many that there are some tasks, and that the blocks' gradients take little memory.
+    fn images_per_block(&self, weights: usize) -> usize {
+        let for_tasks = self.images.div_ceil(MIN_TASKS).max(4 * MULTIPLY_ADDS_PER_TASK / self.multiply_adds());
+        let blocks = (MAX_PARTIAL_ELEMENTS / weights.max(1)).max(1);
+        for_tasks.clamp(1, MAX_IMAGES_PER_BLOCK).max(self.images.div_ceil(blocks))
+    }
+}
+
+/// How the gradients of some images are summed.
+struct Sums<'a, T: 'static> {
+    geometry: &'a Geometry,
+    kernels: &'a TileKernels<T>,
+    padded: Padded,
+    /// Of a group's gradient of y, pixel by pixel.
+    panels: PanelShape,
+    table: OffsetTable,
+    /// Filters of a group.
+    filters: usize,
+    /// For very few filters: how many of the table's steps are whole vectors of pixels. The sums are dot products then.
+    dots: Option<usize>,
+}
+
+impl<'a, T: GemmKernels> Sums<'a, T> {
+    fn new(geometry: &'a Geometry) -> Self {
+        let Geometry { channels, filters, groups, from, kernel, to, stride, padding, dilation, .. } = *geometry;
+        let kernels = selected_tiles::<T>();
+        let reach = [0, 1].map(|dim| dilation[dim] * (kernel[dim] - 1) / stride[dim]);
+        let extents = [0, 1].map(|dim| to[dim] + reach[dim]);
+        let padded = Padded::new::<T>(from, padding.map(|padding| padding as isize), stride, extents);
+        let panels = PanelShape::new(kernels, filters / groups, area(to));
+        let rows = (0..channels / groups).flat_map(|channel| {
+            let taps =
+                (0..kernel[0]).flat_map(move |i| (0..kernel[1]).map(move |j| [i * dilation[0], j * dilation[1]]));
+            taps.map(move |tap| offset(channel * padded.plane + padded.position(tap)))
+        });
+        let rows = (geometry.depth(), rows);
+        let (lanes, filters) = (kernels.lanes, filters / groups);
+        if filters < MIN_FILTERS_OF_A_PRODUCT {
+            let step = |row: usize, column: usize| Step {
+                a: offset(row * to[1] + column),
+                b: offset(row * extents[1] + column),
+            };
+            let (whole, rest) = (to[1] / lanes, to[1] % lanes);
+            let vectors = (0..to[0]).flat_map(|row| (0..whole).map(move |vector| step(row, vector * lanes)));
+            let ends = (0..to[0]).filter(|_| rest > 0).map(|row| step(row, whole * lanes));
+            let count = to[0] * to[1].div_ceil(lanes);
+            let table = OffsetTable::new(rows, (count, vectors.chain(ends)));
+            return Self { geometry, kernels, padded, panels, table, filters, dots: Some(to[0] * whole) };
+        }
+        let steps = (0..area(to)).map(|pixel| Step {
+            a: offset(pixel / to[1] * extents[1] + pixel % to[1]),
+            b: offset(pixel * panels.width()),
+        });
+        let table = OffsetTable::new(rows, (area(to), steps));
+        Self { geometry, kernels, padded, panels, table, filters, dots: None }
+    }
+
+    /// Writes the gradients of all blocks of images, each `length` elements long.
+    fn run(&self, x: &[T], y: &[T], images: impl Fn(usize) -> Range<usize> + Sync, length: usize, out: &mut [T]) {
+        let group = length / self.geometry.groups;
+        let buffers = ThreadBuffers::take::<T>(out.len() / group, self.scratch());
+        for_each_chunk(out, group, |start, w| {
+            let (block, group) = (start / length, start % length / group);
+            // SAFETY: nothing in there asks for the buffer again.
+            unsafe { buffers.with_slice(self.scratch(), |scratch| self.group(x, y, images(block), group, scratch, w)) }
+        });
+    }
+
+    /// Elements of a padded image's part.
+    fn image(&self) -> usize {
+        self.geometry.channels / self.geometry.groups * self.padded.plane
+    }
+
+    /// Elements of the sums: a row for each window element, panel after panel.
+    fn sums(&self) -> usize {
+        self.filters.next_multiple_of(self.panels.width()) * self.geometry.depth()
+    }
+
+    /// Elements of a task's scratch memory.
+    fn scratch(&self) -> usize {
+        self.image() + self.panels.elements() + self.sums()
+    }
+
+    /// The gradient of a group's weight from some images.
+    fn group(&self, x: &[T], y: &[T], images: Range<usize>, group: usize, scratch: &mut [T], w: &mut [T]) {
+        let Geometry { channels, groups, from, to, .. } = *self.geometry;
+        let (padded, scratch) = scratch.split_at_mut(self.image());
+        let (packed, sums) = scratch.split_at_mut(self.panels.elements());
+        let (kernels, depth, width) = (self.kernels, self.geometry.depth(), self.panels.width());
+        let (plane_x, plane_y) = (channels / groups * area(from), self.filters * area(to));
+        padded.fill(T::ZERO);
+        for (index, image) in images.enumerate() {
+            self.padded.copy(&x[(image * groups + group) * plane_x..][..plane_x], padded);
+            let y = &y[(image * groups + group) * plane_y..][..plane_y];
+            if let Some(whole) = self.dots {
+                let rest = to[1] % kernels.lanes;
+                for (a, w) in y.chunks_exact(area(to)).zip(w.chunks_exact_mut(depth)) {
+                    let (table, b, accumulate) = (&self.table, &*padded, index > 0);
+                    OffsetDots { kernels, table, whole, rest, a, b, accumulate }.write(w);
+                }
+                continue;
+            }
+            let shape = (area(to), self.filters).strides((1, area(to)));
+            let y = ArrayView2::from_shape(shape, y).expect("a group's gradient");
+            self.panels.pack(kernels, std::iter::once(y), packed);
+            for (panel, b) in self.panels.panels(packed) {
+                let (columns, sums) = (panel.len(), &mut sums[panel.start * depth..][..width * depth]);
+                let (table, accumulate) = (&self.table, index > 0);
+                OffsetProduct { kernels, table, rows_of: RowsOf::A, rows: 0..depth, a: padded, b, columns, accumulate }
+                    .write(sums, width);
+            }
+        }
+        if self.dots.is_some() {
+            return;
+        }
+        for start in (0..self.filters).step_by(width) {
+            let columns = width.min(self.filters - start);
+            let (sums, w) = (&sums[start * depth..][..width * depth], &mut w[start * depth..]);
+            transpose_into(kernels, sums, (depth, columns, width), w, depth);
+        }
+    }
+}

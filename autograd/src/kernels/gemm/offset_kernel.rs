@@ -1,0 +1,124 @@
+//! The micro-kernels of operands that are read through tables of offsets.
+//!
+//! [`tile`] is the micro-kernel of matrices with other addresses: element (i, p) of A is at `rows[i] + steps[p].a`, row
+//! p of B begins at `steps[p].b`. The windows of an image are such a matrix: `rows` has the position of each window,
+//! `steps` that of each element inside a window. So a convolution is a product that never writes its windows down.
+//!
+//! Where a tile of C would have a single row, which is a load for each multiply-add, two others are faster: the rows of
+//! [`shared_tile`] have the same row of A and each its own B, and [`dots`] has its vectors along the depth.
+
+use super::microkernel::{Tile, add_step, begin, end};
+use crate::kernels::simd::Vector;
+use crate::scalar::Scalar;
+
+/// The highest tile, in rows. Their offsets stay in general registers, of which there are sixteen.
+pub(in crate::kernels) const MAX_OFFSET_ROWS: usize = 8;
+
+/// A step of the depth: where A's column and B's row begin, in elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) a: u32,
+    pub(crate) b: u32,
+}
+
+/// The offsets of a tile.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernels) struct Offsets<'a> {
+    /// One for each row of the tile at least.
+    pub(in crate::kernels) rows: &'a [u32],
+    pub(in crate::kernels) steps: &'a [Step],
+}
+
+/// The type of [`tile`], [`shared_tile`] and [`dots`], as the table of kernels holds it.
+pub(super) type OffsetTileFn<T> = unsafe fn(&Tile<T>, &Offsets<'_>);
+
+/// Computes a tile of C. The strides of A and B and the depth that the tile names are not used.
+///
+/// # Safety
+/// - The instruction set of `V` is available and enabled in the caller.
+/// - There are `ROWS` offsets of rows; A's elements at `a + rows[i] + steps[p].a` may be read.
+/// - At each `b + steps[p].b` there are `VECTORS` vectors to read.
+/// - C is as for the [dense tile](super::microkernel::tile).
+#[inline(always)]
+pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
+    tile: &Tile<V::Element>,
+    offsets: &Offsets<'_>,
+) {
+    // SAFETY: passed on; each step is one of the table's.
+    unsafe {
+        let rows: [usize; ROWS] = std::array::from_fn(|row| *offsets.rows.get_unchecked(row) as usize);
+        let mut sums = begin::<V, ROWS, VECTORS>(tile);
+        // B's rows are whole vectors.
+        let whole = V::mask(V::LANES);
+        for step in offsets.steps {
+            let a = tile.a.add(step.a as usize);
+            let b = tile.b.add(step.b as usize);
+            add_step::<V, ROWS, VECTORS, false>(&mut sums, |row| *a.add(rows[row]), b, whole);
+        }
+        end(tile, sums);
+    }
+}
+
+/// Computes a tile of C whose rows have one row of A in common, and of B each its own: row i of C is the sum of
+/// a\[steps\[p\].a\] times the vectors at `b + rows[i] + steps[p].b`.
+///
+/// # Safety
+/// That of [`tile`], with A's elements at `a + steps[p].a` and B's vectors at `b + rows[i] + steps[p].b`.
+#[inline(always)]
+pub(super) unsafe fn shared_tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
+    tile: &Tile<V::Element>,
+    offsets: &Offsets<'_>,
+) {
+    // SAFETY: passed on; each step is one of the table's.
+    unsafe {
+        let rows: [usize; ROWS] = std::array::from_fn(|row| *offsets.rows.get_unchecked(row) as usize);
+        let mut sums = begin::<V, ROWS, VECTORS>(tile);
+        for step in offsets.steps {
+            let of_a = V::splat(*tile.a.add(step.a as usize));
+            let b = tile.b.add(step.b as usize);
+            for (row, sums) in sums.iter_mut().enumerate() {
+                for (vector, sum) in sums.iter_mut().enumerate() {
+                    *sum = of_a.mul_add(V::load(b.add(rows[row] + vector * V::LANES)), *sum);
+                }
+            }
+        }
+        end(tile, sums);
+    }
+}
+
+/// Computes elements of C as dot products: element i is the sum of the vectors at `a + steps[p].a`, lane by lane, times
+/// those at `b + rows[i] + steps[p].b`. The first `depth` steps are whole vectors, the others have `last_lanes` lanes.
+///
+/// # Safety
+/// The instruction set of `V` is available and enabled in the caller; there are `ROWS` offsets of rows and `depth`
+/// steps at least; the lanes of A and B may be read; `ROWS` elements of C may be written, and read if they are added
+/// to.
+#[inline(always)]
+pub(super) unsafe fn dots<V: Vector, const ROWS: usize>(tile: &Tile<V::Element>, offsets: &Offsets<'_>) {
+    // SAFETY: passed on; each step is one of the table's.
+    unsafe {
+        let rows: [usize; ROWS] = std::array::from_fn(|row| *offsets.rows.get_unchecked(row) as usize);
+        let mut sums = [V::splat(V::Element::ZERO); ROWS];
+        let (whole, partial) = offsets.steps.split_at_unchecked(tile.depth);
+        for step in whole {
+            let of_a = V::load(tile.a.add(step.a as usize));
+            let b = tile.b.add(step.b as usize);
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                *sum = of_a.mul_add(V::load(b.add(row)), *sum);
+            }
+        }
+        let mask = V::mask(tile.last_lanes);
+        for step in partial {
+            let of_a = V::load_masked(tile.a.add(step.a as usize), mask);
+            let b = tile.b.add(step.b as usize);
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                *sum = of_a.mul_add(V::load_masked(b.add(row), mask), *sum);
+            }
+        }
+        for (row, sum) in sums.into_iter().enumerate() {
+            let c = tile.c.add(row);
+            let before = if tile.accumulate { *c } else { V::Element::ZERO };
+            *c = before + sum.sum();
+        }
+    }
+}

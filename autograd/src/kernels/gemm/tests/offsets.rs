@@ -1,0 +1,152 @@
+//! Products through tables of offsets, on every kernel set, against their definition.
+
+use super::Random;
+use crate::kernels::gemm::GemmKernels;
+use crate::kernels::gemm::offset_kernel::Step;
+use crate::kernels::gemm::offset_product::{
+    OffsetDots, OffsetProduct, OffsetTable, PanelShape, RowsOf, max_columns, transpose_into,
+};
+use crate::kernels::gemm::table::{Implementation, TileKernels, available};
+use ndarray::Array2;
+
+/// A table of rows and steps anywhere in so many elements.
+fn table(rows: usize, steps: usize, end: u32, random: &mut Random) -> (OffsetTable, Vec<u32>, Vec<Step>) {
+    let offsets: Vec<u32> = (0..rows).map(|_| random.below(end as usize) as u32).collect();
+    let steps: Vec<Step> = (0..steps)
+        .map(|_| Step { a: random.below(end as usize) as u32, b: random.below(end as usize) as u32 })
+        .collect();
+    let table = OffsetTable::new((rows, offsets.iter().copied()), (steps.len(), steps.iter().copied()));
+    (table, offsets, steps)
+}
+
+fn close<T: GemmKernels>(found: T, wanted: f64, steps: usize, what: &str) {
+    let bound = (steps + 2) as f64 * T::EPSILON.to_f64() * (steps + 1) as f64;
+    assert!((found.to_f64() - wanted).abs() <= bound, "{what}: {found} for {wanted}");
+}
+
+fn products<T: GemmKernels>(kernels: &TileKernels<T>, random: &mut Random) {
+    const END: u32 = 50;
+    let heights: &[usize] = if cfg!(miri) { &[3] } else { &[1, 2, 3, 7, 8, 13] };
+    for rows_of in [RowsOf::A, RowsOf::B] {
+        for &rows in heights {
+            for steps in [0, 1, 5] {
+                for columns in [1, kernels.lanes, 2 * kernels.lanes - 1, max_columns(kernels, rows)] {
+                    let (table, offsets, steps) = table(rows, steps, END, random);
+                    let whole = columns.next_multiple_of(kernels.lanes);
+                    let a: Vec<T> = (0..2 * END).map(|_| random.value()).collect();
+                    let b: Vec<T> = (0..2 * END as usize + whole).map(|_| random.value()).collect();
+                    let before: Vec<T> = (0..rows * (columns + 3)).map(|_| random.value()).collect();
+                    for accumulate in [false, true] {
+                        let mut c = before.clone();
+                        let range = rows / 2..rows;
+                        let (a, b) = (&a[..], &b[..]);
+                        let product = OffsetProduct {
+                            kernels,
+                            table: &table,
+                            rows_of,
+                            rows: range.clone(),
+                            a,
+                            b,
+                            columns,
+                            accumulate,
+                        };
+                        product.write(&mut c, columns + 3);
+                        for (index, &found) in c.iter().enumerate() {
+                            let (row, column) = (rows / 2 + index / (columns + 3), index % (columns + 3));
+                            if row >= rows || column >= columns {
+                                assert!(found == before[index], "wrote outside C");
+                                continue;
+                            }
+                            let offset = offsets[row] as usize;
+                            let (at_a, at_b) = if rows_of == RowsOf::A { (offset, 0) } else { (0, offset) };
+                            let product = |step: &Step| {
+                                let a = a[at_a + step.a as usize].to_f64();
+                                a * b[at_b + step.b as usize + column].to_f64()
+                            };
+                            let start = if accumulate { before[index].to_f64() } else { 0.0 };
+                            let wanted = start + steps.iter().map(product).sum::<f64>();
+                            close(found, wanted, steps.len(), &format!("{rows_of:?} {rows} × {columns}"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn dots<T: GemmKernels>(kernels: &TileKernels<T>, random: &mut Random) {
+    for rows in [1, 7, 11] {
+        for (count, whole) in [(0, 0), (3, 3), (4, 2), (2, 0)] {
+            let (table, offsets, steps) = table(rows, count, 20, random);
+            let rest = 1 + random.below(kernels.lanes);
+            let mut values = || (0..40 + kernels.lanes).map(|_| random.value()).collect::<Vec<T>>();
+            let (a, b, before) = (values(), values(), values());
+            for accumulate in [false, true] {
+                let mut c = before[..rows].to_vec();
+                let (a, b) = (&a[..], &b[..]);
+                OffsetDots { kernels, table: &table, whole, rest, a, b, accumulate }.write(&mut c);
+                for (row, &found) in c.iter().enumerate() {
+                    let mut wanted = if accumulate { before[row].to_f64() } else { 0.0 };
+                    for (index, step) in steps.iter().enumerate() {
+                        for lane in 0..if index < whole { kernels.lanes } else { rest } {
+                            let b = b[(offsets[row] + step.b) as usize + lane].to_f64();
+                            wanted += a[step.a as usize + lane].to_f64() * b;
+                        }
+                    }
+                    close(found, wanted, count * kernels.lanes, "dots");
+                }
+            }
+        }
+    }
+}
+
+fn panels<T: GemmKernels>(kernels: &TileKernels<T>, random: &mut Random) {
+    for (columns, depth) in [(1, 3), (kernels.lanes, 1), (3 * kernels.lanes + 2, 5), (4 * kernels.lanes, 7)] {
+        let matrix = Array2::from_shape_fn((depth, columns), |_| random.value::<T>());
+        let shape = PanelShape::new(kernels, columns, depth);
+        let mut packed = vec![T::NAN; shape.elements()];
+        let (above, below) = matrix.view().split_at(ndarray::Axis(0), depth / 2);
+        shape.pack(kernels, [above, below].into_iter(), &mut packed);
+        let mut back = vec![T::NAN; columns * (depth + 2)];
+        for (range, panel) in shape.panels(&packed) {
+            let out = &mut back[range.start * (depth + 2)..];
+            transpose_into(kernels, panel, (depth, range.len(), shape.width()), out, depth + 2);
+        }
+        for (column, back) in back.chunks_exact(depth + 2).enumerate() {
+            assert_eq!(back[..depth], matrix.column(column).to_vec());
+            assert!(back[depth..].iter().all(|value| value.is_nan()), "wrote between the columns");
+        }
+    }
+}
+
+fn all<T: GemmKernels>() {
+    let random = &mut Random(7);
+    for set in available::<T>() {
+        if let Implementation::Tiles(kernels) = &set.implementation {
+            products(kernels, random);
+            dots(kernels, random);
+            panels(kernels, random);
+        }
+    }
+}
+
+#[test]
+fn products_through_offsets_are_as_they_are_defined() {
+    all::<f32>();
+    all::<f64>();
+}
+
+#[test]
+#[should_panic(expected = "an offset product reads 12 of 11 and 4 of 4 elements")]
+fn an_offset_beyond_its_slice_is_refused() {
+    let kernels = available::<f32>().find_map(|set| match &set.implementation {
+        Implementation::Tiles(kernels) if kernels.lanes == 4 => Some(kernels),
+        _ => None,
+    });
+    let rows = [0, 5].into_iter();
+    let table = OffsetTable::new((2, rows), (1, std::iter::once(Step { a: 6, b: 0 })));
+    let (kernels, a, b) = (kernels.expect("the portable kernels"), &[1.0; 11], &[1.0; 4]);
+    let rows_of = RowsOf::A;
+    let product = OffsetProduct { kernels, table: &table, rows_of, rows: 0..1, a, b, columns: 1, accumulate: false };
+    product.write(&mut [0.0; 1], 1);
+}
