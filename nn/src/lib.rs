@@ -63,9 +63,15 @@
 //! ([`autograd::book::adding`]) builds one step by step. Programs to run and to change are in `nn/examples`.
 
 mod activation;
+mod batch_norm;
+mod bilinear;
 pub mod checkpoint;
+mod conv;
+mod conv_transpose;
 pub mod data;
 mod dropout;
+mod embedding;
+mod extents;
 pub mod field;
 pub mod file;
 mod flatten;
@@ -73,27 +79,49 @@ pub mod init;
 mod layer;
 mod linear;
 mod loss;
+pub mod metrics;
 mod mode;
 mod module;
+mod norm;
+mod pool;
+mod residual;
 mod sequential;
+mod stateless;
 mod summary;
 mod tree;
+mod upsample;
 
-pub use activation::{ReLU, Sigmoid, Tanh};
+pub use activation::{
+    CELU, ELU, GELU, GLU, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU,
+    ReLU, ReLU6, SELU, SiLU, Sigmoid, Softmax, Softplus, Softshrink, Softsign, Tanh, Tanhshrink, Threshold,
+};
 #[doc(hidden)]
 pub use autograd::Float;
-pub use dropout::Dropout;
+pub use batch_norm::{BatchNorm1d, BatchNorm2d};
+pub use bilinear::Bilinear;
+pub use conv::{Conv1d, Conv2d};
+pub use conv_transpose::{ConvTranspose1d, ConvTranspose2d};
+pub use dropout::{Dropout, Dropout2d};
+pub use embedding::{Embedding, SinusoidalPositions, sinusoidal_positions};
+pub use extents::PerDimension;
 pub use field::Field;
 #[doc(hidden)]
 pub use field::short_name;
-pub use flatten::Flatten;
+pub use flatten::{Flatten, Identity, Unflatten};
 pub use layer::{Function, Layer, layer};
 pub use linear::Linear;
-pub use loss::CrossEntropyLoss;
+pub use loss::{
+    BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, HingeLoss, HuberLoss, KLDivLoss, L1Loss,
+    MSELoss, MarginRankingLoss, NLLLoss, SmoothL1Loss, TripletMarginLoss,
+};
 pub use mode::{Branch, Mode};
 pub use module::{Member, Module};
+pub use norm::{GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RmsNorm};
+pub use pool::{AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d};
+pub use residual::Residual;
 pub use sequential::Sequential;
 pub use summary::{Summary, SummaryRow, parameter_summary, summary};
+pub use upsample::Upsample;
 
 /// The programs in the README and in the parts of the book that need more than the engine, run as tests: all three libraries are in reach here.
 #[cfg(doctest)]

@@ -19,6 +19,8 @@ mod losses;
 mod operations;
 #[path = "conformance/parts.rs"]
 mod parts;
+#[path = "conformance/training.rs"]
+mod training;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,9 +55,7 @@ const NOT_SUPPORTED: &[&str] = &[
     "rmsprop",
     "rnn_tanh_cell",
     "step_lr",
-    "train_cnn",
     "train_gpt",
-    "upsample_nearest",
 ];
 
 fn main() -> ExitCode {

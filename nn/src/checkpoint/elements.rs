@@ -1,6 +1,6 @@
 //! Elements of tensors as the bytes of a file.
 
-use autograd::Float;
+use autograd::{Float, Param, ParamKind};
 use half::{bf16, f16};
 use safetensors::Dtype;
 
@@ -21,9 +21,11 @@ pub(super) fn to_bytes<T: Float>(values: &[T]) -> Vec<u8> {
     }
 }
 
-/// Whether a tensor of this type can be loaded: any floating-point type of 16 bits or more.
-pub(super) fn is_loadable(dtype: Dtype) -> bool {
-    matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)
+/// Whether a tensor of this type can be loaded: any floating-point type of 16 bits or more, and for a buffer also the
+/// integers of PyTorch's counters, such as `num_batches_tracked`.
+pub(super) fn is_loadable<T: Float>(dtype: Dtype, param: &Param<T>) -> bool {
+    let is_float = matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64);
+    is_float || (dtype == Dtype::I64 && param.kind() == ParamKind::Buffer)
 }
 
 /// The values in a file's bytes, as the nearest ones of the model's type: exactly, but for those of `f64` in an `f32`.
@@ -39,6 +41,7 @@ pub(super) fn from_bytes<T: Float>(bytes: &[u8], dtype: Dtype) -> Vec<T> {
         Dtype::BF16 => converted(bytes, |chunk| bf16::from_le_bytes(chunk).to_f64()),
         Dtype::F32 => converted(bytes, |chunk| f32::from_le_bytes(chunk).into()),
         Dtype::F64 => converted(bytes, f64::from_le_bytes),
+        Dtype::I64 => converted(bytes, |chunk| i64::from_le_bytes(chunk) as f64),
         _ => panic!("checkpoint: elements of type {} are not loadable", name(dtype)),
     }
 }

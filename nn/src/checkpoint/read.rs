@@ -164,7 +164,7 @@ fn copies<'a, T: Float>(
     }
     let mut copies = Vec::new();
     for (name, view) in present {
-        if elements::is_loadable(view.dtype()) && view.shape() == &shape[..] {
+        if elements::is_loadable(view.dtype(), param) && view.shape() == &shape[..] {
             copies.push((name.as_str(), elements::from_bytes(view.data(), view.dtype())));
         } else {
             let found = format!("{} of shape {}", elements::name(view.dtype()), Shape::from(view.shape()));
