@@ -78,7 +78,8 @@ plain_activations! {
 }
 
 activations! {
-    LeakyReLU { negative_slope: 0.01 }, |x| x.leaky_relu(negative_slope), "x where x > 0, `negative_slope` · x elsewhere";
+    LeakyReLU { negative_slope: 0.01 }, |x| x.leaky_relu(negative_slope),
+        "x where x > 0, `negative_slope` · x elsewhere";
     ELU { alpha: 1.0 }, |x| x.elu(alpha), "x where x > 0, α (eˣ - 1) elsewhere";
     CELU { alpha: 1.0 }, |x| x.celu(alpha), "max(x, 0) + min(α (eˣᐟᵅ - 1), 0)";
     Hardtanh { min_val: -1.0, max_val: 1.0 }, |x| x.hardtanh(min_val, max_val), "x within `min_val` and `max_val`";
@@ -86,7 +87,8 @@ activations! {
     Softshrink { lambd: 0.5 }, |x| x.softshrink(lambd), "x moved towards 0 by λ, at most to 0";
     Softplus { beta: 1.0, threshold: 20.0 }, |x| x.softplus(beta, threshold),
         "ln(1 + e^βx) / β, and x where β x is above `threshold`";
-    Threshold { threshold: 0.0, value: 0.0 }, |x| x.threshold(threshold, value), "x where x > `threshold`, `value` elsewhere";
+    Threshold { threshold: 0.0, value: 0.0 }, |x| x.threshold(threshold, value),
+        "x where x > `threshold`, `value` elsewhere";
 }
 
 /// x Φ(x), where Φ is the normal distribution. As

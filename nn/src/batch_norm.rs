@@ -25,7 +25,7 @@ fn mix_in<T: Float>(running: &Param<T>, new: &Tensor<T>, momentum: f64) {
 }
 
 macro_rules! batch_norms {
-    ($($name:ident, $ranks:expr, $wanted:literal, $example:literal;)+) => {$(
+    ($($(#[$example:meta])+ $name:ident, $ranks:expr, $wanted:literal;)+) => {$(
         #[doc = concat!("Each channel of a batch ", $wanted, " with mean 0 and variance 1, scaled and shifted.")]
         ///
         /// y = (x - μ) / √(v + ε) · weight + bias. In training μ and v are the batch's, and running statistics follow
@@ -41,7 +41,7 @@ macro_rules! batch_norms {
         /// thread panics.
         ///
         /// ```
-        #[doc = $example]
+        $(#[$example])+
         /// ```
         #[derive(Clone)]
         pub struct $name<T: Float = f32> {
@@ -151,10 +151,20 @@ macro_rules! batch_norms {
 }
 
 batch_norms! {
-    BatchNorm1d, [2, 3], "`[N, C]` or `[N, C, L]`",
-        "use autograd::{Stream, Tensor};\nuse nn::{BatchNorm1d, Layer, Mode};\nlet layer = BatchNorm1d::new(1);\nlet x = Tensor::from_vec(vec![0.0, 2.0], [2, 1]);\nlet y = layer.forward(&x, Mode::Train(&Stream::new(0)));\nassert!((y.to_vec()[1] - 1.0_f32).abs() < 1e-4);\nassert_eq!(layer.running_mean.unwrap().tensor().to_vec(), [0.1]);";
-    BatchNorm2d, [4], "`[N, C, H, W]`",
-        "use autograd::{Stream, Tensor};\nuse nn::{BatchNorm2d, Layer, Mode};\nlet layer: BatchNorm2d = BatchNorm2d::new(3);\nlet y = layer.forward(&Tensor::randn([4, 3, 5, 5], 0), Mode::Train(&Stream::new(0)));\nassert!(y.mean_dim([0, 2, 3], false).abs().max().item() < 1e-6);";
+    /// use autograd::{Stream, Tensor};
+    /// use nn::{BatchNorm1d, Layer, Mode};
+    /// let layer = BatchNorm1d::new(1);
+    /// let x = Tensor::from_vec(vec![0.0, 2.0], [2, 1]);
+    /// let y = layer.forward(&x, Mode::Train(&Stream::new(0)));
+    /// assert!((y.to_vec()[1] - 1.0_f32).abs() < 1e-4);
+    /// assert_eq!(layer.running_mean.unwrap().tensor().to_vec(), [0.1]);
+    BatchNorm1d, [2, 3], "`[N, C]` or `[N, C, L]`";
+    /// use autograd::{Stream, Tensor};
+    /// use nn::{BatchNorm2d, Layer, Mode};
+    /// let layer: BatchNorm2d = BatchNorm2d::new(3);
+    /// let y = layer.forward(&Tensor::randn([4, 3, 5, 5], 0), Mode::Train(&Stream::new(0)));
+    /// assert!(y.mean_dim([0, 2, 3], false).abs().max().item() < 1e-6);
+    BatchNorm2d, [4], "`[N, C, H, W]`";
 }
 
 #[cfg(test)]

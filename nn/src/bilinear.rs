@@ -7,8 +7,8 @@ use crate::tree::python_bool;
 
 /// yₖ = x₁ᵀ Wₖ x₂ + bₖ for inputs `[..., in1]` and `[..., in2]`: outputs `[..., out]`.
 ///
-/// The weight is `[out, in1, in2]`, the bias `[out]`; both start uniform in ±1/√in1. Layout, names and start are those of
-/// [`torch.nn.Bilinear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Bilinear.html).
+/// The weight is `[out, in1, in2]`, the bias `[out]`; both start uniform in ±1/√in1. Layout, names and start are those
+/// of [`torch.nn.Bilinear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Bilinear.html).
 ///
 /// ```
 /// use autograd::Tensor;
@@ -55,7 +55,8 @@ impl<T: Float> Bilinear<T> {
             first.rank() == second.rank() && first.shape().iter().rev().skip(1).eq(second.shape().iter().rev().skip(1));
         assert!(
             fits(first, 1) && fits(second, 2) && is_alike,
-            "Bilinear: inputs of shapes {} and {}, a weight of shape {}: wanted [..., in1], [..., in2], [out, in1, in2]",
+            "Bilinear: inputs of shapes {} and {}, a weight of shape {}: wanted [..., in1], [..., in2] and \
+             [out, in1, in2]",
             first.shape(),
             second.shape(),
             weight.shape()

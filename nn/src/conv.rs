@@ -45,7 +45,8 @@ pub(crate) fn printed_more(dilation: &[usize], output_padding: &[usize], groups:
 
 macro_rules! convolutions {
     ($(
-        $name:ident, $dims:literal, $operation:ident, $input:literal, $output:literal, $weight:literal, $example:literal;
+        $(#[$example:meta])+
+        $name:ident, $dims:literal, $operation:ident, $input:literal, $output:literal, $weight:literal;
     )+) => {$(
         #[doc = concat!("Convolution of ", $input, ", with outputs ", $output, ".")]
         ///
@@ -58,7 +59,7 @@ macro_rules! convolutions {
         #[doc = concat!("[`Tensor::", stringify!($operation), "`].")]
         ///
         /// ```
-        #[doc = $example]
+        $(#[$example])+
         /// ```
         #[derive(Clone)]
         pub struct $name<T: Float = f32> {
@@ -195,10 +196,17 @@ fn pad_amounts<const DIMS: usize>(options: &Convolution<DIMS>, kernel: &[usize])
 }
 
 convolutions! {
-    Conv1d, 1, conv1d, "signals `[N, in, L]` or `[in, L]`", "`[N, out, L']`", "`[out, in / groups, K]`",
-        "use autograd::Tensor;\nuse nn::{Conv1d, Layer, Mode};\nlet layer = Conv1d::new(4, 8, 3, 0).stride(2).padding(1);\nassert_eq!(*layer.forward(&Tensor::<f32>::zeros([2, 4, 10]), Mode::Eval).shape(), [2, 8, 5]);";
-    Conv2d, 2, conv2d, "images `[N, in, H, W]` or `[in, H, W]`", "`[N, out, H', W']`", "`[out, in / groups, KH, KW]`",
-        "use autograd::Tensor;\nuse nn::{Conv2d, Layer, Mode};\nlet layer = Conv2d::new(1, 8, 3, 0).padding([1, 0]);\nassert_eq!(*layer.forward(&Tensor::<f32>::zeros([2, 1, 9, 9]), Mode::Eval).shape(), [2, 8, 9, 7]);";
+    /// use autograd::Tensor;
+    /// use nn::{Conv1d, Layer, Mode};
+    /// let layer = Conv1d::new(4, 8, 3, 0).stride(2).padding(1);
+    /// assert_eq!(*layer.forward(&Tensor::<f32>::zeros([2, 4, 10]), Mode::Eval).shape(), [2, 8, 5]);
+    Conv1d, 1, conv1d, "signals `[N, in, L]` or `[in, L]`", "`[N, out, L']`", "`[out, in / groups, K]`";
+    /// use autograd::Tensor;
+    /// use nn::{Conv2d, Layer, Mode};
+    /// let layer = Conv2d::new(1, 8, 3, 0).padding([1, 0]);
+    /// assert_eq!(*layer.forward(&Tensor::<f32>::zeros([2, 1, 9, 9]), Mode::Eval).shape(), [2, 8, 9, 7]);
+    Conv2d, 2, conv2d, "images `[N, in, H, W]` or `[in, H, W]`", "`[N, out, H', W']`",
+        "`[out, in / groups, KH, KW]`";
 }
 
 #[cfg(test)]

@@ -10,7 +10,10 @@ use crate::mode::Mode;
 use crate::tree::python_tuple;
 
 macro_rules! transposed_convolutions {
-    ($($name:ident, $dims:literal, $operation:ident, $input:literal, $output:literal, $weight:literal, $example:literal;)+) => {$(
+    ($(
+        $(#[$example:meta])+
+        $name:ident, $dims:literal, $operation:ident, $input:literal, $output:literal, $weight:literal;
+    )+) => {$(
         #[doc = concat!("Transposed convolution of ", $input, ", with outputs ", $output, ".")]
         ///
         #[doc = concat!("The weight is ", $weight, ", the bias `[out]`; both start uniform in ±1/√n, where n is the")]
@@ -22,7 +25,7 @@ macro_rules! transposed_convolutions {
         #[doc = concat!("[`Tensor::", stringify!($operation), "`].")]
         ///
         /// ```
-        #[doc = $example]
+        $(#[$example])+
         /// ```
         #[derive(Clone)]
         pub struct $name<T: Float = f32> {
@@ -123,12 +126,18 @@ macro_rules! transposed_convolutions {
 }
 
 transposed_convolutions! {
+    /// use autograd::Tensor;
+    /// use nn::{ConvTranspose1d, Layer, Mode};
+    /// let layer = ConvTranspose1d::new(4, 8, 2, 0).stride(2);
+    /// assert_eq!(*layer.forward(&Tensor::<f32>::zeros([2, 4, 5]), Mode::Eval).shape(), [2, 8, 10]);
     ConvTranspose1d, 1, conv_transpose1d, "signals `[N, in, L]` or `[in, L]`", "`[N, out, L']`",
-        "`[in, out / groups, K]`",
-        "use autograd::Tensor;\nuse nn::{ConvTranspose1d, Layer, Mode};\nlet layer = ConvTranspose1d::new(4, 8, 2, 0).stride(2);\nassert_eq!(*layer.forward(&Tensor::<f32>::zeros([2, 4, 5]), Mode::Eval).shape(), [2, 8, 10]);";
+        "`[in, out / groups, K]`";
+    /// use autograd::Tensor;
+    /// use nn::{ConvTranspose2d, Layer, Mode};
+    /// let layer = ConvTranspose2d::new(4, 1, 3, 0).stride(2).padding(1).output_padding(1);
+    /// assert_eq!(*layer.forward(&Tensor::<f32>::zeros([2, 4, 7, 7]), Mode::Eval).shape(), [2, 1, 14, 14]);
     ConvTranspose2d, 2, conv_transpose2d, "images `[N, in, H, W]` or `[in, H, W]`", "`[N, out, H', W']`",
-        "`[in, out / groups, KH, KW]`",
-        "use autograd::Tensor;\nuse nn::{ConvTranspose2d, Layer, Mode};\nlet layer = ConvTranspose2d::new(4, 1, 3, 0).stride(2).padding(1).output_padding(1);\nassert_eq!(*layer.forward(&Tensor::<f32>::zeros([2, 4, 7, 7]), Mode::Eval).shape(), [2, 1, 14, 14]);";
+        "`[in, out / groups, KH, KW]`";
 }
 
 #[cfg(test)]

@@ -65,8 +65,8 @@ impl<T: Float> Embedding<T> {
         Embedding { padding_idx: Some(row), ..self }
     }
 
-    /// The largest norm that a row may have when it is taken. In training a longer one is shortened in the table; outside
-    /// of it what is taken is shortened, and the table stays.
+    /// The largest norm that a row may have when it is taken. In training a longer one is shortened in the table;
+    /// outside of it what is taken is shortened, and the table stays.
     pub fn max_norm(self, max_norm: f64) -> Self {
         Embedding { max_norm: Some(max_norm), ..self }
     }

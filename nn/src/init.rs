@@ -95,8 +95,8 @@ pub fn xavier_normal<T: Float>(shape: impl Into<Shape>, gain: f64, seed: impl Se
     normal(shape, gain * 2.0_f64.sqrt() * reciprocal_root(fan_in + fan_out), seed)
 }
 
-/// Normal with this mean and deviation, but only between `low` and `high`: what a normal variable is, given that it lies
-/// there. As
+/// Normal with this mean and deviation, but only between `low` and `high`: what a normal variable is, given that it
+/// lies there. As
 /// [`torch.nn.init.trunc_normal_`](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_).
 ///
 /// ```
@@ -116,7 +116,7 @@ pub fn trunc_normal<T: Float>(
 ) -> Tensor<T> {
     assert!(
         deviation > 0.0 && low < high,
-        "trunc_normal: a deviation of {deviation} and bounds from {low} to {high}: wanted a positive one, and an interval"
+        "trunc_normal: a deviation of {deviation}, bounds from {low} to {high}: wanted a positive one, and an interval"
     );
     // The distribution function is inverted by bisection: P(z) = (1 + erf z) / 2 with z = (x - mean) / (√2 deviation).
     // Beyond ±6 it is 0 or 1 to the last bit of an f64.

@@ -1,7 +1,8 @@
 //! Layers, losses and weights in files: networks out of the tensors of the crate `autograd`.
 //!
-//! A [`Module`] is a value that owns its parameters and has a name for each of them. A [`Layer`] is a module from a tensor to a tensor. A network is a layer made
-//! of layers, so there is nothing else to learn. Here is one, and a step of its training; the optimizer is the crate `optim`'s:
+//! A [`Module`] is a value that owns its parameters and has a name for each of them. A [`Layer`] is a module from a
+//! tensor to a tensor. A network is a layer made of layers, so there is nothing else to learn. Here is one, and a step
+//! of its training; the optimizer is the crate `optim`'s:
 //!
 //! ```
 //! use autograd::{Indices, Stream, Tensor};
@@ -34,33 +35,53 @@
 //!
 //! # What is in it
 //!
-//! | layer | shapes | formula | from |
-//! |---|---|---|---|
-//! | [`Linear`] | `[..., in]` → `[..., out]` | x Wᵀ + b | [`torch.nn.Linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html) |
-//! | [`ReLU`] | any | max(x, 0) | [`torch.nn.ReLU`](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html) |
-//! | [`Tanh`] | any | tanh x | [`torch.nn.Tanh`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html) |
-//! | [`Sigmoid`] | any | 1 / (1 + e⁻ˣ) | [`torch.nn.Sigmoid`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html) |
-//! | [`Dropout`] | any | x / (1 - p) or 0, at random | [`torch.nn.Dropout`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html) |
-//! | [`Flatten`] | `[N, ...]` → `[N, product]` | | [`torch.nn.Flatten`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html) |
-//! | [`Sequential`] | those of its layers | one after another | [`torch.nn.Sequential`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html) |
+//! Names, settings, parameter names, shapes and starts are those of PyTorch's `torch.nn`, to whose page each one's page
+//! links. N is the batch, C a channel, L a length, H and W are rows and columns.
 //!
-//! | loss | shapes | formula | from |
-//! |---|---|---|---|
-//! | [`CrossEntropyLoss`] | scores `[N, C, ...]`, labels `[N, ...]` → `[]` | mean of ln Σ eˢ - s at the label | [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html) |
+//! | layers | shapes | what |
+//! |---|---|---|
+//! | [`Linear`], [`Bilinear`] | `[..., in]` → `[..., out]` | x Wᵀ + b; x₁ᵀ W x₂ + b |
+//! | [`Conv1d`], [`Conv2d`] | `[N, C, L]`, `[N, C, H, W]` | convolutions |
+//! | [`ConvTranspose1d`], [`ConvTranspose2d`] | as above | their adjoints |
+//! | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`] | as above | one value for each window |
+//! | [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`Upsample`] | as above | to a given size |
+//! | [`BatchNorm1d`], [`BatchNorm2d`] | `[N, C, ...]` | channels normalized over the batch |
+//! | [`InstanceNorm1d`], [`InstanceNorm2d`], [`GroupNorm`] | `[N, C, ...]` | channels of one example |
+//! | [`LayerNorm`], [`RmsNorm`] | `[..., D]` | the last dimensions of one example |
+//! | [`Embedding`] | indices `[...]` → `[..., D]` | rows of a table |
+//! | [`SinusoidalPositions`] | `[..., L, D]` | a vector added for each position |
+//! | [`Dropout`], [`Dropout2d`] | any; `[N, C, H, W]` | elements or channels dropped at random |
+//! | [`Flatten`], [`Unflatten`], [`Identity`] | any | dimensions merged or split; nothing |
+//! | [`Sequential`], [`Residual`], [`layer`](layer()) | those of what is in it | layers in a row; x + f(x); a closure |
+//! | [`ReLU`], [`LeakyReLU`], [`PReLU`], [`ReLU6`], [`ELU`], [`SELU`], [`CELU`] | any | activations |
+//! | [`GELU`], [`SiLU`], [`Mish`], [`Hardswish`], [`Softplus`], [`Softsign`] | any | smooth ones |
+//! | [`Sigmoid`], [`LogSigmoid`], [`Hardsigmoid`], [`Tanh`], [`Hardtanh`] | any | bounded ones |
+//! | [`Tanhshrink`], [`Hardshrink`], [`Softshrink`], [`Threshold`] | any | with a gap |
+//! | [`Softmax`], [`LogSoftmax`], [`GLU`] | any | along a dimension |
 //!
-//! Whatever has no file here is a method of [`Tensor`](autograd::Tensor), such as `gelu` or `softmax`: an operation without parameters needs no layer.
+//! | losses | of |
+//! |---|---|
+//! | [`CrossEntropyLoss`], [`NLLLoss`] | scores `[N, C, ...]`, labels `[N, ...]` or probabilities |
+//! | [`BCELoss`], [`BCEWithLogitsLoss`] | probabilities or scores of yes and no |
+//! | [`MSELoss`], [`L1Loss`], [`SmoothL1Loss`], [`HuberLoss`] | values and targets of one shape |
+//! | [`KLDivLoss`] | logarithms of probabilities, probabilities |
+//! | [`CosineEmbeddingLoss`], [`TripletMarginLoss`] | vectors `[N, D]` |
+//! | [`MarginRankingLoss`], [`HingeLoss`] | scores, targets of 1 and -1 |
 //!
 //! - [`init`]: how weights start. Layers do it themselves, as PyTorch's do, from a seed or a [`Random`](autograd::Random).
 //! - [`checkpoint`]: weights in safetensors files, which PyTorch reads and writes too.
 //! - [`mod@file`]: files that are written whole or not at all, which weights are.
-//! - [`Mode`]: whether a network is being trained or used, and where its random numbers come from. It is an argument of each forward, not a flag that one forgets.
+//! - [`Mode`]: whether a network is being trained or used, and where its random numbers come from. It is an argument of
+//!   each forward, not a flag that one forgets.
 //! - [`data`]: batches of a data set.
+//! - [`metrics`]: accuracy, a confusion matrix, precision, recall and F1.
 //! - [`summary`](summary()): a model as a table. `println!("{model}")` prints its tree of modules.
 //!
 //! # A layer of your own
 //!
-//! is a struct with its [`Param`](autograd::Param)s and layers, a line of [`module!`] and a `forward`; a closure becomes one by [`layer`](layer()). The essay *Adding an op, a layer, an optimizer, a micro-kernel*
-//! ([`autograd::book::adding`]) builds one step by step. Programs to run and to change are in `nn/examples`.
+//! is a struct with its [`Param`](autograd::Param)s and layers, a line of [`module!`] and a `forward`; a closure becomes
+//! one by [`layer`](layer()). The essay *Adding an op, a layer, an optimizer, a micro-kernel* ([`autograd::book::adding`])
+//! builds one step by step. Programs to run and to change are in `nn/examples`.
 
 mod activation;
 mod batch_norm;

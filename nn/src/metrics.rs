@@ -97,41 +97,49 @@ impl ConfusionMatrix {
         &self.counts[label * self.classes..][..self.classes]
     }
 
-    /// The examples of a class that were recognized.
-    fn hits(&self, class: usize) -> usize {
+    /// How many examples of a class were recognized.
+    ///
+    /// # Panics
+    /// If it is no class.
+    #[track_caller]
+    pub fn hits(&self, class: usize) -> usize {
         self.count(class, class)
     }
 
     /// The share of all examples that were recognized. NaN of none.
     pub fn accuracy(&self) -> f64 {
         let hits: usize = (0..self.classes).map(|class| self.hits(class)).sum();
-        hits as f64 / self.counts.iter().sum::<usize>() as f64
+        share(hits, self.counts.iter().sum())
     }
 
-    /// The share of those taken for a class that are of it; 0 if none was.
+    /// The share of those taken for a class that are of it. NaN if none was.
     pub fn precision(&self, class: usize) -> f64 {
-        ratio(self.hits(class), (0..self.classes).map(|label| self.count(label, class)).sum())
+        share(self.hits(class), (0..self.classes).map(|label| self.count(label, class)).sum())
     }
 
-    /// The share of a class's examples that were recognized; 0 if there are none.
+    /// The share of a class's examples that were recognized. NaN if there are none.
     pub fn recall(&self, class: usize) -> f64 {
-        ratio(self.hits(class), self.row(class).iter().sum())
+        share(self.hits(class), self.row(class).iter().sum())
     }
 
-    /// The harmonic mean of precision and recall: 2 hits / (2 hits + wrongly taken for it + missed); 0 if all are 0.
+    /// The harmonic mean of precision and recall: 2 hits / (2 hits + wrongly taken for it + missed). NaN if
+    /// there are no such examples.
     pub fn f1(&self, class: usize) -> f64 {
         let taken: usize = (0..self.classes).map(|label| self.count(label, class)).sum();
-        ratio(2 * self.hits(class), taken + self.row(class).iter().sum::<usize>())
+        share(2 * self.hits(class), taken + self.row(class).iter().sum::<usize>())
     }
 
-    /// The mean of a measure over the classes: `matrix.mean(ConfusionMatrix::f1)` (the macro average).
+    /// The mean of a measure over the classes that have it: `matrix.mean(ConfusionMatrix::f1)`, the macro average.
     pub fn mean(&self, measure: impl Fn(&Self, usize) -> f64) -> f64 {
-        (0..self.classes).map(|class| measure(self, class)).sum::<f64>() / self.classes as f64
+        let values = (0..self.classes).map(|class| measure(self, class)).filter(|value| !value.is_nan());
+        let (sum, count) = values.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
+        sum / f64::from(count)
     }
 }
 
-fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+/// A part of a whole; NaN of none.
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
 }
 
 impl fmt::Display for ConfusionMatrix {
@@ -157,9 +165,11 @@ mod tests {
         matrix.add(&Indices::from([1]), &Indices::from([1]));
         assert_eq!(matrix.to_string(), "1 0 1\n1 2 0\n0 0 0\n");
         assert_eq!([0, 1, 2].map(|class| matrix.precision(class)), [0.5, 1.0, 0.0]);
-        assert_eq!([0, 1, 2].map(|class| matrix.recall(class)), [0.5, 2.0 / 3.0, 0.0]);
+        assert_eq!([0, 1].map(|class| matrix.recall(class)), [0.5, 2.0 / 3.0]);
+        assert!(matrix.recall(2).is_nan() && ConfusionMatrix::new(1).f1(0).is_nan());
         assert_eq!([0, 1, 2].map(|class| matrix.f1(class)), [0.5, 0.8, 0.0]);
         assert!((matrix.mean(ConfusionMatrix::f1) - 1.3 / 3.0).abs() < 1e-15);
+        assert!((matrix.mean(ConfusionMatrix::recall) - 3.5 / 6.0).abs() < 1e-15);
         assert_eq!(matrix.accuracy(), 0.6);
         assert!(ConfusionMatrix::new(2).accuracy().is_nan());
     }

@@ -11,8 +11,8 @@ fn tensor<T: Float>(param: &Option<Param<T>>) -> Option<Tensor<T>> {
 }
 
 /// The last dimensions of each example with mean 0 and variance 1, scaled and shifted. Settings, names and start are
-/// those of [`torch.nn.LayerNorm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html): `weight` and
-/// `bias` have the normalized shape. The operation is [`Tensor::layer_norm`].
+/// those of [`torch.nn.LayerNorm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html): `weight`
+/// and `bias` have the normalized shape. The operation is [`Tensor::layer_norm`].
 ///
 /// ```
 /// use autograd::Tensor;
@@ -71,8 +71,8 @@ impl<T: Float> Layer<T> for LayerNorm<T> {
 }
 
 /// The last dimensions of each example divided by the root of their mean square, scaled. Settings, names and start are
-/// those of [`torch.nn.RMSNorm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html): `weight` has the
-/// normalized shape. The operation is [`Tensor::rms_norm`].
+/// those of [`torch.nn.RMSNorm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html): `weight` has
+/// the normalized shape. The operation is [`Tensor::rms_norm`].
 #[derive(Clone)]
 pub struct RmsNorm<T: Float = f32> {
     /// The scale, of the normalized shape.

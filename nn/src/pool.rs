@@ -9,7 +9,8 @@ use crate::tree::{python_bool, python_tuple};
 macro_rules! pools {
     ($(
         $name:ident, $dims:literal, $kind:ident, $operation:ident, $what:literal,
-        { $($setting:ident: $type:ty, $value:ident => $stored:expr, $doc:literal;)+ }, |$options:ident| $printed:expr;
+        { $($(#[$doc:meta])+ $setting:ident: $type:ty, $value:ident => $stored:expr;)+ },
+        |$options:ident| $printed:expr;
     )+) => {$(
         #[doc = concat!($what, ". As")]
         #[doc = concat!(
@@ -29,7 +30,7 @@ macro_rules! pools {
             }
 
             $(
-                #[doc = $doc]
+                $(#[$doc])+
                 pub fn $setting(mut self, $value: $type) -> Self {
                     self.options.$setting = $stored;
                     self
@@ -66,29 +67,46 @@ fn printed_max<const DIMS: usize>(pool: &MaxPool<DIMS>) -> String {
 
 pools! {
     MaxPool1d, 1, MaxPool, max_pool1d, "The largest element of each window of signals `[N, C, L]` or `[C, L]`", {
-        stride: impl PerDimension<1>, stride => Some(stride.each()), "The step from one window to the next; the window's extent by default.";
-        padding: impl PerDimension<1>, padding => padding.each(), "Positions around the input that a window may cover; none by default.";
-        dilation: impl PerDimension<1>, dilation => dilation.each(), "The step from one element of a window to the next; 1 by default.";
-        ceil_mode: bool, is_on => is_on, "Whether windows may reach beyond the end of the padded input; not by default.";
+        /// The step from one window to the next; the window's extent by default.
+        stride: impl PerDimension<1>, stride => Some(stride.each());
+        /// Positions around the input that a window may cover; none by default.
+        padding: impl PerDimension<1>, padding => padding.each();
+        /// The step from one element of a window to the next; 1 by default.
+        dilation: impl PerDimension<1>, dilation => dilation.each();
+        /// Whether windows may reach beyond the end of the padded input; not by default.
+        ceil_mode: bool, is_on => is_on;
     }, |options| printed_max(options);
     MaxPool2d, 2, MaxPool, max_pool2d, "The largest element of each window of images `[N, C, H, W]` or `[C, H, W]`", {
-        stride: impl PerDimension<2>, stride => Some(stride.each()), "The step from one window to the next; the window's extents by default.";
-        padding: impl PerDimension<2>, padding => padding.each(), "Positions around the input that a window may cover; none by default.";
-        dilation: impl PerDimension<2>, dilation => dilation.each(), "The step from one element of a window to the next; 1 by default.";
-        ceil_mode: bool, is_on => is_on, "Whether windows may reach beyond the end of the padded input; not by default.";
+        /// The step from one window to the next; the window's extents by default.
+        stride: impl PerDimension<2>, stride => Some(stride.each());
+        /// Positions around the input that a window may cover; none by default.
+        padding: impl PerDimension<2>, padding => padding.each();
+        /// The step from one element of a window to the next; 1 by default.
+        dilation: impl PerDimension<2>, dilation => dilation.each();
+        /// Whether windows may reach beyond the end of the padded input; not by default.
+        ceil_mode: bool, is_on => is_on;
     }, |options| printed_max(options);
     AvgPool1d, 1, AvgPool, avg_pool1d, "The mean of each window of signals `[N, C, L]` or `[C, L]`", {
-        stride: impl PerDimension<1>, stride => Some(stride.each()), "The step from one window to the next; the window's extent by default.";
-        padding: impl PerDimension<1>, padding => padding.each(), "Zeros around the input; none by default.";
-        ceil_mode: bool, is_on => is_on, "Whether windows may reach beyond the end of the padded input; not by default.";
-        count_include_pad: bool, is_on => is_on, "Whether the zeros around the input count as elements; they do by default.";
+        /// The step from one window to the next; the window's extent by default.
+        stride: impl PerDimension<1>, stride => Some(stride.each());
+        /// Zeros around the input; none by default.
+        padding: impl PerDimension<1>, padding => padding.each();
+        /// Whether windows may reach beyond the end of the padded input; not by default.
+        ceil_mode: bool, is_on => is_on;
+        /// Whether the zeros around the input count as elements; they do by default.
+        count_include_pad: bool, is_on => is_on;
     }, |options| printed(options.kernel_size, options.stride, options.padding, python_tuple);
     AvgPool2d, 2, AvgPool, avg_pool2d, "The mean of each window of images `[N, C, H, W]` or `[C, H, W]`", {
-        stride: impl PerDimension<2>, stride => Some(stride.each()), "The step from one window to the next; the window's extents by default.";
-        padding: impl PerDimension<2>, padding => padding.each(), "Zeros around the input; none by default.";
-        ceil_mode: bool, is_on => is_on, "Whether windows may reach beyond the end of the padded input; not by default.";
-        count_include_pad: bool, is_on => is_on, "Whether the zeros around the input count as elements; they do by default.";
-        divisor_override: usize, divisor => Some(divisor), "What the sum of a window is divided by, if not by the number of its elements.";
+        /// The step from one window to the next; the window's extents by default.
+        stride: impl PerDimension<2>, stride => Some(stride.each());
+        /// Zeros around the input; none by default.
+        padding: impl PerDimension<2>, padding => padding.each();
+        /// Whether windows may reach beyond the end of the padded input; not by default.
+        ceil_mode: bool, is_on => is_on;
+        /// Whether the zeros around the input count as elements; they do by default.
+        count_include_pad: bool, is_on => is_on;
+        /// What the sum of a window is divided by, if not by the number of its elements.
+        divisor_override: usize, divisor => Some(divisor);
     }, |options| printed(options.kernel_size, options.stride, options.padding, shortened);
 }
 

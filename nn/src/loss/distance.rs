@@ -3,7 +3,9 @@
 use autograd::{Float, Reduction, Tensor};
 
 macro_rules! distances {
-    ($($name:ident, $operation:ident, { $($setting:ident: $default:literal, $doc:literal)? }, $formula:literal;)+) => {$(
+    ($(
+        $name:ident, $operation:ident, { $($setting:ident: $default:literal, $doc:literal)? }, $formula:literal;
+    )+) => {$(
         #[doc = concat!($formula, ", of values x against targets t of the same shape. As")]
         #[doc = concat!(
             "[`torch.nn.", stringify!($name), "`](https://docs.pytorch.org/docs/stable/generated/torch.nn.",

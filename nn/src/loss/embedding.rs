@@ -35,6 +35,12 @@ impl TripletMarginLoss {
         self
     }
 
+    /// A small constant that is added to the differences, so that the norm has a derivative.
+    pub fn eps(mut self, eps: f64) -> Self {
+        self.options.eps = eps;
+        self
+    }
+
     /// Whether the distance from the positive to the negative counts, where it is the smaller one.
     pub fn swap(mut self, is_on: bool) -> Self {
         self.options.swap = is_on;
@@ -59,8 +65,9 @@ impl TripletMarginLoss {
 
 /// Losses of two inputs and a target of 1 or -1, with a margin.
 macro_rules! pairs {
-    ($($name:ident, $operation:ident, $margin:literal, [$($input:ident),+], $what:literal, $source:literal;)+) => {$(
-        #[doc = concat!($what, ". ", $source, " See [`Tensor::", stringify!($operation), "`].")]
+    ($($(#[$doc:meta])+ $name:ident, $operation:ident, $margin:literal, [$($input:ident),+];)+) => {$(
+        $(#[$doc])+
+        #[doc = concat!("See [`Tensor::", stringify!($operation), "`].")]
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub struct $name {
             margin: f64,
@@ -102,15 +109,14 @@ macro_rules! pairs {
 }
 
 pairs! {
-    CosineEmbeddingLoss, cosine_embedding_loss, 0.0, [other, target],
-        "The loss of vectors `[N, D]` that are to be alike (targets `[N]` of 1) or not (-1)",
-        "As [`torch.nn.CosineEmbeddingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html).";
-    MarginRankingLoss, margin_ranking_loss, 0.0, [other, target],
-        "The loss of two scores of which the first is to be the larger (a target of 1) or the second (-1)",
-        "As [`torch.nn.MarginRankingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html).";
-    HingeLoss, hinge_loss, 1.0, [target],
-        "The loss of scores that are to have the target's sign and a size of at least the margin",
-        "PyTorch has none of this kind.";
+    /// The loss of vectors `[N, D]` that are to be alike (targets `[N]` of 1) or not (-1). As
+    /// [`torch.nn.CosineEmbeddingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html).
+    CosineEmbeddingLoss, cosine_embedding_loss, 0.0, [other, target];
+    /// The loss of two scores of which the first is to be the larger (a target of 1) or the second (-1). As
+    /// [`torch.nn.MarginRankingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html).
+    MarginRankingLoss, margin_ranking_loss, 0.0, [other, target];
+    /// The loss of scores that are to have the target's sign, and a size of the margin at least.
+    HingeLoss, hinge_loss, 1.0, [target];
 }
 
 #[cfg(test)]

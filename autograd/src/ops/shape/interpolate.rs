@@ -73,8 +73,8 @@ fn resampled_all<T: Float>(op: &str, x: &Tensor<T>, to: &[(usize, f64)], mode: I
 }
 
 impl<T: Float> Tensor<T> {
-    /// Signals `[N, C, L]` or images `[N, C, H, W]` resampled to other extents of the last dimensions.    y_i = x_⌊s i⌋, or (1 - λ) x_j + λ x_j+1 with j + λ = s (i + ½) - ½,
-    /// where s is the old extent divided by the new one
+    /// Signals `[N, C, L]` or images `[N, C, H, W]` resampled to other extents of the last dimensions.    y_i =
+    /// x_⌊s i⌋, or (1 - λ) x_j + λ x_j+1 with j + λ = s (i + ½) - ½, where s is the old extent divided by the new one
     ///
     /// As
     /// [`torch.nn.functional.interpolate`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html)
