@@ -116,7 +116,7 @@ pub use ops::loss::{
     BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDivergence, KlReduction, NllLoss, TripletMargin,
 };
 pub use ops::pool::{AvgPool, MaxPool};
-pub use ops::shape::PadMode;
+pub use ops::shape::{Interpolation, PadMode};
 pub use param::{Param, ParamKind};
 pub use pool::{MemoryStatistics, memory_statistics, release_memory};
 pub use random::{Random, Seed, Stream};

@@ -1,12 +1,8 @@
 //! Elements dropped at random in training.
 
-use std::fmt;
+use autograd::Tensor;
 
-use autograd::{Float, Tensor};
-
-use crate::layer::Layer;
-use crate::mode::Mode;
-use crate::module::{Member, Module};
+use crate::stateless::stateless;
 use crate::tree::python_float;
 
 /// In training each element is 0 with probability `p` and divided by 1 - p otherwise; outside of it the input is the
@@ -37,36 +33,59 @@ impl Dropout {
     }
 }
 
-impl<T: Float> Module<T> for Dropout {
-    fn kind(&self) -> &'static str {
-        "Dropout"
-    }
+stateless!(Dropout, |layer| format!("p={}, inplace=False", python_float(layer.p)), |layer, x, mode| mode
+    .stream()
+    .map_or_else(|| x.clone(), |stream| x.dropout(layer.p, stream)));
 
-    fn settings(&self) -> String {
-        format!("p={}, inplace=False", python_float(self.p))
-    }
-
-    fn members(&self, _: &mut dyn FnMut(&str, Member<'_, T>)) {}
+/// In training each channel of each example is 0 with probability `p` and divided by 1 - p otherwise; outside of it the
+/// input is the output. As
+/// [`torch.nn.Dropout2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html), for inputs
+/// `[N, C, H, W]` and `[C, H, W]`.
+///
+/// ```
+/// use autograd::{Stream, Tensor};
+/// use nn::{Dropout2d, Layer, Mode};
+/// let (x, stream) = (Tensor::<f32>::ones([4, 8, 3, 3]), Stream::new(0));
+/// let channels = Dropout2d::new(0.5).forward(&x, Mode::Train(&stream)).sum_dim([2, 3], false);
+/// assert!(channels.to_vec().iter().all(|&sum| sum == 0.0 || sum == 18.0));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Dropout2d {
+    p: f64,
 }
 
-impl<T: Float> Layer<T> for Dropout {
-    fn forward(&self, x: &Tensor<T>, mode: Mode<'_>) -> Tensor<T> {
-        mode.stream().map_or_else(|| x.clone(), |stream| x.dropout(self.p, stream))
+impl Dropout2d {
+    /// Drops each channel with probability `p`.
+    ///
+    /// # Panics
+    /// If `p` is no probability.
+    #[track_caller]
+    pub fn new(p: f64) -> Self {
+        Dropout2d { p: Dropout::new(p).p }
     }
 }
 
-impl fmt::Display for Dropout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Module::<f32>::tree(self))
+stateless!(Dropout2d, |layer| format!("p={}, inplace=False", python_float(layer.p)), |layer, x, mode| {
+    let rank = x.rank();
+    assert!((3..=4).contains(&rank), "Dropout2d: shape {}: wanted [N, C, H, W] or [C, H, W]", x.shape());
+    match mode.stream().filter(|_| layer.p > 0.0) {
+        None => x.clone(),
+        Some(stream) => {
+            let mut channels = x.shape().to_vec();
+            channels[rank - 2..].fill(1);
+            let kept = Tensor::<T>::ones(channels).dropout(layer.p, stream);
+            // What is dropped is 0 even where it was infinite or NaN, so it is chosen, not multiplied.
+            (x * &kept).masked_fill(&kept.eq(T::ZERO), T::ZERO)
+        }
     }
-}
+});
 
 #[cfg(test)]
 mod tests {
     use autograd::{Stream, join, with_threads};
 
     use super::*;
-    use crate::Sequential;
+    use crate::{Layer, Mode, Sequential};
 
     fn x() -> Tensor {
         Tensor::ones([200])

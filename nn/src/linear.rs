@@ -38,9 +38,7 @@ impl<T: Float> Linear<T> {
         let shape = Linear::<T>::weight_shape(inputs, outputs);
         seed.draw(|random| {
             let weight = Linear::weight(shape, random);
-            let bound = init::reciprocal_root(inputs);
-            let bias = Tensor::uniform([outputs], T::from_f64(-bound), T::from_f64(bound), random);
-            Linear { weight, bias: Some(Param::new(bias)) }
+            Linear { weight, bias: Some(Param::new(init::uniform_for_fan_in([outputs], inputs, random))) }
         })
     }
 

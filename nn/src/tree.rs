@@ -52,6 +52,12 @@ pub(crate) fn python_float(value: f64) -> String {
     format!("{mantissa}e{sign}{digits:0>2}")
 }
 
+/// Extents as Python prints a tuple.
+pub(crate) fn python_tuple(values: &[usize]) -> String {
+    let printed: Vec<String> = values.iter().map(usize::to_string).collect();
+    format!("({}{})", printed.join(", "), if values.len() == 1 { "," } else { "" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +100,6 @@ Net(
     #[test]
     fn values_are_printed_as_python_does() {
         assert_eq!(["1e-05", "0.1", "1.0", "1e+20", "inf"], [1e-5, 0.1, 1.0, 1e20, f64::INFINITY].map(python_float));
+        assert_eq!([&[3, 4][..], &[3], &[]].map(python_tuple), ["(3, 4)", "(3,)", "()"]);
     }
 }

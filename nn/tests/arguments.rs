@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::panic::{catch_unwind, set_hook};
 use std::sync::Once;
 
-use nn::{Linear, init};
+use autograd::Tensor;
+use nn::{Bilinear, Conv1d, Conv2d, ConvTranspose2d, Dropout, Dropout2d, Embedding, GroupNorm, Linear, init};
 
 thread_local! {
     static FILE: RefCell<String> = const { RefCell::new(String::new()) };
@@ -44,6 +45,52 @@ fn weights_that_no_memory_holds_are_refused() {
         [refusal(|| Linear::<f32>::new(1 << 62, 4, 0)), refusal(|| Linear::<f32>::without_bias(1 << 62, 4, 0))]
     {
         assert!(sentence.contains("shape [4, 4611686018427387904] has more elements"), "{sentence}");
+    }
+}
+
+#[test]
+fn layers_whose_weights_no_memory_holds_are_refused() {
+    const WIDE: usize = 1 << 62;
+    for sentence in [
+        refusal(|| Conv1d::<f32>::new(WIDE, 4, 3, 0)),
+        refusal(|| Conv2d::<f32>::new(4, WIDE, 3, 0)),
+        refusal(|| ConvTranspose2d::<f32>::new(4, 4, [WIDE, 2], 0)),
+        refusal(|| Bilinear::<f32>::new(WIDE, 4, 4, 0)),
+        refusal(|| Embedding::<f32>::new(WIDE, 4, 0)),
+        refusal(|| init::orthogonal::<f32>([WIDE, 4], 1.0, 0)),
+        refusal(|| init::trunc_normal::<f32>([WIDE, 4], 0.0, 1.0, [-2.0, 2.0], 0)),
+    ] {
+        assert!(sentence.contains("has more elements than any memory holds"), "{sentence}");
+    }
+}
+
+#[test]
+fn settings_that_mean_nothing_are_refused() {
+    for (sentence, wanted) in [
+        (refusal(|| Conv2d::<f32>::grouped(4, 6, 3, 4, 0)), "Conv2d: 6 and 4 channels do not make 4 groups"),
+        (refusal(|| Conv1d::<f32>::grouped(4, 4, 3, 0, 0)), "Conv1d: 4 and 4 channels do not make 0 groups"),
+        (refusal(|| GroupNorm::<f32>::new(3, 4)), "GroupNorm: 4 channels do not make 3 groups"),
+        (refusal(|| Dropout::new(f64::NAN)), "Dropout: NaN is no probability: wanted 0 to 1"),
+        (refusal(|| Dropout2d::new(-0.1)), "Dropout: -0.1 is no probability: wanted 0 to 1"),
+        (
+            refusal(|| Embedding::<f32>::new(4, 2, 0).padding_idx(4)),
+            "Embedding: padding_idx 4 is no row of shape [4, 2]",
+        ),
+        (
+            refusal(|| init::trunc_normal::<f32>([2], 0.0, -1.0, [-2.0, 2.0], 0)),
+            "trunc_normal: a deviation of -1, bounds from -2 to 2: wanted a positive one, and an interval",
+        ),
+        (
+            refusal(|| init::orthogonal::<f32>([5], 1.0, 0)),
+            "orthogonal: a weight of shape [5] is no matrix: wanted [out, in, ...]",
+        ),
+        (
+            refusal(|| Bilinear::<f32>::new(2, 3, 1, 0).forward(&Tensor::zeros([4, 2]), &Tensor::zeros([5, 3]))),
+            "Bilinear: inputs of shapes [4, 2] and [5, 3], a weight of shape [1, 2, 3]: wanted [..., in1], [..., in2] \
+             and [out, in1, in2]",
+        ),
+    ] {
+        assert_eq!(sentence, wanted);
     }
 }
 

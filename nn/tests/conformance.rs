@@ -27,6 +27,8 @@ mod parts;
 mod recurrent;
 #[path = "conformance/schedules.rs"]
 mod schedules;
+#[path = "conformance/training.rs"]
+mod training;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,7 +39,7 @@ use cases::{Golden, Row};
 use kinds::Outcome;
 
 /// Operations of the committed cases that Gradus does not have yet. A case whose operation is neither here nor known fails.
-const NOT_SUPPORTED: &[&str] = &["train_cnn", "train_gpt", "upsample_nearest"];
+const NOT_SUPPORTED: &[&str] = &["train_gpt"];
 
 fn main() -> ExitCode {
     // A test runner may ask what there is, or for a part by name.

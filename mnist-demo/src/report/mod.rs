@@ -86,14 +86,15 @@ impl<'a> Report<'a> {
         let curve = history.curve.points().map(
             |(images, point)| json!({ "images": images, "loss": point.mean_loss(), "accuracy": point.accuracy() }),
         );
+        let confusion = &self.evaluation.confusion;
         let json = json!({
             "settings": self.trainer.settings(),
             "data": self.run.data,
             "threads": self.threads,
             "seconds": history.elapsed.as_secs_f64(),
-            "test_accuracy": self.evaluation.accuracy(),
+            "test_accuracy": confusion.accuracy(),
             "labels": self.trainer.data().labels,
-            "confusion": (0..self.evaluation.classes()).map(|label| self.evaluation.row(label)).collect::<Vec<_>>(),
+            "confusion": (0..confusion.classes()).map(|label| confusion.row(label)).collect::<Vec<_>>(),
             "epochs": epochs.collect::<Vec<_>>(),
             "curve": curve.collect::<Vec<_>>(),
         });

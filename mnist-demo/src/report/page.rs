@@ -3,6 +3,7 @@
 use autograd::kernels::simd::isa;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use nn::Module;
+use nn::metrics::ConfusionMatrix;
 
 use super::curves::Curves;
 use super::{Evaluation, Report, pictures};
@@ -19,7 +20,7 @@ const TABLE_CLASSES: usize = 32;
 /// The page as HTML.
 pub fn page(report: &Report<'_>, curves: &Curves) -> String {
     let (evaluation, labels) = (&report.evaluation, &report.trainer.data().labels);
-    let title = format!("Gradus: {} on the test images", percent(evaluation.accuracy()));
+    let title = format!("Gradus: {} on the test images", percent(evaluation.confusion.accuracy()));
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -61,7 +62,7 @@ fn head(report: &Report<'_>) -> Markup {
     html! {
         header {
             div.score {
-                h1 { (percent(report.evaluation.accuracy())) }
+                h1 { (percent(report.evaluation.confusion.accuracy())) }
                 p { "of " (grouped(report.trainer.data().test.len())) " test images read rightly, " (grouped(wrong)) " wrongly" }
             }
             dl.figures {
@@ -72,12 +73,12 @@ fn head(report: &Report<'_>) -> Markup {
 }
 
 fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
-    let classes = evaluation.classes();
+    let classes = evaluation.confusion.classes();
     if classes > TABLE_CLASSES {
         return html! {};
     }
     let most = (0..classes)
-        .flat_map(|label| evaluation.row(label).iter().enumerate().filter(move |(found, _)| *found != label))
+        .flat_map(|label| evaluation.confusion.row(label).iter().enumerate().filter(move |(found, _)| *found != label))
         .map(|(_, &count)| count)
         .max()
         .unwrap_or(0)
@@ -98,7 +99,7 @@ fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
                             @let name = labels.name(label);
                             tr {
                                 th scope="row" { (name) }
-                                @for (found, &count) in evaluation.row(label).iter().enumerate() {
+                                @for (found, &count) in evaluation.confusion.row(label).iter().enumerate() {
                                     @if found == label {
                                         td.right title=(format!("{count} images of {name} are read rightly")) { (count) }
                                     } @else if count == 0 {
@@ -117,12 +118,12 @@ fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
     }
 }
 
-fn classes(evaluation: &Evaluation, labels: &Labels) -> Markup {
+fn classes(Evaluation { confusion, .. }: &Evaluation, labels: &Labels) -> Markup {
     let share = |share: f64| if share.is_nan() { "–".to_owned() } else { percent(share) };
-    let worst = |measure: fn(&Evaluation, usize) -> f64| {
-        (0..evaluation.classes()).map(|class| measure(evaluation, class)).fold(1.0, f64::min)
+    let worst = |measure: fn(&ConfusionMatrix, usize) -> f64| {
+        (0..confusion.classes()).map(|class| measure(confusion, class)).fold(1.0, f64::min)
     };
-    let (low_precision, low_recall) = (worst(Evaluation::precision), worst(Evaluation::recall));
+    let (low_precision, low_recall) = (worst(ConfusionMatrix::precision), worst(ConfusionMatrix::recall));
     let lowest = low_precision.min(low_recall);
     // Bars begin a little below the worst, so that the differences show.
     let bar = |value: f64| {
@@ -144,12 +145,12 @@ fn classes(evaluation: &Evaluation, labels: &Labels) -> Markup {
                 table.classes {
                     thead { tr { th scope="col" { "class" } th scope="col" { "images" } th scope="col" { "precision" } th scope="col" { "recall" } } }
                     tbody {
-                        @for class in 0..evaluation.classes() {
+                        @for class in 0..confusion.classes() {
                             tr {
                                 th scope="row" { (labels.name(class)) }
-                                td { (evaluation.row(class).iter().sum::<usize>()) }
-                                td.bar style=(bar(evaluation.precision(class))) { span { (share(evaluation.precision(class))) } }
-                                td.bar style=(bar(evaluation.recall(class))) { span { (share(evaluation.recall(class))) } }
+                                td { (confusion.row(class).iter().sum::<usize>()) }
+                                td.bar style=(bar(confusion.precision(class))) { span { (share(confusion.precision(class))) } }
+                                td.bar style=(bar(confusion.recall(class))) { span { (share(confusion.recall(class))) } }
                             }
                         }
                     }

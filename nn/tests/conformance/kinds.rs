@@ -1,15 +1,11 @@
 //! How a case of each kind is run.
 
-use std::cell::Cell;
+use autograd::{Float, Gradients, Order, Tensor, grad, grad_with};
 
-use autograd::{Float, Gradients, Order, Stream, Tensor, grad, grad_with};
-use nn::{CrossEntropyLoss, Layer, Linear, Mode, Module, ReLU, Sequential, checkpoint};
-use optim::Adam;
-
-use crate::cases::{Case, Golden, Row, indices, tensor};
+use crate::cases::{Case, Golden, Row};
 use crate::compare::{self, Tolerance};
 use crate::operations::{Output, apply};
-use crate::{clip, optimizers, schedules};
+use crate::{clip, optimizers, schedules, training};
 
 /// How a case went.
 pub enum Outcome {
@@ -23,7 +19,8 @@ pub enum Outcome {
 pub fn run(golden: &Golden, row: &Row) -> Outcome {
     if row.kind == "training" {
         return match row.op.as_str() {
-            "train_mlp" => train_mlp(golden, row).map_or_else(Outcome::Failed, |()| Outcome::Passed),
+            "train_mlp" => training::train_mlp(golden, row).map_or_else(Outcome::Failed, |()| Outcome::Passed),
+            "train_cnn" => training::train_cnn(golden, row).map_or_else(Outcome::Failed, |()| Outcome::Passed),
             _ => Outcome::Unknown,
         };
     }
@@ -116,57 +113,4 @@ fn check_second<T: Float>(case: &Case<'_, T>, outputs: Vec<Output<T>>) -> Result
         agrees(case, &format!("grad2/{name}"), gradient)?;
     }
     agrees(case, "grad2_gout/0", &second[second.len() - 1])
-}
-
-/// The trajectory of a whole network: its losses before each step, and its weights after the last.
-fn train_mlp(golden: &Golden, row: &Row) -> Result<(), String> {
-    let path = |key: &str| golden.folder.join(row.json["files"][key].as_str().unwrap_or_default());
-    let batches = golden.file(row, "batches").ok_or("the case has no batches")?;
-    let (x, y) = (tensor::<f32>(&batches, "x"), indices(&batches, "y"));
-    let (x, y, losses) = (x.ok_or("no x")?, y.ok_or("no y")?, tensor::<f32>(&batches, "losses").ok_or("no losses")?);
-    let steps = x.size(0);
-    let classes = y.as_slice().chunks(y.numel() / steps);
-
-    // The widths are the saved weights'.
-    let start = golden.file(row, "start").ok_or("the case has no start")?;
-    let layer = |name: &str| -> Result<Linear, String> {
-        let weight = start.tensor(&format!("{name}.weight")).map_err(|error| error.to_string())?;
-        Ok(Linear::new(weight.shape()[1], weight.shape()[0], 0))
-    };
-    let model: Sequential = Sequential::new()
-        .named("fc1", layer("fc1")?)
-        .named("relu1", ReLU)
-        .named("fc2", layer("fc2")?)
-        .named("relu2", ReLU)
-        .named("fc3", layer("fc3")?);
-    checkpoint::load(&model, path("start")).map_err(|error| error.to_string())?;
-
-    let lr = row.json["attrs"]["lr"].as_f64().ok_or("no learning rate")?;
-    let mut adam = Adam::new(model.parameters(), lr);
-    let (criterion, stream) = (CrossEntropyLoss::new(), Stream::new(0));
-    let mut got = Vec::new();
-    for (step, classes) in classes.enumerate() {
-        let scores = model.forward(&x.select(0, step as isize), Mode::Train(&stream));
-        let loss = criterion.forward(&scores, &classes.into());
-        got.push(loss.item());
-        adam.step(&loss.backward());
-    }
-    compare::tensors(
-        "losses",
-        &Tensor::from_vec(got, [steps]),
-        &losses,
-        &Tolerance::of(&row.json["tol"]["losses"], "losses"),
-    )?;
-    let last = golden.file(row, "final").ok_or("the case has no final")?;
-    let compared = Cell::new(0);
-    for (name, param) in model.named_parameters() {
-        let want = tensor(&last, &name).ok_or_else(|| format!("no {name} at the end"))?;
-        compare::tensors(&name, &param.tensor(), &want, &Tolerance::of(&row.json["tol"]["final"], &name))?;
-        compared.set(compared.get() + 1);
-    }
-    if compared.get() == last.len() {
-        Ok(())
-    } else {
-        Err(format!("{} weights at the end, not {}", last.len(), compared.get()))
-    }
 }

@@ -1,6 +1,9 @@
 //! Normalizations, convolutions, pools and attention, by the names of the manifest.
 
-use autograd::{Attention, AvgPool, Convolution, Float, MaxPool, Padding, Tensor, TransposedConvolution};
+use autograd::{
+    Attention, AvgPool, Convolution, Float, Interpolation, MaxPool, Padding, Tensor, TransposedConvolution,
+};
+use nn::{Layer, Mode, Upsample};
 
 use crate::cases::Case;
 use crate::operations::Output;
@@ -41,8 +44,8 @@ pub fn layer<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
             let padding = c.integer("padding_idx").map(|row| row as i64);
             c.input("weight").embedding(&c.index("input"), padding)
         }
-        // Outside of training nothing is dropped.
-        "dropout_eval" => c.a(),
+        "dropout_eval" => nn::Dropout::new(c.number("p").unwrap_or(0.5)).forward(&c.a(), Mode::Eval),
+        "upsample_nearest" | "upsample_linear" | "upsample_bilinear" => upsample(c, op)?.forward(&c.a(), Mode::Eval),
         "sdpa" | "sdpa_mask" => {
             let (attn_mask, is_causal, scale) = (c.find("mask"), c.flag("is_causal"), c.number("scale"));
             let options = Attention { attn_mask, is_causal, scale };
@@ -61,6 +64,15 @@ pub fn layer<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         "adaptive_avg_pool2d" => c.a().adaptive_avg_pool2d(each(c, "output_size")?),
         _ => return None,
     })
+}
+
+fn upsample<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Upsample> {
+    let layer = match extents(c, "size") {
+        Some(size) => Upsample::to(size),
+        None => Upsample::by(c.number("scale_factor")?),
+    };
+    let align_corners = c.flag("align_corners");
+    Some(if op == "upsample_nearest" { layer } else { layer.mode(Interpolation::Linear { align_corners }) })
 }
 
 /// An attribute with one value for each dimension, or one for all.

@@ -1,8 +1,9 @@
 //! The losses, by the names of the manifest.
 
-use autograd::{
-    BinaryCrossEntropy, BinaryCrossEntropyWithLogits, CrossEntropy, Float, KlDivergence, KlReduction, NllLoss,
-    Reduction, Tensor, TripletMargin,
+use autograd::{Float, KlReduction, Reduction, Tensor};
+use nn::{
+    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HingeLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss, NLLLoss,
+    SmoothL1Loss, TripletMarginLoss,
 };
 
 use crate::cases::Case;
@@ -24,24 +25,33 @@ pub fn loss<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         | "cross_entropy_smooth"
         | "cross_entropy_ignore"
         | "cross_entropy_ignore_all"
-        | "cross_entropy_weight" => c.input("input").cross_entropy_with(&c.index("target"), &cross_entropy(c)),
-        "cross_entropy_soft" => c.input("input").cross_entropy_soft(&target().softmax(1), &cross_entropy(c)),
+        | "cross_entropy_weight" => cross_entropy(c).forward(&c.input("input"), &c.index("target")),
+        "cross_entropy_soft" => cross_entropy(c).forward_soft(&c.input("input"), &target().softmax(1)),
         "nll_loss" | "nll_loss_weight" | "nll_loss_ignore" => {
-            let CrossEntropy { reduction, weight, ignore_index, .. } = cross_entropy(c);
-            c.input("input").nll_loss(&c.index("target"), &NllLoss { reduction, weight, ignore_index })
+            let criterion = NLLLoss::new().reduction(reduction(c)).ignore_index(ignored(c));
+            let criterion = c.find("weight").into_iter().fold(criterion, NLLLoss::weight);
+            criterion.forward(&c.input("input"), &c.index("target"))
         }
-        "mse_loss" => c.input("input").mse_loss(&target(), reduction(c)),
-        "l1_loss" => c.input("input").l1_loss(&target(), reduction(c)),
-        "smooth_l1_loss" => c.input("input").smooth_l1_loss(&target(), number("beta", 1.0), reduction(c)),
-        "huber_loss" => c.input("input").huber_loss(&target(), number("delta", 1.0), reduction(c)),
+        "mse_loss" => MSELoss::new().reduction(reduction(c)).forward(&c.input("input"), &target()),
+        "l1_loss" => L1Loss::new().reduction(reduction(c)).forward(&c.input("input"), &target()),
+        "smooth_l1_loss" => {
+            let criterion = SmoothL1Loss::new().beta(number("beta", 1.0));
+            criterion.reduction(reduction(c)).forward(&c.input("input"), &target())
+        }
+        "huber_loss" => {
+            let criterion = HuberLoss::new().delta(number("delta", 1.0));
+            criterion.reduction(reduction(c)).forward(&c.input("input"), &target())
+        }
         "bce" | "bce_weight" => {
-            let options = BinaryCrossEntropy { reduction: reduction(c), weight: c.find("weight") };
-            c.input("input").binary_cross_entropy(&target(), &options)
+            let criterion = BCELoss::new().reduction(reduction(c));
+            let criterion = c.find("weight").into_iter().fold(criterion, BCELoss::weight);
+            criterion.forward(&c.input("input"), &target())
         }
         "bce_with_logits" | "bce_pos_weight" | "bce_with_logits_pos_weight" => {
-            let (weight, pos_weight) = (c.find("weight"), c.find("pos_weight"));
-            let options = BinaryCrossEntropyWithLogits { reduction: reduction(c), weight, pos_weight };
-            c.input("input").binary_cross_entropy_with_logits(&target(), &options)
+            let criterion = BCEWithLogitsLoss::new().reduction(reduction(c));
+            let criterion = c.find("weight").into_iter().fold(criterion, BCEWithLogitsLoss::weight);
+            let criterion = c.find("pos_weight").into_iter().fold(criterion, BCEWithLogitsLoss::pos_weight);
+            criterion.forward(&c.input("input"), &target())
         }
         "kl_div" => {
             let reduction = match c.attribute("reduction").as_str() {
@@ -52,29 +62,25 @@ pub fn loss<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
                     Reduction::None => KlReduction::None,
                 },
             };
-            c.input("input").kl_div(&target(), &KlDivergence { reduction, log_target: c.flag("log_target") })
+            let criterion = KLDivLoss::new().reduction(reduction).log_target(c.flag("log_target"));
+            criterion.forward(&c.input("input"), &target())
         }
-        "hinge" => c.a().hinge_loss(&c.b(), number("margin", 1.0), reduction(c)),
+        "hinge" => HingeLoss::new().margin(number("margin", 1.0)).reduction(reduction(c)).forward(&c.a(), &c.b()),
         "triplet_margin_loss" => {
-            let default = TripletMargin { reduction: reduction(c), swap: c.flag("swap"), ..TripletMargin::default() };
-            let options = TripletMargin {
-                margin: number("margin", default.margin),
-                p: number("p", default.p),
-                eps: number("eps", default.eps),
-                ..default
-            };
-            c.input("anchor").triplet_margin_loss(&c.input("positive"), &c.input("negative"), &options)
+            let criterion = TripletMarginLoss::new().margin(number("margin", 1.0)).p(number("p", 2.0));
+            let criterion = criterion.eps(number("eps", 1e-6)).swap(c.flag("swap")).reduction(reduction(c));
+            criterion.forward(&c.input("anchor"), &c.input("positive"), &c.input("negative"))
         }
         _ => return None,
     })
 }
 
-fn cross_entropy<T: Float>(c: &Case<'_, T>) -> CrossEntropy<T> {
-    CrossEntropy {
-        reduction: reduction(c),
-        weight: c.find("weight"),
-        ignore_index: c.integer("ignore_index").map_or(-100, |label| label as i64),
-        label_smoothing: c.number("label_smoothing").unwrap_or(0.0),
-        ..CrossEntropy::default()
-    }
+fn ignored<T: Float>(c: &Case<'_, T>) -> i64 {
+    c.integer("ignore_index").map_or(-100, |label| label as i64)
+}
+
+fn cross_entropy<T: Float>(c: &Case<'_, T>) -> CrossEntropyLoss<T> {
+    let criterion = CrossEntropyLoss::new().reduction(reduction(c)).ignore_index(ignored(c));
+    let criterion = criterion.label_smoothing(c.number("label_smoothing").unwrap_or(0.0));
+    c.find("weight").into_iter().fold(criterion, CrossEntropyLoss::weight)
 }

@@ -3,6 +3,7 @@
 mod cat;
 mod diagonal;
 mod flip;
+mod interpolate;
 mod meshgrid;
 mod pad;
 mod permute;
@@ -24,6 +25,7 @@ use crate::layout::Layout;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 
+pub use interpolate::Interpolation;
 pub use pad::PadMode;
 pub(crate) use pad::padded_along;
 pub(crate) use reshape::reshaped;
