@@ -66,6 +66,8 @@ pub mod init;
 mod linear;
 mod loss;
 mod module;
+#[cfg(feature = "npy")]
+pub mod npy;
 mod sequential;
 
 pub use activation::{Flatten, ReLU, Sigmoid, Tanh};
