@@ -38,6 +38,8 @@
 //! | [`RMSprop`] | w ← w - lr · g / (√v + ε); `centered`: the variance in place of v | v | [`torch.optim.RMSprop`](https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html) |
 //! | [`Adagrad`] | w ← w - lr · g / (√(Σ g²) + ε) | Σ g² | [`torch.optim.Adagrad`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html) |
 //! | [`Adadelta`] | w ← w - lr · g · √(u + ε) / √(v + ε): u is the mean square of the steps | v, u | [`torch.optim.Adadelta`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html) |
+//! | [`Rprop`] | w ← w - d · sign g: d grows while the sign stays, and shrinks when it changes | d, the last g | [`torch.optim.Rprop`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Rprop.html) |
+//! | [`Asgd`] | w ← w - η · g, with a falling η, and the average of the weights beside them | η, μ, the average | [`torch.optim.ASGD`](https://docs.pytorch.org/docs/stable/generated/torch.optim.ASGD.html) |
 //! | [`Lion`] | w ← w - lr · sign(a mean of g) | m | Chen et al., 2023 |
 //! | [`Lbfgs`] | w ← w - t H g: H from the last gradients, t from a line search | the last differences | Nocedal, 1980; [`torch.optim.LBFGS`](https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html) |
 //!
@@ -60,6 +62,7 @@ mod adagrad;
 mod adam;
 mod adamax;
 mod adamw;
+mod asgd;
 mod averaged;
 mod clip;
 mod driver;
@@ -75,6 +78,7 @@ mod radam;
 #[cfg(test)]
 mod reference;
 mod rmsprop;
+mod rprop;
 mod rule;
 pub mod schedule;
 mod settings;
@@ -87,6 +91,7 @@ pub use adagrad::{Adagrad, AdagradRule};
 pub use adam::{Adam, AdamRule};
 pub use adamax::{Adamax, AdamaxRule};
 pub use adamw::{AdamW, AdamWRule};
+pub use asgd::{Asgd, AsgdRule};
 pub use averaged::AveragedWeights;
 pub use clip::{ClipGradNorm, NonFiniteNorm, clip_grad_norm, clip_grad_value};
 pub use driver::Driver;
@@ -99,5 +104,6 @@ pub use optimizer::{Optimizer, ParameterState};
 pub use parameter::IntoParameter;
 pub use radam::{RAdam, RAdamRule};
 pub use rmsprop::{RMSprop, RMSpropRule};
+pub use rprop::{Rprop, RpropRule};
 pub use rule::{Pass, Rule, Updated};
 pub use sgd::{Sgd, SgdRule};

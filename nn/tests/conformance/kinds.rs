@@ -1,15 +1,13 @@
 //! How a case of each kind is run.
 
-use std::cell::Cell;
-
-use autograd::{Float, Gradients, Order, Tensor, grad, grad_with};
+use autograd::{Float, Gradients, Order, Param, Tensor, grad, grad_with};
 use nn::{CrossEntropyLoss, Linear, Mode, Module, ReLU, Sequential, checkpoint};
 use optim::Adam;
 
 use crate::cases::{Case, Golden, Row, indices, tensor};
 use crate::compare::{self, Tolerance};
 use crate::operations::{Output, apply};
-use crate::{clip, optimizers, schedules};
+use crate::{clip, gpt, optimizers, schedules};
 
 /// How a case went.
 pub enum Outcome {
@@ -23,6 +21,7 @@ pub enum Outcome {
 pub fn run(golden: &Golden, row: &Row) -> Outcome {
     if row.kind == "training" {
         return match row.op.as_str() {
+            "train_gpt" => gpt::train_gpt(golden, row).map_or_else(Outcome::Failed, |()| Outcome::Passed),
             "train_mlp" => train_mlp(golden, row).map_or_else(Outcome::Failed, |()| Outcome::Passed),
             _ => Outcome::Unknown,
         };
@@ -118,7 +117,7 @@ fn train_mlp(golden: &Golden, row: &Row) -> Result<(), String> {
     let path = |key: &str| golden.folder.join(row.json["files"][key].as_str().unwrap_or_default());
     let batches = golden.file(row, "batches").ok_or("the case has no batches")?;
     let (x, y) = (tensor::<f32>(&batches, "x"), indices(&batches, "y"));
-    let (x, y, losses) = (x.ok_or("no x")?, y.ok_or("no y")?, tensor::<f32>(&batches, "losses").ok_or("no losses")?);
+    let (x, y) = (x.ok_or("no x")?, y.ok_or("no y")?);
     let steps = x.size(0);
     let classes = y.as_slice().chunks(y.numel() / steps);
 
@@ -146,22 +145,29 @@ fn train_mlp(golden: &Golden, row: &Row) -> Result<(), String> {
         got.push(loss.item());
         adam.step(&loss.backward());
     }
+    same_trajectory(golden, row, got, &model.named_parameters())
+}
+
+/// Whether the losses before each step, and the parameters after the last, are those of the case.
+pub fn same_trajectory(golden: &Golden, row: &Row, losses: Vec<f32>, named: &[(String, Param)]) -> Result<(), String> {
+    let batches = golden.file(row, "batches").ok_or("the case has no batches")?;
+    let want = tensor::<f32>(&batches, "losses").ok_or("no losses")?;
+    let tolerance = &row.json["tol"];
+    let steps = losses.len();
     compare::tensors(
         "losses",
-        &Tensor::from_vec(got, [steps]),
-        &losses,
-        &Tolerance::of(&row.json["tol"]["losses"], "losses"),
+        &Tensor::from_vec(losses, [steps]),
+        &want,
+        &Tolerance::of(&tolerance["losses"], "losses"),
     )?;
     let last = golden.file(row, "final").ok_or("the case has no final")?;
-    let compared = Cell::new(0);
-    for (name, param) in model.named_parameters() {
-        let want = tensor(&last, &name).ok_or_else(|| format!("no {name} at the end"))?;
-        compare::tensors(&name, &param.tensor(), &want, &Tolerance::of(&row.json["tol"]["final"], &name))?;
-        compared.set(compared.get() + 1);
+    for (name, param) in named {
+        let want = tensor(&last, name).ok_or_else(|| format!("no {name} at the end"))?;
+        compare::tensors(name, &param.tensor(), &want, &Tolerance::of(&tolerance["final"], name))?;
     }
-    if compared.get() == last.len() {
+    if named.len() == last.len() {
         Ok(())
     } else {
-        Err(format!("{} weights at the end, not {}", last.len(), compared.get()))
+        Err(format!("{} weights at the end, not {}", last.len(), named.len()))
     }
 }

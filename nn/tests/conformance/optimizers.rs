@@ -1,7 +1,7 @@
 //! Steps on loss = the sum over w1 and w2 of ½ sum(c (w - t)²), the losses taken before each step.
 
 use autograd::{Float, Param, Tensor};
-use optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, NAdam, Optimizer, RAdam, RMSprop, Sgd};
+use optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, NAdam, Optimizer, RAdam, RMSprop, Rprop, Sgd};
 
 use crate::cases::Case;
 use crate::kinds::agrees;
@@ -83,6 +83,17 @@ fn build<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn
         "adadelta" => {
             let adadelta = Adadelta::new(weights, lr(1.0)).rho(number("rho", 0.9)).eps(number("eps", 1e-6));
             Box::new(adadelta.weight_decay(decay).maximize(maximize))
+        }
+        "rprop" => {
+            let pair = |name: &str, default: [f64; 2]| {
+                [0, 1].map(|index| case.attribute(name)[index].as_f64().unwrap_or(default[index]))
+            };
+            let ([shrink, grow], [least, most]) = (pair("etas", [0.5, 1.2]), pair("step_sizes", [1e-6, 50.0]));
+            Box::new(Rprop::new(weights, lr(1e-2)).etas(shrink, grow).step_sizes(least, most).maximize(maximize))
+        }
+        "asgd" => {
+            let asgd = Asgd::new(weights, lr(1e-2)).lambd(number("lambd", 1e-4)).alpha(number("alpha", 0.75));
+            Box::new(asgd.t0(number("t0", 1e6)).weight_decay(decay).maximize(maximize))
         }
         "sgd" => {
             let sgd = Sgd::new(weights, lr(1e-3)).weight_decay(decay).momentum(momentum);
