@@ -1,5 +1,5 @@
-//! What hostile weights may not do: end the program, change the model by halves, or make it take memory that the file merely claims. Shared by the fuzz
-//! target and by the ordinary test `nn/tests/fuzz.rs`, which replays the corpus.
+//! What hostile weights may not do: end the program, change the model by halves, or make it take memory that the file
+//! merely claims. Shared by the fuzz target and by the ordinary test `nn/tests/fuzz.rs`, which replays the corpus.
 
 #[allow(dead_code)] // `alone`: of the targets none needs it.
 pub mod memory;

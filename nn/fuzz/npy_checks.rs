@@ -1,5 +1,5 @@
-//! What hostile files of NumPy's may not do: end the program, or make it take memory that the file merely claims. Shared by
-//! the fuzz targets and by the ordinary test `nn/tests/npy.rs`, which replays the corpora.
+//! What hostile files of NumPy's may not do: end the program, or make it take memory that the file merely claims.
+//! Shared by the fuzz targets and by the ordinary test `nn/tests/npy.rs`, which replays the corpora.
 
 #[allow(dead_code)] // `alone`: of the targets none needs it.
 pub mod memory;

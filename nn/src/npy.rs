@@ -17,11 +17,11 @@
 //! ```
 //!
 //! Floating-point arrays (`float16`, `float32`, `float64`) become tensors, whose elements are converted to the tensor's
-//! type; integers of up to 64 bits and booleans become [`Indices`]. Either byte order and either order of the dimensions is
-//! read. Written is what NumPy itself writes: little-endian, row-major.
+//! type; integers of up to 64 bits and booleans become [`Indices`]. Either byte order and either order of the
+//! dimensions is read. Written is what NumPy itself writes: little-endian, row-major.
 //!
-//! What a file says about itself is not believed: a header's length and shape are compared with the bytes that are there
-//! before anything is made of them.
+//! What a file says about itself is not believed: a header's length and shape are compared with the bytes that are
+//! there before anything is made of them.
 
 mod archive;
 mod array;
@@ -147,8 +147,8 @@ pub fn read<T: Float>(path: impl AsRef<Path>) -> Result<Array<T>, NpyError> {
     array::from_bytes(&read_bytes(path)?).map_err(at(path, None))
 }
 
-/// Writes a `.npy` file: `float32` or `float64`, as the tensor is, or `int64`. At `path` is the old file or the whole new
-/// one at every moment; [`file::write()`] tells what becomes of links, modes and devices.
+/// Writes a `.npy` file: `float32` or `float64`, as the tensor is, or `int64`. At `path` is the old file or the whole
+/// new one at every moment; [`file::write()`] tells what becomes of links, modes and devices.
 ///
 /// # Errors
 /// If the file cannot be written. What was at `path` is still there then.
@@ -160,8 +160,8 @@ pub fn write<T: Float>(path: impl AsRef<Path>, array: &Array<T>) -> Result<(), N
 /// Reads all arrays of a `.npz` file by name, as `np.savez` and `np.savez_compressed` write.
 ///
 /// # Errors
-/// If the file cannot be read or is not whole, has more than 1024 members or more than 4 GB, a member is no array, or two
-/// have the same name; and those of [`read`].
+/// If the file cannot be read or is not whole, has more than 1024 members or more than 4 GB, a member is no array, or
+/// two have the same name; and those of [`read`].
 pub fn read_npz<T: Float>(path: impl AsRef<Path>) -> Result<BTreeMap<String, Array<T>>, NpyError> {
     let path = path.as_ref();
     archive::from_bytes(&read_bytes(path)?).map_err(|(array, refused)| at(path, array)(refused))

@@ -58,7 +58,8 @@ impl<T: Float> Rule<T> for AsgdRule {
 }
 
 /// SGD with a learning rate that falls, and the average of the weights from step t₀ on beside them: read it with
-/// [`state`](crate::Optimizer::state). See [`AsgdRule`] for the formula. The state is `ax` (a) and, for a whole parameter,
+/// [`state`](crate::Optimizer::state). See [`AsgdRule`] for the formula. The state is `ax` (a) and, for a whole
+/// parameter,
 /// `eta` (η) and `mu` (μ). For averages beside any optimizer there are [`AveragedWeights`](crate::AveragedWeights).
 ///
 /// ```

@@ -45,8 +45,8 @@ impl<T: Float> Rule<T> for RpropRule {
     }
 }
 
-/// Rprop, for gradients of all data at once: each weight has a step length of its own, which grows while the sign of its
-/// gradient stays. See [`RpropRule`] for the formula. The state is `prev` (p) and `step_size` (d).
+/// Rprop, for gradients of all data at once: each weight has a step length of its own, which grows while the sign of
+/// its gradient stays. See [`RpropRule`] for the formula. The state is `prev` (p) and `step_size` (d).
 ///
 /// ```
 /// use autograd::{Param, Tensor};
@@ -61,8 +61,8 @@ impl<T: Float> Rule<T> for RpropRule {
 pub type Rprop<T = f32> = Driver<T, RpropRule>;
 
 impl<T: Float> Rprop<T> {
-    /// Rprop of these parameters, or pairs of a name and a parameter, with PyTorch's defaults: factors 0.5 and 1.2, steps
-    /// from 10⁻⁶ to 50. The learning rate is the length of the first step, PyTorch's is 0.01.
+    /// Rprop of these parameters, or pairs of a name and a parameter, with PyTorch's defaults: factors 0.5 and 1.2,
+    /// steps from 10⁻⁶ to 50. The learning rate is the length of the first step, PyTorch's is 0.01.
     ///
     /// # Panics
     /// As [`Driver::with_rule`].

@@ -43,11 +43,15 @@ fn loss<T: Float>(case: &Case<'_, T>, weights: &[Param<T>; 2]) -> Tensor<T> {
 
 /// The case's optimizer, with PyTorch's defaults for the attributes that it does not name.
 fn build<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn Optimizer<T>>> {
+    build_of_adams_family(case, weights.clone()).or_else(|| build_another(case, weights))
+}
+
+fn build_of_adams_family<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn Optimizer<T>>> {
     let number = |name: &str, default: f64| case.number(name).unwrap_or(default);
     let lr = |default| number("lr", default);
     let betas = case.attribute("betas");
     let (first, second) = (betas[0].as_f64().unwrap_or(0.9), betas[1].as_f64().unwrap_or(0.999));
-    let (eps, momentum, decay) = (number("eps", 1e-8), number("momentum", 0.0), number("weight_decay", 0.0));
+    let (eps, decay) = (number("eps", 1e-8), number("weight_decay", 0.0));
     let [amsgrad, maximize, decoupled] = ["amsgrad", "maximize", "decoupled_weight_decay"].map(|name| case.flag(name));
     Some(match case.row.op.as_str() {
         "adam" => {
@@ -71,6 +75,16 @@ fn build<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn
             let radam = RAdam::new(weights, lr(1e-3)).betas(first, second).eps(eps).weight_decay(decay);
             Box::new(radam.decoupled_weight_decay(decoupled).maximize(maximize))
         }
+        _ => return None,
+    })
+}
+
+fn build_another<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn Optimizer<T>>> {
+    let number = |name: &str, default: f64| case.number(name).unwrap_or(default);
+    let lr = |default| number("lr", default);
+    let (eps, momentum, decay) = (number("eps", 1e-8), number("momentum", 0.0), number("weight_decay", 0.0));
+    let maximize = case.flag("maximize");
+    Some(match case.row.op.as_str() {
         "rmsprop" => {
             let rmsprop = RMSprop::new(weights, lr(1e-2)).alpha(number("alpha", 0.99)).eps(eps).weight_decay(decay);
             Box::new(rmsprop.momentum(momentum).centered(case.flag("centered")).maximize(maximize))
