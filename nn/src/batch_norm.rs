@@ -7,7 +7,7 @@ use crate::mode::Mode;
 use crate::tree::{python_bool, python_float};
 
 /// What both layers consist of.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Settings {
     features: usize,
     eps: f64,
@@ -43,7 +43,7 @@ macro_rules! batch_norms {
         /// ```
         $(#[$example])+
         /// ```
-        #[derive(Clone)]
+        #[derive(Clone, Debug)]
         pub struct $name<T: Float = f32> {
             /// The scale of each channel, `[features]`.
             pub weight: Option<Param<T>>,

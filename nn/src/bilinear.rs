@@ -15,7 +15,7 @@ use crate::tree::python_bool;
 /// let layer = nn::Bilinear::<f32>::new(3, 4, 2, 0);
 /// assert_eq!(*layer.forward(&Tensor::zeros([5, 3]), &Tensor::zeros([5, 4])).shape(), [5, 2]);
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Bilinear<T: Float = f32> {
     /// The weight, `[out, in1, in2]`.
     pub weight: Param<T>,

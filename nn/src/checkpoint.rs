@@ -2,8 +2,8 @@
 //! `safetensors.torch.save_file(model.state_dict(), path)` writes what [`load`] reads, and its `load_file` reads
 //! what [`save`] writes.
 //!
-//! A run that is to go on later is more than its weights: [`save_run`] and [`load_run`] have the optimizer, the schedule and
-//! the random state too, in one file.
+//! A run that is to go on later is more than its weights: [`save_run`] and [`load_run`] have the optimizer, the
+//! schedule and the random state too, in one file.
 
 mod elements;
 mod error;

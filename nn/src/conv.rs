@@ -61,7 +61,7 @@ macro_rules! convolutions {
         /// ```
         $(#[$example])+
         /// ```
-        #[derive(Clone)]
+        #[derive(Clone, Debug)]
         pub struct $name<T: Float = f32> {
             #[doc = concat!("The weight, ", $weight, ".")]
             pub weight: Param<T>,

@@ -27,7 +27,7 @@ macro_rules! transposed_convolutions {
         /// ```
         $(#[$example])+
         /// ```
-        #[derive(Clone)]
+        #[derive(Clone, Debug)]
         pub struct $name<T: Float = f32> {
             #[doc = concat!("The weight, ", $weight, ".")]
             pub weight: Param<T>,

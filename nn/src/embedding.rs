@@ -20,7 +20,7 @@ use crate::tree::python_float;
 /// assert_eq!(*y.shape(), [2, 2, 3]);
 /// assert_eq!(y.to_vec()[6..9], [0.0; 3]);
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Embedding<T: Float = f32> {
     /// The table, `[num_embeddings, embedding_dim]`.
     pub weight: Param<T>,
@@ -167,7 +167,7 @@ pub fn sinusoidal_positions<T: Float>(length: usize, width: usize) -> Tensor<T> 
 
 /// Adds to each vector of a sequence what says where it stands: [`sinusoidal_positions`]. Inputs `[..., L, width]` with
 /// L up to the length; nothing is learnt.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SinusoidalPositions<T: Float = f32> {
     table: Tensor<T>,
 }

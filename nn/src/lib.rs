@@ -107,20 +107,23 @@ pub mod metrics;
 mod mode;
 mod module;
 mod norm;
+#[cfg(feature = "npy")]
+pub mod npy;
 mod pool;
 pub mod recurrent;
 mod residual;
 mod sequential;
 mod stateless;
 mod summary;
+mod transformer;
 mod tree;
 mod upsample;
 
-pub use attention::{AttentionMask, MultiheadAttention};
 pub use activation::{
     CELU, ELU, GELU, GLU, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU,
     ReLU, ReLU6, SELU, SiLU, Sigmoid, Softmax, Softplus, Softshrink, Softsign, Tanh, Tanhshrink, Threshold,
 };
+pub use attention::{AttentionMask, MultiheadAttention};
 #[doc(hidden)]
 pub use autograd::Float;
 pub use batch_norm::{BatchNorm1d, BatchNorm2d};
@@ -142,12 +145,13 @@ pub use loss::{
 };
 pub use mode::{Branch, Mode};
 pub use module::{Member, Module};
-pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Recurrence, Rnn, RnnCell};
 pub use norm::{GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RmsNorm};
 pub use pool::{AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d};
+pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Recurrence, Rnn, RnnCell};
 pub use residual::Residual;
 pub use sequential::Sequential;
 pub use summary::{Summary, SummaryRow, parameter_summary, summary};
+pub use transformer::{FeedForwardActivation, TransformerEncoderLayer, TransformerOptions};
 pub use upsample::Upsample;
 
 /// The programs in the README and in the parts of the book that need more than the engine, run as tests: all three libraries are in reach here.

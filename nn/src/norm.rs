@@ -20,7 +20,7 @@ fn tensor<T: Float>(param: &Option<Param<T>>) -> Option<Tensor<T>> {
 /// let y = LayerNorm::<f64>::new([2]).eps(0.0).forward(&Tensor::from_vec(vec![1.0, 3.0], [1, 2]), Mode::Eval);
 /// assert_eq!(y.to_vec(), [-1.0, 1.0]);
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct LayerNorm<T: Float = f32> {
     /// The scale, of the normalized shape.
     pub weight: Option<Param<T>>,
@@ -73,7 +73,7 @@ impl<T: Float> Layer<T> for LayerNorm<T> {
 /// The last dimensions of each example divided by the root of their mean square, scaled. Settings, names and start are
 /// those of [`torch.nn.RMSNorm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html): `weight` has
 /// the normalized shape. The operation is [`Tensor::rms_norm`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RmsNorm<T: Float = f32> {
     /// The scale, of the normalized shape.
     pub weight: Option<Param<T>>,
@@ -117,7 +117,7 @@ impl<T: Float> Layer<T> for RmsNorm<T> {
 /// Settings, names and start are those of
 /// [`torch.nn.GroupNorm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html): `weight` and `bias`
 /// are `[C]`. The operation is [`Tensor::group_norm`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct GroupNorm<T: Float = f32> {
     /// The scale of each channel, `[C]`.
     pub weight: Option<Param<T>>,
@@ -180,7 +180,7 @@ macro_rules! instance_norms {
         )]
         /// without running statistics: without scale and shift too, unless [`affine`](Self::affine) adds them. The
         /// operation is [`Tensor::instance_norm`].
-        #[derive(Clone)]
+        #[derive(Clone, Debug)]
         pub struct $name<T: Float = f32> {
             /// The scale of each channel, `[C]`.
             pub weight: Option<Param<T>>,

@@ -66,7 +66,8 @@ impl<T: Float> Rule<T> for AdamaxRule {
 pub type Adamax<T = f32> = Driver<T, AdamaxRule>;
 
 impl<T: Float> Adamax<T> {
-    /// Adamax of these parameters, or pairs of a name and a parameter, with PyTorch's defaults: betas 0.9 and 0.999, eps
+    /// Adamax of these parameters, or pairs of a name and a parameter, with PyTorch's defaults: betas 0.9 and 0.999,
+    /// eps
     /// 10⁻⁸, no weight decay. PyTorch's learning rate is 0.002.
     ///
     /// # Panics

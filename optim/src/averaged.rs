@@ -21,8 +21,8 @@ enum Weighting {
 /// exponential ([`ema`](AveragedWeights::ema)), or of all alike ([`swa`](AveragedWeights::swa)).
 ///
 /// The averages are kept beside the parameters; [`swap`](AveragedWeights::swap) exchanges them, and
-/// [`with_averages`](AveragedWeights::with_averages) does so for a while. It is a [`State`], which a checkpoint of a run
-/// holds as `averages.NAME` and `n_averaged`.
+/// [`with_averages`](AveragedWeights::with_averages) does so for a while. It is a [`State`], which a checkpoint of a
+/// run holds as `averages.NAME` and `n_averaged`.
 ///
 /// ```
 /// use autograd::{Param, Tensor};
@@ -48,8 +48,8 @@ pub struct AveragedWeights<T: Float = f32> {
 }
 
 impl<T: Float> AveragedWeights<T> {
-    /// An exponential moving average, a ← decay · a + (1 - decay) · w, which starts with the weights at the first update.
-    /// Buffers are left out. The closer `decay` is to 1, the more steps count: 1 / (1 - decay) of them, about.
+    /// An exponential moving average, a ← decay · a + (1 - decay) · w, which starts with the weights at the first
+    /// update. Buffers are left out. The closer `decay` is to 1, the more steps count: 1 / (1 - decay) of them, about.
     ///
     /// # Panics
     /// If `decay` is not in [0, 1), or a parameter comes twice.
@@ -119,7 +119,8 @@ impl<T: Float> AveragedWeights<T> {
         }
     }
 
-    /// Runs `f` with the averages in place of the weights, to evaluate or to save them, and puts the weights back, also if
+    /// Runs `f` with the averages in place of the weights, to evaluate or to save them, and puts the weights back, also
+    /// if
     /// `f` panics.
     pub fn with_averages<R>(&mut self, f: impl FnOnce() -> R) -> R {
         struct Swapped<'a, T: Float>(&'a mut AveragedWeights<T>);

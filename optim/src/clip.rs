@@ -38,9 +38,10 @@ pub fn clip_grad_norm<T: Float, P: IntoParameter<T>>(
     clip.scale(gradients, parameters.into_iter().map(|parameter| parameter.into_parameter().1))
 }
 
-/// Replaces each element of the gradients of these parameters that is larger than `clip_value` by that, and each that is
-/// smaller than -`clip_value` by that
-/// ([`clip_grad_value_`](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html)). NaN stays.
+/// Replaces each element of the gradients of these parameters that is larger than `clip_value` by that, and each that
+/// is smaller than -`clip_value` by that
+/// ([`clip_grad_value_`](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html)). NaN
+/// stays.
 ///
 /// ```
 /// use autograd::{Param, Tensor};

@@ -173,8 +173,8 @@ impl<T: Float, R: Rule<T>> Driver<T, R> {
         self.step_each(|param| gradients.of(param).cloned());
     }
 
-    /// As [`step`](Driver::step), with gradients that nobody needs afterwards: the new weights are written to their buffers, which
-    /// saves the memory's bandwidth that another buffer would take.
+    /// As [`step`](Driver::step), with gradients that nobody needs afterwards: the new weights are written to their
+    /// buffers, which saves the memory's bandwidth that another buffer would take.
     ///
     /// ```
     /// use autograd::{Param, Tensor};

@@ -65,8 +65,8 @@ impl<T: Float> Formula<T> for &LambRule {
     }
 }
 
-/// LAMB, for large batches: the steps of each parameter are in proportion to its norm. See [`LambRule`] for the formula.
-/// The state is that of [`Adam`](crate::Adam).
+/// LAMB, for large batches: the steps of each parameter are in proportion to its norm. See [`LambRule`] for the
+/// formula. The state is that of [`Adam`](crate::Adam).
 ///
 /// ```
 /// use autograd::{Param, Tensor};

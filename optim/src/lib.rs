@@ -26,25 +26,33 @@
 //!
 //! | optimizer | formula | state | from |
 //! |---|---|---|---|
-//! | [`Sgd`] | w ← w - lr · g | none | [`torch.optim.SGD`](https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html) |
+//! | [`Sgd`] | w ← w - lr · g | none | [`torch.optim.SGD`] |
 //! | ... with `momentum` | b ← momentum · b + g; w ← w - lr · b | b | the same; Nesterov's form: Sutskever et al., 2013 |
-//! | [`Adam`] | w ← w - lr · m̂ / (√v̂ + ε): means of g and g², corrected for their start | m, v | Kingma and Ba, 2015; [`torch.optim.Adam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html) |
-//! | [`AdamW`] | as Adam, and w ← w (1 - lr · weight_decay) | m, v | Loshchilov and Hutter, 2019; [`torch.optim.AdamW`](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html) |
+//! | [`Adam`] | w ← w - lr · m̂ / (√v̂ + ε): means of g and g², corrected for their start | m, v | Kingma and Ba, 2015; [`torch.optim.Adam`] |
+//! | [`AdamW`] | as Adam, and w ← w (1 - lr · weight_decay) | m, v | Loshchilov and Hutter, 2019; [`torch.optim.AdamW`] |
 //! | [`Lamb`] | as Adam, with steps in proportion to the norm of the parameter | m, v | You et al., 2020 |
 //! | ... with `amsgrad` | as these, with the largest v so far | m, v, largest v | Reddi, Kale and Kumar, 2018 |
-//! | [`Adamax`] | as Adam, with the largest \|g\|, slowly forgotten, in place of √v̂ | m, u | [`torch.optim.Adamax`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adamax.html) |
-//! | [`NAdam`] | as Adam, with Nesterov's momentum | m, v, Π | [`torch.optim.NAdam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html) |
-//! | [`RAdam`] | as Adam, with plain steps along m̂ until v is known well enough | m, v | [`torch.optim.RAdam`](https://docs.pytorch.org/docs/stable/generated/torch.optim.RAdam.html) |
-//! | [`RMSprop`] | w ← w - lr · g / (√v + ε); `centered`: the variance in place of v | v | [`torch.optim.RMSprop`](https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html) |
-//! | [`Adagrad`] | w ← w - lr · g / (√(Σ g²) + ε) | Σ g² | [`torch.optim.Adagrad`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html) |
-//! | [`Adadelta`] | w ← w - lr · g · √(u + ε) / √(v + ε): u is the mean square of the steps | v, u | [`torch.optim.Adadelta`](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html) |
+//! | [`Adamax`] | as Adam, with the largest \|g\|, slowly forgotten, in place of √v̂ | m, u | [`torch.optim.Adamax`] |
+//! | [`NAdam`] | as Adam, with Nesterov's momentum | m, v, Π | [`torch.optim.NAdam`] |
+//! | [`RAdam`] | as Adam, with plain steps along m̂ until v is known well enough | m, v | [`torch.optim.RAdam`] |
+//! | [`RMSprop`] | w ← w - lr · g / (√v + ε); `centered`: the variance in place of v | v | [`torch.optim.RMSprop`] |
+//! | [`Adagrad`] | w ← w - lr · g / (√(Σ g²) + ε) | Σ g² | [`torch.optim.Adagrad`] |
+//! | [`Adadelta`] | w ← w - lr · g · √(u + ε) / √(v + ε): u is the mean square of the steps | v, u | [`torch.optim.Adadelta`] |
+//! | [`Rprop`] | w ← w - d · sign g: d grows while the sign stays, and shrinks when it changes | d, the last g | [`torch.optim.Rprop`] |
+//! | [`Asgd`] | w ← w - η · g, with a falling η, and the average of the weights beside them | η, μ, the average | [`torch.optim.ASGD`] |
 //! | [`Lion`] | w ← w - lr · sign(a mean of g) | m | Chen et al., 2023 |
-//! | [`Lbfgs`] | w ← w - t H g: H from the last gradients, t from a line search | the last differences | Nocedal, 1980; [`torch.optim.LBFGS`](https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html) |
+//! | [`Lbfgs`] | w ← w - t H g: H from the last gradients, t from a line search | the last differences | Nocedal, 1980; [`torch.optim.LBFGS`] |
 //!
 //! The full formulas are at the rules: [`SgdRule`], [`AdamRule`] and so on. `maximize(true)` turns each of them uphill.
 //!
 //! Parameters with settings of their own are a [`group`](Driver::group). The [`schedule`]s change the learning rates of
 //! all groups.
+//!
+//! [`clip_grad_norm`] and [`clip_grad_value`] cut gradients to a size before a step; [`AveragedWeights`] keeps an
+//! average of the weights over the steps.
+//!
+//! An optimizer, a plateau and an average are [`State`](autograd::State)s: `nn::checkpoint::save_run` writes them, with
+//! the model and the random numbers, into one file, from which the run goes on bit for bit.
 //!
 //! [`Optimizer`] is what a training loop, a schedule or a checkpoint needs of any of them: to step, to change the
 //! learning rate, to read the state and to restore it by name. A step costs memory only the first time, when the state
@@ -54,6 +62,19 @@
 //!
 //! is a [`Rule`]: the formula for one element, as the example on its page. The essay *Adding an op, a layer, an
 //! optimizer, a micro-kernel* in autograd's book ([`autograd::book::adding`]) writes one and tests it.
+//!
+//! [`torch.optim.SGD`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+//! [`torch.optim.Adam`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
+//! [`torch.optim.AdamW`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
+//! [`torch.optim.Adamax`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.Adamax.html
+//! [`torch.optim.NAdam`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html
+//! [`torch.optim.RAdam`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.RAdam.html
+//! [`torch.optim.RMSprop`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
+//! [`torch.optim.Adagrad`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
+//! [`torch.optim.Adadelta`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html
+//! [`torch.optim.Rprop`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.Rprop.html
+//! [`torch.optim.ASGD`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.ASGD.html
+//! [`torch.optim.LBFGS`]: https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
 
 #[macro_use]
 mod instances;
@@ -63,6 +84,7 @@ mod adagrad;
 mod adam;
 mod adamax;
 mod adamw;
+mod asgd;
 mod averaged;
 mod clip;
 mod driver;
@@ -78,6 +100,7 @@ mod radam;
 #[cfg(test)]
 mod reference;
 mod rmsprop;
+mod rprop;
 mod rule;
 pub mod schedule;
 mod settings;
@@ -90,6 +113,7 @@ pub use adagrad::{Adagrad, AdagradRule};
 pub use adam::{Adam, AdamRule};
 pub use adamax::{Adamax, AdamaxRule};
 pub use adamw::{AdamW, AdamWRule};
+pub use asgd::{Asgd, AsgdRule};
 pub use averaged::AveragedWeights;
 pub use clip::{ClipGradNorm, NonFiniteNorm, clip_grad_norm, clip_grad_value};
 pub use driver::Driver;
@@ -102,5 +126,6 @@ pub use optimizer::{Optimizer, ParameterState};
 pub use parameter::IntoParameter;
 pub use radam::{RAdam, RAdamRule};
 pub use rmsprop::{RMSprop, RMSpropRule};
+pub use rprop::{Rprop, RpropRule};
 pub use rule::{Pass, Rule, Updated};
 pub use sgd::{Sgd, SgdRule};

@@ -42,9 +42,8 @@ impl<T: Float> Rule<T> for LionRule {
         pass.run(move |weight, gradient, [exp_avg]| {
             let direction = *exp_avg * first.0 + gradient * first.1;
             *exp_avg = next_normal_sum(*exp_avg, second.0, gradient, second.1);
-            // Neither above nor below 0 it is 0, or NaN, which is not to be hidden.
-            let has_sign = direction > T::ZERO || direction < T::ZERO;
-            let sign = if has_sign { direction.sign() } else { direction };
+            // The sign of NaN is 0, which would hide it.
+            let sign = if direction.is_nan() { direction } else { direction.sign() };
             decay.apply(weight, gradient).0 - lr * sign
         })
     }

@@ -82,8 +82,8 @@ pub(crate) fn correction(beta: f64, step: u64) -> f64 {
     1.0 - beta.powf(step as f64)
 }
 
-/// A step's formula over either number of slots: m and v, or these and the largest v; and for an eps that hides denormal
-/// values (`HIDDEN`), as all usual ones do, or for any.
+/// A step's formula over either number of slots: m and v, or these and the largest v; and for an eps that hides
+/// denormal values (`HIDDEN`), as all usual ones do, or for any.
 pub(crate) trait Formula<T: Float> {
     fn run<const SLOTS: usize, const HIDDEN: bool>(self, pass: Pass<'_, T>) -> Updated;
 }
@@ -111,8 +111,8 @@ impl<T: Float> Means<T> {
         m / divisor
     }
 
-    /// Advances m, v and the largest v, if there is a slot for it, and returns m and √v̂ + ε. The weight, as it is before
-    /// the step, shows which m are too small to move it.
+    /// Advances m, v and the largest v, if there is a slot for it, and returns m and √v̂ + ε. The weight, as it is
+    /// before the step, shows which m are too small to move it.
     #[inline(always)]
     pub(crate) fn advance<const SLOTS: usize, const HIDDEN: bool>(
         &self,

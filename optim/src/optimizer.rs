@@ -17,7 +17,8 @@ pub trait Optimizer<T: Float = f32>: State {
     #[track_caller]
     fn step(&mut self, gradients: &Gradients<T>);
 
-    /// As [`step`](Optimizer::step), with gradients that nobody needs afterwards, whose buffers may be used for the new weights.
+    /// As [`step`](Optimizer::step), with gradients that nobody needs afterwards, whose buffers may be used for the new
+    /// weights.
     ///
     /// # Panics
     /// As [`step`](Optimizer::step).

@@ -11,8 +11,8 @@ use crate::settings::{Decay, builders};
 
 /// RAdam's formula.
 ///
-/// With the means m̂ and v of the gradient (plus weight_decay · w) and of its square, as in [`Moments`]; at step t, with
-/// ρ∞ = 2 / (1 - β₂) - 1 and ρ = ρ∞ - 2 t β₂ᵗ / (1 - β₂ᵗ), how many gradients the mean square is made of,
+/// With the means m̂ and v of the gradient (plus weight_decay · w) and of its square, as in [`Moments`]; at step t,
+/// with ρ∞ = 2 / (1 - β₂) - 1 and ρ = ρ∞ - 2 t β₂ᵗ / (1 - β₂ᵗ), how many gradients the mean square is made of,
 ///
 ///   w ← w - lr · m̂ · r · √(1 - β₂ᵗ) / (√v + ε)        r² = (ρ - 4) (ρ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρ)
 ///

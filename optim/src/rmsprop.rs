@@ -14,8 +14,8 @@ use crate::tiny::{Squares, Sums, divisor};
 ///
 ///   v ← α v + (1 - α) g²        w ← w - lr · g / (√v + ε)
 ///
-/// If it is centered, with the variance v - a² in place of v, where a ← α a + (1 - α) g. (A variance that is negative by
-/// rounding counts as 0, of which PyTorch takes the root.)
+/// If it is centered, with the variance v - a² in place of v, where a ← α a + (1 - α) g. (A variance that is negative
+/// by rounding counts as 0, of which PyTorch takes the root.)
 ///
 /// With momentum, b ← momentum · b + g / (√v + ε), and w ← w - lr · b.
 ///
@@ -125,8 +125,8 @@ impl<T: Float> Formula<T> {
 pub type RMSprop<T = f32> = Driver<T, RMSpropRule>;
 
 impl<T: Float> RMSprop<T> {
-    /// RMSprop of these parameters, or pairs of a name and a parameter, with PyTorch's defaults: alpha 0.99, eps 10⁻⁸, no
-    /// weight decay, no momentum, not centered. PyTorch's learning rate is 0.01.
+    /// RMSprop of these parameters, or pairs of a name and a parameter, with PyTorch's defaults: alpha 0.99, eps 10⁻⁸,
+    /// no weight decay, no momentum, not centered. PyTorch's learning rate is 0.01.
     ///
     /// # Panics
     /// As [`Driver::with_rule`].

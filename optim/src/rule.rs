@@ -134,8 +134,8 @@ impl<T: Float> Pass<'_, T> {
     /// Computes the new weights by `rule(weight, gradient, state) -> weight`, which changes its state in place: one
     /// vectorised pass, on all threads.
     ///
-    /// A `move` closure, whose settings are its own: were they references, the compiler would have to read them anew for
-    /// each element, since the weights that it writes might lie there, and could not vectorise the loop.
+    /// A `move` closure, whose settings are its own: were they references, the compiler would have to read them anew
+    /// for each element, since the weights that it writes might lie there, and could not vectorise the loop.
     ///
     /// # Panics
     /// If the number of slots is not that of [`Rule::slots`].

@@ -3,8 +3,8 @@
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Values that begin at a cache line, as a parameter's do: otherwise each vector of an AVX-512 register would lie across two
-/// lines, and take twice as long to load and to store.
+/// Values that begin at a cache line, as a parameter's do: otherwise each vector of an AVX-512 register would lie
+/// across two lines, and take twice as long to load and to store.
 #[derive(Debug)]
 pub(crate) struct Slot<T> {
     /// The values, with some more before and behind them.

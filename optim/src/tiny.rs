@@ -50,7 +50,8 @@ impl<T: Float> Sums<T> {
     }
 }
 
-/// decay · `sum` + share · `gradient`, where a denormal sum does not show, as beside an eps that is far larger: cleared is just what is denormal.
+/// decay · `sum` + share · `gradient`, where a denormal sum does not show, as beside an eps that is far larger: cleared
+/// is just what is denormal.
 #[inline(always)]
 pub(crate) fn next_normal_sum<T: Float>(sum: T, decay: T, gradient: T, share: T) -> T {
     let gradient = if gradient.abs() < T::MIN_POSITIVE / share { T::ZERO } else { gradient };

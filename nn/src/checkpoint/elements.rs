@@ -51,11 +51,22 @@ pub(super) fn to_bytes<T: Float>(values: &[T], element: ElementType) -> Vec<u8> 
         converted
     }
     match element {
-        ElementType::F16 => converted(values, |value| f16::from_f64(value).to_le_bytes()),
-        ElementType::BF16 => converted(values, |value| bf16::from_f64(value).to_le_bytes()),
+        ElementType::F16 => converted(values, |value| f16::from_f32(rounded_to_odd(value)).to_le_bytes()),
+        ElementType::BF16 => converted(values, |value| bf16::from_f32(rounded_to_odd(value)).to_le_bytes()),
         ElementType::F32 => converted(values, |value| (value as f32).to_le_bytes()),
         ElementType::F64 => converted(values, f64::to_le_bytes),
     }
+}
+
+/// An `f32` beside a value, with its last bit set unless it is exact. Rounded once more, to a shorter type, it becomes
+/// what the value itself would: the bit says that something is left, which the nearest `f32` would hide at a tie.
+fn rounded_to_odd(value: f64) -> f32 {
+    let nearest = value as f32;
+    if f64::from(nearest) == value || !nearest.is_finite() {
+        return nearest;
+    }
+    let is_farther = f64::from(nearest).abs() > value.abs();
+    f32::from_bits((nearest.to_bits() - u32::from(is_farther)) | 1)
 }
 
 /// Whether a tensor of this type can be loaded: any floating-point type of 16 bits or more, and for a buffer also the

@@ -18,8 +18,8 @@ const LONGEST_NAME: usize = 4096;
 const MODEL: &str = "model";
 
 /// Writes a model and the other parts of its run, each under its name: an optimizer, a schedule with a memory, a
-/// [`Random`](autograd::Random), the number of steps so far, whatever implements [`State`]. [`load_run`] reads them, and the
-/// run goes on with the very bits that it would have had.
+/// [`Random`](autograd::Random), the number of steps so far, whatever implements [`State`]. [`load_run`] reads them,
+/// and the run goes on with the very bits that it would have had.
 ///
 /// In the file, a tensor of the model is `model.NAME`, a value of the part `optimizer` is `optimizer.NAME`:
 /// `optimizer.fc1.weight.exp_avg`, for an optimizer that was made of `named_parameters()`. At `path` is the old file or

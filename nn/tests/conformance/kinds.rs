@@ -5,7 +5,7 @@ use autograd::{Float, Gradients, Order, Tensor, grad, grad_with};
 use crate::cases::{Case, Golden, Row};
 use crate::compare::{self, Tolerance};
 use crate::operations::{Output, apply};
-use crate::{clip, optimizers, schedules, training};
+use crate::{clip, gpt, optimizers, schedules, training};
 
 /// How a case went.
 pub enum Outcome {
@@ -21,6 +21,7 @@ pub fn run(golden: &Golden, row: &Row) -> Outcome {
         return match row.op.as_str() {
             "train_mlp" => training::train_mlp(golden, row).map_or_else(Outcome::Failed, |()| Outcome::Passed),
             "train_cnn" => training::train_cnn(golden, row).map_or_else(Outcome::Failed, |()| Outcome::Passed),
+            "train_gpt" => gpt::train_gpt(golden, row).map_or_else(Outcome::Failed, |()| Outcome::Passed),
             _ => Outcome::Unknown,
         };
     }

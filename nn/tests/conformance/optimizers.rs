@@ -1,7 +1,7 @@
 //! Steps on loss = the sum over w1 and w2 of ½ sum(c (w - t)²), the losses taken before each step.
 
 use autograd::{Float, Param, Tensor};
-use optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, NAdam, Optimizer, RAdam, RMSprop, Sgd};
+use optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, NAdam, Optimizer, RAdam, RMSprop, Rprop, Sgd};
 
 use crate::cases::Case;
 use crate::kinds::agrees;
@@ -43,11 +43,15 @@ fn loss<T: Float>(case: &Case<'_, T>, weights: &[Param<T>; 2]) -> Tensor<T> {
 
 /// The case's optimizer, with PyTorch's defaults for the attributes that it does not name.
 fn build<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn Optimizer<T>>> {
+    build_of_adams_family(case, weights.clone()).or_else(|| build_another(case, weights))
+}
+
+fn build_of_adams_family<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn Optimizer<T>>> {
     let number = |name: &str, default: f64| case.number(name).unwrap_or(default);
     let lr = |default| number("lr", default);
     let betas = case.attribute("betas");
     let (first, second) = (betas[0].as_f64().unwrap_or(0.9), betas[1].as_f64().unwrap_or(0.999));
-    let (eps, momentum, decay) = (number("eps", 1e-8), number("momentum", 0.0), number("weight_decay", 0.0));
+    let (eps, decay) = (number("eps", 1e-8), number("weight_decay", 0.0));
     let [amsgrad, maximize, decoupled] = ["amsgrad", "maximize", "decoupled_weight_decay"].map(|name| case.flag(name));
     Some(match case.row.op.as_str() {
         "adam" => {
@@ -71,6 +75,16 @@ fn build<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn
             let radam = RAdam::new(weights, lr(1e-3)).betas(first, second).eps(eps).weight_decay(decay);
             Box::new(radam.decoupled_weight_decay(decoupled).maximize(maximize))
         }
+        _ => return None,
+    })
+}
+
+fn build_another<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn Optimizer<T>>> {
+    let number = |name: &str, default: f64| case.number(name).unwrap_or(default);
+    let lr = |default| number("lr", default);
+    let (eps, momentum, decay) = (number("eps", 1e-8), number("momentum", 0.0), number("weight_decay", 0.0));
+    let maximize = case.flag("maximize");
+    Some(match case.row.op.as_str() {
         "rmsprop" => {
             let rmsprop = RMSprop::new(weights, lr(1e-2)).alpha(number("alpha", 0.99)).eps(eps).weight_decay(decay);
             Box::new(rmsprop.momentum(momentum).centered(case.flag("centered")).maximize(maximize))
@@ -83,6 +97,17 @@ fn build<T: Float>(case: &Case<'_, T>, weights: [Param<T>; 2]) -> Option<Box<dyn
         "adadelta" => {
             let adadelta = Adadelta::new(weights, lr(1.0)).rho(number("rho", 0.9)).eps(number("eps", 1e-6));
             Box::new(adadelta.weight_decay(decay).maximize(maximize))
+        }
+        "rprop" => {
+            let pair = |name: &str, default: [f64; 2]| {
+                [0, 1].map(|index| case.attribute(name)[index].as_f64().unwrap_or(default[index]))
+            };
+            let ([shrink, grow], [least, most]) = (pair("etas", [0.5, 1.2]), pair("step_sizes", [1e-6, 50.0]));
+            Box::new(Rprop::new(weights, lr(1e-2)).etas(shrink, grow).step_sizes(least, most).maximize(maximize))
+        }
+        "asgd" => {
+            let asgd = Asgd::new(weights, lr(1e-2)).lambd(number("lambd", 1e-4)).alpha(number("alpha", 0.75));
+            Box::new(asgd.t0(number("t0", 1e6)).weight_decay(decay).maximize(maximize))
         }
         "sgd" => {
             let sgd = Sgd::new(weights, lr(1e-3)).weight_decay(decay).momentum(momentum);

@@ -1,6 +1,6 @@
 //! Trajectories of whole networks: their losses before each step, and their weights after the last.
 
-use autograd::{Stream, Tensor};
+use autograd::{Param, Stream, Tensor};
 use nn::{
     AvgPool2d, BatchNorm2d, Conv2d, CrossEntropyLoss, Flatten, Layer, Linear, MaxPool2d, Mode, Module, ReLU,
     Sequential, checkpoint,
@@ -58,7 +58,7 @@ fn train(golden: &Golden, row: &Row, model: &Sequential, optimizer: &mut dyn Opt
     checkpoint::load(model, path).map_err(|error| error.to_string())?;
     let batches = golden.file(row, "batches").ok_or("the case has no batches")?;
     let (x, y) = (tensor::<f32>(&batches, "x"), indices(&batches, "y"));
-    let (x, y, losses) = (x.ok_or("no x")?, y.ok_or("no y")?, tensor::<f32>(&batches, "losses").ok_or("no losses")?);
+    let (x, y) = (x.ok_or("no x")?, y.ok_or("no y")?);
     let steps = x.size(0);
     let classes = y.as_slice().chunks(y.numel() / steps);
     let (criterion, stream) = (CrossEntropyLoss::new(), Stream::new(0));
@@ -69,11 +69,18 @@ fn train(golden: &Golden, row: &Row, model: &Sequential, optimizer: &mut dyn Opt
         got.push(loss.item());
         optimizer.step(&loss.backward());
     }
+    same_trajectory(golden, row, got, &model.named_parameters())
+}
+
+/// Whether the losses before each step, and the parameters after the last, are those of the case.
+pub fn same_trajectory(golden: &Golden, row: &Row, losses: Vec<f32>, named: &[(String, Param)]) -> Result<(), String> {
+    let batches = golden.file(row, "batches").ok_or("the case has no batches")?;
+    let want = tensor::<f32>(&batches, "losses").ok_or("no losses")?;
+    let steps = losses.len();
     let tolerance = Tolerance::of(&row.json["tol"]["losses"], "losses");
-    compare::tensors("losses", &Tensor::from_vec(got, [steps]), &losses, &tolerance)?;
+    compare::tensors("losses", &Tensor::from_vec(losses, [steps]), &want, &tolerance)?;
     let last = golden.file(row, "final").ok_or("the case has no final")?;
-    let named = model.named_parameters();
-    for (name, param) in &named {
+    for (name, param) in named {
         // A counter is an integer there.
         let count = || indices(&last, name).map(|count| Tensor::scalar(count.as_slice()[0] as f32));
         let want = tensor(&last, name).or_else(count).ok_or_else(|| format!("no {name} at the end"))?;

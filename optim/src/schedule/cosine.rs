@@ -53,8 +53,8 @@ impl Schedule for CosineAnnealingLR {
     }
 }
 
-/// Half a wave from 1 down to a least factor, again and again, each `growth` times as long as the one before (Loshchilov
-/// and Hutter, 2017;
+/// Half a wave from 1 down to a least factor, again and again, each `growth` times as long as the one before
+/// (Loshchilov and Hutter, 2017;
 /// [`CosineAnnealingWarmRestarts`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html)).
 ///
 /// ```

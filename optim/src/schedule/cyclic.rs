@@ -16,8 +16,8 @@ pub enum Scaling {
 
 /// From 1 up to a largest factor and down again, in straight lines, again and again; the momentum goes from 0.9 down to
 /// 0.8 and up again (Smith, *Cyclical learning rates for training neural networks*, 2017;
-/// [`CyclicLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CyclicLR.html)). The optimizer's
-/// learning rate is the least one, PyTorch's `base_lr`.
+/// [`CyclicLR`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CyclicLR.html)). The
+/// optimizer's learning rate is the least one, PyTorch's `base_lr`.
 ///
 /// ```
 /// use optim::schedule::{CyclicLR, Schedule};

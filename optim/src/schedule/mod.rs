@@ -2,7 +2,8 @@
 //! first learning rate.
 //!
 //! A [`Schedule`] has no state: the factor of a step depends on its number alone, so that a run that goes on from a
-//! checkpoint needs nothing but this number. [`Optimizer::follow`](crate::Optimizer::follow) sets what the schedule says. The unit of a step is the caller's: a batch or an epoch.
+//! checkpoint needs nothing but this number. [`Optimizer::follow`](crate::Optimizer::follow) sets what the schedule
+//! says. The unit of a step is the caller's: a batch or an epoch.
 //!
 //! ```
 //! use autograd::{Param, Tensor};
@@ -36,8 +37,9 @@
 //! | a closure | what it returns |
 //! | [`a.then(t, b)`](Schedule::then), [`a.times(b)`](Schedule::times) | one after the other; the product |
 //!
-//! They have the names of PyTorch's schedulers ([`torch.optim.lr_scheduler`](https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate))
-//! and their closed formulas. Where PyTorch takes a learning rate (`eta_min`, `max_lr`), these take a share of the first
+//! They have the names of PyTorch's schedulers
+//! ([`torch.optim.lr_scheduler`](https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate)) and
+//! their closed formulas. Where PyTorch takes a learning rate (`eta_min`, `max_lr`), these take a share of the first
 //! one. [`ReduceLROnPlateau`] depends on a metric and thus has a state.
 
 mod cosine;

@@ -34,8 +34,8 @@ pub enum Threshold {
 
 /// A factor of the learning rate that falls when a metric has not become better for some time
 /// ([`ReduceLROnPlateau`](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html),
-/// with its defaults). It has a memory, so it is no [`Schedule`](super::Schedule) but a [`State`] that is saved with the
-/// optimizer's.
+/// with its defaults). It has a memory, so it is no [`Schedule`](super::Schedule) but a [`State`] that is saved with
+/// the optimizer's.
 ///
 /// ```
 /// use optim::schedule::{Better, ReduceLROnPlateau};
