@@ -117,6 +117,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit.
+    #[inline(never)]
     #[track_caller]
     pub fn linear(&self, weight: &Tensor<T>, bias: Option<&Tensor<T>>) -> Tensor<T> {
         linear("linear", self, weight, bias, false)
@@ -127,6 +128,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit.
+    #[inline(never)]
     #[track_caller]
     pub fn linear_relu(&self, weight: &Tensor<T>, bias: Option<&Tensor<T>>) -> Tensor<T> {
         linear("linear_relu", self, weight, bias, true)

@@ -170,6 +170,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Drops all dimensions of extent 1.
+    #[inline(never)]
     pub fn squeeze_all(&self) -> Tensor<T> {
         reshaped(self, &self.shape().iter().copied().filter(|&extent| extent != 1).collect())
     }
