@@ -23,7 +23,8 @@ pub fn gradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tens
     check_first_order(&f, inputs)
 }
 
-/// A function that is checked. (A `dyn`, as each of hundreds of checks would else compile the whole of the check anew.)
+/// A function that is checked. (A `dyn`, as each of hundreds of checks would else compile the whole of the check
+/// anew.)
 type Checked<'a, T> = &'a dyn Fn(&[Tensor<T>]) -> Tensor<T>;
 
 #[inline(never)]
