@@ -1,16 +1,18 @@
 //! Which generic functions are compiled in this crate, and not once more in each program that calls them.
 //!
-//! A generic function is compiled by the crate that calls it, for the types that it is called with. Tensors have just two element types, so most of this crate
-//! can be compiled here. Two things together do that:
+//! A generic function is compiled by the crate that calls it, for the types that it is called with. Tensors have just
+//! two element types, so most of this crate can be compiled here. Two things together do that:
 //!
-//! - `#[inline(never)]`: the compiler takes such a function from another crate's library, if it is there, also when it optimises. What the function calls comes with it.
+//! - `#[inline(never)]`: the compiler takes such a function from another crate's library, if it is there, also when
+//!   it optimises. What the function calls comes with it.
 //! - `instances!`: it refers to the functions for both element types, so that they are there.
 //!
-//! So an operation that is named in a line `instances!(...)` of its file costs a program that calls it no more than the call. `tests/instances.rs` finds the
-//! operations that are not named.
+//! So an operation that is named in a line `instances!(...)` of its file costs a program that calls it no more than
+//! the call. `tests/instances.rs` finds the operations that are not named.
 
-/// Compiles methods of `Tensor` for both element types: `instances!(exp ln)`; those of another type: `instances!(Param: tensor set)`; functions: `instances!(fn grad)`. Of a method that has other parameters too than the element type, it takes a
-/// call: `instances!(|x| x.clamp(T::ZERO, T::ONE))`.
+/// Compiles methods of `Tensor` for both element types: `instances!(exp ln)`; those of another type:
+/// `instances!(Param: tensor set)`; functions: `instances!(fn grad)`. Of a method that has other parameters too than
+/// the element type, it takes a call: `instances!(|x| x.clamp(T::ZERO, T::ONE))`.
 macro_rules! instances {
     (fn $($function:ident)+) => {
         $(

@@ -93,7 +93,8 @@ impl<T: Float> Tensor<T> {
         Tensor::fill_layout("tensor", layout.into(), fill)
     }
 
-    /// The closure is all that differs from one operation to the next: what is before it and behind it is compiled once.
+    /// The closure is all that differs from one operation to the next: what is before it and behind it is compiled
+    /// once.
     #[inline]
     #[track_caller]
     fn fill_layout(op: &str, layout: Arc<Layout>, fill: impl FnOnce(&mut [T])) -> Self {
@@ -258,7 +259,8 @@ impl<T: Float> Tensor<T> {
         if !self.is_recorded_with(inputs) {
             return self;
         }
-        // A view shares the values of another tensor: the time that they took is not its own. (Asked before the operation saves its output.)
+        // A view shares the values of another tensor: the time that they took is not its own. (Asked before the
+        // operation saves its output.)
         let is_new = trace::is_on() && !self.storage.is_shared();
         let op = op(&self);
         if self.is_entered(inputs, op.name(), is_new) {

@@ -1,6 +1,7 @@
 //! Operations are compiled in this crate, for both element types, and not once more in each program that calls them.
 //!
-//! The operations are read from the sources: each is named by a line `instances!(...)` of its file, or calls what is named there.
+//! The operations are read from the sources: each is named by a line `instances!(...)` of its file, or calls what is
+//! named there.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,7 @@
 //! Which generic code is compiled in this crate: see the file of the same name in the crate `autograd`.
 
-/// Compiles the passes of a rule for both element types here, and not once more in each program that uses it. Its `update` is marked `#[inline(never)]`.
+/// Compiles the passes of a rule for both element types here, and not once more in each program that uses it. Its
+/// `update` is marked `#[inline(never)]`.
 macro_rules! instances {
     ($rule:ident) => {
         const _: () = {

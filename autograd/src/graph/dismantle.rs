@@ -60,7 +60,8 @@ fn drop_all<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
         let Ok(Some(remains)) = REMAINS.try_with(|remains| remains.borrow_mut().pop()) else { return };
         match remains.downcast::<Inputs<T>>() {
             Ok(mut inputs) => take_nodes(&mut inputs, &mut waiting),
-            // An operation, or the inputs of a node of the other element type: what ends with them leaves remains again.
+            // An operation, or the inputs of a node of the other element type: what ends with them leaves remains
+            // again.
             Err(other) => drop(other),
         }
     }

@@ -141,7 +141,6 @@ impl<T: Float> Backward<'_, T> {
 
     /// Whether input number `input` needs a gradient. [`propagate`](Backward::propagate) asks for itself; this is for a rule that
     /// makes several gradients at once.
-    #[inline(never)]
     pub fn needs(&self, input: usize) -> bool {
         self.walk.needs(&self.input(input).edge)
     }

@@ -24,8 +24,8 @@ const BAND: usize = 64;
 
 /// What is to be done with a dense row of each operand and the elements of the output that belong to them.
 ///
-/// It alone knows the formula: what finds the rows is compiled once, not once more for each of a hundred formulas. (A `dyn Fn` would do, but three functions are
-/// compiled for it, to call it as an `FnMut` and an `FnOnce` too.)
+/// It alone knows the formula: what finds the rows is compiled once, not once more for each of a hundred formulas. (A
+/// `dyn Fn` would do, but three functions are compiled for it, to call it as an `FnMut` and an `FnOnce` too.)
 pub(crate) trait RowBody<T, const OPERANDS: usize>: Sync {
     fn run(&self, rows: [&[T]; OPERANDS], out: &mut [T]);
 }

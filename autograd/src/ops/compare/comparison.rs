@@ -172,6 +172,7 @@ impl<T: Float> Tensor<T> {
     /// let x = Tensor::from_vec(vec![1.0, 2.0], [2]);
     /// assert!(x.equal(&(&x * 1.0)) && !x.equal(&x.unsqueeze(0)));
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn equal(&self, other: &Tensor<T>) -> bool {
         self.shape() == other.shape() && self.eq(other).all()

@@ -66,6 +66,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    #[inline(never)]
     #[track_caller]
     pub fn masked_fill(&self, mask: &Mask, value: T) -> Tensor<T> {
         where_mask("masked_fill", mask, &Tensor::scalar(value), self)

@@ -62,6 +62,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// As [`conv2d`](Tensor::conv2d).
+    #[inline(never)]
     #[track_caller]
     pub fn conv1d(&self, weight: &Tensor<T>, bias: Option<&Tensor<T>>, options: &Convolution<1>) -> Tensor<T> {
         convolved("conv1d", self, weight, bias, options)
@@ -89,6 +90,7 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not fit, the channels or filters are not multiples of the groups, a stride or dilation is 0,
     /// a window is larger than the padded input,
     /// or a stride is not 1 with [`Padding::Same`].
+    #[inline(never)]
     #[track_caller]
     pub fn conv2d(&self, weight: &Tensor<T>, bias: Option<&Tensor<T>>, options: &Convolution<2>) -> Tensor<T> {
         convolved("conv2d", self, weight, bias, options)

@@ -49,6 +49,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// As [`conv_transpose2d`](Tensor::conv_transpose2d).
+    #[inline(never)]
     #[track_caller]
     pub fn conv_transpose1d(
         &self,
@@ -73,6 +74,7 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not fit, the channels are not a multiple of the groups, a stride or dilation is 0, an output
     /// padding is larger than both, or the output
     /// would have no elements along a dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn conv_transpose2d(
         &self,

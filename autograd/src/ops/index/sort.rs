@@ -45,6 +45,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn argsort(&self, dim: isize, descending: bool) -> Indices {
         self.order(dimension("argsort", dim, self.rank()), usize::MAX, descending)

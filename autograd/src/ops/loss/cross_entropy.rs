@@ -272,6 +272,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit, or a label is not a class.
+    #[inline(never)]
     #[track_caller]
     pub fn cross_entropy(&self, targets: &Indices) -> Tensor<T> {
         self.cross_entropy_with(targets, &CrossEntropy::default())

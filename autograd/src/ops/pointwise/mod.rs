@@ -8,6 +8,8 @@
 //! self.pointwise("tanh", |x| x.tanh(), derivative!(|g, y| g * (ONE - y * y)))
 //! ```
 //!
+//! The operation's name in the file's line `instances!(...)` has it compiled here, for both element types.
+//!
 //! A derivative that chooses between cases is written over scalars alone, with `piecewise!`: it must be linear in `g`, and the choice must be constant around almost every point.
 
 use std::fmt;
@@ -156,7 +158,8 @@ impl<T: Float> Sub<Tensor<T>> for One {
 
 /// A derivative over scalars, applied to whole tensors.
 pub(crate) trait Fused<T: Float, const KEPT: usize>: Send + Sync {
-    /// The derivative at each element of the gradient and of the kept values, which are broadcast to its shape, in one pass. A constant.
+    /// The derivative at each element of the gradient and of the kept values, which are broadcast to its shape, in
+    /// one pass. A constant.
     fn fused(&self, grad: &Tensor<T>, kept: [&Tensor<T>; KEPT]) -> Tensor<T>;
 }
 
@@ -224,7 +227,8 @@ impl<T: Float, const KEPT: usize> LinearMap<T> for Choice<T, KEPT> {
     }
 }
 
-/// A derivative as the graph keeps it: behind a pointer, so that what surrounds it there is compiled once, and not once more for each operation.
+/// A derivative as the graph keeps it: behind a pointer, so that what surrounds it there is compiled once, and not
+/// once more for each operation.
 pub(crate) trait Rule<T: Float, const KEPT: usize>: Fused<T, KEPT> {
     /// The derivative by operations, recorded.
     fn recorded(&self, grad: &Tensor<T>, kept: [&Tensor<T>; KEPT]) -> Tensor<T>;

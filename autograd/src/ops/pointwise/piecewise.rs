@@ -24,6 +24,7 @@ impl<T: Float> Tensor<T> {
     /// Rectifier with an upper bound.    y = min(max(x, 0), 6)        dy/dx = 1 between 0 and 6, 0 outside and at both
     ///
     /// As [`torch.nn.functional.relu6`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html).
+    #[inline(never)]
     #[track_caller]
     pub fn relu6(&self) -> Tensor<T> {
         self.hardtanh(T::ZERO, T::from_f64(6.0))
@@ -97,6 +98,7 @@ impl<T: Float> Tensor<T> {
     /// let y = Tensor::from_vec(vec![f32::NEG_INFINITY, 0.0, 2.0], [3]).elu(0.5);
     /// assert_eq!(y.to_vec(), [-0.5, 0.0, 2.0]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn elu(&self, alpha: T) -> Tensor<T> {
         self.exponential_below_zero("elu", T::ONE, alpha, T::ONE)
@@ -108,6 +110,7 @@ impl<T: Float> Tensor<T> {
     /// As [`torch.nn.functional.celu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.celu.html),
     /// whose
     /// default is 1 (Barron, [arXiv:1704.07483](https://arxiv.org/abs/1704.07483)).
+    #[inline(never)]
     #[track_caller]
     pub fn celu(&self, alpha: T) -> Tensor<T> {
         self.exponential_below_zero("celu", T::ONE, alpha, alpha.recip())
@@ -219,6 +222,7 @@ impl<T: Float> Tensor<T> {
     /// As [`torch.nn.functional.mish`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mish.html)
     /// (Misra,
     /// [arXiv:1908.08681](https://arxiv.org/abs/1908.08681)).
+    #[inline(never)]
     #[track_caller]
     pub fn mish(&self) -> Tensor<T> {
         self * self.softplus(T::ONE, T::INFINITY).tanh()
@@ -228,6 +232,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.nn.functional.softsign`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softsign.html):
     /// NaN for infinities.
+    #[inline(never)]
     #[track_caller]
     pub fn softsign(&self) -> Tensor<T> {
         self / (self.abs() + T::ONE)
@@ -236,6 +241,7 @@ impl<T: Float> Tensor<T> {
     /// y = x - tanh x        dy/dx = tanh² x
     ///
     /// As [`torch.nn.functional.tanhshrink`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanhshrink.html).
+    #[inline(never)]
     #[track_caller]
     pub fn tanhshrink(&self) -> Tensor<T> {
         self - self.tanh()

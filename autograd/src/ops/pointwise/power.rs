@@ -32,6 +32,7 @@ impl<T: Float> Tensor<T> {
     /// Square.    y = x²        dy/dx = 2 x
     ///
     /// As [`torch.square`](https://docs.pytorch.org/docs/stable/generated/torch.square.html).
+    #[inline(never)]
     #[track_caller]
     pub fn square(&self) -> Tensor<T> {
         self.powf(T::from_f64(2.0))

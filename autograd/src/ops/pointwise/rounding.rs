@@ -71,6 +71,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-1.25, 2.5], [2]).frac().to_vec(), [-0.25, 0.5]);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn frac(&self) -> Tensor<T> {
         self - self.detach().trunc()

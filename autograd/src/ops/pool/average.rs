@@ -105,6 +105,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// As [`avg_pool2d`](Tensor::avg_pool2d).
+    #[inline(never)]
     #[track_caller]
     pub fn avg_pool1d(&self, options: &AvgPool<1>) -> Tensor<T> {
         pooled("avg_pool1d", &as_planes::<T, 1>("avg_pool1d", self), options).squeeze(-2)
@@ -128,6 +129,7 @@ impl<T: Float> Tensor<T> {
     /// If the input has another number of dimensions, a window, stride or divisor is 0, a padding is more than half
     /// of a window, or a window meets no
     /// element.
+    #[inline(never)]
     #[track_caller]
     pub fn avg_pool2d(&self, options: &AvgPool<2>) -> Tensor<T> {
         pooled("avg_pool2d", &as_planes::<T, 2>("avg_pool2d", self), options)

@@ -96,6 +96,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// As [`max_pool2d`](Tensor::max_pool2d).
+    #[inline(never)]
     #[track_caller]
     pub fn max_pool1d(&self, options: &MaxPool<1>) -> Tensor<T> {
         pooled("max_pool1d", &as_planes::<T, 1>("max_pool1d", self), options).0.squeeze(-2)
@@ -131,6 +132,7 @@ impl<T: Float> Tensor<T> {
     /// If the input has another number of dimensions, a window, stride or dilation is 0, a padding is more than half
     /// of a window, or a window meets no
     /// element.
+    #[inline(never)]
     #[track_caller]
     pub fn max_pool2d(&self, options: &MaxPool<2>) -> Tensor<T> {
         pooled("max_pool2d", &as_planes::<T, 2>("max_pool2d", self), options).0
@@ -140,6 +142,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// As [`max_pool2d`](Tensor::max_pool2d).
+    #[inline(never)]
     #[track_caller]
     pub fn max_pool2d_with_indices(&self, options: &MaxPool<2>) -> (Tensor<T>, Indices) {
         let (largest, positions) = pooled("max_pool2d", &as_planes::<T, 2>("max_pool2d", self), options);

@@ -119,6 +119,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit.
+    #[inline(never)]
     #[track_caller]
     pub fn linear(&self, weight: &Tensor<T>, bias: Option<&Tensor<T>>) -> Tensor<T> {
         linear("linear", self, weight, bias, false)
@@ -129,6 +130,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit.
+    #[inline(never)]
     #[track_caller]
     pub fn linear_relu(&self, weight: &Tensor<T>, bias: Option<&Tensor<T>>) -> Tensor<T> {
         linear("linear_relu", self, weight, bias, true)

@@ -100,6 +100,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If `a` or `b` is no stack of matrices, the stacks differ in number, the inner extents differ, or this tensor
     /// does not stretch to the product's shape.
+    #[inline(never)]
     #[track_caller]
     pub fn baddbmm(&self, a: &Tensor<T>, b: &Tensor<T>, beta: T, alpha: T) -> Tensor<T> {
         self.added_product("baddbmm", a.bmm(b), beta, alpha)

@@ -24,6 +24,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn cummax(&self, dim: isize) -> (Tensor<T>, Indices) {
         self.running_extremes(dimension("cummax", dim, self.rank()), |new, old| new >= old)
@@ -36,6 +37,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn cummin(&self, dim: isize) -> (Tensor<T>, Indices) {
         self.running_extremes(dimension("cummin", dim, self.rank()), |new, old| new <= old)

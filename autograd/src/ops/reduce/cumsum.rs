@@ -54,6 +54,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such dimension.
+    #[inline(never)]
     #[track_caller]
     pub fn cumsum(&self, dim: isize) -> Tensor<T> {
         RunningSum { dim: dimension("cumsum", dim, self.rank()) }.of(self)

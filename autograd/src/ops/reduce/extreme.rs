@@ -64,6 +64,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there are no elements.
+    #[inline(never)]
     #[track_caller]
     pub fn max(&self) -> Tensor<T> {
         self.extreme("max", Of::All, &Shape::default(), T::NEG_INFINITY, T::maximum)
@@ -73,6 +74,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there are no elements.
+    #[inline(never)]
     #[track_caller]
     pub fn min(&self) -> Tensor<T> {
         self.extreme("min", Of::All, &Shape::default(), T::INFINITY, T::minimum)

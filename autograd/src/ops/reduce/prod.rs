@@ -50,6 +50,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// As [`torch.prod`](https://docs.pytorch.org/docs/stable/generated/torch.prod.html). The gradient of an element
     /// is the product of the others, also where some are 0.
+    #[inline(never)]
     #[track_caller]
     pub fn prod(&self) -> Tensor<T> {
         self.reshape([-1]).prod_dim(0, false)

@@ -14,6 +14,7 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::arange(0.0, 5.0, 1.0).sum().item(), 10.0);
     /// ```
+    #[inline(never)]
     #[track_caller]
     pub fn sum(&self) -> Tensor<T> {
         sum_to(self, &Shape::default())
@@ -46,6 +47,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The mean of all elements: shape `[]`. NaN of none.
+    #[inline(never)]
     #[track_caller]
     pub fn mean(&self) -> Tensor<T> {
         self.sum() / T::from_usize(self.numel())

@@ -178,6 +178,7 @@ impl<T: Float> Tensor<T> {
 
     /// Drops all dimensions of extent 1.
     #[track_caller]
+    #[inline(never)]
     pub fn squeeze_all(&self) -> Tensor<T> {
         reshaped(self, &self.shape().iter().copied().filter(|&extent| extent != 1).collect())
     }

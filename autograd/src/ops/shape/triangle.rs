@@ -55,6 +55,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there are less than two dimensions.
+    #[inline(never)]
     #[track_caller]
     pub fn tril(&self, diagonal: isize) -> Tensor<T> {
         self.triangle("tril", true, diagonal)
@@ -67,6 +68,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there are less than two dimensions.
+    #[inline(never)]
     #[track_caller]
     pub fn triu(&self, diagonal: isize) -> Tensor<T> {
         self.triangle("triu", false, diagonal)
