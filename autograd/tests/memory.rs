@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use autograd::{Tensor, memory_statistics, release_memory};
+use autograd::{Convolution, MaxPool, Padding, Tensor, memory_statistics, release_memory, with_threads};
 
 /// Runs one test of this program in a process of its own, whose counters nobody else moves.
 fn alone(test: &str, setting: &str) {
@@ -84,5 +84,31 @@ fn alone_without_a_pool() {
         drop((Tensor::<f32>::zeros([10]), Tensor::<f32>::zeros([1000, 1000])));
         let statistics = memory_statistics();
         assert_eq!((statistics.pool_misses, statistics.idle_bytes), (2 * made, 0));
+    }
+}
+
+#[test]
+fn convolutions_and_pools_ask_the_system_for_no_memory_once_they_have_run() {
+    alone("alone_convolutions", "1");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn alone_convolutions() {
+    let options = Convolution { padding: Padding::Zeros([1, 1]), ..Convolution::default() };
+    let depthwise = Convolution { groups: 16, stride: [2, 2], ..options };
+    let step = || {
+        let x: Tensor = Tensor::ones([9, 3, 20, 20]);
+        let [first, second] = [[16, 3, 3, 3], [16, 1, 3, 3]].map(|shape| Tensor::ones(shape).requires_grad());
+        let y = x.conv2d(&first, None, &options).max_pool2d(&MaxPool::new([2, 2])).conv2d(&second, None, &depthwise);
+        assert_eq!(y.sum().backward().len(), 2);
+    };
+    for threads in [1, 2] {
+        with_threads(threads, || {
+            (0..3).for_each(|_| step());
+            let before = memory_statistics().pool_misses;
+            (0..10).for_each(|_| step());
+            assert_eq!(memory_statistics().pool_misses, before, "{threads} threads");
+        });
     }
 }

@@ -18,9 +18,9 @@ pub(crate) struct Overlap {
 }
 
 impl Overlap {
-    /// Writes the array `[outer, extent, inner]` whose elements are the sums of those of all windows that have them; the
-    /// windows are dense, `[outer, count, inner, size]`. Each element is a sum of its own, so that it has the same bits
-    /// on any number of threads; long sums are taken in pairs.
+    /// Writes the array `[outer, extent, inner]` whose elements are the sums of those of all windows that have them;
+    /// the windows are dense, `[outer, count, inner, size]`. Each element is a sum of its own, so that it has the same
+    /// bits on any number of threads; long sums are taken in pairs.
     pub(crate) fn add<T: Scalar>(&self, windows: &[T], [_, extent, inner]: [usize; 3], out: &mut [T]) {
         let Self { size, step, dilation } = *self;
         if windows.is_empty() || out.is_empty() {

@@ -58,6 +58,11 @@ pub(crate) fn for_each_chunk<T: Send>(out: &mut [T], length: usize, body: impl F
     for_each_of_several_chunks(out, length, &body);
 }
 
+/// Writes a value to all elements, on the threads at hand.
+pub(crate) fn fill<T: Copy + Send + Sync>(out: &mut [T], value: T) {
+    for_each_chunk(out, 2 * ELEMENTS_PER_TASK, |_, out| out.fill(value));
+}
+
 /// Calls `body` with each of the items, on the threads at hand.
 pub(crate) fn for_each_item<I: Send>(items: Vec<I>, body: impl Fn(I) + Sync) {
     if items.len() <= 1 || num_threads() <= 1 {

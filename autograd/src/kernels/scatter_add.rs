@@ -32,7 +32,7 @@ impl<'a> ScatterAdd<'a> {
     /// Slice i, `width` elements long, is to be added to slot `slots[i]` of `count`. No slot has more than `most` of
     /// them: an upper bound that is cheap to know.
     pub(crate) fn new(slots: &'a [i64], count: usize, most: usize, width: usize) -> Self {
-        let is_shared = slots.len().saturating_mul(width) > 2 * ELEMENTS_PER_TASK && num_threads() > 1;
+        let is_shared = slots.len().saturating_mul(width) > 4 * ELEMENTS_PER_TASK && num_threads() > 1;
         let by_slot = (most > BLOCK || is_shared).then(|| BySlot::new(slots, count, is_shared)).flatten();
         ScatterAdd { slots, by_slot }
     }

@@ -250,3 +250,57 @@ fn largest_of<T: Scalar>(plane: &[T], width: usize, row: Window, column: Window)
     }
     (largest, position as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::parallel::with_threads;
+
+    /// Windows along a dimension, as [`MaxPool`](crate::MaxPool) makes them.
+    fn sliding(extent: usize, [size, stride, padding, step]: [usize; 4]) -> Vec<Window> {
+        let span = step * (size - 1) + 1;
+        let starts = (0..=(extent + 2 * padding - span)).step_by(stride);
+        let window = |start: usize| {
+            let inside = (0..size).filter(|i| (padding..extent + padding).contains(&(start + i * step)));
+            let first = inside.clone().next().expect("a window meets the plane");
+            Window { first: start + first * step - padding, count: inside.count(), step, padded: span }
+        };
+        starts.map(window).collect()
+    }
+
+    #[test]
+    fn the_largest_of_each_window_is_found_picked_and_put_back_on_any_number_of_threads() {
+        for options in [[2, 2, 0, 1], [3, 2, 1, 1], [3, 1, 1, 1], [2, 3, 1, 2], [4, 4, 2, 1], [1, 1, 0, 1]] {
+            let from = [19, 37];
+            let windows = Windows { rows: sliding(19, options), columns: sliding(37, options), from };
+            let value = |i: usize| if i.is_multiple_of(101) { f32::NAN } else { (i * 7919 % 13) as f32 };
+            let planes = 150;
+            let values: Vec<f32> = (0..planes * windows.plane()).map(value).collect();
+            let run = |threads| {
+                with_threads(threads, || {
+                    let mut out = vec![-1.0; planes * windows.result()];
+                    let positions = windows.largest(&values, &mut out);
+                    let mut picked = vec![-1.0; out.len()];
+                    windows.pick(&values, &positions, &mut picked);
+                    let mut back = vec![-1.0; values.len()];
+                    windows.put_back(&vec![1.0; out.len()], &positions, &mut back);
+                    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                    (bits(&out), bits(&picked), back, positions.as_slice().to_vec())
+                })
+            };
+            let (out, picked, back, positions) = run(1);
+            let mut wanted = vec![0.0; values.len()];
+            for (plane, positions) in positions.chunks_exact(windows.result()).enumerate() {
+                let values = &values[plane * windows.plane()..][..windows.plane()];
+                let all = windows.rows.iter().flat_map(|row| windows.columns.iter().map(move |column| (row, column)));
+                for ((row, column), (&position, result)) in all.zip(positions.iter().zip(plane * windows.result()..)) {
+                    let (largest, expected) = largest_of(values, 37, *row, *column);
+                    assert_eq!((position, out[result]), (expected, largest.to_bits()), "{options:?}");
+                    wanted[plane * windows.plane() + position as usize] += 1.0;
+                }
+            }
+            assert_eq!((&picked, &back), (&out, &wanted));
+            assert!((out, picked, back, positions) == run(3));
+        }
+    }
+}

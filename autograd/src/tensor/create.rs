@@ -2,6 +2,7 @@
 
 use crate::error::mistake;
 use crate::float::Float;
+use crate::kernels::parallel::fill;
 use crate::random::{Random, Seed};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
@@ -35,7 +36,7 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     fn filled(op: &str, shape: Shape, value: T) -> Self {
-        Tensor::build_for(op, shape, |out| out.fill(value))
+        Tensor::build_for(op, shape, |out| fill(out, value))
     }
 
     /// A single number: shape `[]`.

@@ -91,18 +91,18 @@ impl Geometry {
     }
 
     /// The gradient of x from that of y, and w.
-    pub(crate) fn to_input<T: GemmKernels>(&self, y: &[T], w: &[T], x: &mut [T]) {
+    pub(crate) fn to_input<T: GemmKernels>(self, y: &[T], w: &[T], x: &mut [T]) {
         if x.is_empty() {
         } else if self.is_plain() {
             self.plain_to_input(y, w, x);
         } else {
-            Pass::to_input(self).run(y, w, x);
+            Pass::to_input(&self).run(y, w, x);
         }
     }
 
     /// The gradient of w from that of y, and x. Those of the images are added in their order, in blocks that follow
     /// from the sizes, and the blocks' in pairs.
-    pub(crate) fn to_weight<T: GemmKernels>(&self, x: &[T], y: &[T], w: &mut [T]) {
+    pub(crate) fn to_weight<T: GemmKernels>(self, x: &[T], y: &[T], w: &mut [T]) {
         if w.is_empty() {
         } else if self.result() == 0 || self.images == 0 {
             w.fill(T::ZERO);

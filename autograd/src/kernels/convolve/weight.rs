@@ -14,7 +14,7 @@ use crate::kernels::gemm::offset_product::{
     OffsetDots, OffsetProduct, OffsetTable, PanelShape, RowsOf, transpose_into,
 };
 use crate::kernels::gemm::table::{TileKernels, selected_tiles};
-use crate::kernels::parallel::for_each_chunk;
+use crate::kernels::parallel::{for_each_chunk, for_each_item};
 use crate::kernels::reduce::reduce;
 use crate::storage::Storage;
 
@@ -23,6 +23,9 @@ use crate::storage::Storage;
 const MIN_FILTERS_OF_A_PRODUCT: usize = 4;
 /// Images whose parts of a weight's gradient are added one after another, at most.
 const MAX_IMAGES_PER_BLOCK: usize = 32;
+/// Products that are added one after another, at most, unless one image alone has more: their error grows with their
+/// number.
+const MAX_PRODUCTS_IN_ORDER: usize = 1 << 14;
 /// Elements of all blocks' gradients, at most: unless one alone has more.
 const MAX_PARTIAL_ELEMENTS: usize = 1 << 21;
 
@@ -60,7 +63,8 @@ impl Geometry {
     fn images_per_block(&self, weights: usize) -> usize {
         let for_tasks = self.images.div_ceil(MIN_TASKS).max(4 * MULTIPLY_ADDS_PER_TASK / self.multiply_adds());
         let blocks = (MAX_PARTIAL_ELEMENTS / weights.max(1)).max(1);
-        for_tasks.clamp(1, MAX_IMAGES_PER_BLOCK).max(self.images.div_ceil(blocks))
+        let accurate = (MAX_PRODUCTS_IN_ORDER / area(self.to)).clamp(1, MAX_IMAGES_PER_BLOCK);
+        for_tasks.clamp(1, accurate).max(self.images.div_ceil(blocks))
     }
 }
 
@@ -115,13 +119,30 @@ impl<'a, T: GemmKernels> Sums<'a, T> {
 
     /// Writes the gradients of all blocks of images, each `length` elements long.
     fn run(&self, x: &[T], y: &[T], images: impl Fn(usize) -> Range<usize> + Sync, length: usize, out: &mut [T]) {
-        let group = length / self.geometry.groups;
-        let buffers = ThreadBuffers::take::<T>(out.len() / group, self.scratch());
-        for_each_chunk(out, group, |start, w| {
-            let (block, group) = (start / length, start % length / group);
-            // SAFETY: nothing in there asks for the buffer again.
-            unsafe { buffers.with_slice(self.scratch(), |scratch| self.group(x, y, images(block), group, scratch, w)) }
+        let groups = self.geometry.groups;
+        let (group, unit) = (length / groups, self.filters_per_task(out.len() / (length / groups), images(0).len()));
+        let items = out.chunks_mut(group).enumerate().flat_map(|(index, w)| {
+            let parts = w.chunks_mut(unit * self.geometry.depth()).enumerate();
+            parts.map(move |(part, w)| Part { block: index / groups, group: index % groups, first: part * unit, w })
         });
+        let items: Vec<Part<'_, T>> = items.collect();
+        let buffers = ThreadBuffers::take::<T>(items.len(), self.scratch());
+        for_each_item(items, |part| {
+            let images = images(part.block);
+            // SAFETY: nothing in there asks for the buffer again.
+            unsafe { buffers.with_slice(self.scratch(), |scratch| self.part(x, y, images, part, scratch)) }
+        });
+    }
+
+    /// All filters of a group, or fewer where there would be few tasks: whole panels.
+    fn filters_per_task(&self, tasks: usize, images: usize) -> usize {
+        let work = self.geometry.multiply_adds() / self.geometry.groups * images;
+        let parts = MIN_TASKS.div_ceil(tasks).min(work / MULTIPLY_ADDS_PER_TASK).max(1);
+        if self.dots.is_some() {
+            self.filters
+        } else {
+            self.filters.div_ceil(parts).next_multiple_of(self.panels.width())
+        }
     }
 
     /// Elements of a padded image's part.
@@ -139,42 +160,64 @@ impl<'a, T: GemmKernels> Sums<'a, T> {
         self.image() + self.panels.elements() + self.sums()
     }
 
-    /// The gradient of a group's weight from some images.
-    fn group(&self, x: &[T], y: &[T], images: Range<usize>, group: usize, scratch: &mut [T], w: &mut [T]) {
+    /// The gradient of some filters' weight from some images.
+    fn part(&self, x: &[T], y: &[T], images: Range<usize>, part: Part<'_, T>, scratch: &mut [T]) {
         let Geometry { channels, groups, from, to, .. } = *self.geometry;
+        let Part { group, first, w, .. } = part;
         let (padded, scratch) = scratch.split_at_mut(self.image());
         let (packed, sums) = scratch.split_at_mut(self.panels.elements());
-        let (kernels, depth, width) = (self.kernels, self.geometry.depth(), self.panels.width());
-        let (plane_x, plane_y) = (channels / groups * area(from), self.filters * area(to));
+        let (depth, width) = (self.geometry.depth(), self.panels.width());
+        let (plane_x, filters) = (channels / groups * area(from), w.len() / depth);
+        let panels = self.panels.of_columns(filters);
         padded.fill(T::ZERO);
         for (index, image) in images.enumerate() {
             self.padded.copy(&x[(image * groups + group) * plane_x..][..plane_x], padded);
-            let y = &y[(image * groups + group) * plane_y..][..plane_y];
+            let y = &y[((image * groups + group) * self.filters + first) * area(to)..][..filters * area(to)];
+            let accumulate = index > 0;
             if let Some(whole) = self.dots {
-                let rest = to[1] % kernels.lanes;
-                for (a, w) in y.chunks_exact(area(to)).zip(w.chunks_exact_mut(depth)) {
-                    let (table, b, accumulate) = (&self.table, &*padded, index > 0);
-                    OffsetDots { kernels, table, whole, rest, a, b, accumulate }.write(w);
-                }
+                self.add_dots(whole, y, padded, accumulate, w);
                 continue;
             }
-            let shape = (area(to), self.filters).strides((1, area(to)));
-            let y = ArrayView2::from_shape(shape, y).expect("a group's gradient");
-            self.panels.pack(kernels, std::iter::once(y), packed);
-            for (panel, b) in self.panels.panels(packed) {
-                let (columns, sums) = (panel.len(), &mut sums[panel.start * depth..][..width * depth]);
-                let (table, accumulate) = (&self.table, index > 0);
-                OffsetProduct { kernels, table, rows_of: RowsOf::A, rows: 0..depth, a: padded, b, columns, accumulate }
-                    .write(sums, width);
+            let y =
+                ArrayView2::from_shape((area(to), filters).strides((1, area(to))), y).expect("a part of the gradient");
+            panels.pack(self.kernels, std::iter::once(y), packed);
+            for (panel, b) in panels.panels(packed) {
+                let product = OffsetProduct {
+                    kernels: self.kernels,
+                    table: &self.table,
+                    rows_of: RowsOf::A,
+                    rows: 0..depth,
+                    a: padded,
+                    b,
+                    columns: panel.len(),
+                    accumulate,
+                };
+                product.write(&mut sums[panel.start * depth..][..width * depth], width);
             }
         }
-        if self.dots.is_some() {
-            return;
-        }
-        for start in (0..self.filters).step_by(width) {
-            let columns = width.min(self.filters - start);
-            let (sums, w) = (&sums[start * depth..][..width * depth], &mut w[start * depth..]);
-            transpose_into(kernels, sums, (depth, columns, width), w, depth);
+        if self.dots.is_none() {
+            for start in (0..filters).step_by(width) {
+                let columns = width.min(filters - start);
+                let (sums, w) = (&sums[start * depth..][..width * depth], &mut w[start * depth..]);
+                transpose_into(self.kernels, sums, (depth, columns, width), w, depth);
+            }
         }
     }
+
+    /// Adds an image's part to the gradients of very few filters.
+    fn add_dots(&self, whole: usize, y: &[T], b: &[T], accumulate: bool, w: &mut [T]) {
+        let (kernels, table, rest) = (self.kernels, &self.table, self.geometry.to[1] % self.kernels.lanes);
+        for (a, w) in y.chunks_exact(area(self.geometry.to)).zip(w.chunks_exact_mut(self.geometry.depth())) {
+            OffsetDots { kernels, table, whole, rest, a, b, accumulate }.write(w);
+        }
+    }
+}
+
+/// What a task computes: the gradients of some filters of a group, from the first one on, summed over a block of
+/// images.
+struct Part<'a, T> {
+    block: usize,
+    group: usize,
+    first: usize,
+    w: &'a mut [T],
 }

@@ -213,6 +213,11 @@ impl PanelShape {
         Self { columns, depth, width: panels.longest() * kernels.lanes }
     }
 
+    /// The same panels for fewer columns.
+    pub(crate) fn of_columns(self, columns: usize) -> Self {
+        Self { columns, ..self }
+    }
+
     /// Columns of a panel: step p of a panel begins at p times as many elements.
     pub(crate) fn width(&self) -> usize {
         self.width

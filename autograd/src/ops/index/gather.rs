@@ -5,6 +5,7 @@ use crate::error::{dimension, mistake};
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::kernels::gather::Chosen;
+use crate::kernels::parallel::fill;
 use crate::kernels::scatter_add::ScatterAdd;
 use crate::layout::Layout;
 use crate::ops::linear_map::LinearMap;
@@ -38,7 +39,7 @@ impl<T: Float> LinearMap<T> for Gather {
         // An element can be chosen once for each index along the dimension.
         let most = self.index.shape().get(self.dim).copied().unwrap_or(1);
         Tensor::build(self.from.clone(), |out| {
-            out.fill(T::ZERO);
+            fill(out, T::ZERO);
             ScatterAdd::new(&positions, out.len(), most, 1).run(elements, 1, out);
         })
     }
@@ -66,7 +67,8 @@ pub(crate) fn scattered<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, fr
 impl<T: Float> Tensor<T> {
     /// One element for each of the index's, taken along `dim`: for a matrix and `dim` 1, `y[i][j] = x[i][index[i][j]]`.
     ///
-    /// As [`torch.gather`](https://docs.pytorch.org/docs/stable/generated/torch.gather.html). An element that is taken several times gets the sum of the gradients.
+    /// As [`torch.gather`](https://docs.pytorch.org/docs/stable/generated/torch.gather.html). An element that is taken
+    /// several times gets the sum of the gradients.
     ///
     /// ```
     /// use autograd::{Indices, Tensor};
@@ -76,7 +78,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the index has another number of dimensions, is larger than the tensor in a dimension other than `dim`, or an index is out of bounds.
+    /// If the index has another number of dimensions, is larger than the tensor in a dimension other than `dim`, or an
+    /// index is out of bounds.
     #[inline(never)]
     #[track_caller]
     pub fn gather(&self, dim: isize, index: &Indices) -> Tensor<T> {

@@ -5,13 +5,15 @@ use crate::error::{dimension, mistake};
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::kernels::bytes::choose;
+use crate::kernels::parallel::fill;
 use crate::kernels::rowwise::around;
 use crate::kernels::scatter_add::ScatterAdd;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// y = slices of x along `dim`, in the order of the index        adjoint: each slice is added where it would be taken from
+/// y = slices of x along `dim`, in the order of the index        adjoint: each slice is added where it would be taken
+/// from
 #[derive(Clone, Debug)]
 struct Select {
     dim: usize,
@@ -45,7 +47,7 @@ impl<T: Float> LinearMap<T> for Select {
         let elements = dense.as_slice().expect("dense");
         let [_, count, inner] = around(&self.from, self.dim);
         Tensor::build(self.from.clone(), |out| {
-            out.fill(T::ZERO);
+            fill(out, T::ZERO);
             let index = self.index.as_slice();
             ScatterAdd::new(index, count, index.len(), inner).run(elements, inner, out);
         })

@@ -45,7 +45,8 @@ fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, from: From) -> Tensor<T> {
 impl<T: Float> Tensor<T> {
     /// The sums of all elements up to each one along `dim`.    y_j = x_0 + ... + x_j
     ///
-    /// As [`torch.cumsum`](https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html): taken in `f64`, and rounded.
+    /// As [`torch.cumsum`](https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html): taken in `f64`, and
+    /// rounded.
     ///
     /// ```
     /// use autograd::Tensor;

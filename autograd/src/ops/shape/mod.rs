@@ -21,6 +21,7 @@ use smallvec::SmallVec;
 use crate::error::{dimension, mistake};
 use crate::float::Float;
 use crate::kernels::map::copy_into;
+use crate::kernels::parallel::fill;
 use crate::layout::Layout;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
@@ -35,7 +36,7 @@ pub(crate) use reshape::reshaped;
 pub(crate) fn placed<T: Float>(x: &Tensor<T>, from: &Shape, part: impl FnOnce(&Layout) -> Layout) -> Tensor<T> {
     let whole = Layout::contiguous(from.clone());
     Tensor::build(from.clone(), |out| {
-        out.fill(T::ZERO);
+        fill(out, T::ZERO);
         copy_into(x.view(), out, &part(&whole));
     })
 }
