@@ -114,6 +114,7 @@ pub use ops::loss::{
     BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDivergence, KlReduction, NllLoss, TripletMargin,
 };
 pub use ops::pool::{AvgPool, MaxPool};
+pub use ops::recurrent::CellWeights;
 pub use ops::shape::PadMode;
 pub use param::{Param, ParamKind};
 pub use pool::{MemoryStatistics, memory_statistics, release_memory};

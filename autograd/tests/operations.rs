@@ -34,6 +34,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("pool", "Pools"),
     ("norm", "Softmax and normalization"),
     ("attention", "Attention"),
+    ("recurrent", "Recurrent cells"),
     ("dropout", "Dropout"),
     ("loss", "Losses"),
 ];
@@ -88,6 +89,13 @@ const NAMES: &[(&str, &str)] = &[
     ("accuracy", "none"),
 ];
 
+/// Gradients that have no short formula.
+const GRADIENTS: &[(&str, &str)] = &[
+    ("gelu_tanh", "that of the formula, by the product rule"),
+    ("one_hot", "none: a constant"),
+    ("to_tensor", "none: a constant"),
+];
+
 /// PyTorch's core operations that are not here, and what to use instead, where there is something.
 const NOT_HERE: &[(&str, &str)] = &[
     ("adaptive_avg_pool3d, avg_pool3d, conv3d, conv_transpose3d, max_pool3d", "volumes: none"),
@@ -129,7 +137,6 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("nanmean, nansum", "`nan_to_num`, `masked_fill`"),
     ("quantize_per_tensor, sparse_coo_tensor, nested_tensor", "other storages: none"),
     ("rot90, swapaxes", "`transpose` and `flip`"),
-    ("rnn_cell, lstm_cell, gru_cell", "compositions of `linear`, `sigmoid` and `tanh`"),
     ("unique_consecutive", "`unique`"),
 ];
 
@@ -203,7 +210,7 @@ fn cell(text: &str) -> String {
 
 /// What a paragraph says before its derivative, and the derivative.
 fn formula_and_gradient(paragraph: &str) -> (&str, Option<&str>) {
-    let start = ["dy/d", "dz/d", " dx = "].iter().filter_map(|start| paragraph.find(start)).min();
+    let start = ["dy/d", "dz/d", " dx = ", " dx_"].iter().filter_map(|start| paragraph.find(start)).min();
     match start {
         Some(start) => (paragraph[..start].trim_end(), Some(paragraph[start..].trim())),
         None => (paragraph, None),
@@ -219,7 +226,12 @@ fn gradient(operation: &Operation) -> String {
     let sentences = text.flat_map(|paragraph| paragraph.split_inclusive(". ").map(str::trim).collect::<Vec<_>>());
     let about: Vec<&str> =
         sentences.filter(|sentence| sentence.contains("gradient") || sentence.contains("derivative")).collect();
-    if about.is_empty() { "that of its composition, or its adjoint".to_owned() } else { about.join(" ") }
+    let known = GRADIENTS.iter().find(|(name, _)| *name == operation.name);
+    match known {
+        _ if !about.is_empty() => about.join(" "),
+        Some((_, gradient)) => (*gradient).to_owned(),
+        None => panic!("{}: nothing about the gradient of {}", operation.path.display(), operation.name),
+    }
 }
 
 /// The name in PyTorch that the documentation links to.
@@ -356,6 +368,20 @@ fn every_method_of_tensor_is_in_the_index() {
         }
     }
     assert!(methods >= 200, "only {methods} methods were found");
+}
+
+/// What a user of PyTorch looks for first.
+#[test]
+fn what_users_expect_is_here() {
+    let expected = "cat stack split chunk unbind repeat repeat_interleave roll pad tril triu diagonal where_ masked_fill masked_select nonzero index_add scatter \
+        scatter_add take_along_dim sort argsort topk unique one_hot cumsum cumprod logcumsumexp einsum outer bmm addmm clamp maximum minimum pow atan2 fmod floor ceil \
+        round trunc log2 log10 log_sigmoid softsign mish elu selu hardtanh relu6 leaky_relu var std var_mean norm prod logsumexp allclose isnan isfinite \
+        slice_assign index_put at index bernoulli normal uniform multinomial rnn_cell lstm_cell gru_cell on_gradient";
+    let methods: Vec<String> =
+        methods().into_iter().flat_map(|(_, methods)| methods).map(|method| method.name).collect();
+    for name in expected.split_whitespace() {
+        assert!(methods.contains(&name.to_owned()), "there is no {name}");
+    }
 }
 
 #[test]

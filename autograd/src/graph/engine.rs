@@ -302,7 +302,10 @@ impl<T: Float> Tensor<T> {
         if !self.is_tracked() {
             mistake(name, UNTRACKED);
         }
-        walk_back(self.edge.clone(), seed, None, Order::RetainGraph).unwrap_or_else(|sentence| mistake(name, sentence))
+        match walk_back(self.edge.clone(), seed, None, Order::RetainGraph) {
+            Ok(gradients) => gradients,
+            Err(sentence) => mistake(name, sentence),
+        }
     }
 
     #[track_caller]

@@ -27,7 +27,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The loss of two scores of which x₁ is to be the larger (t = 1) or x₂ (t = -1).    y = max(m - t (x₁ - x₂), 0)
-    /// with the margin m
+    /// with the margin m        dy/dx₁ = -t where y > 0, dy/dx₂ = t there
     ///
     /// As
     /// [`torch.nn.MarginRankingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html),

@@ -2,6 +2,7 @@
 
 use crate::float::Float;
 use crate::ops::pointwise::flat;
+use crate::ops::shape::distinct;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
@@ -22,6 +23,7 @@ impl<T: Float> Tensor<T> {
     /// If there is no such dimension, or one is named twice.
     #[track_caller]
     pub fn logsumexp(&self, dims: impl Dims, keepdim: bool) -> Tensor<T> {
+        distinct("logsumexp", &dims, self.rank());
         if self.numel() == 0 {
             return self.sum_dim(dims, keepdim) + T::NEG_INFINITY;
         }

@@ -8,7 +8,7 @@ use crate::tensor::Tensor;
 
 /// # Reductions and cumulative sums: sums and means
 impl<T: Float> Tensor<T> {
-    /// The sum of all elements: shape `[]`.
+    /// The sum of all elements: shape `[]`.        dy/dx = 1
     ///
     /// ```
     /// use autograd::Tensor;
@@ -19,7 +19,7 @@ impl<T: Float> Tensor<T> {
         sum_to(self, &Shape::default())
     }
 
-    /// The sums along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`.
+    /// The sums along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`.        dy/dx = 1
     ///
     /// No dimensions at all mean all of them, as in PyTorch.
     ///
@@ -39,13 +39,14 @@ impl<T: Float> Tensor<T> {
         if keepdim { sum } else { reshaped(&sum, &dropped) }
     }
 
-    /// The mean of all elements: shape `[]`. NaN of none.
+    /// The mean of all elements: shape `[]`. NaN of none.        dy/dx = 1 / n
     #[track_caller]
     pub fn mean(&self) -> Tensor<T> {
         self.sum() / T::from_usize(self.numel())
     }
 
     /// The means along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. NaN along an extent of 0.
+    ///    dy/dx = 1 / n
     ///
     /// # Panics
     /// If there is no such dimension, or one is named twice.

@@ -66,7 +66,7 @@ impl<T: Float> Tensor<T> {
         root(&self.variance("std", &dims, correction, keepdim))
     }
 
-    /// The [variances](Tensor::var) and the means along the given dimensions.
+    /// The [variances](Tensor::var) and the means along the given dimensions.        dx = as of `var` and `mean_dim`
     ///
     /// As [`torch.var_mean`](https://docs.pytorch.org/docs/stable/generated/torch.var_mean.html).
     ///
