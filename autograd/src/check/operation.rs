@@ -10,9 +10,10 @@ use crate::graph::detect_nan;
 use crate::mode::watch;
 use crate::tensor::Tensor;
 
-/// Tests an operation's gradients in one line, `gradients!(name: |a, b| expression, [shape of a], [shape of b])`: first and second order in `f64`; on
-/// contiguous, transposed, stepped, flipped and expanded inputs, with each extent once replaced by 1 and once by 0, and of several values: at 26 samples at least.
-/// An expression that is bound to its extents (a slice up to 4, say) says so with `; fixed` at the end and leaves the replaced extents out.
+/// Tests an operation's gradients in one line, `gradients!(name: |a, b| expression, [shape of a], [shape of b])`:
+/// first and second order in `f64`; on contiguous, transposed, stepped, flipped and expanded inputs, with each extent
+/// once replaced by 1 and once by 0, and of several values: at 26 samples at least. An expression that is bound to its
+/// extents (a slice up to 4, say) says so with `; fixed` at the end and leaves the replaced extents out.
 macro_rules! gradients {
     ($name:ident: |$($x:ident),+| $y:expr, $($shape:expr),+ $(; $fixed:ident)?) => {
         #[test]
@@ -119,7 +120,8 @@ fn check_sample(sample: &Sample, shapes: &[&[usize]], f: impl Fn(&[Tensor<f64>])
     checked.unwrap_or_else(|error| panic!("{sample:?}: {error}"));
 }
 
-/// Whatever an expression records belongs to the line of its caller, not to a line of the engine: what [`detect_nan`] will name.
+/// Whatever an expression records belongs to the line of its caller, not to a line of the engine: what [`detect_nan`]
+/// will name.
 fn check_lines(file: &str, shapes: &[&[usize]], f: impl Fn(&[Tensor<f64>]) -> Tensor<f64>) {
     let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join(file));
     let source = source.expect("the source of the test");

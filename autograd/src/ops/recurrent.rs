@@ -4,7 +4,8 @@ use crate::error::mistake;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
-/// The weights of a recurrent cell, as PyTorch's layers have them: of the input `[gates · H, I]` and of the hidden state `[gates · H, H]`, and their biases `[gates · H]`.
+/// The weights of a recurrent cell, as PyTorch's layers have them: of the input `[gates · H, I]` and of the hidden
+/// state `[gates · H, H]`, and their biases `[gates · H]`.
 #[derive(Clone, Copy, Debug)]
 pub struct CellWeights<'a, T: Float = f32> {
     /// Of the input: `weight_ih`.
@@ -19,10 +20,12 @@ pub struct CellWeights<'a, T: Float = f32> {
 
 /// # Recurrent cells
 impl<T: Float> Tensor<T> {
-    /// One step of a plain recurrent cell: the next hidden state.    h' = tanh(W x + b + V h + c), or the rectifier in place of tanh        dx = Wᵀ dz, dh = Vᵀ dz
+    /// One step of a plain recurrent cell: the next hidden state.    h' = tanh(W x + b + V h + c), or the rectifier
+    /// in place of tanh        dx = Wᵀ dz, dh = Vᵀ dz
     ///
     /// The input is `[N, I]` or `[I]`, the hidden state `[N, H]` or `[H]`; one gate. As
-    /// [`torch.nn.RNNCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.RNNCell.html) with the nonlinearity tanh, or relu if `is_relu`.
+    /// [`torch.nn.RNNCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.RNNCell.html) with the
+    /// nonlinearity tanh, or relu if `is_relu`.
     ///
     /// ```
     /// use autograd::{CellWeights, Tensor};
@@ -41,11 +44,11 @@ impl<T: Float> Tensor<T> {
         if is_relu { sum.relu() } else { sum.tanh() }
     }
 
-    /// One step of a long short-term memory (Hochreiter and Schmidhuber, 1997): the next hidden state and cell state.    c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c')
-    ///        dx = that of the formula, by the product rule
+    /// One step of a long short-term memory (Hochreiter and Schmidhuber, 1997): the next hidden state and cell
+    /// state.    c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c')        dx = that of the formula, by the product rule
     ///
-    /// The input is `[N, I]` or `[I]`, the states are `[N, H]` or `[H]`. Of the four gates `i f g o` each is a sum W x + b + V h + c. As
-    /// [`torch.nn.LSTMCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html).
+    /// The input is `[N, I]` or `[I]`, the states are `[N, H]` or `[H]`. Of the four gates `i f g o` each is a sum W x
+    /// + b + V h + c. As [`torch.nn.LSTMCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html).
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -67,11 +70,13 @@ impl<T: Float> Tensor<T> {
         (gates[3].sigmoid() * cell.tanh(), cell)
     }
 
-    /// One step of a gated recurrent unit (Cho and others, [arXiv:1406.1078](https://arxiv.org/abs/1406.1078)): the next hidden state.    n = tanh(x_n + σ(r) h_n), h' = (1 - σ(z)) n + σ(z) h
-    ///        dx = that of the formula, by the product rule
+    /// One step of a gated recurrent unit (Cho and others, [arXiv:1406.1078](https://arxiv.org/abs/1406.1078)): the
+    /// next hidden state.    n = tanh(x_n + σ(r) h_n), h' = (1 - σ(z)) n + σ(z) h        dx = that of the formula,
+    /// by the product rule
     ///
-    /// The input is `[N, I]` or `[I]`, the hidden state `[N, H]` or `[H]`. There are three gates `r z n`, each of a part W x + b of the input and a part V h + c of the hidden
-    /// state, which are added for r and z. As [`torch.nn.GRUCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.GRUCell.html).
+    /// The input is `[N, I]` or `[I]`, the hidden state `[N, H]` or `[H]`. There are three gates `r z n`, each of a
+    /// part W x + b of the input and a part V h + c of the hidden state, which are added for r and z. As
+    /// [`torch.nn.GRUCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.GRUCell.html).
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -124,7 +129,10 @@ mod tests {
     }
 
     gradients!(rnn_cell: |x, h, w, v| x.rnn_cell(h, plain(w, v), false), [3, 4], [3, 2], [2, 4], [2, 2]; fixed);
-    gradients!(rnn_cell_relu: |x, h, w, v, b, c| x.rnn_cell(h, biased([w, v, b, c]), true), [4], [2], [2, 4], [2, 2], [2], [2]; fixed);
+    gradients!(
+        rnn_cell_relu: |x, h, w, v, b, c| x.rnn_cell(h, biased([w, v, b, c]), true),
+        [4], [2], [2, 4], [2, 2], [2], [2]; fixed
+    );
     gradients!(
         lstm_cell: |x, h, s, w, v, b, c| {
             let (hidden, cell) = x.lstm_cell(h, s, biased([w, v, b, c]));
@@ -132,7 +140,10 @@ mod tests {
         },
         [2, 3], [2, 2], [2, 2], [8, 3], [8, 2], [8], [8]; fixed
     );
-    gradients!(gru_cell: |x, h, w, v, b, c| x.gru_cell(h, biased([w, v, b, c])), [2, 3], [2, 2], [6, 3], [6, 2], [6], [6]; fixed);
+    gradients!(
+        gru_cell: |x, h, w, v, b, c| x.gru_cell(h, biased([w, v, b, c])),
+        [2, 3], [2, 2], [6, 3], [6, 2], [6], [6]; fixed
+    );
 
     /// Against the formulas, with numbers.
     #[test]

@@ -1,4 +1,5 @@
-//! What the likeliest mistakes of each family of operations are answered with: each message whole, as a user sees it, and at the user's line.
+//! What the likeliest mistakes of each family of operations are answered with: each message whole, as a user sees it,
+//! and at the user's line.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

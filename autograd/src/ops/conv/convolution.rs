@@ -37,7 +37,6 @@ pub enum Padding<const DIMS: usize> {
 }
 
 impl<const DIMS: usize> Default for Convolution<DIMS> {
-    #[track_caller]
     fn default() -> Self {
         Convolution { stride: [1; DIMS], padding: Padding::Zeros([0; DIMS]), dilation: [1; DIMS], groups: 1 }
     }

@@ -24,7 +24,6 @@ pub struct TransposedConvolution<const DIMS: usize> {
 }
 
 impl<const DIMS: usize> Default for TransposedConvolution<DIMS> {
-    #[track_caller]
     fn default() -> Self {
         let (zeros, ones) = ([0; DIMS], [1; DIMS]);
         TransposedConvolution { stride: ones, padding: zeros, output_padding: zeros, dilation: ones, groups: 1 }

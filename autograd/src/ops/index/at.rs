@@ -73,10 +73,12 @@ impl<T: Float> Op<T> for Assign {
 
 /// # Indexing: parts by ranges and numbers, and a tensor with such a part replaced
 impl<T: Float> Tensor<T> {
-    /// A part of this tensor, as `x[1:, ::2, -1]` in Python: `x.at(s![1.., ..;2, -1])`. See [`s!`](crate::s) for what the items may be.
+    /// A part of this tensor, as `x[1:, ::2, -1]` in Python: `x.at(s![1.., ..;2, -1])`. See [`s!`](crate::s) for what
+    /// the items may be.
     ///
-    /// With ranges, numbers, `NewAxis` and `Ellipsis` alone no element moves. One item may be [`Indices`], whose dimensions take the place of the item's, or a
-    /// [`Mask`](crate::Mask). The gradient goes to the elements of the part, and is 0 elsewhere.
+    /// With ranges, numbers, `NewAxis` and `Ellipsis` alone no element moves. One item may be [`Indices`], whose
+    /// dimensions take the place of the item's, or a [`Mask`](crate::Mask). The gradient goes to the elements of the
+    /// part, and is 0 elsewhere.
     ///
     /// ```
     /// use autograd::{Indices, Tensor, s};
@@ -88,7 +90,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are more items than dimensions, an index is out of bounds, a mask has other extents, or more than one item is indices or a mask.
+    /// If there are more items than dimensions, an index is out of bounds, a mask has other extents, or more than one
+    /// item is indices or a mask.
     #[track_caller]
     pub fn at(&self, items: impl AsRef<[IndexItem]>) -> Tensor<T> {
         let (part, chosen) = resolve("at", items.as_ref(), self.shape());
@@ -124,8 +127,8 @@ impl<T: Float> Tensor<T> {
         self.index_select(dim as isize, positions).reshape(shape)
     }
 
-    /// This tensor with `source` in place of a part: what `x[1:, ::2] = source` assigns, as a new tensor. `source` is a tensor, which is broadcast to the part, or a
-    /// number. See [`at`](Tensor::at) for the items.
+    /// This tensor with `source` in place of a part: what `x[1:, ::2] = source` assigns, as a new tensor. `source` is
+    /// a tensor, which is broadcast to the part, or a number. See [`at`](Tensor::at) for the items.
     ///
     /// The gradient of what is replaced is 0, the source's is that of its elements.
     ///
@@ -137,8 +140,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// As [`at`](Tensor::at); if the source does not broadcast to the part, or an item is indices or a mask: see [`index_put`](Tensor::index_put) and
-    /// [`masked_fill`](Tensor::masked_fill).
+    /// As [`at`](Tensor::at); if the source does not broadcast to the part, or an item is indices or a mask: see
+    /// [`index_put`](Tensor::index_put) and [`masked_fill`](Tensor::masked_fill).
     #[track_caller]
     pub fn slice_assign(&self, items: impl AsRef<[IndexItem]>, source: impl Operand<T>) -> Tensor<T> {
         let (part, chosen) = resolve("slice_assign", items.as_ref(), self.shape());

@@ -11,8 +11,9 @@ use crate::shape::{Integer, Shape};
 /// One item of an index, which [`s!`](crate::s) makes of a range, a number, or a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IndexItem {
-    /// A range of a dimension, as a slice of Python: the elements `start`, `start + step`, ... before `stop`. Negative bounds count from the end, those beyond it
-    /// are moved to it, and with a negative step the elements come backwards.
+    /// A range of a dimension, as a slice of Python: the elements `start`, `start + step`, ... before `stop`. Negative
+    /// bounds count from the end, those beyond it are moved to it, and with a negative step the elements come
+    /// backwards.
     Range {
         /// The first index; the first in the direction of the step, if it is `None`.
         start: Option<isize>,
@@ -27,7 +28,8 @@ pub enum IndexItem {
     NewAxis,
     /// As many whole dimensions as the other items leave.
     Ellipsis,
-    /// The indices of a dimension, which is replaced by the dimensions of the indices. Negative ones count from the end.
+    /// The indices of a dimension, which is replaced by the dimensions of the indices. Negative ones count from the
+    /// end.
     Indices(Indices),
     /// The elements for which a mask is true, of as many dimensions as the mask has, which are replaced by one.
     Mask(Mask),
@@ -48,9 +50,11 @@ impl IndexItem {
     }
 }
 
-/// The items of an index: ranges with `;` and a step, numbers, `NewAxis`, `Ellipsis`, and [`Indices`] or a [`Mask`], as PyTorch and NumPy have them.
+/// The items of an index: ranges with `;` and a step, numbers, `NewAxis`, `Ellipsis`, and [`Indices`] or a [`Mask`],
+/// as PyTorch and NumPy have them.
 ///
-/// For [`at`](crate::Tensor::at) and [`slice_assign`](crate::Tensor::slice_assign). Dimensions that are not named are whole.
+/// For [`at`](crate::Tensor::at) and [`slice_assign`](crate::Tensor::slice_assign). Dimensions that are not named are
+/// whole.
 ///
 /// | Python | here |
 /// |---|---|

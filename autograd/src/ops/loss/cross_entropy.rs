@@ -47,7 +47,6 @@ pub struct CrossEntropy<T: Float = f32> {
 }
 
 impl<T: Float> Default for CrossEntropy<T> {
-    #[track_caller]
     fn default() -> Self {
         CrossEntropy { reduction: Reduction::Mean, weight: None, ignore_index: -100, label_smoothing: 0.0 }
     }

@@ -22,7 +22,6 @@ pub struct TripletMargin {
 }
 
 impl Default for TripletMargin {
-    #[track_caller]
     fn default() -> Self {
         TripletMargin { margin: 1.0, p: 2.0, eps: 1e-6, swap: false, reduction: Reduction::Mean }
     }
@@ -147,6 +146,12 @@ mod tests {
             a.cosine_embedding_loss(b, &Tensor::from_vec(vec![1.0, -1.0, -1.0], [3]), 0.1, Reduction::None)
         },
         [3, 4], [3, 4]; fixed
+    );
+    gradients!(
+        cosine_embedding_loss_mean: |a, b| {
+            a.cosine_embedding_loss(b, &Tensor::from_vec(vec![1.0, -1.0], [2]), -0.5, Reduction::Mean)
+        },
+        [2, 3], [2, 3]; fixed
     );
     gradients!(
         triplet_margin_loss: |a, p, n| a.triplet_margin_loss(p, n, &triplet(2.0, false)),

@@ -68,6 +68,7 @@ mod tests {
     gradients!(sum_dims: |x| (x * x).sum_dim([0, 2], true), [2, 3, 4]);
     gradients!(mean: |x| (x * x).mean(), [3, 4]; fixed);
     gradients!(mean_dim: |x| (x * x).mean_dim([-1, 0], false), [2, 3, 4]; fixed);
+    gradients!(mean_dim_kept: |x| (x * x).mean_dim(1, true), [2, 3, 4]; fixed);
 
     #[test]
     fn nothing_sums_to_zero_and_has_no_mean() {
