@@ -52,7 +52,7 @@ fn mistakes_are_answered_in_plain_words() {
             }),
             ("hessian: the function returned shape [2], not a single number", &|| drop(hessian(|x| x.exp(), &x(&[2])))),
             ("Param::set: the parameter has shape [2], the new value [3]", &|| {
-                let _ = Param::new(x(&[2])).set(&x(&[3]));
+                Param::new(x(&[2])).set(&x(&[3]));
             }),
         ],
     );

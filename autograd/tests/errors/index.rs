@@ -12,7 +12,7 @@ fn mistakes_are_answered_in_plain_words() {
             ("index_select: index 2 is not in dimension 0 of shape [2, 3]", &|| drop(x(&[2, 3]).index_select(0, [2]))),
             (
                 "index_select: wants an index of one dimension into a tensor of at least one, not [2, 2] into [2, 3]",
-                &|| drop(x(&[2, 3]).index_select(0, &Indices::new(vec![0; 4], [2, 2]))),
+                &|| drop(x(&[2, 3]).index_select(0, Indices::new(vec![0; 4], [2, 2]))),
             ),
             ("gather: the index has shape [1], the tensor [2, 3]: not as many dimensions", &|| {
                 drop(x(&[2, 3]).gather(1, &Indices::from([0])))

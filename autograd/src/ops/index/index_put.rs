@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(x.index_put(&indices, &values, false).to_vec(), [7.0, 6.0]);
         assert_eq!(x.index_put(&indices, &values, true).to_vec(), [8.0, 12.0]);
         let none = Indices::new(vec![], [0]);
-        assert_eq!(x.index_put(&[none.clone()], &Tensor::ones([]), true).to_vec(), [1.0; 2]);
+        assert_eq!(x.index_put(std::slice::from_ref(&none), &Tensor::ones([]), true).to_vec(), [1.0; 2]);
         assert_eq!(*x.index(&[none]).shape(), [0]);
     }
 }
