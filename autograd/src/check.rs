@@ -54,6 +54,7 @@ pub fn gradgradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[
 }
 
 /// A fixed random combination of the elements of `f`'s input gradients, and what it is computed from: the inputs, and the output's gradient.
+#[allow(clippy::type_complexity)]
 fn second_order<T: Float>(
     f: impl Fn(&[Tensor<T>]) -> Tensor<T>,
     inputs: &[Tensor<T>],

@@ -116,6 +116,7 @@ pub use ops::loss::{
     BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDivergence, KlReduction, NllLoss, TripletMargin,
 };
 pub use ops::pool::{AvgPool, MaxPool};
+pub use ops::recurrent::CellWeights;
 pub use ops::shape::{Interpolation, PadMode};
 pub use param::{Param, ParamKind};
 pub use pool::{MemoryStatistics, memory_statistics, release_memory};

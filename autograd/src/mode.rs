@@ -1,7 +1,9 @@
-//! What holds for the operations that a thread runs: whether they are recorded, checked for anomalies, or part of a segment that is computed twice.
+//! What holds for the operations that a thread runs: whether they are recorded, checked for anomalies, or part of a
+//! segment that is computed twice.
 //!
-//! One byte for each thread, so that an operation that needs to know reads it once. rayon steals tasks: so every fork of the engine puts the mode back to its
-//! default around the rayon call, and the forks for a caller's own tasks carry it to each task ([`Mode`]).
+//! One byte for each thread, so that an operation that needs to know reads it once. rayon steals tasks: so every fork
+//! of the engine puts the mode back to its default around the rayon call, and the forks for a caller's own tasks carry
+//! it to each task ([`Mode`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -65,7 +67,8 @@ pub(crate) fn with_recording<R>(recording: bool, body: impl FnOnce() -> R) -> R 
     with_bits(if recording { bits() | RECORDING } else { bits() & !RECORDING }, body)
 }
 
-/// Runs `body` in the mode of a thread that does nothing particular: for the time in which this thread may run tasks that are not its own.
+/// Runs `body` in the mode of a thread that does nothing particular: for the time in which this thread may run tasks
+/// that are not its own.
 pub(crate) fn with_default<R>(body: impl FnOnce() -> R) -> R {
     with_bits(DEFAULT, body)
 }

@@ -1,8 +1,10 @@
-//! What a segment of a computation that is run twice finds the same both times: random draws and the versions of parameters.
+//! What a segment of a computation that is run twice finds the same both times: random draws and the versions of
+//! parameters.
 //!
-//! The first run keeps a log, and the second one takes from it. So a segment draws the same numbers twice, from the state that its stream had, and leaves the
-//! stream alone the second time; and it reads the versions of the parameters that it read the first time, whatever an optimizer did meanwhile. Segments may lie
-//! inside each other: a first run inside of a second one takes from the outer log and keeps its own.
+//! The first run keeps a log, and the second one takes from it. So a segment draws the same numbers twice, from the
+//! state that its stream had, and leaves the stream alone the second time; and it reads the versions of the parameters
+//! that it read the first time, whatever an optimizer did meanwhile. Segments may lie inside each other: a first run
+//! inside of a second one takes from the outer log and keeps its own.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -41,7 +43,8 @@ thread_local! {
 }
 
 impl Frame {
-    /// What is found here: `found`, unless a second run says otherwise. `None` if a second run finds something else than the first.
+    /// What is found here: `found`, unless a second run says otherwise. `None` if a second run finds something else
+    /// than the first.
     fn observe(&mut self, found: Entry) -> Option<Entry> {
         match &mut self.run {
             Run::Second { log, next } => {
@@ -75,7 +78,8 @@ fn observe(found: Entry) -> Entry {
 fn differs() -> ! {
     mistake(
         "recompute",
-        "the closure read other parameters or drew other random numbers when it was run again: it must do the same each time",
+        "the closure read other parameters or drew other random numbers when it was run again: \
+         it must do the same each time",
     )
 }
 
@@ -84,7 +88,8 @@ pub(crate) fn draw(state: [u64; 2]) -> [u64; 2] {
     if mode::has(FORKED) {
         mistake(
             "recompute",
-            "a task that was forked inside of the closure drew from a random stream: such draws have no order that could be repeated. \
+            "a task that was forked inside of the closure drew from a random stream: such draws have no order \
+             that could be repeated. \
              Give each task a number as its seed, or draw before the fork",
         );
     }
@@ -138,7 +143,8 @@ fn framed<R>(run: Run, more: u8, body: impl FnOnce() -> R) -> (R, Run) {
     let (outer, foreign) = if is_inside { (before, None) } else { (None, before) };
     FRAME.set(Some(Box::new(Frame { run, outer })));
     let _restore = Restore { foreign, is_inside };
-    let result = mode::with_bits((mode::bits() & !FORKED) | LOGGED | more, body);
+    // A task that was forked stays one: what it draws is not in the log of what forked it.
+    let result = mode::with_bits(mode::bits() | LOGGED | more, body);
     let run = FRAME.with_borrow_mut(|frame| {
         let own = &mut frame.as_mut().expect("the frame of this run").run;
         std::mem::replace(own, Run::First(Vec::new()))

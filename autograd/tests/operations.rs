@@ -1,6 +1,7 @@
 //! What the sources declare is checked, documented, and found.
 //!
-//! `docs/ops.md` and `autograd/docs/methods.md` are written from the sources: `UPDATE_DOCS=1 cargo test -p autograd --test operations` writes them anew.
+//! `docs/ops.md` and `autograd/docs/methods.md` are written from the sources: `UPDATE_DOCS=1 cargo test -p autograd
+//! --test operations` writes them anew.
 
 mod declared;
 #[path = "../src/check/samples.rs"]
@@ -12,126 +13,9 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use declared::tables::{FAMILIES, GRADIENTS, NAMES, NOT_HERE, NOT_TENSORS};
 use declared::{Check, Operation, checks, operations, sources};
 use samples::{MIN_SAMPLES, samples};
-
-/// The operations that return no tensor: integers, booleans, and options.
-const NOT_TENSORS: &[&str] = &[
-    "accuracy", "allclose", "argmax", "argmin", "argsort", "nonzero", "unique", "eq", "equal", "ge", "gt", "isclose",
-    "isfinite", "isinf", "isnan", "le", "lt", "ne", "new", "step_by",
-];
-
-/// The families, in the order of the documents: their folder or file, their title.
-const FAMILIES: &[(&str, &str)] = &[
-    ("pointwise", "Pointwise functions"),
-    ("binary", "Arithmetic of two tensors"),
-    ("compare", "Comparisons and masks"),
-    ("reduce", "Reductions and cumulative sums"),
-    ("shape", "Shape"),
-    ("index", "Indexing"),
-    ("product", "Products of matrices"),
-    ("conv", "Convolutions"),
-    ("pool", "Pools"),
-    ("norm", "Softmax and normalization"),
-    ("attention", "Attention"),
-    ("dropout", "Dropout"),
-    ("loss", "Losses"),
-];
-
-/// PyTorch's names, where the documentation has no link to them.
-const NAMES: &[(&str, &str)] = &[
-    ("abs", "torch.abs"),
-    ("amin", "torch.amin"),
-    ("argmax", "torch.argmax"),
-    ("argmin", "torch.argmin"),
-    ("at", "x[...]"),
-    ("contiguous", "torch.Tensor.contiguous"),
-    ("cos", "torch.cos"),
-    ("cross_entropy", "torch.nn.functional.cross_entropy"),
-    ("erf", "torch.erf"),
-    ("exp", "torch.exp"),
-    ("flatten", "torch.flatten"),
-    ("flip", "torch.flip"),
-    ("hinge_loss", "none (scikit-learn's hinge_loss)"),
-    ("index", "x[i, j]"),
-    ("linear_relu", "none (linear, then relu)"),
-    ("ln", "torch.log"),
-    ("log_softmax", "torch.log_softmax"),
-    ("max", "torch.max"),
-    ("max_pool1d_with_indices", "max_pool1d(return_indices=True)"),
-    ("max_pool2d_with_indices", "max_pool2d(return_indices=True)"),
-    ("mean", "torch.mean"),
-    ("mean_dim", "torch.mean"),
-    ("min", "torch.min"),
-    ("min_dim", "torch.min"),
-    ("narrow", "torch.narrow"),
-    ("permute", "torch.permute"),
-    ("relu", "torch.relu"),
-    ("reshape", "torch.reshape"),
-    ("select", "torch.select"),
-    ("sigmoid", "torch.sigmoid"),
-    ("sign", "torch.sign"),
-    ("sin", "torch.sin"),
-    ("slice", "x[start:stop:step]"),
-    ("slice_assign", "x[...] = source"),
-    ("sqrt", "torch.sqrt"),
-    ("squeeze", "torch.squeeze"),
-    ("squeeze_all", "torch.squeeze"),
-    ("sum", "torch.sum"),
-    ("sum_dim", "torch.sum"),
-    ("t", "torch.t"),
-    ("tan", "torch.tan"),
-    ("tanh", "torch.tanh"),
-    ("to_tensor", "torch.Tensor.to"),
-    ("transpose", "torch.transpose"),
-    ("unsqueeze", "torch.unsqueeze"),
-    ("accuracy", "none"),
-];
-
-/// PyTorch's core operations that are not here, and what to use instead, where there is something.
-const NOT_HERE: &[(&str, &str)] = &[
-    ("adaptive_avg_pool3d, avg_pool3d, conv3d, conv_transpose3d, max_pool3d", "volumes: none"),
-    ("adaptive_max_pool1d, adaptive_max_pool2d, fractional_max_pool2d, lp_pool2d, max_unpool2d", "none"),
-    (
-        "affine_grid, grid_sample, interpolate, upsample_bilinear2d, upsample_nearest2d",
-        "`repeat_interleave` for whole factors of nearest",
-    ),
-    ("as_strided", "`unfold`, `expand`, `at`"),
-    ("bincount, histc, bucketize, searchsorted", "`Tensor::one_hot` and `sum_dim` count"),
-    ("bitwise_and, bitwise_or, bitwise_xor, bitwise_not", "of booleans: `&`, `|`, `^`, `!` of `Mask`"),
-    ("block_diag, cartesian_prod, combinations, hstack, vstack, dstack", "`cat`, `stack`, `meshgrid`"),
-    ("cdist, pdist, pairwise_distance, dist", "`norm` of differences"),
-    ("cholesky, det, eig, eigh, inv, lstsq, lu, pinv, qr, slogdet, solve, svd", "linear algebra beyond products: none"),
-    ("complex, fft, rfft, stft, view_as_complex", "complex numbers: none"),
-    ("copysign, nextafter, signbit, frexp, ldexp", "none"),
-    ("corrcoef, cov", "products of centred matrices"),
-    ("cosine_similarity, normalize", "`norm` and a division"),
-    ("cross, kron, trace, matrix_power, vander", "`Tensor::einsum`; `outer`"),
-    (
-        "ctc_loss, gaussian_nll_loss, multi_margin_loss, multilabel_margin_loss, poisson_nll_loss, soft_margin_loss",
-        "compositions",
-    ),
-    ("cummulative_trapezoid, trapezoid, gradient, diff", "differences of `narrow`s"),
-    ("digamma, erfc, erfinv, i0, lgamma, polygamma, sinc, zeta", "`1 - x.erf()` for erfc, where its digits suffice"),
-    ("embedding_bag", "`embedding` and a reduction"),
-    ("exponential_, geometric_, cauchy_, log_normal_, poisson", "from `Tensor::uniform` and `Tensor::randn`"),
-    ("floor_divide", "`(a / b).floor()`"),
-    ("fold, col2im, pixel_shuffle, pixel_unshuffle", "`reshape` and `permute` for the shuffles"),
-    ("gcd, lcm", "none"),
-    ("glu, prelu, rrelu, gumbel_softmax, alpha_dropout, feature_dropout", "compositions"),
-    ("heaviside, logaddexp, logaddexp2", "`where_`; `Tensor::stack` and `logsumexp`"),
-    (
-        "index_copy, index_fill, index_reduce, scatter_reduce, masked_scatter, put, take",
-        "`index_put`, `scatter`, `index_add`, `gather`",
-    ),
-    ("kthvalue, median, mode, nanmedian, quantile", "`sort` and `at`"),
-    ("local_response_norm", "none"),
-    ("nanmean, nansum", "`nan_to_num`, `masked_fill`"),
-    ("quantize_per_tensor, sparse_coo_tensor, nested_tensor", "other storages: none"),
-    ("rot90, swapaxes", "`transpose` and `flip`"),
-    ("rnn_cell, lstm_cell, gru_cell", "compositions of `linear`, `sigmoid` and `tanh`"),
-    ("unique_consecutive", "`unique`"),
-];
 
 /// How many samples the checks are made at.
 fn count(checks: &[Check]) -> usize {
@@ -142,8 +26,8 @@ fn count(checks: &[Check]) -> usize {
     checks.iter().map(of).sum()
 }
 
-/// An operation is one place: the file that declares it also checks its gradients, in first and second order, or the folder of its tests does. `gradients!` fails where
-/// a gradient is lost in silence.
+/// An operation is one place: the file that declares it also checks its gradients, in first and second order, or the
+/// folder of its tests does. `gradients!` fails where a gradient is lost in silence.
 #[test]
 fn every_public_operation_checks_its_gradients_where_it_is_declared() {
     let operations = operations();
@@ -203,7 +87,7 @@ fn cell(text: &str) -> String {
 
 /// What a paragraph says before its derivative, and the derivative.
 fn formula_and_gradient(paragraph: &str) -> (&str, Option<&str>) {
-    let start = ["dy/d", "dz/d", " dx = "].iter().filter_map(|start| paragraph.find(start)).min();
+    let start = ["dy/d", "dz/d", " dx = ", " dx_"].iter().filter_map(|start| paragraph.find(start)).min();
     match start {
         Some(start) => (paragraph[..start].trim_end(), Some(paragraph[start..].trim())),
         None => (paragraph, None),
@@ -219,7 +103,12 @@ fn gradient(operation: &Operation) -> String {
     let sentences = text.flat_map(|paragraph| paragraph.split_inclusive(". ").map(str::trim).collect::<Vec<_>>());
     let about: Vec<&str> =
         sentences.filter(|sentence| sentence.contains("gradient") || sentence.contains("derivative")).collect();
-    if about.is_empty() { "that of its composition, or its adjoint".to_owned() } else { about.join(" ") }
+    let known = GRADIENTS.iter().find(|(name, _)| *name == operation.name);
+    match known {
+        _ if !about.is_empty() => about.join(" "),
+        Some((_, gradient)) => (*gradient).to_owned(),
+        None => panic!("{}: nothing about the gradient of {}", operation.path.display(), operation.name),
+    }
 }
 
 /// The name in PyTorch that the documentation links to.
@@ -356,6 +245,20 @@ fn every_method_of_tensor_is_in_the_index() {
         }
     }
     assert!(methods >= 200, "only {methods} methods were found");
+}
+
+/// What a user of PyTorch looks for first.
+#[test]
+fn what_users_expect_is_here() {
+    let expected = "cat stack split chunk unbind repeat repeat_interleave roll pad tril triu diagonal where_ masked_fill masked_select nonzero index_add scatter \
+        scatter_add take_along_dim sort argsort topk unique one_hot cumsum cumprod logcumsumexp einsum outer bmm addmm clamp maximum minimum pow atan2 fmod floor ceil \
+        round trunc log2 log10 log_sigmoid softsign mish elu selu hardtanh relu6 leaky_relu var std var_mean norm prod logsumexp allclose isnan isfinite \
+        slice_assign index_put at index bernoulli normal uniform multinomial rnn_cell lstm_cell gru_cell on_gradient";
+    let methods: Vec<String> =
+        methods().into_iter().flat_map(|(_, methods)| methods).map(|method| method.name).collect();
+    for name in expected.split_whitespace() {
+        assert!(methods.contains(&name.to_owned()), "there is no {name}");
+    }
 }
 
 #[test]

@@ -10,16 +10,17 @@ use crate::graph::detect_nan;
 use crate::mode::watch;
 use crate::tensor::Tensor;
 
-/// Tests an operation's gradients in one line, `gradients!(name: |a, b| expression, [shape of a], [shape of b])`: first and second order in `f64`; on
-/// contiguous, transposed, stepped, flipped and expanded inputs, with each extent once replaced by 1 and once by 0, and of several values: at 26 samples at least.
-/// An expression that is bound to its extents (a slice up to 4, say) says so with `; fixed` at the end and leaves the replaced extents out.
+/// Tests an operation's gradients in one line, `gradients!(name: |a, b| expression, [shape of a], [shape of b])`:
+/// first and second order in `f64`; on contiguous, transposed, stepped, flipped and expanded inputs, with each extent
+/// once replaced by 1 and once by 0, and of several values: at 26 samples at least. An expression that is bound to its
+/// extents (a slice up to 4, say) says so with `; fixed` at the end and leaves the replaced extents out.
 macro_rules! gradients {
     ($name:ident: |$($x:ident),+| $y:expr, $($shape:expr),+ $(; $fixed:ident)?) => {
         #[test]
         fn $name() {
             let is_fixed = $crate::check::operation::is_fixed(stringify!($($fixed)?));
             #[allow(unused_mut, unused_assignments)]
-            $crate::check::operation::check_operation(file!(), &[$(&$shape[..]),+], is_fixed, |inputs| {
+            $crate::check::operation::check_operation(file!(), &[$(&$shape[..]),+], is_fixed, &|inputs| {
                 let mut position = 0;
                 $(
                     let $x: &$crate::Tensor<f64> = &inputs[position];
@@ -85,21 +86,19 @@ impl Sample {
     }
 }
 
+/// A function that is checked. (A `dyn`: else the check would be compiled once more for each of hundreds of lines.)
+type Checked<'a> = &'a dyn Fn(&[Tensor<f64>]) -> Tensor<f64>;
+
 /// See `gradients!`.
-pub(crate) fn check_operation(
-    file: &str,
-    shapes: &[&[usize]],
-    is_fixed: bool,
-    f: impl Fn(&[Tensor<f64>]) -> Tensor<f64>,
-) {
+pub(crate) fn check_operation(file: &str, shapes: &[&[usize]], is_fixed: bool, f: Checked<'_>) {
     for sample in samples(shapes, is_fixed) {
-        check_sample(&sample, shapes, &f);
+        check_sample(&sample, shapes, f);
     }
     check_lines(file, shapes, f);
 }
 
 /// Checks one sample: each element for itself, or, of values that are not the first ones, a random direction.
-fn check_sample(sample: &Sample, shapes: &[&[usize]], f: impl Fn(&[Tensor<f64>]) -> Tensor<f64>) {
+fn check_sample(sample: &Sample, shapes: &[&[usize]], f: Checked<'_>) {
     let shapes: Vec<Vec<usize>> = shapes.iter().map(|shape| sample.shape(shape)).collect();
     let seeds = (10..).map(|seed: u64| seed + 100 * sample.values);
     let inputs: Vec<Tensor<f64>> =
@@ -119,8 +118,9 @@ fn check_sample(sample: &Sample, shapes: &[&[usize]], f: impl Fn(&[Tensor<f64>])
     checked.unwrap_or_else(|error| panic!("{sample:?}: {error}"));
 }
 
-/// Whatever an expression records belongs to the line of its caller, not to a line of the engine: what [`detect_nan`] will name.
-fn check_lines(file: &str, shapes: &[&[usize]], f: impl Fn(&[Tensor<f64>]) -> Tensor<f64>) {
+/// Whatever an expression records belongs to the line of its caller, not to a line of the engine: what [`detect_nan`]
+/// will name.
+fn check_lines(file: &str, shapes: &[&[usize]], f: Checked<'_>) {
     let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join(file));
     let source = source.expect("the source of the test");
     let first = source.lines().position(|line| line == "mod tests {").unwrap_or(0) as u32;

@@ -37,7 +37,8 @@ pub(crate) struct Sample {
     pub(crate) values: u64,
 }
 
-/// The samples for inputs of these shapes. Of an expression that is bound to its extents (`is_fixed`) none are replaced.
+/// The samples for inputs of these shapes. Of an expression that is bound to its extents (`is_fixed`) none are
+/// replaced.
 pub(crate) fn samples(shapes: &[&[usize]], is_fixed: bool) -> Vec<Sample> {
     let views = views(shapes);
     let mut samples: Vec<Sample> = views.iter().map(|&view| Sample { view, replaced: None, values: 0 }).collect();

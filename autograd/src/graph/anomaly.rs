@@ -1,7 +1,8 @@
-//! The first NaN or infinity of a computation: which operation made it, from which shapes, and at which line of the program.
+//! The first NaN or infinity of a computation: which operation made it, from which shapes, and at which line of the
+//! program.
 //!
-//! A watch belongs to a thread, as the grad mode does, and goes with tasks to other threads in the same way. While nobody watches, an operation reads one bit of the
-//! thread's mode, which it reads for the grad mode anyway.
+//! A watch belongs to a thread, as the grad mode does, and goes with tasks to other threads in the same way. While
+//! nobody watches, an operation reads one bit of the thread's mode, which it reads for the grad mode anyway.
 
 use std::fmt;
 use std::panic::Location;
@@ -15,15 +16,17 @@ use crate::mode::{self, Watch};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Runs `body` and panics at the first operation whose result has a NaN or an infinity, forward or backward, with the operation, the shapes, the element, and the
-/// line of the program where the operation was called.
+/// Runs `body` and panics at the first operation whose result has a NaN or an infinity, forward or backward, with the
+/// operation, the shapes, the element, and the line of the program where the operation was called.
 ///
 /// For finding out where a loss became NaN: it reads every result once more. As
-/// [`torch.autograd.detect_anomaly`](https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.detect_anomaly), which looks for NaN in backward alone. Forward must
-/// run inside too, for the line to be known in backward. Where infinities are meant, as in the mask of an attention, use [`detect_nan`].
+/// [`torch.autograd.detect_anomaly`](https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.detect_anomaly),
+/// which looks for NaN in backward alone. Forward must run inside too, for the line to be known in backward. Where
+/// infinities are meant, as in the mask of an attention, use [`detect_nan`].
 ///
-/// The watch belongs to the thread and ends with `body`. [`with_threads`](crate::with_threads), [`join`](crate::join), [`for_each`](crate::for_each) and
-/// [`map_each`](crate::map_each) carry it to the threads that they use. Of watches inside each other the innermost one decides what counts.
+/// The watch belongs to the thread and ends with `body`. [`with_threads`](crate::with_threads), [`join`](crate::join),
+/// [`for_each`](crate::for_each) and [`map_each`](crate::map_each) carry it to the threads that they use. Of watches
+/// inside each other the innermost one decides what counts.
 ///
 /// ```should_panic
 /// use autograd::{Tensor, detect_anomaly};
@@ -97,7 +100,8 @@ pub(crate) fn check_output<T: Float>(name: &str, output: &Tensor<T>, inputs: &[&
     mistake(
         name,
         format_args!(
-            "forward made {anomaly} of the output, of shape {shape}, from inputs of shapes {shapes:?}{already}; called at {line}"
+            "forward made {anomaly} of the output, of shape {shape}, from inputs of shapes {shapes:?}{already}; \
+             called at {line}"
         ),
     );
 }
@@ -144,7 +148,8 @@ pub(super) fn check_gradient<T: Float>(node: &Node<T>, input: usize, gradient: &
     mistake(
         node.name,
         format_args!(
-            "backward made {anomaly} of the gradient of input {input}, of shape {shape}, from the output's, of shape {output}{already}; called forward at {line}"
+            "backward made {anomaly} of the gradient of input {input}, of shape {shape}, \
+             from the output's, of shape {output}{already}; called forward at {line}"
         ),
     );
 }

@@ -1,6 +1,7 @@
 //! Floor 2: where tensors came from, and the walk back.
 //!
-//! [`node`] is what an operation leaves behind and [`dismantle`] how it goes, [`engine`] walks it newest first, [`gradients`] is what comes out,
+//! [`node`] is what an operation leaves behind and [`dismantle`] how it goes, [`engine`] walks it newest first, [`grad`] asks for chosen
+//! gradients, [`gradients`] is what comes out,
 //! [`recompute`] is an operation that makes its graph anew for the walk, [`anomaly`] looks for the first NaN or infinity,
 //! [`broadcast`] holds the two operations that the engine itself needs: adding gradients and summing a broadcast; [`dot`] and [`svg`] draw the graph.
 
@@ -9,6 +10,7 @@ pub(crate) mod broadcast;
 mod dismantle;
 mod dot;
 pub(crate) mod engine;
+mod grad;
 pub(crate) mod gradients;
 mod layered;
 pub(crate) mod mode;
@@ -19,7 +21,8 @@ mod targets;
 
 pub use anomaly::{detect_anomaly, detect_nan};
 pub use dot::{Graph, draw};
-pub use engine::{Backward, Order, grad, grad_with};
+pub use engine::{Backward, Order};
+pub use grad::{grad, grad_with};
 pub use gradients::Gradients;
 pub use mode::{enable_grad, no_grad};
 pub(crate) use node::{Edge, Id, Node};

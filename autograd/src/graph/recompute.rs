@@ -1,8 +1,11 @@
-//! A segment of a computation whose values are not kept for backward: they are computed again when backward comes to them.
+//! A segment of a computation whose values are not kept for backward: they are computed again when backward comes to
+//! them.
 //!
-//! The segment is one node. Its inputs are whatever its graph came from: the arguments, parameters, and tracked tensors that the closure holds. Backward runs the
-//! closure again, recorded, and lets the walk go on through the graph that this makes. That graph is newer than all that waits, so it is walked next and ends at the
-//! node's own inputs: the order of all sums is the one that there would have been without the segment, and higher orders work as anywhere else.
+//! The segment is one node. Its inputs are whatever its graph came from: the arguments, parameters, and tracked
+//! tensors that the closure holds. Backward runs the closure again, recorded, and lets the walk go on through the
+//! graph that this makes. That graph is newer than all that waits, so it is walked next and ends at the node's own
+//! inputs: the order of all sums is the one that there would have been without the segment, and higher orders work as
+//! anywhere else.
 
 use std::fmt;
 
@@ -89,7 +92,8 @@ fn sources<T: Float>(root: &Edge<T>, start: Id, arguments: &[Tensor<T>]) -> Inpu
     sources
 }
 
-/// Whether the graph behind `root` that is newer than `start` came from anything but constants and leaves that are newer too.
+/// Whether the graph behind `root` that is newer than `start` came from anything but constants and leaves that are
+/// newer too.
 pub(crate) fn has_sources<T: Float>(root: &Edge<T>, start: Id) -> bool {
     root.id().is_some_and(|id| id < start) || !sources(root, start, &[]).is_empty()
 }

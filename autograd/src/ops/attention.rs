@@ -49,7 +49,9 @@ impl<T: Float> Tensor<T> {
         let fit = shapes.iter().all(|shape| shape.rank() >= 2)
             && self.size(-1) == key.size(-1)
             && key.size(-2) == value.size(-2);
-        if !fit {
+        let stack = |shape: &Shape| Shape::from(shape.get(..shape.rank().saturating_sub(2)).unwrap_or_default());
+        let common = stack(shapes[0]).broadcast(&stack(shapes[1])).and_then(|both| both.broadcast(&stack(shapes[2])));
+        if !fit || common.is_none() {
             let [q, k, v] = shapes;
             mistake(op, format_args!("shapes {q}, {k} and {v}: wanted [..., L, E], [..., S, E] and [..., S, W]"));
         }

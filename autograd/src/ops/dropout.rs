@@ -58,6 +58,8 @@ mod tests {
     use crate::{Random, Tensor};
 
     gradients!(dropout: |x| (x * x).dropout(0.4, 7), [3, 4]);
+    gradients!(dropout_of_nothing: |x| (x * x).dropout(0.0, 7), [3, 4]);
+    gradients!(dropout_of_all: |x| (x * x).dropout(1.0, 7), [3, 4]);
 
     #[test]
     fn the_share_of_dropped_elements_is_the_probability() {

@@ -11,8 +11,8 @@ use crate::tensor::Tensor;
 impl<T: Float> Tensor<T> {
     /// Normal random values of the given mean and standard deviation.
     ///
-    /// As [`torch.normal`](https://docs.pytorch.org/docs/stable/generated/torch.normal.html) of numbers; of tensors it is `randn(shape, seed) * std + mean`. `seed` is a
-    /// number, or a [`Random`] to go on drawing from.
+    /// As [`torch.normal`](https://docs.pytorch.org/docs/stable/generated/torch.normal.html) of numbers; of tensors it
+    /// is `randn(shape, seed) * std + mean`. `seed` is a number, or a [`Random`] to go on drawing from.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -38,7 +38,8 @@ impl<T: Float> Tensor<T> {
 
     /// For each element, a probability, 1 with that probability and 0 otherwise. A constant.
     ///
-    /// As [`torch.bernoulli`](https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html). `seed` is a number, or a [`Random`] to go on drawing from.
+    /// As [`torch.bernoulli`](https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html). `seed` is a
+    /// number, or a [`Random`] to go on drawing from.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -65,12 +66,14 @@ impl<T: Float> Tensor<T> {
         })
     }
 
-    /// `count` indices for each row of weights, or for the one vector of them, each drawn with a probability in proportion to its weight; with `replacement` an index
-    /// may be drawn again, without it may not. From `[n]` to `[count]`, from `[rows, n]` to `[rows, count]`.
+    /// `count` indices for each row of weights, or for the one vector of them, each drawn with a probability in
+    /// proportion to its weight; with `replacement` an index may be drawn again, without it may not. From `[n]` to
+    /// `[count]`, from `[rows, n]` to `[rows, count]`.
     ///
-    /// As [`torch.multinomial`](https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html). Without replacement the indices have the smallest of
-    /// exponential random numbers at the rates of the weights (Efraimidis and Spirakis, *Weighted random sampling with a reservoir*, 2006). `seed` is a number, or a
-    /// [`Random`] to go on drawing from.
+    /// As [`torch.multinomial`](https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html). Without
+    /// replacement the indices have the smallest of exponential random numbers at the rates of the weights (Efraimidis
+    /// and Spirakis, *Weighted random sampling with a reservoir*, 2006). `seed` is a number, or a [`Random`] to go on
+    /// drawing from.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -81,8 +84,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are not one or two dimensions, a weight is negative or not finite, a row has no weight above 0, or, without replacement, fewer than `count` of them;
-    /// or if the tensor is tracked: no gradient flows through a draw.
+    /// If there are not one or two dimensions, a weight is negative or not finite, a row has no weight above 0, or,
+    /// without replacement, fewer than `count` of them; or if the tensor is tracked: no gradient flows through a draw.
     #[track_caller]
     pub fn multinomial(&self, count: usize, replacement: bool, seed: impl Seed) -> Indices {
         self.check_untracked("multinomial");

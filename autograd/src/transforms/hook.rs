@@ -76,15 +76,18 @@ impl<T: Float> Op<T> for OnGradient<T> {
 
 /// # Gradients: hooks
 impl<T: Float> Tensor<T> {
-    /// This tensor, with a hook between it and what is computed from the result: when backward has the whole gradient of the result, it calls `hook` with it, and
-    /// goes on to this tensor with what the hook returns, or with the same gradient if it returns nothing.
+    /// This tensor, with a hook between it and what is computed from the result: when backward has the whole gradient
+    /// of the result, it calls `hook` with it, and goes on to this tensor with what the hook returns, or with the same
+    /// gradient if it returns nothing.
     ///
     /// For looking at a gradient, clipping it, or stopping it, at a leaf as well as in the middle of a computation. As
-    /// [`torch.Tensor.register_hook`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.register_hook.html); but tensors are immutable, so the hook belongs to
-    /// the result and sees what flows through it. The gradient of the result is the one that the hook is called with, that of this tensor the one that it returns.
+    /// [`torch.Tensor.register_hook`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.register_hook.html);
+    /// but tensors are immutable, so the hook belongs to the result and sees what flows through it. The gradient of
+    /// the result is the one that the hook is called with, that of this tensor the one that it returns.
     ///
-    /// The hook runs once for each backward that needs this tensor's gradient, on the thread of backward, while no lock is held: it may use tensors, fork, and wait. With
-    /// [`Order::Higher`](crate::Order) the gradient that it gets is tracked and what it computes is differentiated. Of a tensor that is not tracked the result is the
+    /// The hook runs once for each backward that needs this tensor's gradient, on the thread of backward, while no
+    /// lock is held: it may use tensors, fork, and wait. With [`Order::Higher`](crate::Order) the gradient that it
+    /// gets is tracked and what it computes is differentiated. Of a tensor that is not tracked the result is the
     /// tensor itself: there is no gradient to call the hook with.
     ///
     /// ```

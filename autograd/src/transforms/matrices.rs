@@ -8,7 +8,8 @@ use crate::mode::with_recording;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// The derivatives of each element of `of` with respect to each element of the leaves: for each leaf, of the shape of `of` followed by the leaf's.
+/// The derivatives of each element of `of` with respect to each element of the leaves: for each leaf, of the shape of
+/// `of` followed by the leaf's.
 ///
 /// One walk for each element of `of`.
 #[track_caller]
@@ -31,11 +32,13 @@ fn rows<T: Float>(of: &Tensor<T>, leaves: &[Tensor<T>], order: Order) -> Vec<Ten
     leaves.iter().zip(rows).map(matrix).collect()
 }
 
-/// The Jacobian of `f` at `inputs`: for each input, the derivatives of every element of the result with respect to every element of the input, of the shape of the result
-/// followed by the input's.
+/// The Jacobian of `f` at `inputs`: for each input, the derivatives of every element of the result with respect to
+/// every element of the input, of the shape of the result followed by the input's.
 ///
-/// As [`torch.autograd.functional.jacobian`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html); one walk back for each element of
-/// the result. What it is differentiable with respect to is as for [`vjp`](crate::vjp).
+/// As
+/// [`torch.autograd.functional.jacobian`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html);
+/// one walk back for each element of the result. What it is differentiable with respect to is as for
+/// [`vjp`](crate::vjp).
 ///
 /// ```
 /// use autograd::{Tensor, jacobian};
@@ -51,11 +54,13 @@ pub fn jacobian<T: Float, A: Arguments<T>>(
     A::each(rows(&call.output, &call.leaves, call.last_order(None, true)))
 }
 
-/// The Hessian of `f`, a single number, at `inputs`: for each pair of inputs, the second derivatives with respect to every element of the first and of the second, of the
-/// shape of the first input followed by the second's.
+/// The Hessian of `f`, a single number, at `inputs`: for each pair of inputs, the second derivatives with respect to
+/// every element of the first and of the second, of the shape of the first input followed by the second's.
 ///
-/// As [`torch.autograd.functional.hessian`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.hessian.html); one walk back for each element of the
-/// inputs. Of one input it is a tensor, of several `hessian[i][j]`. What it is differentiable with respect to is as for [`vjp`](crate::vjp).
+/// As
+/// [`torch.autograd.functional.hessian`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.hessian.html);
+/// one walk back for each element of the inputs. Of one input it is a tensor, of several `hessian[i][j]`. What it is
+/// differentiable with respect to is as for [`vjp`](crate::vjp).
 ///
 /// ```
 /// use autograd::{Tensor, hessian};

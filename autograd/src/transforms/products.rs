@@ -14,7 +14,8 @@ pub(super) struct Call<T: Float> {
     /// The arguments: leaves, or copies behind which the caller's graph goes on.
     pub(super) leaves: Vec<Tensor<T>>,
     pub(super) output: Tensor<T>,
-    /// Whether the caller may differentiate what is computed from this: it records, and the output depends on something tracked of the caller's.
+    /// Whether the caller may differentiate what is computed from this: it records, and the output depends on
+    /// something tracked of the caller's.
     is_differentiable: bool,
 }
 
@@ -80,11 +81,13 @@ fn inner_product<T: Float>(a: &[Tensor<T>], b: &[Tensor<T>]) -> Tensor<T> {
     a.iter().zip(b).map(|(a, b)| (a * b).sum()).reduce(|a, b| a + b).unwrap_or_else(|| Tensor::zeros(()))
 }
 
-/// `f(inputs)`, and the product of `vector` with the Jacobian of `f` there: the gradient of the sum of `f`'s elements times the vector's, for each input.
+/// `f(inputs)`, and the product of `vector` with the Jacobian of `f` there: the gradient of the sum of `f`'s elements
+/// times the vector's, for each input.
 ///
-/// As [`torch.autograd.functional.vjp`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.vjp.html). The results are differentiable with
-/// respect to what is tracked of the inputs, of the vector, and of what `f` uses beside them; where nothing is, they are constants. An input that the result does not
-/// depend on gets zeros.
+/// As
+/// [`torch.autograd.functional.vjp`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.vjp.html).
+/// The results are differentiable with respect to what is tracked of the inputs, of the vector, and of what `f` uses
+/// beside them; where nothing is, they are constants. An input that the result does not depend on gets zeros.
 ///
 /// ```
 /// use autograd::{Tensor, vjp};
@@ -110,11 +113,14 @@ pub fn vjp<T: Float, A: Arguments<T>>(
     (call.value(), A::each(products))
 }
 
-/// `f(inputs)`, and the product of the Jacobian of `f` there with `vectors`, one for each input: how the result changes as the inputs move along the vectors.
+/// `f(inputs)`, and the product of the Jacobian of `f` there with `vectors`, one for each input: how the result
+/// changes as the inputs move along the vectors.
 ///
-/// As [`torch.autograd.functional.jvp`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jvp.html), and computed as there, by two walks back: the
-/// product of u with the Jacobian is linear in u, and its own gradient with respect to u is the product with the other side. So each operation of `f` must be
-/// differentiable twice. What the results are differentiable with respect to is as for [`vjp`].
+/// As
+/// [`torch.autograd.functional.jvp`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jvp.html),
+/// and computed as there, by two walks back: the product of u with the Jacobian is linear in u, and its own gradient
+/// with respect to u is the product with the other side. So each operation of `f` must be differentiable twice. What
+/// the results are differentiable with respect to is as for [`vjp`].
 ///
 /// ```
 /// use autograd::{Tensor, jvp};
@@ -145,10 +151,13 @@ pub fn jvp<T: Float, A: Arguments<T>>(
     (call.value(), product)
 }
 
-/// `f(inputs)`, a single number, and the product of its Hessian there with `vectors`, one for each input: how the gradient changes as the inputs move along the vectors.
+/// `f(inputs)`, a single number, and the product of its Hessian there with `vectors`, one for each input: how the
+/// gradient changes as the inputs move along the vectors.
 ///
-/// As [`torch.autograd.functional.hvp`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.hvp.html). The Hessian itself is never made: this is the
-/// gradient of the product of the gradient with the vectors. What the results are differentiable with respect to is as for [`vjp`].
+/// As
+/// [`torch.autograd.functional.hvp`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.hvp.html).
+/// The Hessian itself is never made: this is the gradient of the product of the gradient with the vectors. What the
+/// results are differentiable with respect to is as for [`vjp`].
 ///
 /// ```
 /// use autograd::{Tensor, hvp};

@@ -1,5 +1,9 @@
 //! The public operations as the sources declare them: what is checked, documented and listed is derived from here.
 
+#![allow(dead_code)] // Each test uses a part.
+
+pub mod tables;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -111,7 +115,17 @@ fn paragraphs(lines: &[String]) -> Vec<String> {
 /// The lines `gradients!(...)` of a source.
 pub fn checks(source: &str) -> Vec<Check> {
     let bodies = source.match_indices("gradients!(").map(|(at, start)| &source[at + start.len()..]);
-    bodies.map(|rest| check(rest.split(");\n").next().unwrap())).collect()
+    bodies.map(|rest| check(&rest[..end_of_group(rest)])).collect()
+}
+
+/// Where the bracket closes that was opened before the text.
+fn end_of_group(text: &str) -> usize {
+    let mut depth = 0;
+    let closes = |(_, c): &(usize, char)| {
+        depth += i32::from(matches!(c, '(' | '[' | '{')) - i32::from(matches!(c, ')' | ']' | '}'));
+        depth < 0
+    };
+    text.char_indices().find(closes).expect("a bracket closes").0
 }
 
 /// Takes `name: |x| expression, [shape], [shape]; fixed` apart, from its end.

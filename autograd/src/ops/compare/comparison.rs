@@ -16,6 +16,15 @@ fn compare<T: Float>(name: &str, a: &Tensor<T>, b: &Tensor<T>, is: impl Fn(T, T)
     Mask::new(elements, ones.shape())
 }
 
+/// Whether two numbers are close.
+fn is_close<T: Float>(rtol: T, atol: T, equal_nan: bool) -> impl Fn(T, T) -> bool + Copy + Sync {
+    move |a, b| {
+        // The difference of two infinities is NaN, that of an infinity and a number less than no finite bound.
+        let is_within = (a - b).is_finite() && (a - b).abs() <= atol + rtol * b.abs();
+        a == b || is_within || (equal_nan && a.is_nan() && b.is_nan())
+    }
+}
+
 /// # Comparisons and masks: which elements are equal, less, greater, NaN, infinite or close
 impl<T: Float> Tensor<T> {
     /// Where a = b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
@@ -138,11 +147,7 @@ impl<T: Float> Tensor<T> {
 
     #[track_caller]
     fn is_close_to(&self, other: &Tensor<T>, rtol: T, atol: T, equal_nan: bool) -> Mask {
-        compare("isclose", self, other, move |a, b| {
-            // The difference of two infinities is NaN, that of an infinity and a number less than no finite bound.
-            let is_within = (a - b).is_finite() && (a - b).abs() <= atol + rtol * b.abs();
-            a == b || is_within || (equal_nan && a.is_nan() && b.is_nan())
-        })
+        compare("isclose", self, other, is_close(rtol, atol, equal_nan))
     }
 
     /// Whether all elements are close: see [`isclose`](Tensor::isclose).
@@ -160,7 +165,7 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn allclose(&self, other: impl Operand<T>, rtol: T, atol: T, equal_nan: bool) -> bool {
-        self.isclose(other, rtol, atol, equal_nan).all()
+        compare("allclose", self, &other.into_tensor(), is_close(rtol, atol, equal_nan)).all()
     }
 
     /// Whether two tensors have the same shape and equal elements: false where an element is NaN.

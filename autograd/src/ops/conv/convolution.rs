@@ -37,7 +37,6 @@ pub enum Padding<const DIMS: usize> {
 }
 
 impl<const DIMS: usize> Default for Convolution<DIMS> {
-    #[track_caller]
     fn default() -> Self {
         Convolution { stride: [1; DIMS], padding: Padding::Zeros([0; DIMS]), dilation: [1; DIMS], groups: 1 }
     }
@@ -46,7 +45,7 @@ impl<const DIMS: usize> Default for Convolution<DIMS> {
 /// # Convolutions: convolutions of signals and images
 impl<T: Float> Tensor<T> {
     /// Convolution of signals `[N, C, L]`, or `[C, L]`, with a weight `[F, C / groups, K]`.    y_f,i = bias_f + Σ
-    /// w_f,c,j x_c,(i · stride + j · dilation - padding)
+    /// w_f,c,j x_c,(i · stride + j · dilation - padding)        dx = wᵀ ∗ dy, dw = x ∗ dy, dbias = Σ dy
     ///
     /// As
     /// [`torch.nn.functional.conv1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html).
@@ -69,7 +68,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Convolution of images `[N, C, H, W]`, or `[C, H, W]`, with a weight `[F, C / groups, KH, KW]`.    y = w ∗ x +
-    /// bias
+    /// bias        dx = wᵀ ∗ dy, dw = x ∗ dy, dbias = Σ dy
     ///
     /// Element (r, s) of filter f is the sum of w_f,c,i,j x_c,(r · stride + i · dilation - padding),(s · stride + j ·
     /// dilation - padding) over all channels c of its

@@ -66,6 +66,7 @@ pub(crate) fn scattered<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, fr
 /// # Indexing: elements chosen by index
 impl<T: Float> Tensor<T> {
     /// One element for each of the index's, taken along `dim`: for a matrix and `dim` 1, `y[i][j] = x[i][index[i][j]]`.
+    ///    dx = dy added where each element was taken
     ///
     /// As [`torch.gather`](https://docs.pytorch.org/docs/stable/generated/torch.gather.html). An element that is taken
     /// several times gets the sum of the gradients.
@@ -100,6 +101,7 @@ impl<T: Float> Tensor<T> {
 
     /// As [`gather`](Tensor::gather), with the index and the tensor broadcast against each other in the dimensions
     /// other than `dim`: what [`argsort`](Tensor::argsort) or [`argmax`](Tensor::argmax) found.
+    ///    dx = dy added where each element was taken
     ///
     /// As [`torch.take_along_dim`](https://docs.pytorch.org/docs/stable/generated/torch.take_along_dim.html).
     ///

@@ -59,11 +59,11 @@ impl Named {
 
 /// # Indexing: elements at positions that several indices name together
 impl<T: Float> Tensor<T> {
-    /// The elements at positions that the indices name together: for a matrix and two indices, `y[k] = x[i[k]][j[k]]`. The indices are broadcast; dimensions that
-    /// have none are whole.
+    /// The elements at positions that the indices name together: for a matrix and two indices, `y[k] = x[i[k]][j[k]]`.
+    /// The indices are broadcast; dimensions that have none are whole.
     ///
-    /// As [`x[i, j]`](https://docs.pytorch.org/docs/stable/notes/extending.html) of tensors in PyTorch; negative indices count from the end. An element that is taken
-    /// several times gets the sum of the gradients.
+    /// As [`x[i, j]`](https://docs.pytorch.org/docs/stable/notes/extending.html) of tensors in PyTorch; negative
+    /// indices count from the end. An element that is taken several times gets the sum of the gradients.
     ///
     /// ```
     /// use autograd::{Indices, Tensor};
@@ -80,11 +80,13 @@ impl<T: Float> Tensor<T> {
         named.rows(self).index_select(0, &named.positions[..]).reshape(named.whole())
     }
 
-    /// This tensor with `values` at the positions that the indices name together, or added there, if `accumulate` is true: for a matrix and two indices,
-    /// `y[i[k]][j[k]] = values[k]`. The indices and the values are broadcast; dimensions that have no index are whole.
+    /// This tensor with `values` at the positions that the indices name together, or added there, if `accumulate` is
+    /// true: for a matrix and two indices, `y[i[k]][j[k]] = values[k]`. The indices and the values are broadcast;
+    /// dimensions that have no index are whole.
     ///
-    /// As [`torch.Tensor.index_put`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_put_.html); negative indices count from the end. Of several
-    /// values for one position the last one stays, or all are added. The gradient of what is replaced is 0, that of a value that stays is its position's.
+    /// As [`torch.Tensor.index_put`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_put_.html);
+    /// negative indices count from the end. Of several values for one position the last one stays, or all are added.
+    /// The gradient of what is replaced is 0, that of a value that stays is its position's.
     ///
     /// ```
     /// use autograd::{Indices, Tensor};
@@ -129,9 +131,18 @@ mod tests {
 
     gradients!(index: |x| x.index(&[column(), Indices::from([2, 0, 2])]).powf(2.0), [2, 3]; fixed);
     gradients!(index_of_rows: |x| x.index(&[column()]).powf(2.0), [3, 2, 2]; fixed);
-    gradients!(index_put: |x, v| x.index_put(&[column(), Indices::from([2, 0])], v, false).powf(2.0), [2, 3], [2]; fixed);
-    gradients!(index_put_twice: |x, v| x.index_put(&[Indices::from([1, 1])], v, false).powf(2.0), [2, 3], [2, 3]; fixed);
-    gradients!(index_put_added: |x, v| x.index_put(&[Indices::from([1, 1, 0])], v, true).powf(2.0), [2, 3], [3, 1]; fixed);
+    gradients!(
+        index_put: |x, v| x.index_put(&[column(), Indices::from([2, 0])], v, false).powf(2.0),
+        [2, 3], [2]; fixed
+    );
+    gradients!(
+        index_put_twice: |x, v| x.index_put(&[Indices::from([1, 1])], v, false).powf(2.0),
+        [2, 3], [2, 3]; fixed
+    );
+    gradients!(
+        index_put_added: |x, v| x.index_put(&[Indices::from([1, 1, 0])], v, true).powf(2.0),
+        [2, 3], [3, 1]; fixed
+    );
 
     #[test]
     fn the_last_value_stays_or_all_are_added() {
@@ -140,7 +151,7 @@ mod tests {
         assert_eq!(x.index_put(&indices, &values, false).to_vec(), [7.0, 6.0]);
         assert_eq!(x.index_put(&indices, &values, true).to_vec(), [8.0, 12.0]);
         let none = Indices::new(vec![], [0]);
-        assert_eq!(x.index_put(&[none.clone()], &Tensor::ones([]), true).to_vec(), [1.0; 2]);
+        assert_eq!(x.index_put(std::slice::from_ref(&none), &Tensor::ones([]), true).to_vec(), [1.0; 2]);
         assert_eq!(*x.index(&[none]).shape(), [0]);
     }
 }

@@ -63,6 +63,7 @@ pub(super) fn slices_at<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, fr
 /// # Indexing: whole slices chosen by index
 impl<T: Float> Tensor<T> {
     /// The slices along `dim` that the index names, in its order: rows of a matrix for `dim` 0.
+    ///    dx = dy added where each slice was taken
     ///
     /// As [`torch.index_select`](https://docs.pytorch.org/docs/stable/generated/torch.index_select.html).
     ///

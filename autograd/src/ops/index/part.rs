@@ -11,12 +11,13 @@ use crate::shape::{Integer, Shape};
 /// One item of an index, which [`s!`](crate::s) makes of a range, a number, or a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IndexItem {
-    /// A range of a dimension, as a slice of Python: the elements `start`, `start + step`, ... before `stop`. Negative bounds count from the end, those beyond it
-    /// are moved to it, and with a negative step the elements come backwards.
+    /// A range of a dimension, as a slice of Python: the elements `start`, `start + step`, ... before `stop`. Negative
+    /// bounds count from the end, and those beyond it are moved to it. With a negative step the same range is walked
+    /// backwards, from its last element on, as `ndarray` does it.
     Range {
-        /// The first index; the first in the direction of the step, if it is `None`.
+        /// The first index; that of the dimension, if it is `None`.
         start: Option<isize>,
-        /// The index that is not reached; all are, if it is `None`.
+        /// The index behind the last one; that of the dimension, if it is `None`.
         stop: Option<isize>,
         /// The step, which is not 0.
         step: isize,
@@ -27,7 +28,8 @@ pub enum IndexItem {
     NewAxis,
     /// As many whole dimensions as the other items leave.
     Ellipsis,
-    /// The indices of a dimension, which is replaced by the dimensions of the indices. Negative ones count from the end.
+    /// The indices of a dimension, which is replaced by the dimensions of the indices. Negative ones count from the
+    /// end.
     Indices(Indices),
     /// The elements for which a mask is true, of as many dimensions as the mask has, which are replaced by one.
     Mask(Mask),
@@ -48,15 +50,17 @@ impl IndexItem {
     }
 }
 
-/// The items of an index: ranges with `;` and a step, numbers, `NewAxis`, `Ellipsis`, and [`Indices`] or a [`Mask`], as PyTorch and NumPy have them.
+/// The items of an index: ranges with `;` and a step, numbers, `NewAxis`, `Ellipsis`, and [`Indices`] or a [`Mask`],
+/// as PyTorch and NumPy have them.
 ///
-/// For [`at`](crate::Tensor::at) and [`slice_assign`](crate::Tensor::slice_assign). Dimensions that are not named are whole.
+/// For [`at`](crate::Tensor::at) and [`slice_assign`](crate::Tensor::slice_assign). Dimensions that are not named are
+/// whole.
 ///
 /// | Python | here |
 /// |---|---|
 /// | `x[1:, ::2, -1]` | `x.at(s![1.., ..;2, -1])` |
 /// | `x[..., None]` | `x.at(s![Ellipsis, NewAxis])` |
-/// | `x[:, 3:0:-1]` (NumPy) | `x.at(s![.., 3..0;-1])` |
+/// | `x[:, 3:0:-1]` (NumPy) | `x.at(s![.., 1..4;-1])`: the range, walked backwards |
 /// | `x[:, [2, 0]]` | `x.at(s![.., Indices::from([2, 0])])` |
 /// | `x[x > 0]` | `x.at(s![x.gt(0.0)])` |
 ///
@@ -243,20 +247,14 @@ pub(super) fn position(op: &str, index: isize, dim: usize, shape: &Shape) -> usi
 
 fn sliced(extent: usize, dim: usize, start: Option<isize>, stop: Option<isize>, step: isize) -> Change {
     let extent = extent as isize;
-    // The lowest and the highest bound: backwards, the bound before the first element is -1.
-    let (lowest, highest) = if step > 0 { (0, extent) } else { (-1, extent - 1) };
-    let bound = |bound: isize| {
-        let bound = if bound < 0 { bound.saturating_add(extent) } else { bound };
-        bound.clamp(lowest, highest)
-    };
-    let [first, last] = if step > 0 { [lowest, highest] } else { [highest, lowest] };
-    let (start, stop) = (start.map_or(first, bound), stop.map_or(last, bound));
-    let (distance, is_reversed) = if step > 0 { (stop - start, false) } else { (start - stop, true) };
-    let step = step.unsigned_abs();
-    let length = distance.max(0).unsigned_abs().div_ceil(step);
+    let bound = |bound: isize| (if bound < 0 { bound.saturating_add(extent) } else { bound }).clamp(0, extent) as usize;
+    let (start, stop) = (start.map_or(0, bound), stop.map_or(extent as usize, bound));
+    let (is_reversed, step) = (step < 0, step.unsigned_abs());
+    let length = stop.saturating_sub(start).div_ceil(step);
     if length == 0 {
         return Change::Slice { dim, start: 0, length, step: 1, is_reversed: false };
     }
-    let start = if is_reversed { start as usize - (length - 1) * step } else { start as usize };
+    // Backwards the last element of the range is the first one that is taken.
+    let start = if is_reversed { stop - 1 - (length - 1) * step } else { start };
     Change::Slice { dim, start, length, step, is_reversed }
 }

@@ -127,6 +127,7 @@ mod tests {
     gradients!(sort: |x| x.sort(1, false).0.powf(3.0) * x, [2, 4]; fixed);
     gradients!(sort_down: |x| x.sort(0, true).0.powf(2.0), [4, 2]; fixed);
     gradients!(topk: |x| x.topk(2, 1, true).0.powf(2.0), [2, 4, 3]; fixed);
+    gradients!(topk_smallest: |x| x.topk(3, 0, false).0.powf(2.0), [4, 2]; fixed);
 
     #[test]
     fn equal_elements_keep_their_order_and_nan_is_largest() {

@@ -151,6 +151,14 @@ mod tests {
 
     gradients!(bce: |x, t| x.sigmoid().binary_cross_entropy(&t.sigmoid(), &options(None)), [3, 4], [3, 4]);
     gradients!(
+        bce_mean: |x, t| x.sigmoid().binary_cross_entropy(&t.sigmoid(), &BinaryCrossEntropy::default()),
+        [3, 4], [3, 4]; fixed
+    );
+    gradients!(
+        bce_with_logits_mean: |x, t| x.binary_cross_entropy_with_logits(t, &BinaryCrossEntropyWithLogits::default()),
+        [3, 4], [3, 4]; fixed
+    );
+    gradients!(
         bce_weighted: |x, t, w| x.sigmoid().binary_cross_entropy(t, &options(Some(w.clone()))),
         [3, 4], [3, 4], [4]
     );

@@ -54,7 +54,6 @@ pub struct CrossEntropy<T: Float = f32> {
 }
 
 impl<T: Float> Default for CrossEntropy<T> {
-    #[track_caller]
     fn default() -> Self {
         CrossEntropy {
             reduction: Reduction::Mean,
@@ -279,6 +278,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The cross-entropy with options: a reduction, weights for the classes, a label to ignore, label smoothing.
+    ///    dx_c = w_t (softmax(x)_c - (1 where c = t, else 0))
     ///
     /// As [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html), whose page has the formulas.
     /// The mean over no examples is NaN.

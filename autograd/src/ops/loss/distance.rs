@@ -125,6 +125,13 @@ mod tests {
 
     gradients!(mse_loss: |x, t| x.mse_loss(t, Reduction::Sum), [3, 4], [3, 4]);
     gradients!(mse_loss_mean: |x, t| x.mse_loss(t, Reduction::Mean), [3, 4], [3, 4]; fixed);
+    gradients!(mse_loss_none: |x, t| x.mse_loss(t, Reduction::None), [3, 4], [3, 4]);
+    gradients!(l1_loss_mean: |x, t| x.l1_loss(t, Reduction::Mean), [3, 4], [3, 4]; fixed);
+    gradients!(l1_loss_sum: |x, t| x.l1_loss(t, Reduction::Sum), [3, 4], [3, 4]);
+    gradients!(smooth_l1_loss_mean: |x, t| x.smooth_l1_loss(t, 1.3, Reduction::Mean), [3, 4], [3, 4]; fixed);
+    gradients!(smooth_l1_loss_sum: |x, t| x.smooth_l1_loss(t, 1.3, Reduction::Sum), [3, 4], [3, 4]);
+    gradients!(huber_loss_mean: |x, t| x.huber_loss(t, 0.4, Reduction::Mean), [3, 4], [3, 4]; fixed);
+    gradients!(huber_loss_none: |x, t| x.huber_loss(t, 1.3, Reduction::None), [3, 4], [3, 4]);
     gradients!(l1_loss: |x, t| x.l1_loss(t, Reduction::None), [3, 4], [3, 4]);
     gradients!(smooth_l1_loss: |x, t| x.smooth_l1_loss(t, 1.3, Reduction::None), [3, 4], [3, 4]);
     gradients!(smooth_l1_loss_of_beta_0: |x, t| x.smooth_l1_loss(t, 0.0, Reduction::None), [3, 4], [3, 4]);

@@ -22,7 +22,6 @@ pub struct TripletMargin {
 }
 
 impl Default for TripletMargin {
-    #[track_caller]
     fn default() -> Self {
         TripletMargin { margin: 1.0, p: 2.0, eps: 1e-6, swap: false, reduction: Reduction::Mean }
     }
@@ -34,7 +33,7 @@ const LEAST_SQUARE: f64 = 1e-12;
 /// # Losses: losses of vectors that stand for things: those of like things are to be near each other
 impl<T: Float> Tensor<T> {
     /// The loss of vectors that are to be alike (t = 1) or not (t = -1).    y = 1 - cos(x₁, x₂) where t = 1,
-    /// max(cos(x₁, x₂) - m, 0) where t = -1
+    /// max(cos(x₁, x₂) - m, 0) where t = -1        dx = that of the cosine where the loss is not 0
     ///
     /// Vectors `[N, D]` with targets `[N]`, or `[D]` with a single one. As
     /// [`torch.nn.CosineEmbeddingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html),
@@ -77,7 +76,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The loss of an anchor a, which is to be nearer to the positive p than to the negative n.    y = max(m + d(a,
-    /// p) - d(a, n), 0)
+    /// p) - d(a, n), 0)        dx = that of d(a, p) - d(a, n) where y > 0
     ///
     /// Three tensors `[..., D]` of one shape; the distance d is a norm of the difference along the last dimension. As
     /// [`torch.nn.TripletMarginLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html).
@@ -151,6 +150,12 @@ mod tests {
             a.cosine_embedding_loss(b, &Tensor::from_vec(vec![1.0, -1.0, -1.0], [3]), 0.1, Reduction::None)
         },
         [3, 4], [3, 4]; fixed
+    );
+    gradients!(
+        cosine_embedding_loss_mean: |a, b| {
+            a.cosine_embedding_loss(b, &Tensor::from_vec(vec![1.0, -1.0], [2]), -0.5, Reduction::Mean)
+        },
+        [2, 3], [2, 3]; fixed
     );
     gradients!(
         triplet_margin_loss: |a, p, n| a.triplet_margin_loss(p, n, &triplet(2.0, false)),

@@ -28,7 +28,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The loss of two scores of which x₁ is to be the larger (t = 1) or x₂ (t = -1).    y = max(m - t (x₁ - x₂), 0)
-    /// with the margin m
+    /// with the margin m        dy/dx₁ = -t where y > 0, dy/dx₂ = t there
     ///
     /// As
     /// [`torch.nn.MarginRankingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html),
@@ -65,6 +65,12 @@ mod tests {
     use crate::{Reduction, Tensor};
 
     gradients!(hinge_loss: |x, t| x.hinge_loss(t, 1.0, Reduction::Sum), [3, 4], [3, 4]);
+    gradients!(hinge_loss_mean: |x, t| x.hinge_loss(t, 0.3, Reduction::Mean), [3, 4], [3, 4]; fixed);
+    gradients!(hinge_loss_none: |x, t| x.hinge_loss(t, 1.0, Reduction::None), [3, 4], [3, 4]);
+    gradients!(
+        margin_ranking_loss_mean: |a, b, t| a.margin_ranking_loss(b, t, 0.0, Reduction::Mean),
+        [3, 4], [3, 4], [3, 4]; fixed
+    );
     gradients!(
         margin_ranking_loss: |a, b, t| a.margin_ranking_loss(b, t, 0.5, Reduction::None),
         [3, 4], [3, 4], [3, 4]

@@ -21,7 +21,6 @@ pub struct NllLoss<T: Float = f32> {
 }
 
 impl<T: Float> Default for NllLoss<T> {
-    #[track_caller]
     fn default() -> Self {
         NllLoss { reduction: Reduction::Mean, weight: None, ignore_index: -100 }
     }
@@ -93,6 +92,7 @@ mod tests {
         nll_loss_weighted: |x| (x * x).nll_loss(&Indices::from([3, 1, 0]), &options(Reduction::Mean)),
         [3, 4]; fixed
     );
+    gradients!(nll_loss_sum: |x| (x * x).nll_loss(&Indices::from([1, 1, 0]), &options(Reduction::Sum)), [3, 4]; fixed);
     gradients!(
         nll_loss_of_pictures: |x| (x * x).nll_loss(&Indices::new(vec![0, 1, 2, 3, 2, 0], [2, 3]), &options(Reduction::None)),
         [2, 4, 3]; fixed

@@ -57,7 +57,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Each channel normalized with given statistics, as after training.    y = (x - mean) / √(variance + ε) ·
-    /// weight + bias
+    /// weight + bias        dx = dy / √(variance + ε) · weight
     ///
     /// The input is `[N, C, ...]`, the others are `[C]`. As
     /// [`torch.nn.functional.batch_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)

@@ -87,6 +87,8 @@ mod tests {
     use crate::Tensor;
 
     gradients!(group_norm: |x, w, b| x.group_norm(2, Some(w), Some(b), 0.1), [3, 4, 2], [4], [4]; fixed);
+    gradients!(group_norm_of_single_channels: |x| x.group_norm(4, None, None, 0.1), [2, 4, 3]; fixed);
+    gradients!(instance_norm_of_images: |x| x.instance_norm(None, None, 0.1), [2, 2, 2, 3]; fixed);
     gradients!(instance_norm: |x, w, b| x.instance_norm(Some(w), Some(b), 0.1), [3, 2, 4], [2], [2]; fixed);
 
     #[test]

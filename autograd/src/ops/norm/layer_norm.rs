@@ -116,6 +116,8 @@ mod tests {
     gradients!(layer_norm_over_two: |x| x.layer_norm([3, 4], None, None, 0.1), [2, 3, 4]; fixed);
     gradients!(layer_norm_of_any: |x| x.layer_norm([x.size(1)], None, None, 0.1), [3, 4]);
     gradients!(rms_norm: |x, w| x.rms_norm([4], Some(w), Some(0.1)), [2, 3, 4], [4]; fixed);
+    gradients!(rms_norm_by_default: |x| x.rms_norm([3, 4], None, None), [2, 3, 4]; fixed);
+    gradients!(layer_norm_with_a_bias: |x, b| x.layer_norm([4], None, Some(b), 0.1), [3, 4], [4]; fixed);
 
     #[test]
     fn equal_elements_become_zeros() {

@@ -91,7 +91,7 @@ fn fused<T: Float>(
 
 /// # Softmax and normalization: softmax and its logarithm
 impl<T: Float> Tensor<T> {
-    /// eˣ divided by its sum along `dim`: positive numbers that add up to 1.
+    /// eˣ divided by its sum along `dim`: positive numbers that add up to 1.        dx = y (dy - Σ y dy)
     ///
     /// As [`torch.softmax`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html). Large numbers do not overflow; a row that is
     /// all -∞, or has a +∞, is NaN.
@@ -111,6 +111,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The logarithm of [`softmax`](Tensor::softmax) along `dim`, without its loss of digits.
+    ///    dx = dy - softmax(x) Σ dy
     ///
     /// # Panics
     /// If there is no such dimension.

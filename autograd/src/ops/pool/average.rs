@@ -1,6 +1,6 @@
 //! The mean of each window.
 
-use super::{Sliding, as_planes, both, plane, with_plane};
+use super::{Sliding, as_planes, both, given, plane, with_plane};
 use crate::error::mistake;
 use crate::float::Float;
 use crate::kernels::windows::{Window, Windows};
@@ -136,6 +136,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The means of `output_size` windows of about equal length that cover signals `[N, C, L]` or `[C, L]`.
+    ///    dx = dy / n of each window
     ///
     /// Window i begins at ⌊i L / `output_size`⌋ and ends before ⌈(i + 1) L / `output_size`⌉. As
     /// [`torch.nn.functional.adaptive_avg_pool1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html).
@@ -157,7 +158,7 @@ impl<T: Float> Tensor<T> {
 
     /// The means of windows of about equal extents that cover images `[N, C, H, W]` or `[C, H, W]`, `output_size` of
     /// them along each dimension: see
-    /// [`adaptive_avg_pool1d`](Tensor::adaptive_avg_pool1d).
+    /// [`adaptive_avg_pool1d`](Tensor::adaptive_avg_pool1d).        dx = dy / n of each window
     ///
     /// As
     /// [`torch.nn.functional.adaptive_avg_pool2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html).
@@ -177,12 +178,14 @@ fn pooled<T: Float, const DIMS: usize>(op: &str, x: &Tensor<T>, options: &AvgPoo
     let from = plane(x.shape());
     let (kernel, stride) = (both(1, options.kernel_size), both(1, options.stride.unwrap_or(options.kernel_size)));
     let padding = both(0, options.padding);
-    let [rows, columns] = [0, 1].map(|dim| {
+    let sliding = |dim: usize| {
         let [kernel, stride, padding] = [kernel, stride, padding].map(|values| values[dim]);
-        Sliding { kernel, stride, padding, dilation: 1, ceil_mode: options.ceil_mode }.windows(op, from[dim])
-    });
+        Sliding { kernel, stride, padding, dilation: 1, ceil_mode: options.ceil_mode }
+    };
+    let given = given::<DIMS>(x.shape());
+    let (rows, columns) = (sliding(0).windows(op, from[0], &given), sliding(1).windows(op, from[1], &given));
     let divisor = match options.divisor_override {
-        Some(0) => mistake(op, "a divisor of 0"),
+        Some(0) => mistake(op, "a divisor of 0: wanted another number"),
         Some(divisor) => Divisor::Given(divisor),
         None if options.count_include_pad => Divisor::Padded,
         None => Divisor::Elements,

@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use super::{Sliding, as_planes, both, plane, with_plane};
+use super::{Sliding, as_planes, both, given, plane, with_plane};
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::kernels::windows::{Positions, Windows};
@@ -103,6 +103,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// [`max_pool1d`](Tensor::max_pool1d), and the position of each of these elements along the last dimension.
+    ///    dx = dy at those elements, else 0
     ///
     /// # Panics
     /// As [`max_pool2d`](Tensor::max_pool2d).
@@ -139,6 +140,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// [`max_pool2d`](Tensor::max_pool2d), and the position of each of these elements in its plane, counted row by row.
+    ///    dx = dy at those elements, else 0
     ///
     /// # Panics
     /// As [`max_pool2d`](Tensor::max_pool2d).
@@ -160,10 +162,12 @@ fn pooled<T: Float, const DIMS: usize>(
     let from = plane(x.shape());
     let (kernel, stride) = (both(1, options.kernel_size), both(1, options.stride.unwrap_or(options.kernel_size)));
     let (padding, dilation) = (both(0, options.padding), both(1, options.dilation));
-    let [rows, columns] = [0, 1].map(|dim| {
+    let sliding = |dim: usize| {
         let [kernel, stride, padding, dilation] = [kernel, stride, padding, dilation].map(|values| values[dim]);
-        Sliding { kernel, stride, padding, dilation, ceil_mode: options.ceil_mode }.windows(op, from[dim])
-    });
+        Sliding { kernel, stride, padding, dilation, ceil_mode: options.ceil_mode }
+    };
+    let given = given::<DIMS>(x.shape());
+    let (rows, columns) = (sliding(0).windows(op, from[0], &given), sliding(1).windows(op, from[1], &given));
     let windows = Windows { rows, columns, from };
     let to = with_plane(x.shape(), [windows.rows.len(), windows.columns.len()]);
     let dense = x.dense();
@@ -226,7 +230,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "max_pool1d: a window that spans 5 does not fit 4 elements with a padding of 0")]
+    #[should_panic(
+        expected = "max_pool1d: a window that spans 5 does not fit 4 elements with a padding of 0: shape [1, 4]"
+    )]
     fn a_window_fits_the_input() {
         Tensor::<f32>::zeros([1, 4]).max_pool1d(&MaxPool::new([5]));
     }

@@ -21,10 +21,19 @@ struct Sliding {
     ceil_mode: bool,
 }
 
+/// The shape that the caller gave, of one with a dimension for each of the two of an image.
+fn given<const DIMS: usize>(shape: &Shape) -> Shape {
+    let mut given = shape.clone();
+    if DIMS == 1 {
+        given.remove(shape.rank() - 2);
+    }
+    given
+}
+
 impl Sliding {
-    /// The windows over `extent` elements. Each meets one at least.
+    /// The windows over `extent` elements of a tensor of the given shape. Each meets one at least.
     #[track_caller]
-    fn windows(&self, op: &str, extent: usize) -> Vec<Window> {
+    fn windows(&self, op: &str, extent: usize, shape: &Shape) -> Vec<Window> {
         let &Sliding { kernel, stride, padding, dilation, ceil_mode } = self;
         if kernel == 0 || stride == 0 || dilation == 0 {
             let message =
@@ -57,7 +66,10 @@ impl Sliding {
         if windows.is_empty() || windows.iter().any(|window| window.count == 0) {
             mistake(
                 op,
-                format_args!("a window that spans {span} does not fit {extent} elements with a padding of {padding}"),
+                format_args!(
+                    "a window that spans {span} does not fit {extent} elements with a padding of {padding}: \
+                     shape {shape}"
+                ),
             );
         }
         windows

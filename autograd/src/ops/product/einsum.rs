@@ -140,16 +140,15 @@ impl<T: Float> Labelled<T> {
     /// The tensor with a dimension for each group of labels, in their order: one of extent 1 for labels that are not
     /// there.
     #[track_caller]
-    fn grouped(&self, groups: &[&[Label]]) -> Tensor<T> {
+    fn grouped(&self, groups: &[impl AsRef<[Label]>]) -> Tensor<T> {
         let order: Vec<isize> = groups
             .iter()
-            .copied()
-            .flatten()
+            .flat_map(AsRef::as_ref)
             .filter_map(|label| self.labels.iter().position(|own| own == label))
             .map(|dim| dim as isize)
             .collect();
         let extents: Shape =
-            groups.iter().map(|group| group.iter().map(|&label| self.extent(label)).product()).collect();
+            groups.iter().map(|group| group.as_ref().iter().map(|&label| self.extent(label)).product()).collect();
         self.tensor.permute(order).reshape(extents)
     }
 }
@@ -187,11 +186,12 @@ fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, is_kept: impl Fn(Label) ->
     });
     let own_extents = rows.iter().map(|&label| a.extent(label)).chain(columns.iter().map(|&label| b.extent(label)));
     let shape: Shape = extents.chain(own_extents).collect();
-    let matrices =
-        |operand: &Labelled<T>, last: [&[Label]; 2]| operand.grouped(&stack.chunks(1).chain(last).collect::<Vec<_>>());
-    let product = matrices(&a, [&rows, &summed]).matmul(&matrices(&b, [&summed, &columns]));
+    let groups = |last: [&[Label]; 2]| -> Vec<Vec<Label>> { stack.chunks(1).chain(last).map(<[_]>::to_vec).collect() };
+    let [left, right] = [groups([&rows, &summed]), groups([&summed, &columns])];
+    let product = a.grouped(&left).matmul(&b.grouped(&right));
     Labelled { tensor: product.reshape(shape), labels }
 }
+
 /// A sentence if a label stands for two extents of which none is 1.
 fn check_extents<T: Float>(operands: &[Labelled<T>]) -> Result<(), String> {
     for operand in operands {
@@ -217,6 +217,7 @@ impl<T: Float> Tensor<T> {
     /// the result. A letter that the result does not have is summed over; one that stands twice in an operand takes
     /// its diagonal; `...` stands for any number of dimensions, which are broadcast, as extents of 1 are. Without
     /// `->` the result has what `...` stands for and the letters that stand once, in alphabetical order.
+    ///    dx = for each operand, the sum of products of dy and the other operands
     ///
     /// As [`torch.einsum`](https://docs.pytorch.org/docs/stable/generated/torch.einsum.html). Operands are multiplied
     /// from left to right, with [`matmul`](Tensor::matmul) where a letter of both is summed.

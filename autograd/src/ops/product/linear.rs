@@ -105,6 +105,7 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
 /// # Products of matrices: a fully connected layer as one operation: product, bias and rectifier in a single pass over the output
 impl<T: Float> Tensor<T> {
     /// `x Wᵀ + b` for rows `[..., in]`, a weight `[out, in]` and a bias `[out]`: shape `[..., out]`.
+    ///    dx = dy W, dW = dyᵀ x, db = Σ dy
     ///
     /// As
     /// [`torch.nn.functional.linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html).
@@ -126,7 +127,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// `max(x Wᵀ + b, 0)`: [`linear`](Tensor::linear) and [`relu`](Tensor::relu) in one pass, with the same numbers. A
-    /// NaN is passed on.
+    /// NaN is passed on.        dx = as of `linear`, with dy where y > 0, else 0
     ///
     /// # Panics
     /// If the shapes do not fit.

@@ -68,7 +68,7 @@ pub(super) fn as_matrix<T: Float>(tensor: &Tensor<T>) -> ArrayView2<'_, T> {
 
 /// # Products of matrices: the matrix product, of vectors, matrices and stacks of matrices
 impl<T: Float> Tensor<T> {
-    /// The matrix product.
+    /// The matrix product.        dx = dy Bᵀ, dB = Aᵀ dy
     ///
     /// Vectors: their dot product. Matrices `[m, k]` and `[k, n]`: `[m, n]`. A vector on one side is a row (left) or a
     /// column (right) whose extent 1 is dropped from the result. With more dimensions: stacks of matrices, broadcast

@@ -15,9 +15,19 @@ fn check_ranks<T: Float, const COUNT: usize>(op: &str, operands: [&Tensor<T>; CO
     }
 }
 
+/// Checks that the sum of products is over as many elements of both.
+#[track_caller]
+fn check_inner<T: Float>(op: &str, a: &Tensor<T>, b: &Tensor<T>) {
+    let (left, right) = (a.size(-1), b.size(if b.rank() == 1 { 0 } else { -2 }));
+    if left != right {
+        let (a, b) = (a.shape(), b.shape());
+        mistake(op, format_args!("shapes {a} and {b}: the inner extents are {left} and {right}"));
+    }
+}
+
 /// # Products of matrices: products of vectors and matrices by their own names, which check the numbers of dimensions
 impl<T: Float> Tensor<T> {
-    /// The products of each element of a vector with each of another.    y_ij = a_i b_j
+    /// The products of each element of a vector with each of another.    y_ij = a_i b_j        dx = dy b, db = dyᵀ a
     ///
     /// As [`torch.outer`](https://docs.pytorch.org/docs/stable/generated/torch.outer.html).
     ///
@@ -30,7 +40,7 @@ impl<T: Float> Tensor<T> {
         self.unsqueeze(1) * other.unsqueeze(0)
     }
 
-    /// The dot product of two vectors.    y = Σ a_i b_i
+    /// The dot product of two vectors.    y = Σ a_i b_i        dy/da = b, dy/db = a
     ///
     /// As [`torch.dot`](https://docs.pytorch.org/docs/stable/generated/torch.dot.html).
     ///
@@ -40,10 +50,11 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn dot(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("dot", [self, other], [1, 1]);
+        check_inner("dot", self, other);
         self.matmul(other)
     }
 
-    /// The product of a matrix and a vector.
+    /// The product of a matrix and a vector.        dx = dy bᵀ, db = Aᵀ dy
     ///
     /// As [`torch.mv`](https://docs.pytorch.org/docs/stable/generated/torch.mv.html).
     ///
@@ -53,10 +64,12 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn mv(&self, vector: &Tensor<T>) -> Tensor<T> {
         check_ranks("mv", [self, vector], [2, 1]);
+        check_inner("mv", self, vector);
         self.matmul(vector)
     }
 
     /// The products of matrices of two stacks of as many: `[b, m, k]` and `[b, k, n]` give `[b, m, n]`.
+    ///    dx = dy Bᵀ, dB = Aᵀ dy
     ///
     /// As [`torch.bmm`](https://docs.pytorch.org/docs/stable/generated/torch.bmm.html); [`matmul`](Tensor::matmul)
     /// broadcasts.
@@ -70,10 +83,12 @@ impl<T: Float> Tensor<T> {
         if self.shape()[0] != other.shape()[0] {
             mistake("bmm", format_args!("shapes {} and {}: the stacks differ in number", self.shape(), other.shape()));
         }
+        check_inner("bmm", self, other);
         self.matmul(other)
     }
 
     /// A matrix product added to this tensor, which is broadcast.    y = beta x + alpha A B
+    ///    dx = beta dy, dA = alpha dy Bᵀ, dB = alpha Aᵀ dy
     ///
     /// As [`torch.addmm`](https://docs.pytorch.org/docs/stable/generated/torch.addmm.html), whose `beta` and `alpha`
     /// are 1 unless given: for `beta` 0 the values of this tensor, NaN too, do not matter.
@@ -94,6 +109,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// As [`addmm`](Tensor::addmm), for each matrix of two stacks.
+    ///    dx = beta dy, dA = alpha dy Bᵀ, dB = alpha Aᵀ dy
     ///
     /// As [`torch.baddbmm`](https://docs.pytorch.org/docs/stable/generated/torch.baddbmm.html).
     ///

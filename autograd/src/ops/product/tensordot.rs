@@ -10,6 +10,7 @@ use crate::tensor::Tensor;
 impl<T: Float> Tensor<T> {
     /// The products summed over the dimensions `own` of this tensor and `others` of the other one, pair by pair. The
     /// result has the remaining dimensions of this tensor, then those of the other one.
+    ///    dx = dy and the other tensor, summed over its dimensions
     ///
     /// As [`torch.tensordot`](https://docs.pytorch.org/docs/stable/generated/torch.tensordot.html) with lists of
     /// dimensions.

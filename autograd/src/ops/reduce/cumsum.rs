@@ -43,7 +43,7 @@ fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, from: From) -> Tensor<T> {
 
 /// # Reductions and cumulative sums: running sums
 impl<T: Float> Tensor<T> {
-    /// The sums of all elements up to each one along `dim`.    y_j = x_0 + ... + x_j
+    /// The sums of all elements up to each one along `dim`.    y_j = x_0 + ... + x_j        dx_i = dy_i + ... + dy_n
     ///
     /// As [`torch.cumsum`](https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html): taken in `f64`, and
     /// rounded.

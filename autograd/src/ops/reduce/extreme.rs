@@ -234,6 +234,9 @@ mod tests {
     gradients!(max: |x| (x * x * x).max(), [3, 4]; fixed);
     gradients!(min: |x| (x * x * x).min(), [3, 4]; fixed);
     gradients!(amax: |x| (x * x * x).amax([0, 2], false), [2, 3, 4]; fixed);
+    gradients!(amax_kept: |x| (x * x * x).amax(1, true), [3, 4]; fixed);
+    gradients!(amin_of_two: |x| (x * x * x).amin([0, -1], false), [2, 3, 4]; fixed);
+    gradients!(max_dim_kept: |x| (x * x * x).max_dim(0, true).0, [3, 4]; fixed);
     gradients!(amin: |x| (x * x * x).amin(1, true), [2, 3, 4]; fixed);
     gradients!(max_dim: |x| (x * x * x).max_dim(1, false).0, [3, 4]; fixed);
     gradients!(min_dim: |x| (x * x * x).min_dim(-2, true).0, [2, 3, 4]; fixed);

@@ -37,6 +37,7 @@ impl<T: Float> Op<T> for LogCumSumExp<T> {
 /// # Reductions and cumulative sums: logarithms of running sums of exponentials
 impl<T: Float> Tensor<T> {
     /// The logarithms of the sums of eˣ up to each element along `dim`. Large values do not overflow.
+    ///    dx_i = Σ dy_j exp(x_i - y_j) over j ≥ i
     ///
     /// As [`torch.logcumsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html): taken in
     /// `f64`, and rounded.

@@ -2,6 +2,7 @@
 
 use crate::float::Float;
 use crate::ops::pointwise::flat;
+use crate::ops::shape::distinct;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
@@ -28,6 +29,7 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     fn log_of_sum(&self, dims: &dyn Dims, keepdim: bool) -> Tensor<T> {
+        distinct("logsumexp", dims, self.rank());
         if self.numel() == 0 {
             return self.sum_dim(dims, keepdim) + T::NEG_INFINITY;
         }

@@ -2,8 +2,10 @@
 
 use super::magnitude::magnitude;
 use super::variance::root;
+use crate::error::mistake;
 use crate::float::Float;
 use crate::ops::pointwise::flat;
+use crate::ops::shape::distinct;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
@@ -36,6 +38,11 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     fn norm_over(&self, p: f64, dims: &dyn Dims, keepdim: bool) -> Tensor<T> {
+        let (named, own) = (distinct("norm", dims, self.rank()), self.shape());
+        let is_reduced = |dim: usize| named.is_empty() || named.contains(&dim);
+        if p.is_infinite() && (0..own.rank()).any(|dim| own[dim] == 0 && is_reduced(dim)) {
+            mistake("norm", format_args!("shape {own} has no elements to choose from for p = {p}"));
+        }
         if p == f64::INFINITY {
             self.abs().amax(dims, keepdim)
         } else if p == f64::NEG_INFINITY {

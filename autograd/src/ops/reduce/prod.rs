@@ -57,6 +57,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The products along one dimension, which is dropped, or kept with extent 1 if `keepdim`; 1 along an extent of 0.
+    ///    dy/dx_i = the product of the other elements
     ///
     /// As [`torch.prod`](https://docs.pytorch.org/docs/stable/generated/torch.prod.html) with a dimension.
     ///

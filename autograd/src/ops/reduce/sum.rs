@@ -8,7 +8,7 @@ use crate::tensor::Tensor;
 
 /// # Reductions and cumulative sums: sums and means
 impl<T: Float> Tensor<T> {
-    /// The sum of all elements: shape `[]`.
+    /// The sum of all elements: shape `[]`.        dy/dx = 1
     ///
     /// ```
     /// use autograd::Tensor;
@@ -20,7 +20,7 @@ impl<T: Float> Tensor<T> {
         sum_to(self, &Shape::default())
     }
 
-    /// The sums along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`.
+    /// The sums along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`.        dy/dx = 1
     ///
     /// No dimensions at all mean all of them, as in PyTorch.
     ///
@@ -46,7 +46,7 @@ impl<T: Float> Tensor<T> {
         if keepdim { sum } else { reshaped(&sum, &dropped) }
     }
 
-    /// The mean of all elements: shape `[]`. NaN of none.
+    /// The mean of all elements: shape `[]`. NaN of none.        dy/dx = 1 / n
     #[inline(never)]
     #[track_caller]
     pub fn mean(&self) -> Tensor<T> {
@@ -54,6 +54,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The means along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. NaN along an extent of 0.
+    ///    dy/dx = 1 / n
     ///
     /// # Panics
     /// If there is no such dimension, or one is named twice.
@@ -84,6 +85,7 @@ mod tests {
     gradients!(sum_dims: |x| (x * x).sum_dim([0, 2], true), [2, 3, 4]);
     gradients!(mean: |x| (x * x).mean(), [3, 4]; fixed);
     gradients!(mean_dim: |x| (x * x).mean_dim([-1, 0], false), [2, 3, 4]; fixed);
+    gradients!(mean_dim_kept: |x| (x * x).mean_dim(1, true), [2, 3, 4]; fixed);
 
     #[test]
     fn nothing_sums_to_zero_and_has_no_mean() {

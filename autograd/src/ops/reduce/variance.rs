@@ -66,7 +66,7 @@ impl<T: Float> Tensor<T> {
         root(&self.variance("std", &dims, correction, keepdim))
     }
 
-    /// The [variances](Tensor::var) and the means along the given dimensions.
+    /// The [variances](Tensor::var) and the means along the given dimensions.        dx = as of `var` and `mean_dim`
     ///
     /// As [`torch.var_mean`](https://docs.pytorch.org/docs/stable/generated/torch.var_mean.html).
     ///
@@ -108,6 +108,8 @@ mod tests {
     gradients!(var: |x| x.var([0, -1], 1, false), [3, 2, 4]; fixed);
     gradients!(var_of_all: |x| x.var([], 0, true), [3, 4]; fixed);
     gradients!(std: |x| x.std(1, 0, true), [2, 4]; fixed);
+    gradients!(std_of_two: |x| x.std([0, 1], 1, false), [2, 4]; fixed);
+    gradients!(var_mean_kept: |x| x.var_mean(1, 0, true).0 * x.var_mean([], 1, true).1, [3, 4]; fixed);
     gradients!(var_mean: |x| x.var_mean(0, 1, false).0 * x.var_mean(0, 1, false).1, [3, 4]; fixed);
 
     #[test]

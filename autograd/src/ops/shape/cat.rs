@@ -35,7 +35,7 @@ impl<T: Float> Op<T> for Cat {
 /// # Shape: tensors joined along a dimension
 impl<T: Float> Tensor<T> {
     /// Joins tensors along an existing dimension; in the others their extents are equal. Tensors of shape `[0]` are
-    /// left out, as in PyTorch.
+    /// left out, as in PyTorch.        dx_i = the part i of dy
     ///
     /// As [`torch.cat`](https://docs.pytorch.org/docs/stable/generated/torch.cat.html). Each input's gradient is its
     /// part of the output's.
@@ -54,6 +54,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Joins tensors of one shape along a new dimension `dim` of the result; -1 adds it at the end.
+    ///    dx_i = the part i of dy
     ///
     /// As [`torch.stack`](https://docs.pytorch.org/docs/stable/generated/torch.stack.html).
     ///

@@ -61,7 +61,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Matrices with the last dimension's elements at `[i, i + offset]` and zeros elsewhere: from shape `[.., n]` to
-    /// `[.., n + |offset|, n + |offset|]`.
+    /// `[.., n + |offset|, n + |offset|]`.        dx = the diagonals of dy
     ///
     /// As [`torch.diag_embed`](https://docs.pytorch.org/docs/stable/generated/torch.diag_embed.html).
     ///
@@ -77,7 +77,7 @@ impl<T: Float> Tensor<T> {
         Diagonal { dims: [rank - 1, rank], offset, from }.adjoint_of(self)
     }
 
-    /// The diagonal of a matrix, or the matrix of a diagonal.
+    /// The diagonal of a matrix, or the matrix of a diagonal.        dx = dy on the diagonal
     ///
     /// As [`torch.diag`](https://docs.pytorch.org/docs/stable/generated/torch.diag.html):
     /// [`diagonal`](Tensor::diagonal) of two dimensions, [`diag_embed`](Tensor::diag_embed) of one.

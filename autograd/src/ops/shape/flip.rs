@@ -32,7 +32,7 @@ impl<T: Float> LinearMap<T> for Flip {
 
 /// # Shape: the elements backwards along some dimensions
 impl<T: Float> Tensor<T> {
-    /// Reverses the order of the elements along the given dimensions. No number moves.
+    /// Reverses the order of the elements along the given dimensions. No number moves.        dx = dy backwards too
     ///
     /// # Panics
     /// If there is no such dimension, or one is named twice.

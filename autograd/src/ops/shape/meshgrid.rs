@@ -13,6 +13,7 @@ use crate::tensor::Tensor;
 impl<T: Float> Tensor<T> {
     /// The coordinates of the points of a grid: for vectors of lengths n, m, ... as many tensors of shape `[n, m,
     /// ..]`. The elements of vector `i` are those along dimension `i` of tensor `i`. No element is copied.
+    ///    dx = dy summed over the other dimensions
     ///
     /// As [`torch.meshgrid`](https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html) with `indexing="ij"`.
     ///

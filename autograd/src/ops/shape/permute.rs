@@ -36,7 +36,7 @@ impl<T: Float> LinearMap<T> for Permute {
 
 /// # Shape: the dimensions in another order
 impl<T: Float> Tensor<T> {
-    /// Swaps two dimensions. No number moves.
+    /// Swaps two dimensions. No number moves.        dx = dy, swapped back
     ///
     /// ```
     /// use autograd::Tensor;
@@ -58,7 +58,7 @@ impl<T: Float> Tensor<T> {
         Permute { order }.of(self)
     }
 
-    /// The transpose of a matrix; a vector or a single number as it is.
+    /// The transpose of a matrix; a vector or a single number as it is.        dx = dyᵀ
     ///
     /// # Panics
     /// If there are more than two dimensions.
@@ -73,6 +73,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Puts the dimensions into another order: the result's dimension `i` is this one's `order[i]`. No number moves.
+    ///    dx = dy in the order of x
     ///
     /// # Panics
     /// If `order` does not name each dimension once.
@@ -89,6 +90,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Moves dimensions to other positions; the others keep their order. No element is copied.
+    ///    dx = dy, moved back
     ///
     /// As [`torch.movedim`](https://docs.pytorch.org/docs/stable/generated/torch.movedim.html).
     ///

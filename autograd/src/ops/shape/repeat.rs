@@ -11,6 +11,7 @@ use crate::tensor::Tensor;
 /// # Shape: the elements several times over
 impl<T: Float> Tensor<T> {
     /// The tensor `repeats[i]` times along dimension `i`; more repeats than dimensions add leading ones.
+    ///    dx = dy summed over the repetitions
     ///
     /// As [`torch.Tensor.repeat`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html). The
     /// gradient is the sum over the repetitions.
@@ -29,6 +30,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// As [`repeat`](Tensor::repeat), but fewer repeats than dimensions are those of the last dimensions.
+    ///    dx = dy summed over the repetitions
     ///
     /// As [`torch.tile`](https://docs.pytorch.org/docs/stable/generated/torch.tile.html).
     ///
@@ -64,7 +66,7 @@ impl<T: Float> Tensor<T> {
         reshaped(&stretched, &result)
     }
 
-    /// Each element `repeats` times in a row along `dim`.
+    /// Each element `repeats` times in a row along `dim`.        dx = dy summed over the repetitions
     ///
     /// As [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
     /// with one number of repeats; see [`repeat_interleave_each`](Tensor::repeat_interleave_each) for one for each
@@ -89,7 +91,7 @@ impl<T: Float> Tensor<T> {
         reshaped(&expand(&apart, &stretched).expect("an extent of 1 stretches"), &result)
     }
 
-    /// Element `i` along `dim` `repeats[i]` times in a row.
+    /// Element `i` along `dim` `repeats[i]` times in a row.        dx = dy summed over the repetitions
     ///
     /// As [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
     /// with a tensor of repeats.
@@ -113,7 +115,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Stretches dimensions of extent 1, and new leading ones, to `shape`: [`expand`](Tensor::expand) under its other
-    /// name.
+    /// name.        dx = dy summed over the repetitions
     ///
     /// As [`torch.broadcast_to`](https://docs.pytorch.org/docs/stable/generated/torch.broadcast_to.html).
     ///

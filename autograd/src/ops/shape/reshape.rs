@@ -87,6 +87,7 @@ impl<T: Float> LinearMap<T> for Contiguous {
 /// # Shape: the same elements under another shape
 impl<T: Float> Tensor<T> {
     /// The same elements, in row-major order, under another shape; one extent may be -1, to be worked out.
+    ///    dx = dy in the shape of x
     ///
     /// A view where strides can say it, a copy otherwise.
     ///
@@ -110,7 +111,7 @@ impl<T: Float> Tensor<T> {
         reshaped(self, &resolved)
     }
 
-    /// Merges the dimensions from `first` to `last` into one.
+    /// Merges the dimensions from `first` to `last` into one.        dx = dy in the shape of x
     ///
     /// ```
     /// use autograd::Tensor;
@@ -139,7 +140,7 @@ impl<T: Float> Tensor<T> {
         )
     }
 
-    /// Splits a dimension into several, of which one may be -1, to be worked out.
+    /// Splits a dimension into several, of which one may be -1, to be worked out.        dx = dy in the shape of x
     ///
     /// As [`torch.unflatten`](https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html).
     ///
@@ -161,7 +162,7 @@ impl<T: Float> Tensor<T> {
         reshaped(self, &around.into_iter().flatten().copied().collect())
     }
 
-    /// Drops a dimension of extent 1; one of another extent stays, as in PyTorch.
+    /// Drops a dimension of extent 1; one of another extent stays, as in PyTorch.        dx = dy in the shape of x
     ///
     /// # Panics
     /// If there is no such dimension.
@@ -176,7 +177,7 @@ impl<T: Float> Tensor<T> {
         reshaped(self, &shape)
     }
 
-    /// Drops all dimensions of extent 1.
+    /// Drops all dimensions of extent 1.        dx = dy in the shape of x
     #[track_caller]
     #[inline(never)]
     pub fn squeeze_all(&self) -> Tensor<T> {
@@ -184,6 +185,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Adds a dimension of extent 1 before dimension `dim` of the result; -1 adds it at the end.
+    ///    dx = dy in the shape of x
     ///
     /// # Panics
     /// If `dim` lies outside of the result's dimensions.
@@ -197,6 +199,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The same elements dense and in row-major order: this tensor itself if they are, a copy otherwise.
+    ///    dx = dy
     #[inline(never)]
     #[track_caller]
     pub fn contiguous(&self) -> Tensor<T> {

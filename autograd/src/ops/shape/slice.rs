@@ -41,7 +41,7 @@ impl<T: Float> LinearMap<T> for Slice {
 
 /// # Shape: parts along a dimension
 impl<T: Float> Tensor<T> {
-    /// `length` elements along `dim` from `start` on. No number moves.
+    /// `length` elements along `dim` from `start` on. No number moves.        dx = dy there, else 0
     ///
     /// # Panics
     /// If there is no such dimension, or it has not as many elements.
@@ -58,6 +58,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The elements `start`, `start + step`, ... below `stop` along `dim`: `x[start:stop:step]`. No number moves.
+    ///    dx = dy there, else 0
     ///
     /// ```
     /// use autograd::Tensor;
@@ -80,6 +81,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The elements at `index` along `dim`, without that dimension. Negative indices count from the end. No number moves.
+    ///    dx = dy there, else 0
     ///
     /// ```
     /// use autograd::Tensor;

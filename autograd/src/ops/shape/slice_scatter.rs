@@ -54,6 +54,7 @@ impl<T: Float> Op<T> for SliceScatter {
 impl<T: Float> Tensor<T> {
     /// This tensor with `source` in place of the elements `start`, `start + step`, ... below `stop` along `dim`:
     /// what `x[start:stop:step] = source` assigns, as a new tensor.
+    ///    dx = dy, 0 in the part, and dsource = dy of the part
     ///
     /// As [`torch.slice_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.slice_scatter.html). The
     /// gradient of what is replaced is 0, the source's is that of its elements.
@@ -86,7 +87,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// This tensor with `source` in place of the elements at `index` along `dim`; a negative index counts from the
-    /// end.
+    /// end.        dx = dy, 0 in the part, and dsource = dy of the part
     ///
     /// As [`torch.select_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.select_scatter.html).
     ///

@@ -7,6 +7,7 @@ use crate::tensor::Tensor;
 /// # Shape: a tensor in parts along a dimension
 impl<T: Float> Tensor<T> {
     /// Parts of `size` elements along `dim`; the last one is shorter if the extent is no multiple of it.
+    ///    dx = the gradients of the parts, joined
     ///
     /// As [`torch.split`](https://docs.pytorch.org/docs/stable/generated/torch.split.html).
     ///
@@ -28,7 +29,7 @@ impl<T: Float> Tensor<T> {
         self.in_parts(size, extent.checked_div(size).map_or(1, |_| extent.div_ceil(size).max(1)), dim)
     }
 
-    /// Parts of the given numbers of elements along `dim`.
+    /// Parts of the given numbers of elements along `dim`.        dx = the gradients of the parts, joined
     ///
     /// As [`torch.split`](https://docs.pytorch.org/docs/stable/generated/torch.split.html) with a list.
     ///
@@ -52,6 +53,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// At most `count` parts of one size along `dim`; the last one may be shorter.
+    ///    dx = the gradients of the parts, joined
     ///
     /// As [`torch.chunk`](https://docs.pytorch.org/docs/stable/generated/torch.chunk.html): there can be fewer parts,
     /// since their size is the extent divided by `count`, rounded up.
@@ -81,7 +83,7 @@ impl<T: Float> Tensor<T> {
         parts
     }
 
-    /// The parts at each index along `dim`, without that dimension.
+    /// The parts at each index along `dim`, without that dimension.        dx = the gradients of the parts, stacked
     ///
     /// As [`torch.unbind`](https://docs.pytorch.org/docs/stable/generated/torch.unbind.html).
     ///

@@ -1,7 +1,6 @@
 use super::*;
 use crate::graph::{Order, grad_with};
 
-#[track_caller]
 fn with(options: CrossEntropy<f64>) -> impl Fn(&Tensor<f64>) -> Tensor<f64> {
     move |x| x.cross_entropy_with(&Indices::from([2, 0, 1]), &options)
 }
@@ -20,6 +19,13 @@ gradients!(weighted_mean: |x| with(weighted(Reduction::Mean))(x), [3, 4]; fixed)
 gradients!(weighted_none: |x| with(weighted(Reduction::None))(x), [3, 4]; fixed);
 gradients!(pictures: |x| x.cross_entropy(&Indices::new(vec![2, 0, 1, 1], [2, 2])), [2, 3, 2]; fixed);
 gradients!(one_example: |x| x.cross_entropy(&Indices::new(vec![2], ())), [4]; fixed);
+gradients!(
+    ignored: |x| {
+        let options = CrossEntropy { ignore_index: 1, ..CrossEntropy::default() };
+        x.cross_entropy_with(&Indices::from([2, 1, 3]), &options)
+    },
+    [3, 4]; fixed
+);
 
 #[test]
 fn it_is_the_picked_log_softmax() {

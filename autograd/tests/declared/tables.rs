@@ -1,0 +1,126 @@
+//! What the sources do not say: titles, names in PyTorch, and what is not here.
+
+/// The operations that return no tensor: integers, booleans, and options.
+pub const NOT_TENSORS: &[&str] = &[
+    "accuracy", "allclose", "argmax", "argmin", "argsort", "nonzero", "unique", "eq", "equal", "ge", "gt", "isclose",
+    "isfinite", "isinf", "isnan", "le", "lt", "ne", "new", "step_by",
+];
+
+/// The families, in the order of the documents: their folder or file, their title.
+pub const FAMILIES: &[(&str, &str)] = &[
+    ("pointwise", "Pointwise functions"),
+    ("binary", "Arithmetic of two tensors"),
+    ("compare", "Comparisons and masks"),
+    ("reduce", "Reductions and cumulative sums"),
+    ("shape", "Shape"),
+    ("index", "Indexing"),
+    ("product", "Products of matrices"),
+    ("conv", "Convolutions"),
+    ("pool", "Pools"),
+    ("norm", "Softmax and normalization"),
+    ("attention", "Attention"),
+    ("recurrent", "Recurrent cells"),
+    ("dropout", "Dropout"),
+    ("loss", "Losses"),
+];
+
+/// PyTorch's names, where the documentation has no link to them.
+pub const NAMES: &[(&str, &str)] = &[
+    ("abs", "torch.abs"),
+    ("amin", "torch.amin"),
+    ("argmax", "torch.argmax"),
+    ("argmin", "torch.argmin"),
+    ("at", "x[...]"),
+    ("contiguous", "torch.Tensor.contiguous"),
+    ("cos", "torch.cos"),
+    ("cross_entropy", "torch.nn.functional.cross_entropy"),
+    ("erf", "torch.erf"),
+    ("exp", "torch.exp"),
+    ("flatten", "torch.flatten"),
+    ("flip", "torch.flip"),
+    ("hinge_loss", "none (scikit-learn's hinge_loss)"),
+    ("index", "x[i, j]"),
+    ("linear_relu", "none (linear, then relu)"),
+    ("ln", "torch.log"),
+    ("log_softmax", "torch.log_softmax"),
+    ("max", "torch.max"),
+    ("max_pool1d_with_indices", "max_pool1d(return_indices=True)"),
+    ("max_pool2d_with_indices", "max_pool2d(return_indices=True)"),
+    ("mean", "torch.mean"),
+    ("mean_dim", "torch.mean"),
+    ("min", "torch.min"),
+    ("min_dim", "torch.min"),
+    ("narrow", "torch.narrow"),
+    ("permute", "torch.permute"),
+    ("relu", "torch.relu"),
+    ("reshape", "torch.reshape"),
+    ("select", "torch.select"),
+    ("sigmoid", "torch.sigmoid"),
+    ("sign", "torch.sign"),
+    ("sin", "torch.sin"),
+    ("slice", "x[start:stop:step]"),
+    ("slice_assign", "x[...] = source"),
+    ("sqrt", "torch.sqrt"),
+    ("squeeze", "torch.squeeze"),
+    ("squeeze_all", "torch.squeeze"),
+    ("sum", "torch.sum"),
+    ("sum_dim", "torch.sum"),
+    ("t", "torch.t"),
+    ("tan", "torch.tan"),
+    ("tanh", "torch.tanh"),
+    ("to_tensor", "torch.Tensor.to"),
+    ("transpose", "torch.transpose"),
+    ("unsqueeze", "torch.unsqueeze"),
+    ("accuracy", "none"),
+];
+
+/// Gradients that have no short formula.
+pub const GRADIENTS: &[(&str, &str)] = &[
+    ("gelu_tanh", "that of the formula, by the product rule"),
+    ("one_hot", "none: a constant"),
+    ("to_tensor", "none: a constant"),
+];
+
+/// PyTorch's core operations that are not here, and what to use instead, where there is something.
+pub const NOT_HERE: &[(&str, &str)] = &[
+    ("adaptive_avg_pool3d, avg_pool3d, conv3d, conv_transpose3d, max_pool3d", "volumes: none"),
+    ("adaptive_max_pool1d, adaptive_max_pool2d, fractional_max_pool2d, lp_pool2d, max_unpool2d", "none"),
+    (
+        "affine_grid, grid_sample, interpolate, upsample_bilinear2d, upsample_nearest2d",
+        "`repeat_interleave` for whole factors of nearest",
+    ),
+    ("as_strided", "`unfold`, `expand`, `at`"),
+    ("bincount, histc, bucketize, searchsorted", "`Tensor::one_hot` and `sum_dim` count"),
+    ("bitwise_and, bitwise_or, bitwise_xor, bitwise_not", "of booleans: `&`, `|`, `^`, `!` of `Mask`"),
+    ("block_diag, cartesian_prod, combinations, hstack, vstack, dstack", "`cat`, `stack`, `meshgrid`"),
+    ("cdist, pdist, pairwise_distance, dist", "`norm` of differences"),
+    ("cholesky, det, eig, eigh, inv, lstsq, lu, pinv, qr, slogdet, solve, svd", "linear algebra beyond products: none"),
+    ("complex, fft, rfft, stft, view_as_complex", "complex numbers: none"),
+    ("copysign, nextafter, signbit, frexp, ldexp", "none"),
+    ("corrcoef, cov", "products of centred matrices"),
+    ("cosine_similarity, normalize", "`norm` and a division"),
+    ("cross, kron, trace, matrix_power, vander", "`Tensor::einsum`; `outer`"),
+    (
+        "ctc_loss, gaussian_nll_loss, multi_margin_loss, multilabel_margin_loss, poisson_nll_loss, soft_margin_loss",
+        "compositions",
+    ),
+    ("cummulative_trapezoid, trapezoid, gradient, diff", "differences of `narrow`s"),
+    ("digamma, erfc, erfinv, i0, lgamma, polygamma, sinc, zeta", "`1 - x.erf()` for erfc, where its digits suffice"),
+    ("embedding_bag", "`embedding` and a reduction"),
+    ("exponential_, geometric_, cauchy_, log_normal_, poisson", "from `Tensor::uniform` and `Tensor::randn`"),
+    ("floor_divide", "`(a / b).floor()`"),
+    ("fold, col2im, pixel_shuffle, pixel_unshuffle", "`reshape` and `permute` for the shuffles"),
+    ("gcd, lcm", "none"),
+    ("glu, prelu, rrelu, gumbel_softmax, alpha_dropout, feature_dropout", "compositions"),
+    ("heaviside, logaddexp, logaddexp2", "`where_`; `Tensor::stack` and `logsumexp`"),
+    (
+        "index_copy, index_fill, index_reduce, scatter_reduce, masked_scatter, put, take",
+        "`index_put`, `scatter`, `index_add`, `gather`",
+    ),
+    ("kthvalue, median, mode, nanmedian, quantile", "`sort` and `at`"),
+    ("local_response_norm", "none"),
+    ("nanmean, nansum", "`nan_to_num`, `masked_fill`"),
+    ("quantize_per_tensor, sparse_coo_tensor, nested_tensor", "other storages: none"),
+    ("rot90, swapaxes", "`transpose` and `flip`"),
+    ("unique_consecutive", "`unique`"),
+];
