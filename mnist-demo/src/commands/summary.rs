@@ -1,4 +1,4 @@
-//! `summary`: the network's layers, their shapes, and how many numbers are trained.
+//! `summary`: the network's layers, their output shapes and parameter counts.
 
 use autograd::Random;
 use clap::Args;
@@ -17,10 +17,10 @@ pub struct Arguments {
     source: Source,
 }
 
-/// Prints a line for each layer, and their sum.
+/// Prints a line for each layer, and the sum of the parameters.
 ///
 /// # Errors
-/// If the data set, which decides how wide the ends are, cannot be read.
+/// If the data set, which determines the first and the last width, cannot be read.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let data = arguments.source.read()?;
     let (mut width, mut sum) = (data.train.width(), 0);
@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         lines.push(line(name, &kind, &output(width), &parameters.to_string()));
     }
     let counted = perceptron(&data, &mut Random::new(0)).parameter_count();
-    assert_eq!(sum, counted, "the layers and the network made of them have as many numbers");
+    assert_eq!(sum, counted, "the sum over the layers is the network's parameter count");
     let bytes = size_of::<f32>() * sum;
     lines.push(format!("{sum} parameters, {:.1} KiB as f32", bytes as f64 / 1024.0));
     print(&lines.join("\n"))

@@ -1,46 +1,46 @@
-//! How a network reads the test images, class by class.
+//! The evaluation of a network on the test images: confusion matrix, precision, recall and mistakes.
 
 use nn::Module;
 
 use crate::dataset::Images;
 use crate::train::evaluate;
 
-/// An image that was read wrongly.
+/// An image that was classified wrongly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mistake {
-    /// Its number in the test set.
+    /// Its index in the test set.
     pub image: usize,
-    /// What it is.
+    /// Its true class.
     pub label: usize,
-    /// What the network takes it for.
-    pub found: usize,
-    /// With which probability.
+    /// The class that the network predicts.
+    pub predicted: usize,
+    /// The predicted probability of that class.
     pub confidence: f32,
 }
 
-/// What became of the test images.
+/// The predictions of a network for the test images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     classes: usize,
-    /// Images by label and by what they were taken for, row by row.
+    /// The confusion matrix, `[true class, predicted class]`, in row-major order: numbers of images.
     confusion: Vec<usize>,
-    /// The images that were read wrongly, the surest first.
+    /// The images that were classified wrongly, the most confident first.
     pub mistakes: Vec<Mistake>,
 }
 
 impl Evaluation {
-    /// Reads the images.
+    /// Classifies the images.
     pub fn new(model: &impl Module, images: &Images, classes: usize) -> Self {
         let mut evaluation = Evaluation { classes, confusion: vec![0; classes * classes], mistakes: Vec::new() };
         let mut image = 0;
         evaluate(model, images, |scores, labels| {
-            let (found, probabilities) = (scores.argmax(1, false), scores.softmax(1).to_vec());
-            for (row, (&label, &found)) in labels.as_slice().iter().zip(found.as_slice()).enumerate() {
-                let (label, found) = (label as usize, found as usize);
-                evaluation.confusion[label * classes + found] += 1;
-                if label != found {
-                    let confidence = probabilities[row * classes + found];
-                    evaluation.mistakes.push(Mistake { image: image + row, label, found, confidence });
+            let (predicted, probabilities) = (scores.argmax(1, false), scores.softmax(1).to_vec());
+            for (row, (&label, &predicted)) in labels.as_slice().iter().zip(predicted.as_slice()).enumerate() {
+                let (label, predicted) = (label as usize, predicted as usize);
+                evaluation.confusion[label * classes + predicted] += 1;
+                if label != predicted {
+                    let confidence = probabilities[row * classes + predicted];
+                    evaluation.mistakes.push(Mistake { image: image + row, label, predicted, confidence });
                 }
             }
             image += labels.numel();
@@ -49,36 +49,36 @@ impl Evaluation {
         evaluation
     }
 
-    /// How many classes there are.
+    /// The number of classes.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// What the images of a class were taken for.
+    /// The row of the confusion matrix for a true class: the number of its images for each predicted class.
     pub fn row(&self, label: usize) -> &[usize] {
         &self.confusion[label * self.classes..][..self.classes]
     }
 
-    /// The images of a class that were read rightly.
-    pub fn right(&self, class: usize) -> usize {
+    /// The number of images of a class that were classified correctly.
+    pub fn correct(&self, class: usize) -> usize {
         self.row(class)[class]
     }
 
-    /// Of the images that were taken for a class, the share that is of it; NaN of none.
+    /// The fraction of the images predicted as a class that belong to it; NaN if no image was.
     pub fn precision(&self, class: usize) -> f64 {
-        let taken: usize = (0..self.classes).map(|label| self.row(label)[class]).sum();
-        self.right(class) as f64 / taken as f64
+        let predicted: usize = (0..self.classes).map(|label| self.row(label)[class]).sum();
+        self.correct(class) as f64 / predicted as f64
     }
 
-    /// Of the images of a class, the share that was taken for it; NaN of none.
+    /// The fraction of the images of a class that were predicted as this class; NaN if it has no images.
     pub fn recall(&self, class: usize) -> f64 {
-        self.right(class) as f64 / self.row(class).iter().sum::<usize>() as f64
+        self.correct(class) as f64 / self.row(class).iter().sum::<usize>() as f64
     }
 
-    /// The share of images read rightly.
+    /// The fraction of all images that were classified correctly.
     pub fn accuracy(&self) -> f64 {
-        let right: usize = (0..self.classes).map(|class| self.right(class)).sum();
-        right as f64 / self.confusion.iter().sum::<usize>() as f64
+        let correct: usize = (0..self.classes).map(|class| self.correct(class)).sum();
+        correct as f64 / self.confusion.iter().sum::<usize>() as f64
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn precision_goes_by_columns_and_recall_by_rows() {
         let evaluation = Evaluation { classes: 2, confusion: vec![6, 2, 1, 3], mistakes: Vec::new() };
-        assert_eq!((evaluation.right(0), evaluation.row(1)), (6, &[1, 3][..]));
+        assert_eq!((evaluation.correct(0), evaluation.row(1)), (6, &[1, 3][..]));
         assert_eq!((evaluation.precision(0), evaluation.precision(1)), (6.0 / 7.0, 3.0 / 5.0));
         assert_eq!((evaluation.recall(0), evaluation.recall(1)), (0.75, 0.75));
         assert_eq!(evaluation.accuracy(), 0.75);
