@@ -1,4 +1,4 @@
-//! Gradients against differences: the test of every backward rule, for users' own operations too.
+//! Checks of gradients against difference quotients: the test of every backward rule, also of a user's own operations.
 
 use crate::float::Float;
 use crate::graph::{Order, grad, grad_with};
@@ -6,9 +6,10 @@ use crate::tensor::Tensor;
 
 /// Checks the gradients of `f` at `inputs` against central differences, for every element of every input.
 ///
-/// `f`'s output may have any shape; a fixed random combination of its elements is differentiated, so that errors that cancel in a plain sum show.
-/// Wants `f64`: the step is 10⁻⁶, the tolerance 10⁻⁶ absolute and relative.
-/// As [`torch.autograd.gradcheck`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html).
+/// `f`'s output may have any shape. The check differentiates a weighted sum of its elements with fixed random weights,
+/// because errors could cancel in a plain sum. Use `f64`: the step is 10⁻⁶, the tolerance 10⁻⁶ absolute and relative.
+/// As
+/// [`torch.autograd.gradcheck`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html).
 ///
 /// ```
 /// use autograd::{Tensor, check::gradcheck};
@@ -17,19 +18,19 @@ use crate::tensor::Tensor;
 /// ```
 ///
 /// # Errors
-/// A sentence that names the input, the element, the gradient and the difference quotient, for the first that
-/// disagree; in another type than `f64` it also says that the difference is too coarse there.
+/// A sentence that names the input, the element, the gradient and the difference quotient, for the first element that
+/// differs. For types other than `f64` it also says that the differences are too inexact.
 pub fn gradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tensor<T>]) -> Result<(), String> {
-    let number = |inputs: &[Tensor<T>]| {
+    let weighted_sum = |inputs: &[Tensor<T>]| {
         let y = f(inputs);
         let weights = Tensor::uniform(y.shape(), T::from_f64(0.5), T::from_f64(1.5), 1);
         (&y * &weights).sum()
     };
-    compare("first order", number, inputs)
+    compare("first order", weighted_sum, inputs)
 }
 
-/// Checks the gradients of the gradients of `f`: those of a fixed random combination of `f`'s input gradients, with respect to the inputs and to the
-/// output's gradient. See [`gradcheck`].
+/// Checks the second-order gradients of `f`: those of a weighted sum of `f`'s input gradients, with fixed random
+/// weights, with respect to the inputs and to the output's gradient. See [`gradcheck`].
 ///
 /// ```
 /// use autograd::{Tensor, check::gradgradcheck};
@@ -42,8 +43,8 @@ pub fn gradgradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[
     let output = f(inputs);
     let seed = Tensor::uniform(output.shape(), T::from_f64(0.5), T::from_f64(1.5), 2);
     let count = inputs.len();
-    let number = |all: &[Tensor<T>]| {
-        // Where the caller holds constants (for a difference quotient), the first gradient still needs leaves.
+    let weighted_sum = |all: &[Tensor<T>]| {
+        // For a difference quotient the inputs are constants, but the first gradient needs leaves.
         let leaves: Vec<Tensor<T>> = all[..count].iter().map(|input| input.clone().requires_grad()).collect();
         let y = f(&leaves);
         if !y.is_tracked() {
@@ -62,16 +63,16 @@ pub fn gradgradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[
     };
     let mut all = inputs.to_vec();
     all.push(seed);
-    compare("second order", number, &all)
+    compare("second order", weighted_sum, &all)
 }
 
 fn compare<T: Float>(
     order: &str,
-    number: impl Fn(&[Tensor<T>]) -> Tensor<T>,
+    scalar: impl Fn(&[Tensor<T>]) -> Tensor<T>,
     inputs: &[Tensor<T>],
 ) -> Result<(), String> {
     let leaves: Vec<Tensor<T>> = inputs.iter().map(|input| input.detach().requires_grad()).collect();
-    let value = number(&leaves);
+    let value = scalar(&leaves);
     let gradients = if value.is_tracked() {
         grad(&value, &leaves.iter().collect::<Vec<_>>(), Order::First)
     } else {
@@ -86,14 +87,14 @@ fn compare<T: Float>(
                 input.shape()
             ));
         }
-        let (numbers, slopes) = (input.to_vec(), gradient.to_vec());
-        for element in 0..numbers.len() {
-            let at = |moved: f64| {
-                let mut numbers = numbers.clone();
-                numbers[element] = T::from_f64(numbers[element].to_f64() + moved);
+        let (values, slopes) = (input.to_vec(), gradient.to_vec());
+        for element in 0..values.len() {
+            let at = |offset: f64| {
+                let mut values = values.clone();
+                values[element] = T::from_f64(values[element].to_f64() + offset);
                 let mut inputs: Vec<Tensor<T>> = inputs.iter().map(Tensor::detach).collect();
-                inputs[index] = Tensor::from_vec(numbers, input.shape());
-                number(&inputs).item().to_f64()
+                inputs[index] = Tensor::from_vec(values, input.shape());
+                scalar(&inputs).item().to_f64()
             };
             let quotient = (at(step) - at(-step)) / (2.0 * step);
             let slope = slopes[element].to_f64();
@@ -107,7 +108,7 @@ fn compare<T: Float>(
     Ok(())
 }
 
-/// What a failure in another type than `f64` has to add.
+/// The addition to an error message for types other than `f64`.
 fn too_coarse<T: Float>(step: f64) -> String {
     if T::EPSILON.to_f64() == f64::EPSILON {
         return String::new();
@@ -119,9 +120,10 @@ fn too_coarse<T: Float>(step: f64) -> String {
     )
 }
 
-/// Tests an operation's gradients in one line, `gradients!(name: |a, b| expression, [shape of a], [shape of b])`: first and second order in `f64`; on
-/// contiguous, transposed, strided, flipped and expanded inputs, and with each extent once replaced by 1 and once by 0. An expression that is
-/// bound to its extents (a slice up to 4, say) says so with `; fixed` at the end and leaves out the last two.
+/// Tests an operation's gradients in one line, `gradients!(name: |a, b| expression, [shape of a], [shape of b])`: first
+/// and second order in `f64`, on contiguous, transposed, strided, flipped and expanded inputs, and with each extent
+/// replaced by 1 and by 0. If the expression needs its extents (such as a slice up to 4), `; fixed` at the end leaves
+/// out these last two tests.
 #[cfg(test)]
 macro_rules! gradients {
     ($name:ident: |$($x:ident),+| $y:expr, $($shape:expr),+ $(; $fixed:ident)?) => {
@@ -140,7 +142,7 @@ macro_rules! gradients {
     };
 }
 
-/// Whether `gradients!` was told that the expression is bound to its extents.
+/// Whether `gradients!` was called with `; fixed`.
 #[cfg(test)]
 pub(crate) fn is_fixed(word: &str) -> bool {
     assert!(["", "fixed"].contains(&word), "gradients! knows the word `fixed`, not `{word}`");
@@ -157,14 +159,14 @@ pub(crate) fn check_operation(shapes: &[&[usize]], fixed: bool, f: impl Fn(&[Ten
         let through_view =
             |inputs: &[Tensor<f64>]| f(&inputs.iter().enumerate().map(|(index, x)| view(index, x)).collect::<Vec<_>>());
         let tracked: Vec<Tensor<f64>> = inputs.iter().map(|input| input.clone().requires_grad()).collect();
-        assert!(through_view(&tracked).is_tracked(), "{what}: the gradient is lost in silence");
+        assert!(through_view(&tracked).is_tracked(), "{what}: the gradient is lost without an error");
         gradcheck(through_view, &inputs).unwrap_or_else(|error| panic!("{what}: {error}"));
         gradgradcheck(through_view, &inputs).unwrap_or_else(|error| panic!("{what}: {error}"));
     };
-    let as_it_is = |_: usize, x: &Tensor<f64>| x.clone();
+    let unchanged = |_: usize, x: &Tensor<f64>| x.clone();
     let all = |x: &Tensor<f64>| (0..x.rank() as isize).collect::<Vec<_>>();
 
-    check("contiguous", &|shape| shape.to_vec(), &as_it_is);
+    check("contiguous", &|shape| shape.to_vec(), &unchanged);
     check("transposed", &|shape| shape.iter().rev().copied().collect(), &|_, x| {
         x.permute(all(x).into_iter().rev().collect::<Vec<_>>())
     });
@@ -184,7 +186,7 @@ pub(crate) fn check_operation(shapes: &[&[usize]], fixed: bool, f: impl Fn(&[Ten
     for extent in extents {
         for size in [1, 0] {
             let replaced = |shape: &[usize]| shape.iter().map(|&n| if n == extent { size } else { n }).collect();
-            check(&format!("extents of {extent} made {size}"), &replaced, &as_it_is);
+            check(&format!("extents of {extent} made {size}"), &replaced, &unchanged);
         }
     }
 }
@@ -194,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_in_f32_says_that_f64_is_wanted() {
+    fn a_failure_in_f32_advises_f64() {
         let sentence = gradcheck(|x| x[0].exp(), &[Tensor::<f32>::randn([3], 0)]).unwrap_err();
         assert!(
             sentence.contains("f32 has too few digits") && sentence.contains("check with f64 inputs"),
@@ -202,7 +204,7 @@ mod tests {
         );
         let sentence = gradgradcheck(|x| x[0].exp(), &[Tensor::<f32>::randn([3], 0)]).unwrap_err();
         assert!(sentence.contains("check with f64 inputs"), "{sentence}");
-        // The conversion that the sentence shows.
+        // The conversion that the message shows.
         let x = Tensor::<f32>::randn([3], 0);
         let x = Tensor::<f64>::from_vec(x.to_vec().into_iter().map(f64::from).collect(), x.shape());
         gradcheck(|x| x[0].exp(), std::slice::from_ref(&x)).unwrap();

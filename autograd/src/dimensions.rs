@@ -6,7 +6,8 @@ use std::ops::{Deref, DerefMut};
 
 const INLINE: usize = 4;
 
-/// Extents or strides. Every operation copies some, so a copy must cost a few instructions: up to four are moved as one piece.
+/// Extents or strides. Every operation copies some, so a copy must cost a few instructions: up to four are moved as one
+/// piece.
 #[derive(Clone)]
 pub(crate) enum Dimensions<N> {
     Few { rank: u8, numbers: [N; INLINE] },

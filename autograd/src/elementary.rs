@@ -1,11 +1,13 @@
 //! Exponential, logarithm and their relatives as branch-free polynomials, written once for `f32` and `f64`.
 //!
-//! The standard library's functions are calls into the C library, which no loop around them can be vectorised across. These are plain arithmetic and
-//! selections, so that the compiler turns a loop over them into vector code of whatever instruction set it compiles for. They give the same bits on
-//! every machine. What is made of an exponential uses fused multiply-adds: without hardware for it each is a slow call.
+//! The standard library's functions are calls into the C library, which no loop around them can be vectorised across.
+//! These are plain arithmetic and selections, so that the compiler turns a loop over them into vector code of whatever
+//! instruction set it compiles for. They give the same bits on every machine. What is made of an exponential uses fused
+//! multiply-adds: without hardware for it each is a slow call.
 //!
-//! Errors are in units in the last place (ulp) of the exact result, the largest that the tests find: the bounds are 2 for [`exp`] and [`ln`],
-//! 4 for the others. Zeros keep their sign, NaN stays NaN, results are denormal or infinite where they should be.
+//! Errors are in units in the last place (ulp) of the exact result, the largest that the tests find: the bounds are 2
+//! for [`exp`] and [`ln`], 4 for the others. Zeros keep their sign, NaN stays NaN, results are denormal or infinite
+//! where they should be.
 
 mod tables;
 #[cfg(test)]
@@ -25,7 +27,8 @@ fn polynomial<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
     sum
 }
 
-/// The same as two polynomials of x², for the even and the odd powers: two chains side by side, each half as long, keep the adders busy.
+/// The same as two polynomials of x², for the even and the odd powers: two chains side by side, each half as long, keep
+/// the adders busy.
 #[inline(always)]
 fn polynomial_in_halves<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
     let square = x * x;
@@ -57,7 +60,8 @@ fn at_least<T: Scalar>(x: T, lowest: T) -> T {
 
 /// x = n ln 2 + r with |r| ≤ ½ ln 2: n plus [`Tables::SHIFT`], as the functions that make 2ⁿ want it, and eʳ - 1.
 ///
-/// n ln 2 is subtracted in two parts, the first of which leaves no error (Cody and Waite, "Software Manual for the Elementary Functions", 1980).
+/// n ln 2 is subtracted in two parts, the first of which leaves no error (Cody and Waite, "Software Manual for the
+/// Elementary Functions", 1980).
 #[inline(always)]
 fn reduced_exp_m1<T: Scalar>(x: T) -> (T, T) {
     let shifted = x.mul_add(T::LOG2_E, T::SHIFT);
@@ -68,8 +72,8 @@ fn reduced_exp_m1<T: Scalar>(x: T) -> (T, T) {
 
 /// The same for -½x² in place of x.
 ///
-/// In the tail an error of x² would grow by x². So x² is rounded only after n ln 2 has been taken from it, by a fused multiply-add. All is done with twice
-/// the exponent, and the coefficients are those for its half.
+/// In the tail an error of x² would grow by x². So x² is rounded only after n ln 2 has been taken from it, by a fused
+/// multiply-add. All is done with twice the exponent, and the coefficients are those for its half.
 #[inline(always)]
 fn reduced_normal_m1<T: Scalar>(x: T) -> (T, T) {
     let two = T::ONE + T::ONE;
@@ -107,8 +111,8 @@ pub(crate) fn exp_m1<T: Scalar>(x: T) -> T {
 
 /// ln(1 + f) + k ln 2 + `low`, for √½ ≤ 1 + f < √2.
 ///
-/// With s = f / (2 + f), ln(1 + f) = ln((1 + s) / (1 - s)) = 2s + ⅔s³ + ... = f - (½f² - s (½f² + s² P(s²))): the leading term f is exact, and what is
-/// subtracted from it small (this arrangement is that of Sun's fdlibm, 1993).
+/// With s = f / (2 + f), ln(1 + f) = ln((1 + s) / (1 - s)) = 2s + ⅔s³ + ... = f - (½f² - s (½f² + s² P(s²))): the
+/// leading term f is exact, and what is subtracted from it small (this arrangement is that of Sun's fdlibm, 1993).
 #[inline(always)]
 fn ln_of_parts<T: Scalar>(f: T, k: T, low: T) -> T {
     let two = T::ONE + T::ONE;
@@ -169,8 +173,8 @@ pub(crate) fn sigmoid<T: Scalar>(x: T) -> T {
 
 /// erf x = 1 - (1 - v)⁸ with 8v = x + x P(x) for x ≥ 0, and odd.
 ///
-/// To take 1 - v to the eighth power and that from 1 would leave small results no digits. Three times w = 1 - (1 - v)² = 2v - v² keeps them; of the
-/// multiples that are as large as the result, it is 4w = 8v - (8v)² / 16, and so on.
+/// To take 1 - v to the eighth power and that from 1 would leave small results no digits. Three times w = 1 - (1 - v)²
+/// = 2v - v² keeps them; of the multiples that are as large as the result, it is 4w = 8v - (8v)² / 16, and so on.
 #[inline(always)]
 pub(crate) fn erf<T: Scalar>(x: T) -> T {
     let quarter = (T::ONE + T::ONE + T::ONE + T::ONE).recip();
@@ -186,7 +190,8 @@ pub(crate) fn erf<T: Scalar>(x: T) -> T {
 
 /// x Φ(x) = max(x, 0) - |x| Φ(-|x|), with Φ the distribution function of the standard normal
 ///
-/// Φ(-x) for x ≥ 0 is exp(-½x²) / (x + c) times a factor between ⅖ and ½c, which is a polynomial. Here c is [`Tables::NORMAL_CENTRE`].
+/// Φ(-x) for x ≥ 0 is exp(-½x²) / (x + c) times a factor between ⅖ and ½c, which is a polynomial. Here c is
+/// [`Tables::NORMAL_CENTRE`].
 #[inline(always)]
 pub(crate) fn gelu<T: Scalar>(x: T) -> T {
     let magnitude = at_most(x.abs(), T::NORMAL_SATURATED);

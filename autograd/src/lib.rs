@@ -1,8 +1,9 @@
 //! Tensors and their gradients: the engine of Gradus, written to be read.
 //!
-//! A tensor is an array of numbers that knows how it was computed. From a number that was computed from parameters, the engine finds the gradient with respect
-//! to each of them, and a program can take a step downhill. Everything else (layers, losses, optimizers) is made of that, in the crates `nn` and `optim`.
-//! Here is a small network, trained with this crate alone:
+//! A tensor is an array of numbers that knows how it was computed. From a number that was computed from parameters, the
+//! engine finds the gradient with respect to each of them, and a program can take a step downhill. Everything else
+//! (layers, losses, optimizers) is made of that, in the crates `nn` and `optim`. Here is a small network, trained with
+//! this crate alone:
 //!
 //! ```
 //! use autograd::{Param, Random, Tensor, with_threads};
@@ -45,7 +46,8 @@
 //!
 //! # The floors
 //!
-//! The crate is built like a house: each floor uses those below it and knows nothing of those above. A test reads the imports and keeps it so.
+//! The crate is built like a house: each floor uses those below it and knows nothing of those above. A test reads the
+//! imports and keeps it so.
 //!
 //! | floor | modules | what is there |
 //! |---|---|---|
@@ -66,7 +68,8 @@
 //! - [One training step, timed](book::step): where each microsecond goes.
 //! - [Adding an op, a layer, an optimizer, a micro-kernel](book::adding): worked examples that compile.
 //!
-//! Programs to run and to change are in `autograd/examples` and `nn/examples`; ten exercises, with tests and solutions, in `autograd/exercises`.
+//! Programs to run and to change are in `autograd/examples` and `nn/examples`; ten exercises, with tests and solutions,
+//! in `autograd/exercises`.
 
 #[macro_use]
 pub mod check;
@@ -125,7 +128,8 @@ pub use tensor::Tensor;
 /// 4. [One training step, timed](book::step)
 /// 5. [Adding an op, a layer, an optimizer, a micro-kernel](book::adding)
 ///
-/// From there to the sources: `kernels/gemm/microkernel.rs` is where the arithmetic of a product ends up, `ops/product/linear.rs` where a layer does.
+/// From there to the sources: `kernels/gemm/microkernel.rs` is where the arithmetic of a product ends up,
+/// `ops/product/linear.rs` where a layer does.
 pub mod book {
     #[doc = include_str!("../docs/strides.md")]
     pub mod tensor {}

@@ -1,11 +1,12 @@
-//! Random numbers by counter: the i-th number of a stream is a function of the seed and of i alone.
+//! Counter-based random numbers: the i-th number of a stream is a function of only the seed and i.
 //!
-//! So any part of a stream can be computed by any thread, and the bits never depend on how the work was split. The function is
-//! SplitMix64 (Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, OOPSLA 2014), whose state is a counter by construction.
+//! So every thread can compute any part of a stream, and the bits do not depend on how the work is divided. The
+//! function is SplitMix64 (Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, OOPSLA 2014), whose
+//! state is a counter.
 
 use crate::scalar::Scalar;
 
-/// A stream of random numbers with a position.
+/// A stream of random numbers and the current position in it.
 ///
 /// ```
 /// use autograd::Random;
@@ -20,10 +21,10 @@ pub struct Random {
     position: u64,
 }
 
-/// 2⁶⁴ divided by the golden ratio, made odd: successive counters land far apart.
+/// 2⁶⁴ divided by the golden ratio, rounded to an odd number. Multiples of it are far apart from each other.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The finaliser of SplitMix64: every input bit flips every output bit about half of the time.
+/// The output function of SplitMix64: each input bit changes each output bit with probability about ½.
 #[inline(always)]
 fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,17 +38,17 @@ impl Random {
         Random { key: mix(seed.wrapping_add(GOLDEN)), position: 0 }
     }
 
-    /// How many numbers were drawn; with the seed, the whole state.
+    /// The number of values drawn so far. Together with the seed it is the whole state.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Goes on from `position`, as if that many numbers had been drawn.
+    /// Continues at `position`, as if that many values had been drawn.
     pub fn seek(&mut self, position: u64) {
         self.position = position;
     }
 
-    /// Another stream, a function of this one's seed and of `index`: for a layer, an epoch, a worker.
+    /// Another stream, which depends only on this stream's seed and `index`: for a layer, an epoch, a worker.
     pub fn stream(&self, index: u64) -> Random {
         Random { key: mix(self.key ^ mix(index.wrapping_add(1).wrapping_mul(GOLDEN))), position: 0 }
     }
@@ -64,12 +65,12 @@ impl Random {
         bits
     }
 
-    /// The next number in [0, 1), with all the bits that an `f64` holds.
+    /// The next value, uniform in [0, 1), with the full precision of an `f64`.
     pub fn uniform(&mut self) -> f64 {
         unit(self.bits())
     }
 
-    /// A whole number in 0..bound, each equally likely (Lemire, *Fast random integer generation in an interval*, 2019).
+    /// An integer in 0..bound, all equally likely (Lemire, *Fast random integer generation in an interval*, 2019).
     ///
     /// # Panics
     /// If `bound` is 0.
@@ -78,30 +79,31 @@ impl Random {
         assert!(bound > 0, "below: there is no number below 0");
         loop {
             let product = u128::from(self.bits()) * u128::from(bound);
-            // The low half tells whether the draw fell into the part that would favour some results.
+            // The low half shows whether the draw is in the range that would make some results more likely.
             if product as u64 >= bound.wrapping_neg() % bound {
                 return (product >> 64) as u64;
             }
         }
     }
 
-    /// Puts `items` into random order (Fisher and Yates).
+    /// Shuffles `items` (Fisher and Yates).
     pub fn shuffle<I>(&mut self, items: &mut [I]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last as u64 + 1) as usize);
         }
     }
 
-    /// Fills `out` with numbers in [low, high).
+    /// Fills `out` with uniform values in [low, high).
     pub(crate) fn fill_uniform<T: Scalar>(&mut self, out: &mut [T], low: f64, high: f64) {
-        for number in out {
+        for element in out {
             let value = T::from_f64(low + (high - low) * unit(self.bits()));
-            // Rounding to a shorter type may reach the excluded end.
-            *number = if value.to_f64() < high { value } else { T::from_f64(low) };
+            // Rounding to `f32` may give the excluded upper end.
+            *element = if value.to_f64() < high { value } else { T::from_f64(low) };
         }
     }
 
-    /// Fills `out` with normal numbers of mean 0 and deviation 1 (Box and Muller, 1958: two from two).
+    /// Fills `out` with normal values of mean 0 and standard deviation 1 (Box and Muller, 1958: two uniform values give
+    /// two normal ones).
     pub(crate) fn fill_normal<T: Scalar>(&mut self, out: &mut [T]) {
         for pair in out.chunks_mut(2) {
             let radius = (-2.0 * (1.0 - unit(self.bits())).ln()).sqrt();
@@ -119,9 +121,9 @@ fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// What `rand` and `randn` take: a seed, or a [`Random`] to go on drawing from.
+/// The source of random numbers for `rand` and `randn`: a seed, or a [`Random`] whose position advances.
 pub trait Seed {
-    /// Lends the stream to `draw` and keeps its new position, where there is something to keep it.
+    /// Calls `draw` with the stream. A `&mut Random` keeps the new position afterwards.
     fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R;
 }
 
@@ -158,9 +160,9 @@ mod tests {
         let (mut uniform, mut normal) = (vec![0.0_f64; 200_000], vec![0.0_f64; 200_001]);
         random.fill_uniform(&mut uniform, -1.0, 3.0);
         random.fill_normal(&mut normal);
-        let moments = |numbers: &[f64]| {
-            let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
-            (mean, numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / numbers.len() as f64)
+        let moments = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            (mean, values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / values.len() as f64)
         };
         let (mean, variance) = moments(&uniform);
         assert!((mean - 1.0).abs() < 0.02 && (variance - 16.0 / 12.0).abs() < 0.02, "{mean} {variance}");
@@ -171,20 +173,20 @@ mod tests {
 
     #[test]
     fn an_f32_never_reaches_the_excluded_end() {
-        let mut numbers = vec![0.0_f32; 1 << 20];
-        Random::new(1).fill_uniform(&mut numbers, 0.0, 1.0);
-        assert!(numbers.iter().all(|x| (0.0..1.0).contains(x)));
+        let mut values = vec![0.0_f32; 1 << 20];
+        Random::new(1).fill_uniform(&mut values, 0.0, 1.0);
+        assert!(values.iter().all(|x| (0.0..1.0).contains(x)));
     }
 
     #[test]
-    fn a_shuffle_is_a_permutation_and_every_place_is_reached() {
+    fn a_shuffle_is_a_permutation_and_every_item_reaches_every_index() {
         let mut random = Random::new(5);
         let mut seen = [[false; 5]; 5];
         for _ in 0..500 {
             let mut items = [0, 1, 2, 3, 4];
             random.shuffle(&mut items);
-            for (place, &item) in items.iter().enumerate() {
-                seen[place][item] = true;
+            for (index, &item) in items.iter().enumerate() {
+                seen[index][item] = true;
             }
             items.sort_unstable();
             assert_eq!(items, [0, 1, 2, 3, 4]);

@@ -1,4 +1,5 @@
-//! The house keeps its floors: imports point down, `unsafe` stays where it belongs, files stay readable, dependencies stay few.
+//! The house keeps its floors: imports point down, `unsafe` stays where it belongs, files stay readable, dependencies
+//! stay few.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,8 @@ fn names_after(text: &str) -> Vec<&str> {
     names
 }
 
-/// The modules at the crate's root that a file names; `module` is its own path, `["graph", "engine"]` for `graph/engine.rs`.
+/// The modules at the crate's root that a file names; `module` is its own path, `["graph", "engine"]` for
+/// `graph/engine.rs`.
 fn imports(code: &str, module: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for (position, _) in code.match_indices("crate::") {
@@ -174,8 +176,8 @@ fn siblings(folder: &str) -> Vec<(String, Vec<String>)> {
     named.collect()
 }
 
-/// What is left of modules once those are taken away, again and again, that import none of the others: the circles, and what
-/// leads to them.
+/// What is left of modules once those are taken away, again and again, that import none of the others: the circles, and
+/// what leads to them.
 fn circles(mut modules: Vec<(String, Vec<String>)>) -> Vec<String> {
     loop {
         let names: Vec<String> = modules.iter().map(|(name, _)| name.clone()).collect();

@@ -1,4 +1,5 @@
-//! Nothing hangs: no lock is held while anything runs that can fork, wait or call a user's code; a parameter is read as a whole version, at any time.
+//! Nothing hangs: no lock is held while anything runs that can fork, wait or call a user's code; a parameter is read as
+//! a whole version, at any time.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -195,8 +196,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A `ShortLock` cannot be held over a fork in silence: debug builds see it. So it is the only lock of the libraries. A cell that is filled once is a lock too
-/// while it is filled: those that there are ask the system or the processor something.
+/// A `ShortLock` cannot be held over a fork in silence: debug builds see it. So it is the only lock of the libraries. A
+/// cell that is filled once is a lock too while it is filled: those that there are ask the system or the processor
+/// something.
 #[test]
 fn the_libraries_have_one_kind_of_lock() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

@@ -1,4 +1,5 @@
-//! The pool of buffers, seen from outside: what is dropped elsewhere comes back, what is idle is given back, and it can be switched off.
+//! The pool of buffers, seen from outside: what is dropped elsewhere comes back, what is idle is given back, and it can
+//! be switched off.
 
 use std::process::Command;
 use std::sync::mpsc::sync_channel;
@@ -28,7 +29,8 @@ fn memory_is_flat_where_another_thread_drops_what_this_one_makes() {
 #[ignore = "run by the test above, in a process of its own"]
 fn alone_dropped_elsewhere() {
     let (send, receive) = sync_channel::<Tensor>(4);
-    // Each is waited for until it is gone: else how many are under way, and so how many there must be, is up to the system's whim.
+    // Each is waited for until it is gone: else how many are under way, and so how many there must be, is up to the
+    // system's whim.
     let (tell, gone) = sync_channel::<usize>(4);
     let consumer = thread::spawn(move || {
         for tensor in receive {
@@ -40,7 +42,8 @@ fn alone_dropped_elsewhere() {
     let mut dropped = 0;
     let mut make = |count: usize| {
         for number in 0..count {
-            // A small block and a large one: the first goes through the threads' own lists, the second through the shared one.
+            // A small block and a large one: the first goes through the threads' own lists, the second through the
+            // shared one.
             send.send(Tensor::full([1000], number as f32)).unwrap();
             send.send(Tensor::full([100_000], number as f32)).unwrap();
             dropped += gone.recv().unwrap() + gone.recv().unwrap();

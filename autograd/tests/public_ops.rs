@@ -1,4 +1,5 @@
-//! No gradient is lost in silence: every public operation is differentiable, or refuses a tracked input in plain words, or returns integers.
+//! No gradient is lost in silence: every public operation is differentiable, or refuses a tracked input in plain words,
+//! or returns integers.
 //!
 //! The operations are read from the sources; one that does not check its gradients where it is declared fails the test.
 
@@ -46,8 +47,8 @@ const NOT_TENSORS: &[&str] = &[
     "isfinite", "isinf", "isnan", "le", "lt", "ne", "new",
 ];
 
-/// An operation is one place: the file that declares it also checks its gradients, in first and second order, or the folder of its tests does. `gradients!` fails where
-/// a gradient is lost in silence.
+/// An operation is one place: the file that declares it also checks its gradients, in first and second order, or the
+/// folder of its tests does. `gradients!` fails where a gradient is lost in silence.
 #[test]
 fn every_public_operation_checks_its_gradients_where_it_is_declared() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -72,7 +72,8 @@ fn no_gradient_is_lost_beside_no_grad_on_eight_threads() {
     mixed_tasks(8);
 }
 
-/// One thread evaluates without recording and forks, another builds parts of a loss: the first, while it waits, runs parts of the second's.
+/// One thread evaluates without recording and forks, another builds parts of a loss: the first, while it waits, runs
+/// parts of the second's.
 #[test]
 fn no_gradient_is_lost_beside_a_fork_without_recording() {
     let weight: Param = Param::new(Tensor::randn([16, 16], 0));

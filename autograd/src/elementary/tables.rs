@@ -1,11 +1,13 @@
 //! What the elementary functions know about each number type: its bits, and the coefficients of its polynomials.
 //!
-//! A polynomial is the one with the smallest largest relative error of the function's value (minimax), found by Remez' exchange algorithm in 60 digits
-//! and then rounded; its error is written beside it. The argument reductions keep the first few terms of a series apart, where they are exact.
+//! A polynomial is the one with the smallest largest relative error of the function's value (minimax), found by Remez'
+//! exchange algorithm in 60 digits and then rounded; its error is written beside it. The argument reductions keep the
+//! first few terms of a series apart, where they are exact.
 
 /// The bits of a number type and the polynomials that suffice for it.
 pub trait Tables: Sized + Copy + 'static {
-    /// 1.5 · 2ᵖ with p the bits of the fraction: adding it to a smaller number rounds that to an integer, which then lies in the lowest bits.
+    /// 1.5 · 2ᵖ with p the bits of the fraction: adding it to a smaller number rounds that to an integer, which then
+    /// lies in the lowest bits.
     const SHIFT: Self;
     /// ln 2 to so few bits that its product with any exponent is exact...
     const LN_2_HIGH: Self;
@@ -27,22 +29,25 @@ pub trait Tables: Sized + Copy + 'static {
     const EXP_OF_HALF: &'static [Self];
     /// (ln((1 + s) / (1 - s)) / s - 2) / s² by s², for |s| ≤ (√2 - 1) / (√2 + 1).
     const LN: &'static [Self];
-    /// 8 (1 - (1 - erf x)^⅛) / x - 1, for x from 0 to where erf is 1. The less is left to 1, the less exact it need be: its error is that of erf.
+    /// 8 (1 - (1 - erf x)^⅛) / x - 1, for x from 0 to where erf is 1. The less is left to 1, the less exact it need be:
+    /// its error is that of erf.
     const ERF: &'static [Self];
     /// Where [`Self::NORMAL_TAIL`] has its middle.
     const NORMAL_CENTRE: Self;
-    /// (x + c) · exp(½x²) · Φ(-x) by x / (x + c) - ½ with c the centre above, for x from 0 to the end of Φ(-x). (The substitution maps the half
-    /// line to an interval: Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x²) erfc x", 1981.)
+    /// (x + c) · exp(½x²) · Φ(-x) by x / (x + c) - ½ with c the centre above, for x from 0 to the end of Φ(-x). (The
+    /// substitution maps the half line to an interval: Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x)
+    /// exp(x²) erfc x", 1981.)
     const NORMAL_TAIL: &'static [Self];
-    /// exp(½x²) · (Φ(-x) - x φ(x)) for x from 0 to where exp(-½x²) leaves nothing of it: its error is that of the product.
+    /// exp(½x²) · (Φ(-x) - x φ(x)) for x from 0 to where exp(-½x²) leaves nothing of it: its error is that of the
+    /// product.
     const GELU_SLOPE: &'static [Self];
 
     /// self · 2ⁿ with n = `shifted` - SHIFT, rounded once, also where the result is denormal.
     fn scale(self, shifted: Self) -> Self;
     /// The same for n ≤ 0 and numbers up to 2, in fewer steps.
     fn scale_down(self, shifted: Self) -> Self;
-    /// self · 2ⁱ and `other` · 2ʲ, with i + j = n ≤ 0 about equal: the product of both, which may be denormal, is then rounded once. Neither of them may
-    /// be, except `other` where n is 0.
+    /// self · 2ⁱ and `other` · 2ʲ, with i + j = n ≤ 0 about equal: the product of both, which may be denormal, is then
+    /// rounded once. Neither of them may be, except `other` where n is 0.
     fn scale_both(self, other: Self, shifted: Self) -> (Self, Self);
     /// 2ⁿ with n = `shifted` - SHIFT, an exponent of normal numbers.
     fn power_of_two(shifted: Self) -> Self;

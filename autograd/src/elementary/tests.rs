@@ -230,7 +230,8 @@ impl Worst {
     }
 }
 
-/// Every 61st bit pattern of the `f32` between 2⁻²⁶ and 2⁸, where the functions bend, and fewer beyond; unoptimised builds look at fewer still.
+/// Every 61st bit pattern of the `f32` between 2⁻²⁶ and 2⁸, where the functions bend, and fewer beyond; unoptimised
+/// builds look at fewer still.
 fn singles(name: &str, bound: f64, function: impl Fn(f32) -> f32 + Sync, exact: impl Fn(f64) -> f64 + Sync) {
     let (dense, sparse) = if cfg!(debug_assertions) { (61 * 997, 61 * 9973) } else { (61, 61 * 61) };
     let half = |sign: u32| {

@@ -1,9 +1,11 @@
 //! How a graph is dropped: with a loop, since a graph of a million levels must not recurse a million times.
 //!
-//! A node holds its inputs' nodes, and dropping the last holder of a node drops those. So the first node that is dropped on a thread becomes the *outermost* one:
-//! it takes its inputs out, and works off a list of nodes that grows by the inputs of each node that was held by nobody else. Whatever node ends inside of that
-//! loop, for whatever reason (two threads that let go of it at the same moment, or a user's operation that holds a tensor with its graph), does not begin
-//! a loop of its own: it leaves what it held in this thread's list of remains, which the outermost loop works off too. So there are never more than two levels.
+//! A node holds its inputs' nodes, and dropping the last holder of a node drops those. So the first node that is
+//! dropped on a thread becomes the *outermost* one: it takes its inputs out, and works off a list of nodes that grows
+//! by the inputs of each node that was held by nobody else. Whatever node ends inside of that loop, for whatever reason
+//! (two threads that let go of it at the same moment, or a user's operation that holds a tensor with its graph), does
+//! not begin a loop of its own: it leaves what it held in this thread's list of remains, which the outermost loop works
+//! off too. So there are never more than two levels.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -54,7 +56,8 @@ impl<T: Float, S: Slot<T> + ?Sized> Node<T, S> {
             let Ok(Some(remains)) = REMAINS.try_with(|remains| remains.borrow_mut().pop()) else { return };
             match remains.downcast::<Inputs<T>>() {
                 Ok(mut inputs) => take_nodes(&mut inputs, &mut waiting),
-                // An operation, or the inputs of a node of the other element type: what ends with them leaves remains again.
+                // An operation, or the inputs of a node of the other element type: what ends with them leaves remains
+                // again.
                 Err(other) => drop(other),
             }
         }

@@ -12,7 +12,8 @@ use crate::tensor::Tensor;
 
 /// The recorded graph behind `of`: every operation, leaf and constant that it was computed from.
 ///
-/// The drawing is a copy. It keeps the graph's nodes, but none of their saved values, so a training step is not disturbed by it.
+/// The drawing is a copy. It keeps the graph's nodes, but none of their saved values, so a training step is not
+/// disturbed by it.
 ///
 /// ```
 /// use autograd::{Tensor, draw};
@@ -54,8 +55,8 @@ pub fn draw<T: Float>(of: &Tensor<T>) -> Graph<T> {
 
 /// What [`draw`] found: a drawing that can be given names, numbers and gradients, and then be written down.
 ///
-/// Operations carry their names, lines the shapes of what flows along them. Identifiers are given in order of creation, so that the same program
-/// draws the same picture each time.
+/// Operations carry their names, lines the shapes of what flows along them. Identifiers are given in order of creation,
+/// so that the same program draws the same picture each time.
 #[derive(Debug)]
 pub struct Graph<T: Float = f32> {
     /// Oldest first; the last one is what was drawn.
@@ -114,10 +115,11 @@ impl<T: Float> Graph<T> {
         self.vertices.len() - 1
     }
 
-    /// Writes a name to a tensor of the graph: a leaf, a parameter's [`tensor()`](crate::Param::tensor), or what an operation made.
+    /// Writes a name to a tensor of the graph: a leaf, a parameter's [`tensor()`](crate::Param::tensor), or what an
+    /// operation made.
     ///
-    /// A constant leaves only its shape in the graph: its name goes to the first one of that shape, in the order of the operations, that has no
-    /// name yet. A tensor that is not in the graph is left out.
+    /// A constant leaves only its shape in the graph: its name goes to the first one of that shape, in the order of the
+    /// operations, that has no name yet. A tensor that is not in the graph is left out.
     pub fn named(mut self, name: &str, tensor: &Tensor<T>) -> Self {
         let place = match tensor.edge.id() {
             Some(id) => self.places.get(&id).copied(),
@@ -132,13 +134,15 @@ impl<T: Float> Graph<T> {
         self
     }
 
-    /// Shows the numbers of the tensors that have been [named](Graph::named), where they are few: a graph keeps no others.
+    /// Shows the numbers of the tensors that have been [named](Graph::named), where they are few: a graph keeps no
+    /// others.
     pub fn with_values(mut self) -> Self {
         self.with_values = true;
         self
     }
 
-    /// Shows the gradient of the drawn number (of the sum of its elements, if it is several) at everything in the graph that has few elements.
+    /// Shows the gradient of the drawn number (of the sum of its elements, if it is several) at everything in the graph
+    /// that has few elements.
     ///
     /// The graph is walked and stays whole: it can be walked again, by [`backward`](Tensor::backward) for one.
     ///
@@ -154,7 +158,7 @@ impl<T: Float> Graph<T> {
                     self.vertices[place].gradient = gradients.by_id(id).map(Tensor::detach);
                 }
             }
-            Err(sentence) => crate::error::mistake("with_gradients", sentence),
+            Err(sentence) => crate::error::argument_error("with_gradients", sentence),
         }
         self
     }
@@ -175,7 +179,8 @@ impl<T: Float> Graph<T> {
         captioned.into_iter().filter_map(|(caption, tensor)| Some((caption, rows(tensor?)?))).collect()
     }
 
-    /// The drawing as text in the language of [Graphviz](https://graphviz.org/doc/info/lang.html): `dot -Tsvg` makes a picture of it.
+    /// The drawing as text in the language of [Graphviz](https://graphviz.org/doc/info/lang.html): `dot -Tsvg` makes a
+    /// picture of it.
     pub fn to_dot(&self) -> String {
         let mut out = String::from("digraph {\n  node [shape=box fontname=monospace]\n  edge [fontname=monospace]\n");
         for (index, vertex) in self.vertices.iter().enumerate() {

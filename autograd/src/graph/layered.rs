@@ -1,7 +1,7 @@
 //! Where the boxes of a drawn graph go: in layers, each box below those that it depends on.
 //!
-//! A line that passes a layer takes a place there, as if it were a narrow box. The places of a layer are ordered by those of their neighbours, and then
-//! moved towards them as far as the others allow.
+//! A line that passes a layer takes a place there, as if it were a narrow box. The places of a layer are ordered by
+//! those of their neighbours, and then moved towards them as far as the others allow.
 
 /// A box, or a line that passes a layer. Lengths are pixels.
 #[derive(Default)]
@@ -93,7 +93,8 @@ impl Layers {
         }
     }
 
-    /// Goes through the layers, down or up, and tells each where its places are wanted: in the middle of their neighbours in the layer before.
+    /// Goes through the layers, down or up, and tells each where its places are wanted: in the middle of their
+    /// neighbours in the layer before.
     fn sweep(&mut self, down: bool, act: impl Fn(&mut Layers, usize, &[f64])) {
         let count = self.order.len();
         for step in 0..count {
@@ -124,7 +125,8 @@ impl Layers {
     }
 }
 
-/// The rising sequence that is nearest to the given one, in the mean square: neighbours that fall are replaced by their mean.
+/// The rising sequence that is nearest to the given one, in the mean square: neighbours that fall are replaced by their
+/// mean.
 fn nearest_rising(wanted: &[f64]) -> Vec<f64> {
     let mut blocks: Vec<(f64, usize)> = Vec::new();
     for &value in wanted {

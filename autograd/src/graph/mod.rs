@@ -1,7 +1,8 @@
 //! Floor 2: where tensors came from, and the walk back.
 //!
-//! [`node`] is what an operation leaves behind and [`dismantle`] how it goes, [`engine`] walks it newest first, [`gradients`] is what comes out,
-//! [`broadcast`] holds the two operations that the engine itself needs: adding gradients and summing a broadcast; [`dot`] and [`svg`] draw the graph.
+//! [`node`] is what an operation leaves behind and [`dismantle`] how it goes, [`engine`] walks it newest first,
+//! [`gradients`] is what comes out, [`broadcast`] holds the two operations that the engine itself needs: adding
+//! gradients and summing a broadcast; [`dot`] and [`svg`] draw the graph.
 
 pub(crate) mod broadcast;
 mod dismantle;

@@ -1,8 +1,8 @@
 //! A recorded graph as a picture, without Graphviz.
 //!
-//! Operations stand in [layers](super::layered), each below its inputs, and lines run down. An input that no operation made, a parameter above all,
-//! hangs to the left of the operation that takes it, again at each use: so a network is nearly a chain. Only an operation that has no other input gets
-//! its first one from above.
+//! Operations stand in [layers](super::layered), each below its inputs, and lines run down. An input that no operation
+//! made, a parameter above all, hangs to the left of the operation that takes it, again at each use: so a network is
+//! nearly a chain. Only an operation that has no other input gets its first one from above.
 //!
 //! A line takes a place in each layer that it passes, so lines that run past many layers would make a picture that
 //! grows with the square of the number of operations. Where a line would have to pass more than [`MOST_PASSED`] layers
@@ -306,7 +306,8 @@ impl Picture {
 }
 
 impl<T: Float> Graph<T> {
-    /// The drawing as an SVG picture, readable on light and on dark pages: text and lines have the colour of the text around them.
+    /// The drawing as an SVG picture, readable on light and on dark pages: text and lines have the colour of the text
+    /// around them.
     ///
     /// Its size grows as the number of operations does. Where a result is used far below, no line leads: the operation
     /// is numbered, and a dashed box with its name and number stands beside the use.

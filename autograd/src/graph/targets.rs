@@ -1,4 +1,5 @@
-//! Which nodes a walk must visit that is asked for certain gradients only: those on a path from the result to one of the targets, as in PyTorch.
+//! Which nodes a walk must visit that is asked for certain gradients only: those on a path from the result to one of
+//! the targets, as in PyTorch.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +45,8 @@ impl Targets {
     }
 }
 
-/// The nodes behind `root` that are newer than the oldest target. Older ones cannot lead to one, since a node is made after its inputs.
+/// The nodes behind `root` that are newer than the oldest target. Older ones cannot lead to one, since a node is made
+/// after its inputs.
 fn nodes_newer_than<T: Float>(root: &Edge<T>, oldest: Option<Id>) -> BTreeMap<Id, &Node<T>> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![root];

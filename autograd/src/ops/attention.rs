@@ -1,6 +1,6 @@
 //! Attention: means of values, weighted by how well their keys fit a query.
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -22,9 +22,8 @@ impl<T: Float> Tensor<T> {
     ///
     /// As
     /// [`torch.nn.functional.scaled_dot_product_attention`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
-    /// (Vaswani et al., [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)): a query that sees no key at all has
-    /// the result 0. The derivatives are those of
-    /// the product and of [`softmax`](Tensor::softmax).
+    /// (Vaswani et al., [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)): a query that sees no key at all has the
+    /// result 0. The derivatives are those of the product and of [`softmax`](Tensor::softmax).
     ///
     /// ```
     /// use autograd::{Attention, Tensor};
@@ -49,10 +48,10 @@ impl<T: Float> Tensor<T> {
             && key.size(-2) == value.size(-2);
         if !fit {
             let [q, k, v] = shapes;
-            mistake(op, format_args!("shapes {q}, {k} and {v}: wanted [..., L, E], [..., S, E] and [..., S, W]"));
+            shape_error(op, format_args!("shapes {q}, {k} and {v}: wanted [..., L, E], [..., S, E] and [..., S, W]"));
         }
         if options.is_causal && options.attn_mask.is_some() {
-            mistake(op, "a mask is given for causal attention, which has its own");
+            argument_error(op, "a mask is given for causal attention, which has its own");
         }
         let scale = options.scale.unwrap_or_else(|| 1.0 / (self.size(-1) as f64).sqrt());
         let scores = (self * T::from_f64(scale)).matmul(&key.transpose(-1, -2));
@@ -62,7 +61,7 @@ impl<T: Float> Tensor<T> {
             Some(mask) => {
                 if scores.shape().broadcast(mask.shape()).as_ref() != Some(scores.shape()) {
                     let (own, other) = (mask.shape(), scores.shape());
-                    mistake(
+                    shape_error(
                         op,
                         format_args!("the mask has shape {own}, which does not broadcast to the scores' {other}"),
                     );

@@ -1,6 +1,6 @@
 //! Elements dropped at random.
 
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::ops::pointwise::chosen;
 use crate::random::Seed;
@@ -28,7 +28,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn dropout(&self, p: f64, seed: impl Seed) -> Tensor<T> {
         if !(0.0..=1.0).contains(&p) {
-            mistake("dropout", format_args!("{p} is no probability: wanted 0 to 1"));
+            argument_error("dropout", format_args!("{p} is no probability: wanted 0 to 1"));
         }
         if p == 0.0 {
             return self.clone();

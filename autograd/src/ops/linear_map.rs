@@ -1,7 +1,8 @@
 //! Operations that are linear in their one input: each is declared as a map together with its adjoint.
 //!
-//! For y = A x the gradient is Aᵀ dy, whatever x was, and the gradient of that is A again. So such an operation saves no values, and its gradients of any order are
-//! the two functions of [`LinearMap`]: `slice` and placing into zeros, `gather` and adding to what was gathered, `flip` and itself.
+//! For y = A x the gradient is Aᵀ dy, whatever x was, and the gradient of that is A again. So such an operation saves
+//! no values, and its gradients of any order are the two functions of [`LinearMap`]: `slice` and placing into zeros,
+//! `gather` and adding to what was gathered, `flip` and itself.
 
 use std::fmt::{self, Debug};
 

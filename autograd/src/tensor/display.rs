@@ -24,7 +24,8 @@ struct Format {
 }
 
 impl Format {
-    /// PyTorch's rule: whole numbers as such; scientific where the largest is 1000 times the smallest, or beyond 10⁸, or below 10⁻⁴.
+    /// PyTorch's rule: whole numbers as such; scientific where the largest is 1000 times the smallest, or beyond 10⁸,
+    /// or below 10⁻⁴.
     fn of(numbers: &[f64], decimals: Option<usize>) -> Format {
         let decimals = decimals.unwrap_or(4);
         let magnitudes =

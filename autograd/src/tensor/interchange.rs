@@ -43,7 +43,8 @@ impl<T: Float> Tensor<T> {
         array
     }
 
-    /// The storage from the lowest address that the tensor reaches, and the strides without their signs: `ndarray` makes views only forwards.
+    /// The storage from the lowest address that the tensor reaches, and the strides without their signs: `ndarray`
+    /// makes views only forwards.
     fn lowest_address(&self) -> (&[T], smallvec::SmallVec<[usize; 4]>) {
         if self.numel() == 0 {
             return (&[], smallvec::SmallVec::from_elem(0, self.rank()));

@@ -1,6 +1,6 @@
 //! Elements chosen by a mask.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::{Backward, broadcast};
 use crate::indices::Indices;
@@ -87,7 +87,7 @@ impl<T: Float> Tensor<T> {
     pub fn masked_select(&self, mask: &Mask) -> Tensor<T> {
         let Some(shape) = self.shape().broadcast(mask.shape()) else {
             let (own, other) = (self.shape(), mask.shape());
-            mistake("masked_select", format_args!("the mask's shape {other} and the tensor's {own} do not broadcast"));
+            shape_error("masked_select", format_args!("the mask's shape {other} and the tensor's {own} do not broadcast"));
         };
         let count = shape.numel_for("masked_select");
         let whole = broadcast::expand(self, &shape).expect("a shape stretches to what it was broadcast to");
@@ -122,7 +122,7 @@ impl Mask {
 fn where_mask<T: Float>(op: &str, mask: &Mask, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let Some(shape) = a.shape().broadcast(b.shape()).and_then(|shape| shape.broadcast(mask.shape())) else {
         let (mask, a, b) = (mask.shape(), a.shape(), b.shape());
-        mistake(op, format_args!("the mask's shape {mask} and the tensors' {a} and {b} do not broadcast"));
+        shape_error(op, format_args!("the mask's shape {mask} and the tensors' {a} and {b} do not broadcast"));
     };
     let condition = mask.to_tensor();
     let operands = [condition.view(), a.view(), b.view()];

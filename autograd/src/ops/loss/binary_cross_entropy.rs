@@ -2,7 +2,7 @@
 
 use super::cross_entropy::Reduction;
 use super::{check_target, check_weight, reduced};
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::ops::pointwise::{Activation, Derivative, Keep};
 use crate::tensor::Tensor;
@@ -56,7 +56,7 @@ impl<T: Float> Tensor<T> {
         // NaN is no probability either, as in PyTorch.
         let is_probability = |x: &T| *x >= T::ZERO && *x <= T::ONE;
         if let Some(wrong) = self.to_vec().iter().find(|x| !is_probability(x)) {
-            mistake(op, format_args!("{wrong} in the input is no probability: wanted values from 0 to 1"));
+            argument_error(op, format_args!("{wrong} in the input is no probability: wanted values from 0 to 1"));
         }
         let [least, variance] = [LEAST_LOGARITHM, LEAST_VARIANCE].map(T::from_f64);
         let both = [Keep::Input, Keep::SecondInput];

@@ -1,7 +1,7 @@
 //! The loss of a classifier, from its scores to a number in one pass, and back in one.
 
 use super::{check_labels, class_rows};
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::indices::Indices;
@@ -229,8 +229,9 @@ fn loss<T: Float>(x: &Tensor<T>, targets: Targets<T>, reduction: Reduction) -> T
 impl<T: Float> Tensor<T> {
     /// The mean cross-entropy between scores (logits) `[N, C]` and class labels `[N]`: shape `[]`.
     ///
-    /// Also `[N, C, d1, ...]` with labels `[N, d1, ...]`, and `[C]` with a single label. See [`cross_entropy_with`](Tensor::cross_entropy_with) for options.
-    /// An element of the gradient that is smaller than the smallest normal number (1.2·10⁻³⁸ for `f32`) may be 0.
+    /// Also `[N, C, d1, ...]` with labels `[N, d1, ...]`, and `[C]` with a single label. See
+    /// [`cross_entropy_with`](Tensor::cross_entropy_with) for options. An element of the gradient that is smaller than
+    /// the smallest normal number (1.2·10⁻³⁸ for `f32`) may be 0.
     ///
     /// ```
     /// use autograd::{Indices, Tensor};
@@ -249,8 +250,8 @@ impl<T: Float> Tensor<T> {
 
     /// The cross-entropy with options: a reduction, weights for the classes, a label to ignore, label smoothing.
     ///
-    /// As [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html), whose page has the formulas.
-    /// The mean over no examples is NaN.
+    /// As [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html),
+    /// whose page has the formulas. The mean over no examples is NaN.
     ///
     /// # Panics
     /// If the shapes do not fit, a label is not a class (nor ignored), or the smoothing lies outside of [0, 1].
@@ -268,7 +269,7 @@ impl<T: Float> Tensor<T> {
 #[track_caller]
 pub(super) fn check_smoothing(smoothing: f64) {
     if !(0.0..=1.0).contains(&smoothing) {
-        mistake("cross_entropy", format_args!("a label smoothing of {smoothing} is not between 0 and 1"));
+        argument_error("cross_entropy", format_args!("a label smoothing of {smoothing} is not between 0 and 1"));
     }
 }
 
@@ -285,7 +286,7 @@ pub(super) fn check_smoothing(smoothing: f64) {
 #[track_caller]
 pub fn accuracy<T: Float>(scores: &Tensor<T>, labels: &Indices) -> f64 {
     if scores.rank() != 2 || labels.shape()[..] != scores.shape()[..1] {
-        mistake(
+        shape_error(
             "accuracy",
             format_args!(
                 "the scores have shape {}, the labels {}: wanted [N, C] and [N]",

@@ -2,7 +2,7 @@
 
 use super::cross_entropy::Reduction;
 use super::{check_target, reduced};
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::ops::pointwise::{Derivative, Keep};
 use crate::tensor::Tensor;
@@ -57,7 +57,7 @@ impl<T: Float> Tensor<T> {
     pub fn smooth_l1_loss(&self, target: &Tensor<T>, beta: f64, reduction: Reduction) -> Tensor<T> {
         check_target("smooth_l1_loss", self.shape(), target.shape());
         if beta.is_nan() || beta < 0.0 {
-            mistake("smooth_l1_loss", format_args!("beta is {beta}: wanted 0 or more"));
+            argument_error("smooth_l1_loss", format_args!("beta is {beta}: wanted 0 or more"));
         }
         let distance = self - target;
         let losses = if beta == 0.0 { distance.abs() } else { distance.rounded_abs(T::from_f64(beta)) };
@@ -77,7 +77,7 @@ impl<T: Float> Tensor<T> {
     pub fn huber_loss(&self, target: &Tensor<T>, delta: f64, reduction: Reduction) -> Tensor<T> {
         check_target("huber_loss", self.shape(), target.shape());
         if delta.is_nan() || delta <= 0.0 {
-            mistake("huber_loss", format_args!("delta is {delta}: wanted more than 0"));
+            argument_error("huber_loss", format_args!("delta is {delta}: wanted more than 0"));
         }
         let delta = T::from_f64(delta);
         reduced((self - target).rounded_abs(delta) * delta, reduction)

@@ -2,7 +2,7 @@
 
 use super::cross_entropy::Reduction;
 use super::{check_target, reduced};
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::tensor::Tensor;
 
@@ -59,10 +59,10 @@ impl<T: Float> Tensor<T> {
         check_target(op, own, other.shape());
         if !(1..=2).contains(&own.rank()) || target.shape()[..] != own[..own.rank() - 1] {
             let message = format_args!("shapes {own} and {}: wanted [N, D] and [N], or [D] and []", target.shape());
-            mistake(op, message);
+            shape_error(op, message);
         }
         if target.is_tracked() {
-            mistake(op, "the target is tracked, but no gradient flows to it: detach it");
+            argument_error(op, "the target is tracked, but no gradient flows to it: detach it");
         }
         let square = |x: &Tensor<T>| (x * x).sum_dim(-1, false) + T::from_f64(LEAST_SQUARE);
         let cosine = (self * other).sum_dim(-1, false) / (square(self) * square(other)).sqrt();
@@ -98,10 +98,10 @@ impl<T: Float> Tensor<T> {
         check_target(op, self.shape(), positive.shape());
         check_target(op, self.shape(), negative.shape());
         if self.rank() == 0 {
-            mistake(op, "single values are no vectors: wanted [..., D]");
+            shape_error(op, "single values are no vectors: wanted [..., D]");
         }
         if options.p.is_nan() || options.p <= 0.0 {
-            mistake(op, format_args!("a norm of degree {}: wanted more than 0", options.p));
+            argument_error(op, format_args!("a norm of degree {}: wanted more than 0", options.p));
         }
         let distance = |a: &Tensor<T>, b: &Tensor<T>| norm(&(a - b + T::from_f64(options.eps)), options.p);
         let mut to_negative = distance(self, negative);

@@ -17,7 +17,7 @@ pub use nll::NllLoss;
 
 use cross_entropy::Reduction;
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::ops::shape::reshaped;
@@ -39,7 +39,7 @@ fn reduced<T: Float>(losses: Tensor<T>, reduction: Reduction) -> Tensor<T> {
 #[track_caller]
 fn check_target(op: &str, input: &Shape, target: &Shape) {
     if input != target {
-        mistake(op, format_args!("the input has shape {input}, the target {target}: they must be equal"));
+        shape_error(op, format_args!("the input has shape {input}, the target {target}: they must be equal"));
     }
 }
 
@@ -47,7 +47,7 @@ fn check_target(op: &str, input: &Shape, target: &Shape) {
 #[track_caller]
 fn check_weight(op: &str, name: &str, input: &Shape, weight: &Shape) {
     if input.broadcast(weight).as_ref() != Some(input) {
-        mistake(op, format_args!("the {name} has shape {weight}, which does not broadcast to the input's {input}"));
+        shape_error(op, format_args!("the {name} has shape {weight}, which does not broadcast to the input's {input}"));
     }
 }
 
@@ -70,7 +70,7 @@ fn class_rows<T: Float>(scores: &Tensor<T>) -> Tensor<T> {
 #[track_caller]
 fn examples_of(op: &str, scores: &Shape) -> (Shape, usize) {
     if scores.rank() == 0 {
-        mistake(op, "a single value has no classes: wanted [N, C, ...] or [C]");
+        shape_error(op, "a single value has no classes: wanted [N, C, ...] or [C]");
     }
     let axis = usize::from(scores.rank() > 1);
     ((0..scores.rank()).filter(|&dim| dim != axis).map(|dim| scores[dim]).collect(), scores[axis])
@@ -83,7 +83,7 @@ fn check_labels<T: Float>(op: &str, scores: &Shape, labels: &Indices, ignored: i
     let (examples, classes) = if scores.rank() == 0 { (scores.clone(), 0) } else { examples_of(op, scores) };
     let other = labels.shape();
     if scores.rank() == 0 || examples != *other {
-        mistake(
+        shape_error(
             op,
             format_args!(
                 "the scores have shape {scores}, the targets {other}: wanted [N, C, ...] and [N, ...], or [C] and []"
@@ -93,7 +93,7 @@ fn check_labels<T: Float>(op: &str, scores: &Shape, labels: &Indices, ignored: i
     let is_class = |label: i64| label == ignored || (label >= 0 && label < classes as i64);
     if let Some(wrong) = labels.as_slice().iter().find(|&&label| !is_class(label)) {
         let axis = usize::from(scores.rank() > 1);
-        mistake(
+        shape_error(
             op,
             format_args!("label {wrong} is not one of the {classes} classes (dimension {axis} of shape {scores})"),
         );
@@ -106,9 +106,9 @@ fn check_labels<T: Float>(op: &str, scores: &Shape, labels: &Indices, ignored: i
 fn check_class_weight<T: Float>(op: &str, classes: usize, weight: Option<&Tensor<T>>) {
     let Some(weight) = weight else { return };
     if weight.shape()[..] != [classes] {
-        mistake(op, format_args!("the weight has shape {}, wanted [{classes}]", weight.shape()));
+        shape_error(op, format_args!("the weight has shape {}, wanted [{classes}]", weight.shape()));
     }
     if weight.is_tracked() {
-        mistake(op, "the weight is tracked, but no gradient flows to it: detach it");
+        argument_error(op, "the weight is tracked, but no gradient flows to it: detach it");
     }
 }

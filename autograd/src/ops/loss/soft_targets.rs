@@ -2,7 +2,7 @@
 
 use super::cross_entropy::{CrossEntropy, Reduction, check_smoothing};
 use super::{check_class_weight, check_target, class_rows, examples_of};
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::ops::shape::reshaped;
 use crate::tensor::Tensor;
@@ -34,7 +34,7 @@ impl<T: Float> Tensor<T> {
         check_class_weight(op, classes, options.weight.as_ref());
         check_smoothing(options.label_smoothing);
         if options.ignore_index >= 0 {
-            mistake(op, format_args!("label {} cannot be ignored: the targets are no labels", options.ignore_index));
+            argument_error(op, format_args!("label {} cannot be ignored: the targets are no labels", options.ignore_index));
         }
         let (scores, mut target) = (class_rows(self), class_rows(target));
         if options.label_smoothing > 0.0 {

@@ -2,7 +2,7 @@
 
 use super::standardize::standardized;
 use super::{check_channels, check_input, scaled_channels};
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::ops::shape::reshaped;
 use crate::shape::Shape;
@@ -12,13 +12,12 @@ impl<T: Float> Tensor<T> {
     /// Each channel with mean 0 and variance 1 over the batch, and the batch's statistics.    y = (x - μ) / √(v + ε)
     /// · weight + bias
     ///
-    /// The input is `[N, C, ...]`, weight and bias are `[C]`. Beside y it returns the mean μ and the unbiased
-    /// variance v · n / (n - 1) of the n values of each
-    /// channel, `[C]`: constants, from which a layer updates its running statistics. As
+    /// The input is `[N, C, ...]`, weight and bias are `[C]`. Beside y it returns the mean μ and the unbiased variance
+    /// v · n / (n - 1) of the n values of each channel, `[C]`: constants, from which a layer updates its running
+    /// statistics. As
     /// [`torch.nn.functional.batch_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
-    /// in training (Ioffe and Szegedy,
-    /// [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)), whose ε is 10⁻⁵ by default. The derivative is
-    /// [`layer_norm`](Tensor::layer_norm)'s.
+    /// in training (Ioffe and Szegedy, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)), whose ε is 10⁻⁵ by
+    /// default. The derivative is [`layer_norm`](Tensor::layer_norm)'s.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -42,7 +41,7 @@ impl<T: Float> Tensor<T> {
         check_input("batch_norm", own);
         let (channels, count) = (own[1], own[0] * own[2..].iter().product::<usize>());
         if count == 1 {
-            mistake("batch_norm", format_args!("shape {own} has one value a channel: wanted more for a variance"));
+            shape_error("batch_norm", format_args!("shape {own} has one value a channel: wanted more for a variance"));
         }
         // A channel a row.
         let channels_first = self.transpose(0, 1);

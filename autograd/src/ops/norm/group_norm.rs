@@ -2,7 +2,7 @@
 
 use super::standardize::standardized;
 use super::{check_input, scaled_channels};
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::ops::shape::reshaped;
 use crate::shape::Shape;
@@ -13,8 +13,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// The input is `[N, C, ...]`, weight and bias are `[C]`, and C is a multiple of `num_groups`. As
     /// [`torch.nn.functional.group_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html)
-    /// (Wu and He,
-    /// [arXiv:1803.08494](https://arxiv.org/abs/1803.08494)), whose ε is 10⁻⁵ by default. The derivative is
+    /// (Wu and He, [arXiv:1803.08494](https://arxiv.org/abs/1803.08494)), whose ε is 10⁻⁵ by default. The derivative is
     /// [`layer_norm`](Tensor::layer_norm)'s.
     ///
     /// ```
@@ -38,7 +37,7 @@ impl<T: Float> Tensor<T> {
         check_input("group_norm", own);
         if num_groups == 0 || !own[1].is_multiple_of(num_groups) {
             let message = format_args!("the {} channels of shape {own} do not make {num_groups} groups", own[1]);
-            mistake("group_norm", message);
+            shape_error("group_norm", message);
         }
         let y = groups_standardized(self, num_groups, eps);
         scaled_channels("group_norm", y, weight, bias)
@@ -48,10 +47,8 @@ impl<T: Float> Tensor<T> {
     ///
     /// The input is `[N, C, ...]`, weight and bias are `[C]`. As
     /// [`torch.nn.functional.instance_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html)
-    /// (Ulyanov, Vedaldi
-    /// and Lempitsky, [arXiv:1607.08022](https://arxiv.org/abs/1607.08022)) without running statistics, whose ε is
-    /// 10⁻⁵ by default. The
-    /// derivative is [`layer_norm`](Tensor::layer_norm)'s.
+    /// (Ulyanov, Vedaldi and Lempitsky, [arXiv:1607.08022](https://arxiv.org/abs/1607.08022)) without running
+    /// statistics, whose ε is 10⁻⁵ by default. The derivative is [`layer_norm`](Tensor::layer_norm)'s.
     ///
     /// # Panics
     /// If the input has fewer than three dimensions or one value alone in each channel, or weight or bias have
@@ -62,7 +59,7 @@ impl<T: Float> Tensor<T> {
         if own.rank() < 3 || own[2..].iter().product::<usize>() == 1 {
             let message =
                 format_args!("the input has shape {own}: wanted [N, C, ...] with more than one value a channel");
-            mistake("instance_norm", message);
+            shape_error("instance_norm", message);
         }
         scaled_channels("instance_norm", groups_standardized(self, own[1], eps), weight, bias)
     }

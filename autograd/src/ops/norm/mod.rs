@@ -6,7 +6,7 @@ mod layer_norm;
 mod softmax;
 mod standardize;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -40,7 +40,7 @@ fn scaled_channels<T: Float>(
 #[track_caller]
 fn check_channels<T: Float>(op: &str, name: &str, tensor: &Tensor<T>, channels: usize) {
     if tensor.shape()[..] != [channels] {
-        mistake(op, format_args!("the {name} has shape {}, wanted [{channels}]", tensor.shape()));
+        shape_error(op, format_args!("the {name} has shape {}, wanted [{channels}]", tensor.shape()));
     }
 }
 
@@ -48,6 +48,6 @@ fn check_channels<T: Float>(op: &str, name: &str, tensor: &Tensor<T>, channels: 
 #[track_caller]
 fn check_input(op: &str, input: &Shape) {
     if input.rank() < 2 {
-        mistake(op, format_args!("the input has shape {input}: wanted [N, C, ...]"));
+        shape_error(op, format_args!("the input has shape {input}: wanted [N, C, ...]"));
     }
 }

@@ -63,12 +63,14 @@ fn without<T: Float>(tensor: &Tensor<T>, axis: usize) -> Shape {
     shape
 }
 
-/// Whether the axis is the last one, along which the elements lie side by side. A number alone has none, and is a row of one.
+/// Whether the axis is the last one, along which the elements lie side by side. A number alone has none, and is a row
+/// of one.
 fn is_last<T: Float>(tensor: &Tensor<T>, axis: usize) -> bool {
     axis + 1 >= tensor.rank()
 }
 
-/// The gradient without a graph of its own: `slope` of the output's gradient, the output, and the sum of `term` of those along the axis.
+/// The gradient without a graph of its own: `slope` of the output's gradient, the output, and the sum of `term` of
+/// those along the axis.
 fn fused<T: Float>(
     [grad, y]: [&Tensor<T>; 2],
     axis: usize,
@@ -91,8 +93,8 @@ fn fused<T: Float>(
 impl<T: Float> Tensor<T> {
     /// eˣ divided by its sum along `dim`: positive numbers that add up to 1.
     ///
-    /// As [`torch.softmax`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html). Large numbers do not overflow; a row that is
-    /// all -∞, or has a +∞, is NaN.
+    /// As [`torch.softmax`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html). Large
+    /// numbers do not overflow; a row that is all -∞, or has a +∞, is NaN.
     ///
     /// ```
     /// use autograd::Tensor;

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -232,7 +232,7 @@ impl<T: Float> Tensor<T> {
             Ok(result) => result,
             Err(message) => {
                 let shapes: Vec<String> = tensors.iter().map(|tensor| tensor.shape().to_string()).collect();
-                mistake("einsum", format_args!("equation '{equation}', shapes {}: {message}", shapes.join(" and ")))
+                shape_error("einsum", format_args!("equation '{equation}', shapes {}: {message}", shapes.join(" and ")))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayViewMut2;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::gemm::{Epilogue, gemm};
@@ -63,11 +63,11 @@ fn gate_and_sum<T: Float>(grad: &Tensor<T>, y: &Tensor<T>) -> (Tensor<T>, Tensor
 fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&Tensor<T>>, relu: bool) -> Tensor<T> {
     let (own, other) = (x.shape(), weight.shape());
     if own.rank() == 0 || other.rank() != 2 || own[own.rank() - 1] != other[1] {
-        mistake(op, format_args!("the input has shape {own}, the weight {other}: wanted [..., in] and [out, in]"));
+        shape_error(op, format_args!("the input has shape {own}, the weight {other}: wanted [..., in] and [out, in]"));
     }
     let outputs = other[0];
     if let Some(bias) = bias.filter(|bias| bias.shape()[..] != [outputs]) {
-        mistake(op, format_args!("the bias has shape {}, the weight {other}: wanted [{outputs}]", bias.shape()));
+        shape_error(op, format_args!("the bias has shape {}, the weight {other}: wanted [{outputs}]", bias.shape()));
     }
     if own.rank() != 2 {
         let leading: Shape = own[..own.rank() - 1].iter().copied().chain([outputs]).collect();

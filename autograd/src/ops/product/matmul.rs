@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::gemm::{Epilogue, MatrixStack, gemm_batch};
@@ -87,12 +87,12 @@ impl<T: Float> Tensor<T> {
     pub fn matmul(&self, other: &Tensor<T>) -> Tensor<T> {
         let (a, b) = (self.shape(), other.shape());
         if a.rank() == 0 || b.rank() == 0 {
-            mistake("matmul", format_args!("shapes {a} and {b}: a single number is multiplied with *"));
+            shape_error("matmul", format_args!("shapes {a} and {b}: a single number is multiplied with *"));
         }
         let (inner, outer) = (a[a.rank() - 1], b[b.rank().saturating_sub(2)]);
         if inner != outer {
             let dim = if b.rank() == 1 { -1 } else { -2 };
-            mistake(
+            shape_error(
                 "matmul",
                 format_args!(
                     "shapes {a} and {b}: dimension -1 of the left is {inner}, dimension {dim} of the right {outer}"
@@ -113,7 +113,7 @@ impl<T: Float> Tensor<T> {
                 let stacks = [&a[..a.rank() - 2], &b[..b.rank() - 2]].map(Shape::from);
                 if stacks[0].broadcast(&stacks[1]).is_none() {
                     let [left, right] = stacks;
-                    mistake(
+                    shape_error(
                         "matmul",
                         format_args!("shapes {a} and {b}: the stacks {left} and {right} do not broadcast"),
                     );

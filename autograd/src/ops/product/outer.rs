@@ -1,6 +1,6 @@
 //! Products of vectors and matrices by their own names, which check the numbers of dimensions.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
@@ -10,7 +10,7 @@ fn check_ranks<T: Float, const COUNT: usize>(op: &str, operands: [&Tensor<T>; CO
     for (operand, rank) in operands.iter().zip(ranks) {
         if operand.rank() != rank {
             let shapes: Vec<String> = operands.iter().map(|operand| operand.shape().to_string()).collect();
-            mistake(op, format_args!("shapes {}: wanted {ranks:?} dimensions", shapes.join(" and ")));
+            shape_error(op, format_args!("shapes {}: wanted {ranks:?} dimensions", shapes.join(" and ")));
         }
     }
 }
@@ -63,7 +63,7 @@ impl<T: Float> Tensor<T> {
     pub fn bmm(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("bmm", [self, other], [3, 3]);
         if self.shape()[0] != other.shape()[0] {
-            mistake("bmm", format_args!("shapes {} and {}: the stacks differ in number", self.shape(), other.shape()));
+            shape_error("bmm", format_args!("shapes {} and {}: the stacks differ in number", self.shape(), other.shape()));
         }
         self.matmul(other)
     }
@@ -103,7 +103,7 @@ impl<T: Float> Tensor<T> {
     fn added_product(&self, op: &str, product: Tensor<T>, beta: T, alpha: T) -> Tensor<T> {
         if self.layout.expand(product.shape()).is_none() {
             let (own, wanted) = (self.shape(), product.shape());
-            mistake(op, format_args!("shape {own} does not stretch to the product's {wanted}"));
+            shape_error(op, format_args!("shape {own} does not stretch to the product's {wanted}"));
         }
         let scaled = |x: &Tensor<T>, factor: T| if factor == T::ONE { x.clone() } else { x * factor };
         let product = scaled(&product, alpha);

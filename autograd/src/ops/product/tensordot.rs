@@ -1,6 +1,6 @@
 //! The product of two tensors summed over some dimensions of each.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::ops::shape::distinct;
 use crate::shape::{Dims, Shape};
@@ -30,7 +30,7 @@ impl<T: Float> Tensor<T> {
         let fits = left.len() == right.len() && left.iter().zip(&right).all(|(&left, &right)| a[left] == b[right]);
         if !fits {
             let (left, right) = (left.as_slice(), right.as_slice());
-            mistake("tensordot", format_args!("dimensions {left:?} of shape {a} and {right:?} of {b} do not pair"));
+            shape_error("tensordot", format_args!("dimensions {left:?} of shape {a} and {right:?} of {b} do not pair"));
         }
         let rest =
             |rank: usize, summed: &[usize]| -> Vec<usize> { (0..rank).filter(|dim| !summed.contains(dim)).collect() };

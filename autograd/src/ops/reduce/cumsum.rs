@@ -25,7 +25,8 @@ impl<T: Float> LinearMap<T> for RunningSum {
     }
 }
 
-/// The running sums along `dim`, in the order of `at(0, count)`, `at(1, count)`, ... They are taken in `f64`, as in PyTorch.
+/// The running sums along `dim`, in the order of `at(0, count)`, `at(1, count)`, ... They are taken in `f64`, as in
+/// PyTorch.
 fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, at: impl Fn(usize, usize) -> usize) -> Tensor<T> {
     let dense = x.dense();
     let values = dense.as_slice().expect("dense");
@@ -48,7 +49,8 @@ fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, at: impl Fn(usize, usize) -
 impl<T: Float> Tensor<T> {
     /// The sums of all elements up to each one along `dim`.    y_j = x_0 + ... + x_j
     ///
-    /// As [`torch.cumsum`](https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html): taken in `f64`, and rounded.
+    /// As [`torch.cumsum`](https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html): taken in `f64`, and
+    /// rounded.
     ///
     /// ```
     /// use autograd::Tensor;

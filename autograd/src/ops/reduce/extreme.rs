@@ -1,7 +1,7 @@
 //! Largest and smallest elements, and where they are.
 
 use super::reduced_shapes;
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::graph::broadcast::{reduce_to, sum_to};
@@ -15,7 +15,8 @@ use crate::ops::shape::reshaped;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 
-/// y = the largest (or smallest) of x along some dimensions        dy/dx = 1 / (number of ties) at each place that attains it, else 0
+/// y = the largest (or smallest) of x along some dimensions        dy/dx = 1 / (number of ties) at each place that
+/// attains it, else 0
 ///
 /// PyTorch's `max` and its `amax` differ. Where y is NaN, `max` gives the gradient to the NaNs, but `amax` finds no
 /// element equal to y and divides zero by zero. Where the gradient is infinite or NaN, `max` gives 0 to the other
@@ -69,7 +70,8 @@ impl<T: Float> Tensor<T> {
         self.extreme("min", &Shape::default(), T::INFINITY, T::minimum)
     }
 
-    /// The largest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties share the gradient evenly.
+    /// The largest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties
+    /// share the gradient evenly.
     ///
     /// As [`torch.amax`](https://docs.pytorch.org/docs/stable/generated/torch.amax.html).
     ///
@@ -82,7 +84,8 @@ impl<T: Float> Tensor<T> {
         if keepdim { largest } else { reshaped(&largest, &dropped) }
     }
 
-    /// The smallest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties share the gradient evenly.
+    /// The smallest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties
+    /// share the gradient evenly.
     ///
     /// # Panics
     /// If there is no such dimension, one is named twice, or one has extent 0.
@@ -93,7 +96,8 @@ impl<T: Float> Tensor<T> {
         if keepdim { smallest } else { reshaped(&smallest, &dropped) }
     }
 
-    /// The largest elements along one dimension and where they are; of ties the first is taken and gets the gradient. A NaN counts as largest.
+    /// The largest elements along one dimension and where they are; of ties the first is taken and gets the gradient. A
+    /// NaN counts as largest.
     ///
     /// As [`torch.max`](https://docs.pytorch.org/docs/stable/generated/torch.max.html) with a dimension.
     ///
@@ -113,7 +117,8 @@ impl<T: Float> Tensor<T> {
         self.pick("max_dim", dim, index, keepdim)
     }
 
-    /// The smallest elements along one dimension and where they are; of ties the first is taken and gets the gradient. A NaN counts as smallest.
+    /// The smallest elements along one dimension and where they are; of ties the first is taken and gets the gradient.
+    /// A NaN counts as smallest.
     ///
     /// # Panics
     /// If there is no such dimension, or it has extent 0.
@@ -123,7 +128,8 @@ impl<T: Float> Tensor<T> {
         self.pick("min_dim", dim, index, keepdim)
     }
 
-    /// The index of the largest element along `dim`, the first of ties; a NaN counts as largest. Integers: no gradient flows through them.
+    /// The index of the largest element along `dim`, the first of ties; a NaN counts as largest. Integers: no gradient
+    /// flows through them.
     ///
     /// # Panics
     /// If there is no such dimension, or it has extent 0.
@@ -133,7 +139,8 @@ impl<T: Float> Tensor<T> {
         if keepdim { index } else { self.dropped(index, dim) }
     }
 
-    /// The index of the smallest element along `dim`, the first of ties; a NaN counts as smallest. Integers: no gradient flows through them.
+    /// The index of the smallest element along `dim`, the first of ties; a NaN counts as smallest. Integers: no
+    /// gradient flows through them.
     ///
     /// # Panics
     /// If there is no such dimension, or it has extent 0.
@@ -155,7 +162,7 @@ impl<T: Float> Tensor<T> {
         let missing = own.rank() - shape.rank();
         let is_reduced = |dim: usize| dim < missing || shape[dim - missing] == 1;
         if (0..own.rank()).any(|dim| own[dim] == 0 && is_reduced(dim)) {
-            mistake(name, format_args!("shape {own} has no elements to choose from"));
+            shape_error(name, format_args!("shape {own} has no elements to choose from"));
         }
         let of_all = ["max", "min"].contains(&name);
         reduce_to(self, shape, identity, combine).record(&[self], |y| Extreme {
@@ -171,7 +178,7 @@ impl<T: Float> Tensor<T> {
     fn find(&self, op: &str, dim: isize, more_extreme: impl Fn(T, T) -> T + Copy + Sync) -> Indices {
         let dim = dimension(op, dim, self.rank());
         if self.shape().get(dim) == Some(&0) {
-            mistake(op, format_args!("dimension {dim} of shape {} has no elements to choose from", self.shape()));
+            shape_error(op, format_args!("dimension {dim} of shape {} has no elements to choose from", self.shape()));
         }
         let dense = self.dense();
         let numbers = dense.as_slice().expect("dense");

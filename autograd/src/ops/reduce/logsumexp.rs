@@ -6,10 +6,11 @@ use crate::shape::Dims;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// The logarithm of the sum of eˣ along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Large values do not overflow; the
-    /// logarithm of no exponentials is -∞.
+    /// The logarithm of the sum of eˣ along the given dimensions, which are dropped, or kept with extent 1 if
+    /// `keepdim`. Large values do not overflow; the logarithm of no exponentials is -∞.
     ///
-    /// As [`torch.logsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html). Its gradient is the [`softmax`](Tensor::softmax).
+    /// As [`torch.logsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html). Its gradient is the
+    /// [`softmax`](Tensor::softmax).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -24,7 +25,8 @@ impl<T: Float> Tensor<T> {
         if self.numel() == 0 {
             return self.sum_dim(dims, keepdim) + T::NEG_INFINITY;
         }
-        // With the largest element m: ln Σ eˣ⁻ᵐ + m, whatever m is; its gradient cancels, and an infinite one would be taken from itself.
+        // With the largest element m: ln Σ eˣ⁻ᵐ + m, whatever m is; its gradient cancels, and an infinite one would be
+        // taken from itself.
         let finite = |largest: Tensor<T>| {
             largest.detach().pointwise("finite", |m| if m.abs() < T::INFINITY { m } else { T::ZERO }, flat())
         };

@@ -27,7 +27,8 @@ fn reduced_shapes(shape: &Shape, dims: &[usize]) -> (Shape, Shape) {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The shape with the named dimensions made 1, and without them. No dimensions at all mean all of them, as in PyTorch.
+    /// The shape with the named dimensions made 1, and without them. No dimensions at all mean all of them, as in
+    /// PyTorch.
     #[track_caller]
     fn reduced(&self, op: &str, dims: &impl Dims) -> (Shape, Shape) {
         let mut dims = distinct(op, dims, self.rank());

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use crate::error::{dimension, mistake};
+use crate::error::{argument_error, dimension, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::map::copy_into;
@@ -53,10 +53,10 @@ impl<T: Float> Tensor<T> {
         let has_elements: Vec<&Tensor<T>> = all.iter().copied().filter(|tensor| *tensor.shape() != [0]).collect();
         let parts = if has_elements.is_empty() { all } else { has_elements };
         let Some(first) = parts.first() else {
-            mistake("cat", "there are no tensors to join");
+            argument_error("cat", "there are no tensors to join");
         };
         if let Some(number) = parts.iter().position(|part| part.rank() == 0) {
-            mistake("cat", format_args!("tensor {number} is a scalar, which has no dimension: use stack"));
+            shape_error("cat", format_args!("tensor {number} is a scalar, which has no dimension: use stack"));
         }
         let dim = dimension("cat", dim, first.rank());
         let mut shape = first.shape().clone();
@@ -65,7 +65,7 @@ impl<T: Float> Tensor<T> {
             let own = part.shape();
             if own.rank() != shape.rank() || (0..own.rank()).any(|other| other != dim && own[other] != shape[other]) {
                 let message = format_args!("shapes {} and {own} differ in more than dimension {dim}", first.shape());
-                mistake("cat", message);
+                shape_error("cat", message);
             }
             extent = extent.saturating_add(own[dim]);
         }
@@ -98,7 +98,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn stack(tensors: &[impl Borrow<Tensor<T>>], dim: isize) -> Tensor<T> {
         let Some(first) = tensors.first() else {
-            mistake("stack", "there are no tensors to join");
+            argument_error("stack", "there are no tensors to join");
         };
         let shape = first.borrow().shape();
         let dim = dimension("stack", dim, shape.rank() + 1) as isize;
@@ -107,7 +107,7 @@ impl<T: Float> Tensor<T> {
         for tensor in tensors {
             let other = tensor.borrow();
             if other.shape() != shape {
-                mistake("stack", format_args!("shapes {shape} and {} differ", other.shape()));
+                shape_error("stack", format_args!("shapes {shape} and {} differ", other.shape()));
             }
             rows.push(other.unsqueeze(dim));
         }

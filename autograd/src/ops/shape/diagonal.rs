@@ -1,7 +1,7 @@
 //! Diagonals of matrices, and matrices of diagonals.
 
 use super::placed;
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
@@ -47,11 +47,11 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn diagonal(&self, offset: isize, first: isize, second: isize) -> Tensor<T> {
         if self.rank() < 2 {
-            mistake("diagonal", format_args!("shape {} has less than two dimensions", self.shape()));
+            shape_error("diagonal", format_args!("shape {} has less than two dimensions", self.shape()));
         }
         let dims = [first, second].map(|dim| dimension("diagonal", dim, self.rank()));
         if dims[0] == dims[1] {
-            mistake("diagonal", format_args!("dimensions {first} and {second} of shape {} are the same", self.shape()));
+            shape_error("diagonal", format_args!("dimensions {first} and {second} of shape {} are the same", self.shape()));
         }
         Diagonal { dims, offset, from: self.shape().clone() }.of(self)
     }
@@ -84,7 +84,7 @@ impl<T: Float> Tensor<T> {
         match self.rank() {
             1 => self.diag_embed(offset),
             2 => self.diagonal(offset, 0, 1),
-            _ => mistake("diag", format_args!("shape {} is neither a vector nor a matrix", self.shape())),
+            _ => shape_error("diag", format_args!("shape {} is neither a vector nor a matrix", self.shape())),
         }
     }
 }

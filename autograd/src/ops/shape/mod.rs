@@ -1,4 +1,5 @@
-//! Other ways to walk the same elements: transposes, slices, reshapes. None of them copies, except a reshape that strides cannot say.
+//! Other ways to walk the same elements: transposes, slices, reshapes. None of them copies, except a reshape that
+//! strides cannot say.
 
 mod cat;
 mod diagonal;
@@ -17,7 +18,7 @@ mod unfold;
 
 use smallvec::SmallVec;
 
-use crate::error::{dimension, mistake};
+use crate::error::{argument_error, dimension};
 use crate::float::Float;
 use crate::kernels::map::copy_into;
 use crate::layout::Layout;
@@ -44,7 +45,7 @@ pub(crate) fn distinct(op: &str, dims: &impl Dims, rank: usize) -> SmallVec<[usi
     for dim in dims.dims() {
         let index = dimension(op, dim, rank);
         if seen.contains(&index) {
-            mistake(op, format_args!("dimension {dim} is named twice"));
+            argument_error(op, format_args!("dimension {dim} is named twice"));
         }
         seen.push(index);
     }

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::indices::Indices;
@@ -57,7 +57,7 @@ fn padded<T: Float>(x: &Tensor<T>, amounts: Amounts, value: T) -> Tensor<T> {
         let (Some(left), Some(added)) = (left, added) else {
             let message =
                 format_args!("{before} and {after} elements do not fit dimension {dim} of shape {}", x.shape());
-            mistake("pad", message);
+            shape_error("pad", message);
         };
         part = part.slice(dim, first, left, 1);
         shape.set(dim, left.saturating_add(added));
@@ -93,7 +93,7 @@ fn sources<T: Float>(mode: PadMode<T>, [before, after]: [isize; 2], dim: usize, 
     };
     if before > most || after > most || before.saturating_add(after) < -extent {
         let mode = format!("{mode:?}").to_lowercase();
-        mistake(
+        shape_error(
             "pad",
             format_args!("{before} and {after} elements do not fit dimension {dim} of shape {shape} ({mode})"),
         );
@@ -134,7 +134,7 @@ impl<T: Float> Tensor<T> {
                 written.len(),
                 self.shape()
             );
-            mistake("pad", message);
+            shape_error("pad", message);
         }
         let mut all = Amounts::from_elem([0; 2], rank);
         for (pair, from_end) in written.chunks_exact(2).zip(1..) {

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::distinct;
-use crate::error::{dimension, mistake};
+use crate::error::{argument_error, dimension, shape_error};
 use crate::float::Float;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Dims;
@@ -63,7 +63,7 @@ impl<T: Float> Tensor<T> {
         match self.rank() {
             0 | 1 => self.clone(),
             2 => self.transpose(0, 1),
-            _ => mistake("t", format_args!("shape {} is not a matrix: use transpose or permute", self.shape())),
+            _ => shape_error("t", format_args!("shape {} is not a matrix: use transpose or permute", self.shape())),
         }
     }
 
@@ -75,7 +75,7 @@ impl<T: Float> Tensor<T> {
     pub fn permute(&self, order: impl Dims) -> Tensor<T> {
         let named = order.dims().len();
         if named != self.rank() {
-            mistake(
+            shape_error(
                 "permute",
                 format_args!("{named} dimensions are named, shape {} has {}", self.shape(), self.rank()),
             );
@@ -100,7 +100,7 @@ impl<T: Float> Tensor<T> {
         let destinations = distinct("movedim", &destination, self.rank());
         if sources.len() != destinations.len() {
             let counts = [sources.len(), destinations.len()];
-            mistake("movedim", format_args!("{} sources and {} destinations: wanted as many", counts[0], counts[1]));
+            argument_error("movedim", format_args!("{} sources and {} destinations: wanted as many", counts[0], counts[1]));
         }
         let mut order: SmallVec<[usize; 4]> = (0..self.rank()).filter(|dim| !sources.contains(dim)).collect();
         let mut moves: SmallVec<[(usize, usize); 4]> = destinations.into_iter().zip(sources).collect();

@@ -1,7 +1,7 @@
 //! The elements several times over.
 
 use super::reshaped;
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::broadcast::expand;
 use crate::indices::Indices;
@@ -46,7 +46,7 @@ impl<T: Float> Tensor<T> {
     fn repeated(&self, op: &str, repeats: &[isize]) -> Tensor<T> {
         let own = self.shape();
         if repeats.len() < own.rank() || repeats.iter().any(|&times| times < 0) {
-            mistake(
+            shape_error(
                 op,
                 format_args!("repeats {repeats:?} for shape {own}: wanted one, not negative, for each dimension"),
             );
@@ -103,7 +103,7 @@ impl<T: Float> Tensor<T> {
                 "{repeats:?} for dimension {axis} of shape {}: wanted {extent} that are not negative",
                 self.shape()
             );
-            mistake("repeat_interleave_each", message);
+            shape_error("repeat_interleave_each", message);
         }
         let each = (0_usize..).zip(repeats.as_slice());
         let index: Indices = each.flat_map(|(element, &times)| std::iter::repeat_n(element, times as usize)).collect();

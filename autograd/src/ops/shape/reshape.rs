@@ -1,6 +1,6 @@
 //! The same elements under another shape.
 
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::layout::Layout;
 use crate::ops::linear_map::LinearMap;
@@ -98,7 +98,7 @@ impl<T: Float> Tensor<T> {
         let Some(resolved) = Shape::resolve(&wanted, count) else {
             let message =
                 format_args!("shape {} has {count} elements and does not fit {:?}", self.shape(), wanted.as_slice());
-            mistake("reshape", message);
+            shape_error("reshape", message);
         };
         reshaped(self, &resolved)
     }
@@ -118,7 +118,7 @@ impl<T: Float> Tensor<T> {
         let rank = self.rank();
         let (start, end) = (dimension("flatten", first, rank), dimension("flatten", last, rank));
         if end < start {
-            mistake("flatten", format_args!("dimension {last} lies before {first} in shape {}", self.shape()));
+            shape_error("flatten", format_args!("dimension {last} lies before {first} in shape {}", self.shape()));
         }
         if rank == 0 {
             return reshaped(self, &Shape::from([1]));
@@ -147,7 +147,7 @@ impl<T: Float> Tensor<T> {
         let (dim, extent) = self.dimension_of("unflatten", dim);
         let (own, wanted) = (self.shape(), extents.extents());
         let Some(parts) = Shape::resolve(&wanted, extent) else {
-            mistake("unflatten", format_args!("dimension {dim} of shape {own} does not fit {:?}", wanted.as_slice()));
+            shape_error("unflatten", format_args!("dimension {dim} of shape {own} does not fit {:?}", wanted.as_slice()));
         };
         let around = [&own[..dim], &parts[..], &own[dim + 1..]];
         reshaped(self, &around.into_iter().flatten().copied().collect())

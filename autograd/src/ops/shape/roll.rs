@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::distinct;
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::kernels::map::copy_into;
 use crate::layout::Layout;
@@ -48,7 +48,8 @@ impl<T: Float> LinearMap<T> for Roll {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Moves the elements along each of the dimensions by its shift, negative ones towards the start; what leaves at one end comes back at the other.
+    /// Moves the elements along each of the dimensions by its shift, negative ones towards the start; what leaves at
+    /// one end comes back at the other.
     ///
     /// As [`torch.roll`](https://docs.pytorch.org/docs/stable/generated/torch.roll.html).
     ///
@@ -63,7 +64,7 @@ impl<T: Float> Tensor<T> {
     pub fn roll(&self, shifts: impl Dims, dims: impl Dims) -> Tensor<T> {
         let (shifts, named) = (shifts.dims(), dims.dims().len());
         if shifts.len() != named {
-            mistake("roll", format_args!("{} shifts and {named} dimensions: wanted as many", shifts.len()));
+            argument_error("roll", format_args!("{} shifts and {named} dimensions: wanted as many", shifts.len()));
         }
         Roll { dims: distinct("roll", &dims, self.rank()), shifts }.of(self)
     }

@@ -1,6 +1,6 @@
 //! A tensor with a part replaced by another tensor.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::map::{copy_into, map};
@@ -71,13 +71,13 @@ impl<T: Float> Tensor<T> {
         if step == 0 || stop < start || stop > extent {
             let message =
                 format_args!("{start}..{stop} in steps of {step} is not in dimension {dim} of shape {}", self.shape());
-            mistake("slice_scatter", message);
+            shape_error("slice_scatter", message);
         }
         let part = SliceScatter { dim, start, stop, step };
         let mut shape = self.shape().clone();
         shape.set(dim, part.length());
         if *source.shape() != shape {
-            mistake("slice_scatter", format_args!("the source has shape {}, the slice {shape}", source.shape()));
+            shape_error("slice_scatter", format_args!("the source has shape {}, the slice {shape}", source.shape()));
         }
         part.of(self, source)
     }
@@ -94,7 +94,7 @@ impl<T: Float> Tensor<T> {
         let (dim, extent) = self.dimension_of("select_scatter", dim);
         let start = if index < 0 { index + extent as isize } else { index };
         if start < 0 || start >= extent as isize {
-            mistake(
+            shape_error(
                 "select_scatter",
                 format_args!("index {index} is not in dimension {dim} of shape {}", self.shape()),
             );
@@ -102,7 +102,7 @@ impl<T: Float> Tensor<T> {
         let mut shape = self.shape().clone();
         shape.remove(dim);
         if *source.shape() != shape {
-            mistake("select_scatter", format_args!("the source has shape {}, the part {shape}", source.shape()));
+            shape_error("select_scatter", format_args!("the source has shape {}, the part {shape}", source.shape()));
         }
         let start = start as usize;
         SliceScatter { dim, start, stop: start + 1, step: 1 }.of(self, &source.unsqueeze(dim as isize))

@@ -1,6 +1,6 @@
 //! A tensor in parts along a dimension. No element is copied.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
@@ -21,7 +21,7 @@ impl<T: Float> Tensor<T> {
     pub fn split(&self, size: usize, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("split", dim);
         if size == 0 && extent > 0 {
-            mistake("split", format_args!("parts of 0 elements along dimension {dim} of shape {}", self.shape()));
+            shape_error("split", format_args!("parts of 0 elements along dimension {dim} of shape {}", self.shape()));
         }
         self.in_parts(size, extent.checked_div(size).map_or(1, |_| extent.div_ceil(size).max(1)), dim)
     }
@@ -37,7 +37,7 @@ impl<T: Float> Tensor<T> {
         let (_, extent) = self.dimension_of("split_with_sizes", dim);
         if sizes.iter().try_fold(0_usize, |sum, &size| sum.checked_add(size)) != Some(extent) {
             let message = format_args!("sizes {sizes:?} do not add up to dimension {dim} of shape {}", self.shape());
-            mistake("split_with_sizes", message);
+            shape_error("split_with_sizes", message);
         }
         let mut parts = Vec::with_capacity(sizes.len());
         let mut start = 0;
@@ -59,7 +59,7 @@ impl<T: Float> Tensor<T> {
     pub fn chunk(&self, count: usize, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("chunk", dim);
         if count == 0 {
-            mistake("chunk", format_args!("0 parts of shape {}", self.shape()));
+            shape_error("chunk", format_args!("0 parts of shape {}", self.shape()));
         }
         let size = extent.div_ceil(count);
         self.in_parts(size, extent.checked_div(size).map_or(count, |_| extent.div_ceil(size)), dim)

@@ -1,6 +1,6 @@
 //! Triangles of matrices.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::ops::linear_map::LinearMap;
 use crate::tensor::Tensor;
@@ -72,7 +72,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     fn triangle(&self, op: &str, is_lower: bool, diagonal: isize) -> Tensor<T> {
         if self.rank() < 2 {
-            mistake(op, format_args!("shape {} has less than two dimensions", self.shape()));
+            shape_error(op, format_args!("shape {} has less than two dimensions", self.shape()));
         }
         Triangle { is_lower, diagonal }.of(self)
     }

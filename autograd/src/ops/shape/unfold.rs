@@ -1,6 +1,6 @@
 //! Windows that move along a dimension.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::kernels::scatter_add::ScatterAdd;
 use crate::layout::{Band, Layout, Walk};
@@ -70,7 +70,7 @@ impl<T: Float> Tensor<T> {
                 "windows of {size} in steps of {step} do not fit dimension {dim} of shape {}",
                 self.shape()
             );
-            mistake("unfold", message);
+            shape_error("unfold", message);
         }
         // Windows that overlap have more elements than there are.
         let mut windows = self.shape().clone();
