@@ -8,7 +8,7 @@ use crate::tensor::Tensor;
 ///
 /// `f`'s output may have any shape. The check differentiates a weighted sum of its elements with fixed random weights,
 /// because errors could cancel in a plain sum. Use `f64`: the step is 10⁻⁶, the tolerance 10⁻⁶ absolute and relative.
-/// As
+/// The same as
 /// [`torch.autograd.gradcheck`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html).
 ///
 /// ```
@@ -129,8 +129,9 @@ macro_rules! gradients {
     ($name:ident: |$($x:ident),+| $y:expr, $($shape:expr),+ $(; $fixed:ident)?) => {
         #[test]
         fn $name() {
+            let is_fixed = $crate::check::is_fixed(stringify!($($fixed)?));
             #[allow(unused_mut, unused_assignments)]
-            $crate::check::check_operation(&[$(&$shape[..]),+], $crate::check::is_fixed(stringify!($($fixed)?)), |inputs| {
+            $crate::check::check_operation(&[$(&$shape[..]),+], is_fixed, |inputs| {
                 let mut position = 0;
                 $(
                     let $x: &$crate::Tensor<f64> = &inputs[position];

@@ -1,4 +1,4 @@
-//! The number types of a tensor: a scalar together with the kernels for it.
+//! The element types of tensors: a scalar type together with the kernels for it.
 
 use crate::kernels::skip_zeros::SkippingKernels;
 

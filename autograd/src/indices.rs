@@ -76,9 +76,10 @@ impl Indices {
         for &position in positions.as_slice() {
             match usize::try_from(position) {
                 Ok(row) if row < count => chosen.extend_from_slice(&self.elements[row * width..][..width]),
-                _ => {
-                    shape_error("Indices::index_select", format_args!("position {position} is not in shape {}", self.shape))
-                }
+                _ => shape_error(
+                    "Indices::index_select",
+                    format_args!("position {position} is not in shape {}", self.shape),
+                ),
             }
         }
         let mut shape = self.shape.clone();

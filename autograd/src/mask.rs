@@ -37,7 +37,10 @@ impl Mask {
         let (elements, shape) = (elements.into(), shape.into());
         let expected = shape.numel_for("Mask");
         if elements.len() != expected {
-            shape_error("Mask", format_args!("shape {shape} has {expected} elements, but {} are given", elements.len()));
+            shape_error(
+                "Mask",
+                format_args!("shape {shape} has {expected} elements, but {} are given", elements.len()),
+            );
         }
         Mask { shape, elements }
     }

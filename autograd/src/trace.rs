@@ -217,7 +217,9 @@ pub(crate) fn label(name: &'static str) {
 #[cold]
 pub(crate) fn operation(name: &'static str, inputs: Vec<Shape>, output: &Shape, address: Option<*const u8>) {
     let (start, duration) = match BUILT.take() {
-        Some(built) if address.is_some_and(|address| built.address == address as usize) => (built.start, built.duration),
+        Some(built) if address.is_some_and(|address| built.address == address as usize) => {
+            (built.start, built.duration)
+        }
         other => {
             BUILT.set(other);
             flush();

@@ -68,7 +68,8 @@ impl Browser {
     /// Draws a line with the mouse; the points are in a coordinate system of 100 × 100.
     fn draw(&self, points: &[(f64, f64)]) {
         let bounds = self.run(
-            "const box = document.getElementById('sheet').getBoundingClientRect(); return [box.left, box.top, box.width]",
+            "const box = document.getElementById('sheet').getBoundingClientRect(); \
+             return [box.left, box.top, box.width]",
         );
         let [left, top, width] = [0, 1, 2].map(|index| bounds[index].as_f64().unwrap());
         let to = |&(x, y): &(f64, f64)| {
@@ -166,7 +167,8 @@ fn digits_drawn_with_the_mouse_are_read() {
     assert!(shares.len() == 10 && shares[0] > 50.0 && (shares.iter().sum::<f64>() - 100.0).abs() < 1.0, "{shares:?}");
     // Some squares of the hidden layers are painted.
     let lit = "const canvas = document.querySelector('#layer-fc1 canvas'); return [...canvas.getContext('2d')\
-        .getImageData(0, 0, canvas.width, canvas.height).data].filter((value, index) => index % 4 == 3 && value > 0).length";
+        .getImageData(0, 0, canvas.width, canvas.height).data]\
+        .filter((value, index) => index % 4 == 3 && value > 0).length";
     assert!((10..256).contains(&browser.run(lit).as_u64().unwrap()));
     browser.picture("zero");
     // The same in dark mode and on a telephone, where the page is not wider than the screen.

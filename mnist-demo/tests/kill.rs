@@ -87,8 +87,8 @@ fn two_hundred_kills_lose_nothing_and_change_no_bit() {
     assert!(fs::read(&weights).unwrap() == whole, "other bits after {kills} kills");
     let seconds = start.elapsed().as_secs_f64();
     println!(
-        "{kills} kills in {seconds:.1} s: {inside} left the run inside of an epoch, {unfinished} left a checkpoint half \
-         written; {ended} runs ended between them"
+        "{kills} kills in {seconds:.1} s: {inside} left the run inside of an epoch, {unfinished} left a checkpoint \
+         half written; {ended} runs ended between them"
     );
     assert!(inside > 0, "some kills must happen inside of an epoch");
 }

@@ -1,8 +1,8 @@
-//! Floor 2: where tensors came from, and the walk back.
+//! Floor 2: the recorded graph and the backward pass.
 //!
-//! [`node`] is what an operation leaves behind and [`dismantle`] how it goes, [`engine`] walks it newest first,
-//! [`gradients`] is what comes out, [`broadcast`] holds the two operations that the engine itself needs: adding
-//! gradients and summing a broadcast; [`dot`] and [`svg`] draw the graph.
+//! [`node`] is the record of an operation and [`dismantle`] drops it, [`engine`] visits the nodes from the newest to
+//! the oldest, [`gradients`] is the result, [`broadcast`] has the two operations that the engine itself needs: adding
+//! gradients and summing a broadcast gradient. [`dot`] and [`svg`] draw the graph.
 
 pub(crate) mod broadcast;
 mod dismantle;

@@ -1,14 +1,14 @@
-//! Which nodes a walk must visit that is asked for certain gradients only: those on a path from the result to one of
-//! the targets, as in PyTorch.
+//! Finds the nodes that a backward pass must visit when only certain gradients are requested: those on a path from the
+//! result to one of the targets, as in PyTorch.
 
 use std::collections::BTreeMap;
 
 use super::node::{Edge, Id, Node};
 use crate::float::Float;
 
-/// The tensors whose gradients are asked for, and the nodes that lead to them.
+/// The tensors whose gradients are requested, and the nodes on the paths to them.
 pub(super) struct Targets {
-    /// The leaves and nodes whose gradients are asked for. Sorted.
+    /// The leaves and nodes whose gradients are requested. Sorted.
     targets: Vec<Id>,
     /// The nodes from which a target can be reached through their inputs. Sorted.
     on_paths: Vec<Id>,
@@ -20,7 +20,7 @@ impl Targets {
         targets.sort_unstable();
         let is_target = |id: &Id| targets.binary_search(id).is_ok();
         let nodes = nodes_newer_than(root, targets.first().copied());
-        // Oldest first, which is inputs first (see `Id`): a node's inputs have been judged when it is.
+        // In order of creation (see `Id`), so the inputs of a node have been examined before the node.
         let mut on_paths: Vec<Id> = Vec::new();
         for (id, node) in nodes {
             let leads_to_a_target = node
@@ -34,7 +34,7 @@ impl Targets {
         Targets { targets, on_paths }
     }
 
-    /// Whether the gradient of this leaf or node is asked for.
+    /// Whether the gradient of this leaf or node is requested.
     pub(super) fn is_target(&self, id: Id) -> bool {
         self.targets.binary_search(&id).is_ok()
     }
@@ -45,8 +45,8 @@ impl Targets {
     }
 }
 
-/// The nodes behind `root` that are newer than the oldest target. Older ones cannot lead to one, since a node is made
-/// after its inputs.
+/// The nodes behind `root` that are newer than the oldest target. Older nodes cannot lead to a target, because a node
+/// is created after its inputs.
 fn nodes_newer_than<T: Float>(root: &Edge<T>, oldest: Option<Id>) -> BTreeMap<Id, &Node<T>> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![root];

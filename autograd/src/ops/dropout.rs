@@ -1,4 +1,4 @@
-//! Elements dropped at random.
+//! Dropout: random elements are set to zero.
 
 use crate::error::argument_error;
 use crate::float::Float;
@@ -10,11 +10,10 @@ impl<T: Float> Tensor<T> {
     /// Each element replaced by 0 with probability `p`, and divided by 1 - p otherwise, so that its mean
     /// stays.    dy/dx = 1 / (1 - p), or 0 where dropped
     ///
-    /// As
+    /// The same as
     /// [`torch.nn.functional.dropout`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html)
-    /// in training; outside of it nothing is
-    /// dropped. What is dropped is 0 even where it was infinite or NaN. `seed` is a number, or a
-    /// [`Random`](crate::Random) to go on drawing from.
+    /// in training (in evaluation do not call it). A dropped element is 0 even if it was infinite or NaN. `seed` is a
+    /// number, or a [`Random`](crate::Random) whose position advances.
     ///
     /// ```
     /// use autograd::{Random, Tensor};
@@ -59,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_extreme_probabilities_all_or_nothing_stays() {
+    fn probability_0_keeps_all_elements_and_1_none() {
         let x = Tensor::from_vec(vec![1.0, f32::INFINITY, f32::NAN], [3]).requires_grad();
         let y = x.dropout(1.0, 0);
         assert_eq!(y.to_vec(), [0.0; 3]);
@@ -69,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_goes_on() {
+    fn a_stream_advances() {
         let (x, mut random) = (Tensor::<f32>::ones([64]), Random::new(0));
         let (first, second) = (x.dropout(0.5, &mut random), x.dropout(0.5, &mut random));
         assert_ne!(first.to_vec(), second.to_vec());

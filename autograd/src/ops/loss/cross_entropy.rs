@@ -1,4 +1,4 @@
-//! The loss of a classifier, from its scores to a number in one pass, and back in one.
+//! The cross-entropy loss of a classifier: forward in one pass over the scores, and backward in one pass.
 
 use super::{check_labels, class_rows};
 use crate::error::{argument_error, shape_error};
@@ -13,7 +13,7 @@ use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// What becomes of the losses of the single examples.
+/// The reduction of the losses of the examples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// Their mean, weighted by the classes' weights; ignored examples do not count.
@@ -21,7 +21,7 @@ pub enum Reduction {
     Mean,
     /// Their sum.
     Sum,
-    /// They are returned one by one, in the targets' shape.
+    /// No reduction: a loss for each example, in the targets' shape.
     None,
 }
 
@@ -36,13 +36,13 @@ pub enum Reduction {
 /// ```
 #[derive(Clone, Debug)]
 pub struct CrossEntropy<T: Float = f32> {
-    /// What becomes of the losses of the single examples.
+    /// The reduction of the losses of the examples.
     pub reduction: Reduction,
-    /// A weight for each class, shape `[classes]`; none means 1 each. A constant.
+    /// A weight for each class, shape `[classes]`, which must be a constant; the default is 1 for each class.
     pub weight: Option<Tensor<T>>,
-    /// Examples with this target count for nothing.
+    /// Examples with this target are ignored.
     pub ignore_index: i64,
-    /// The share of probability that the target spreads evenly over all classes, in [0, 1].
+    /// The label smoothing: the part of the target probability that is distributed evenly over all classes, in [0, 1].
     pub label_smoothing: f64,
 }
 
@@ -66,14 +66,14 @@ struct Loss<T: Float> {
     reduction: Reduction,
 }
 
-/// What the scores are compared with.
+/// The targets of the scores.
 #[derive(Clone, Debug)]
 struct Targets<T: Float> {
     labels: Indices,
     weight: Option<Vec<T>>,
     ignored: i64,
     smoothing: T,
-    /// ε / C, the share of q that a class of weight 1 gets from the smoothing, and Σ of all classes' shares.
+    /// ε / C, the part of q that a class of weight 1 gets from the smoothing, and its sum over all classes.
     even: T,
     even_total: T,
 }
@@ -91,17 +91,17 @@ impl<T: Float> Targets<T> {
         self.weight.as_ref().map_or(T::ONE, |weight| weight[class])
     }
 
-    /// Each example's class, unless it is ignored.
+    /// Each example's class; `None` if it is ignored.
     fn classes(&self) -> impl Iterator<Item = Option<usize>> {
         self.labels.as_slice().iter().map(|&label| (label != self.ignored).then_some(label as usize))
     }
 
-    /// (1 - ε) w_t, what the target's own class gets.
+    /// (1 - ε) w_t, the part of the target's own class.
     fn own_share(&self, class: usize) -> T {
         (T::ONE - self.smoothing) * self.weight_of(class)
     }
 
-    /// What the sum of the losses is divided by for their mean.
+    /// The divisor of the sum of the losses for their mean.
     fn total_weight(&self) -> T {
         match &self.weight {
             None => T::from_usize(self.classes().flatten().count()),
@@ -124,8 +124,7 @@ impl<T: Float> Targets<T> {
         own + all * self.even
     }
 
-    /// q, negated and scaled for each example, is added to `out`. The row of an ignored example becomes 0, whatever it
-    /// was.
+    /// Adds q, negated and scaled for each example, to `out`. The row of an ignored example is set to 0.
     fn subtract(&self, scales: &[T], count: usize, out: &mut [T]) {
         for ((class, out), &scale) in self.classes().zip(out.chunks_exact_mut(count)).zip(scales) {
             let Some(class) = class else {
@@ -141,19 +140,19 @@ impl<T: Float> Targets<T> {
         }
     }
 
-    /// Σ q of each example; 0 of an ignored one.
+    /// Σ q of each example; 0 for an ignored one.
     fn totals(&self) -> impl Iterator<Item = T> {
         self.classes().map(|class| class.map_or(T::ZERO, |class| self.own_share(class) + self.even_total))
     }
 
-    /// The gradient of the scores x, which have a class at least, from that of each example's loss: p Σ q g - q g as
-    /// tensor operations.
+    /// The gradient of the scores x, with at least one class, from the gradients of the examples' losses: p Σ q g - q g
+    /// in tensor operations.
     fn gradient(&self, x: &Tensor<T>, grad: &Tensor<T>) -> Tensor<T> {
         let (examples, count) = (x.shape()[0], x.shape()[1]);
         let column = |values: Vec<T>| Tensor::from_vec(values, [examples, 1]);
         let counts = column(self.classes().map(|class| if class.is_some() { T::ONE } else { T::ZERO }).collect());
-        // The scores and the gradients of ignored examples are replaced, as they may be NaN or infinite: so would be
-        // what is multiplied by 0.
+        // The scores and the gradients of ignored examples are replaced by constants, because they may be NaN or
+        // infinite, and a product with 0 would be NaN.
         let (x, grad) = (x.gate(&counts.expand(x.shape())), grad.unsqueeze(1).gate(&counts));
         let own = column(self.classes().map(|class| class.map_or(T::ZERO, |class| self.own_share(class))).collect());
         let classes: Vec<i64> = self.classes().map(|class| class.unwrap_or(0) as i64).collect();
@@ -187,9 +186,9 @@ impl<T: Float> Op<T> for Loss<T> {
         ctx.propagate(0, || {
             let scales = grad.to_vec();
             let totals: Vec<T> = self.targets.totals().zip(&scales).map(|(total, &scale)| total * scale).collect();
-            // Arithmetic on denormal values is many times slower, and of examples that the network is sure of there
-            // would be many. Where labels are smoothed, what is added next is not: then a denormal product is part of a
-            // normal gradient.
+            // Arithmetic on denormal values is many times slower, and confident predictions would give many of them, so
+            // they are set to 0. With label smoothing this is not done: there the next addend is not denormal, and a
+            // denormal product is a part of a normal gradient.
             let smallest = if self.targets.smoothing == T::ZERO { T::MIN_POSITIVE } else { T::ZERO };
             let (x, sums) = (x.dense(), sums.as_slice().expect("made dense").as_chunks().0);
             Tensor::build(x.shape().clone(), |out| {
@@ -229,7 +228,7 @@ fn loss<T: Float>(x: &Tensor<T>, targets: Targets<T>, reduction: Reduction) -> T
 impl<T: Float> Tensor<T> {
     /// The mean cross-entropy between scores (logits) `[N, C]` and class labels `[N]`: shape `[]`.
     ///
-    /// Also `[N, C, d1, ...]` with labels `[N, d1, ...]`, and `[C]` with a single label. See
+    /// Scores `[N, C, d1, ...]` with labels `[N, d1, ...]`, and scores `[C]` with a single label are accepted too. See
     /// [`cross_entropy_with`](Tensor::cross_entropy_with) for options. An element of the gradient that is smaller than
     /// the smallest normal number (1.2·10⁻³⁸ for `f32`) may be 0.
     ///
@@ -250,11 +249,12 @@ impl<T: Float> Tensor<T> {
 
     /// The cross-entropy with options: a reduction, weights for the classes, a label to ignore, label smoothing.
     ///
-    /// As [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html),
+    /// Like
+    /// [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html),
     /// whose page has the formulas. The mean over no examples is NaN.
     ///
     /// # Panics
-    /// If the shapes do not fit, a label is not a class (nor ignored), or the smoothing lies outside of [0, 1].
+    /// If the shapes do not fit, a label is not a class (nor ignored), or the smoothing is outside of [0, 1].
     #[track_caller]
     pub fn cross_entropy_with(&self, targets: &Indices, options: &CrossEntropy<T>) -> Tensor<T> {
         let own = self.shape();
@@ -273,7 +273,7 @@ pub(super) fn check_smoothing(smoothing: f64) {
     }
 }
 
-/// The share of examples whose largest score is at their label. NaN of none.
+/// The fraction of examples whose largest score is at their label; NaN if there are no examples.
 ///
 /// ```
 /// use autograd::{Indices, Tensor, accuracy};

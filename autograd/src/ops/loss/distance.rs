@@ -1,4 +1,4 @@
-//! Losses of predicted values: functions of the distance from each one to its target.
+//! Losses for regression: functions of the distance between each value and its target.
 
 use super::cross_entropy::Reduction;
 use super::{check_target, reduced};
@@ -10,7 +10,7 @@ use crate::tensor::Tensor;
 impl<T: Float> Tensor<T> {
     /// Squared error.    y = (x - t)²        dy/dx = 2 (x - t) = -dy/dt
     ///
-    /// As [`torch.nn.MSELoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html).
+    /// Like [`torch.nn.MSELoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html).
     ///
     /// ```
     /// use autograd::{Reduction, Tensor};
@@ -28,7 +28,7 @@ impl<T: Float> Tensor<T> {
 
     /// Absolute error.    y = |x - t|        dy/dx = sign(x - t) = -dy/dt (0 where they are equal)
     ///
-    /// As [`torch.nn.L1Loss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html).
+    /// Like [`torch.nn.L1Loss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html).
     ///
     /// # Panics
     /// If the shapes differ.
@@ -38,12 +38,11 @@ impl<T: Float> Tensor<T> {
         reduced((self - target).abs(), reduction)
     }
 
-    /// Absolute error, but squared error near 0.    With d = x - t: y = d² / (2 β) where |d| < β, else |d| -
-    /// β/2    dy/dx = d/β there, else sign d
+    /// Absolute error, but squared error near 0.
+    /// With d = x - t: y = d² / (2 β) where |d| < β, else |d| - β/2        dy/dx = d/β where |d| < β, else sign d
     ///
-    /// As [`torch.nn.SmoothL1Loss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html), whose
-    /// β is 1 by default. With β = 0 it is
-    /// the [`l1_loss`](Tensor::l1_loss).
+    /// Like [`torch.nn.SmoothL1Loss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html), whose
+    /// β is 1 by default. With β = 0 it is the [`l1_loss`](Tensor::l1_loss).
     ///
     /// ```
     /// use autograd::{Reduction, Tensor};
@@ -64,12 +63,11 @@ impl<T: Float> Tensor<T> {
         reduced(losses, reduction)
     }
 
-    /// Squared error, but linear far from 0.    With d = x - t: y = d²/2 where |d| < δ, else δ (|d| - δ/2)    dy/dx =
-    /// d there, else δ sign d
+    /// Squared error, but linear far from 0.
+    /// With d = x - t: y = d²/2 where |d| < δ, else δ (|d| - δ/2)        dy/dx = d where |d| < δ, else δ sign d
     ///
-    /// As [`torch.nn.HuberLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html), whose δ is
-    /// 1 by default: δ times the
-    /// [`smooth_l1_loss`](Tensor::smooth_l1_loss) with β = δ.
+    /// Like [`torch.nn.HuberLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html), whose δ is
+    /// 1 by default. It is δ times the [`smooth_l1_loss`](Tensor::smooth_l1_loss) with β = δ.
     ///
     /// # Panics
     /// If the shapes differ, or `delta` is not positive.
@@ -83,8 +81,8 @@ impl<T: Float> Tensor<T> {
         reduced((self - target).rounded_abs(delta) * delta, reduction)
     }
 
-    /// |x|, but x² / (2 β) where |x| < β. Its derivative is pointwise too, with the derivative 1/β there and 0
-    /// elsewhere.
+    /// |x|, but x² / (2 β) where |x| < β. The derivative is an operation too. Its derivative is 1/β where |x| < β, and
+    /// 0 elsewhere.
     #[track_caller]
     fn rounded_abs(&self, beta: T) -> Tensor<T> {
         let half = T::from_f64(0.5);
@@ -105,7 +103,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// -1 or 1, and NaN for NaN, which [`sign`](crate::Scalar::sign) makes 0.
+/// The sign as -1 or 1, and NaN for NaN, for which [`sign`](crate::Scalar::sign) gives 0.
 #[inline(always)]
 fn sign_or_nan<T: Float>(x: T) -> T {
     let sign = if x < T::ZERO { -T::ONE } else { T::ONE };

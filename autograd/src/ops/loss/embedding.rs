@@ -1,4 +1,4 @@
-//! Losses of vectors that stand for things: those of like things are to be near each other.
+//! Losses for embeddings: vectors of similar objects should be close to each other.
 
 use super::cross_entropy::Reduction;
 use super::{check_target, reduced};
@@ -9,15 +9,15 @@ use crate::tensor::Tensor;
 /// The options of [`Tensor::triplet_margin_loss`], with PyTorch's names and defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TripletMargin {
-    /// How much farther the negative is to be than the positive.
+    /// How much larger the distance to the negative should be than the distance to the positive.
     pub margin: f64,
-    /// The degree of the norm that measures distances, more than 0; infinite for the largest difference.
+    /// The degree p of the norm that measures distances, more than 0; infinity for the maximum norm.
     pub p: f64,
     /// A small constant that is added to the differences, so that the norm has a derivative.
     pub eps: f64,
-    /// Whether the distance from the positive to the negative counts, where it is the smaller one.
+    /// Whether the distance from the positive to the negative is used instead, if it is smaller.
     pub swap: bool,
-    /// What becomes of the losses of the single examples.
+    /// The reduction of the losses of the examples.
     pub reduction: Reduction,
 }
 
@@ -27,14 +27,14 @@ impl Default for TripletMargin {
     }
 }
 
-/// Keeps the cosine of zero vectors finite.
+/// A small constant that keeps the cosine of zero vectors finite.
 const LEAST_SQUARE: f64 = 1e-12;
 
 impl<T: Float> Tensor<T> {
-    /// The loss of vectors that are to be alike (t = 1) or not (t = -1).    y = 1 - cos(x₁, x₂) where t = 1,
-    /// max(cos(x₁, x₂) - m, 0) where t = -1
+    /// The loss of pairs of vectors that should be similar (t = 1) or not (t = -1).
+    /// y = 1 - cos(x₁, x₂) for t = 1, max(cos(x₁, x₂) - m, 0) for t = -1
     ///
-    /// Vectors `[N, D]` with targets `[N]`, or `[D]` with a single one. As
+    /// Vectors `[N, D]` with targets `[N]`, or `[D]` with a single target. Like
     /// [`torch.nn.CosineEmbeddingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html),
     /// whose margin m is 0 by default.
     ///
@@ -66,16 +66,17 @@ impl<T: Float> Tensor<T> {
         }
         let square = |x: &Tensor<T>| (x * x).sum_dim(-1, false) + T::from_f64(LEAST_SQUARE);
         let cosine = (self * other).sum_dim(-1, false) / (square(self) * square(other)).sqrt();
-        // Each loss is 0 where the other one counts: chosen, not multiplied by 0.
+        // Elements are selected, not multiplied by 0, because a product of 0 with infinity would be NaN.
         let alike = (-&cosine + T::ONE).gate(target);
         let unlike = (cosine - T::from_f64(margin)).at_least_0().gate(&-target);
         reduced(alike + unlike, reduction)
     }
 
-    /// The loss of an anchor a, which is to be nearer to the positive p than to the negative n.    y = max(m + d(a,
-    /// p) - d(a, n), 0)
+    /// The loss of an anchor a, which should be closer to the positive p than to the negative n.
+    /// y = max(m + d(a, p) - d(a, n), 0)
     ///
-    /// Three tensors `[..., D]` of one shape; the distance d is a norm of the difference along the last dimension. As
+    /// Three tensors `[..., D]` of the same shape; the distance d is a norm of the difference along the last dimension.
+    /// Like
     /// [`torch.nn.TripletMarginLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html).
     ///
     /// ```

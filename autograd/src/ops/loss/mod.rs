@@ -1,4 +1,4 @@
-//! Losses. All but the classifier's are compositions of other operations, so that they can be differentiated any
+//! Losses. All except the cross-entropy are compositions of other operations, so that they can be differentiated any
 //! number of times.
 
 mod binary_cross_entropy;
@@ -24,7 +24,7 @@ use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// The mean or the sum of single losses, or the losses themselves.
+/// The reduced losses: their mean, their sum, or the losses themselves.
 #[track_caller]
 fn reduced<T: Float>(losses: Tensor<T>, reduction: Reduction) -> Tensor<T> {
     match reduction {
@@ -34,8 +34,8 @@ fn reduced<T: Float>(losses: Tensor<T>, reduction: Reduction) -> Tensor<T> {
     }
 }
 
-/// Refuses a target of another shape than the input: `[N, 1]` and `[N]` would broadcast to `[N, N]`, which nobody
-/// means.
+/// Panics if the target has another shape than the input: `[N, 1]` and `[N]` would broadcast to `[N, N]`, which is
+/// usually an error.
 #[track_caller]
 fn check_target(op: &str, input: &Shape, target: &Shape) {
     if input != target {
@@ -43,7 +43,7 @@ fn check_target(op: &str, input: &Shape, target: &Shape) {
     }
 }
 
-/// Refuses a weight that is not broadcast to the input's shape.
+/// Panics if a weight does not broadcast to the input's shape.
 #[track_caller]
 fn check_weight(op: &str, name: &str, input: &Shape, weight: &Shape) {
     if input.broadcast(weight).as_ref() != Some(input) {
@@ -51,7 +51,7 @@ fn check_weight(op: &str, name: &str, input: &Shape, weight: &Shape) {
     }
 }
 
-/// Scores `[N, C, d1, ...]`, or `[C]`, with an example a row: `[N · d1 · ..., C]`.
+/// Scores `[N, C, d1, ...]` or `[C]` as a matrix with a row for each example: `[N · d1 · ..., C]`.
 #[track_caller]
 fn class_rows<T: Float>(scores: &Tensor<T>) -> Tensor<T> {
     match scores.rank() {
@@ -76,8 +76,8 @@ fn examples_of(op: &str, scores: &Shape) -> (Shape, usize) {
     ((0..scores.rank()).filter(|&dim| dim != axis).map(|dim| scores[dim]).collect(), scores[axis])
 }
 
-/// Refuses labels of another shape than the examples', labels that are no class, and weights that are not one
-/// constant for each class.
+/// Panics if the labels do not have the examples' shape, a label is not a class, or the weights are not a constant for
+/// each class.
 #[track_caller]
 fn check_labels<T: Float>(op: &str, scores: &Shape, labels: &Indices, ignored: i64, weight: Option<&Tensor<T>>) {
     let (examples, classes) = if scores.rank() == 0 { (scores.clone(), 0) } else { examples_of(op, scores) };
@@ -101,7 +101,7 @@ fn check_labels<T: Float>(op: &str, scores: &Shape, labels: &Indices, ignored: i
     check_class_weight(op, classes, weight);
 }
 
-/// Refuses weights that are not one constant for each class.
+/// Panics if the weights are not a constant for each class.
 #[track_caller]
 fn check_class_weight<T: Float>(op: &str, classes: usize, weight: Option<&Tensor<T>>) {
     let Some(weight) = weight else { return };

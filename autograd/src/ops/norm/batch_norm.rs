@@ -9,15 +9,15 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// Each channel with mean 0 and variance 1 over the batch, and the batch's statistics.    y = (x - μ) / √(v + ε)
-    /// · weight + bias
+    /// Normalizes each channel to mean 0 and variance 1 over the batch, and returns the batch's statistics.
+    /// y = (x - μ) / √(v + ε) · weight + bias
     ///
-    /// The input is `[N, C, ...]`, weight and bias are `[C]`. Beside y it returns the mean μ and the unbiased variance
-    /// v · n / (n - 1) of the n values of each channel, `[C]`: constants, from which a layer updates its running
-    /// statistics. As
+    /// The input is `[N, C, ...]`, weight and bias are `[C]`. In addition to y it returns the mean μ and the unbiased
+    /// variance v · n / (n - 1) of the n values of each channel, `[C]`, as constants, from which a layer updates its
+    /// running statistics. Like
     /// [`torch.nn.functional.batch_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
     /// in training (Ioffe and Szegedy, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)), whose ε is 10⁻⁵ by
-    /// default. The derivative is [`layer_norm`](Tensor::layer_norm)'s.
+    /// default. The derivative is that of [`layer_norm`](Tensor::layer_norm).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -28,7 +28,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the input has fewer than two dimensions or one value alone in each channel, or weight or bias have another
+    /// If the input has fewer than two dimensions or only one value in each channel, or weight or bias have another
     /// shape.
     #[track_caller]
     pub fn batch_norm(
@@ -43,7 +43,7 @@ impl<T: Float> Tensor<T> {
         if count == 1 {
             shape_error("batch_norm", format_args!("shape {own} has one value a channel: wanted more for a variance"));
         }
-        // A channel a row.
+        // One row for each channel.
         let channels_first = self.transpose(0, 1);
         let rows = reshaped(&channels_first, &Shape::from([channels, count]));
         let (y, moments) = standardized(&rows, true, eps);
@@ -53,12 +53,12 @@ impl<T: Float> Tensor<T> {
         (scaled_channels("batch_norm", y, weight, bias), mean.contiguous(), variance)
     }
 
-    /// Each channel normalized with given statistics, as after training.    y = (x - mean) / √(variance + ε) ·
-    /// weight + bias
+    /// Normalizes each channel with given statistics, for evaluation after training.
+    /// y = (x - mean) / √(variance + ε) · weight + bias
     ///
-    /// The input is `[N, C, ...]`, the others are `[C]`. As
+    /// The input is `[N, C, ...]`, the others are `[C]`. Like
     /// [`torch.nn.functional.batch_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
-    /// outside of training.
+    /// in evaluation mode.
     ///
     /// ```
     /// use autograd::Tensor;

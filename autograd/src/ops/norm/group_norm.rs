@@ -1,4 +1,4 @@
-//! Normalization of groups of channels, and of single ones.
+//! Normalization of groups of channels, and of single channels.
 
 use super::standardize::standardized;
 use super::{check_input, scaled_channels};
@@ -9,12 +9,13 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// Each group of channels of each example with mean 0 and variance 1.    y = (x - μ) / √(v + ε) · weight + bias
+    /// Normalizes each group of channels of each example to mean 0 and variance 1.
+    /// y = (x - μ) / √(v + ε) · weight + bias
     ///
-    /// The input is `[N, C, ...]`, weight and bias are `[C]`, and C is a multiple of `num_groups`. As
+    /// The input is `[N, C, ...]`, weight and bias are `[C]`, and C is a multiple of `num_groups`. Like
     /// [`torch.nn.functional.group_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html)
     /// (Wu and He, [arXiv:1803.08494](https://arxiv.org/abs/1803.08494)), whose ε is 10⁻⁵ by default. The derivative is
-    /// [`layer_norm`](Tensor::layer_norm)'s.
+    /// that of [`layer_norm`](Tensor::layer_norm).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -43,15 +44,15 @@ impl<T: Float> Tensor<T> {
         scaled_channels("group_norm", y, weight, bias)
     }
 
-    /// Each channel of each example with mean 0 and variance 1.    y = (x - μ) / √(v + ε) · weight + bias
+    /// Normalizes each channel of each example to mean 0 and variance 1.    y = (x - μ) / √(v + ε) · weight + bias
     ///
-    /// The input is `[N, C, ...]`, weight and bias are `[C]`. As
+    /// The input is `[N, C, ...]`, weight and bias are `[C]`. Like
     /// [`torch.nn.functional.instance_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html)
     /// (Ulyanov, Vedaldi and Lempitsky, [arXiv:1607.08022](https://arxiv.org/abs/1607.08022)) without running
-    /// statistics, whose ε is 10⁻⁵ by default. The derivative is [`layer_norm`](Tensor::layer_norm)'s.
+    /// statistics, whose ε is 10⁻⁵ by default. The derivative is that of [`layer_norm`](Tensor::layer_norm).
     ///
     /// # Panics
-    /// If the input has fewer than three dimensions or one value alone in each channel, or weight or bias have
+    /// If the input has fewer than three dimensions or only one value in each channel, or weight or bias have
     /// another shape.
     #[track_caller]
     pub fn instance_norm(&self, weight: Option<&Tensor<T>>, bias: Option<&Tensor<T>>, eps: f64) -> Tensor<T> {
@@ -65,7 +66,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// Each of so many groups of channels standardized.
+/// Standardizes each of `groups` groups of channels.
 #[track_caller]
 fn groups_standardized<T: Float>(x: &Tensor<T>, groups: usize, eps: f64) -> Tensor<T> {
     let own = x.shape();

@@ -8,13 +8,14 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// Each example with mean 0 and variance 1 over its last dimensions.    y = (x - μ) / √(v + ε) · weight + bias
+    /// Normalizes each example to mean 0 and variance 1 over its last dimensions.
+    /// y = (x - μ) / √(v + ε) · weight + bias
     ///
-    /// As
+    /// Like
     /// [`torch.nn.functional.layer_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html)
     /// (Ba, Kiros and Hinton, [arXiv:1607.06450](https://arxiv.org/abs/1607.06450)), whose ε is 10⁻⁵ by default.
-    /// `normalized_shape` is the input's last extents, and the shape of weight and bias. With s = 1/√(v + ε), ŷ = (x -
-    /// μ) s and g the gradient of ŷ:    dx = s (g - E\[g\] - ŷ E\[g ŷ\])
+    /// `normalized_shape` are the last extents of the input, and the shape of weight and bias. With s = 1/√(v + ε), ŷ =
+    /// (x - μ) s and g the gradient of ŷ:    dx = s (g - E\[g\] - ŷ E\[g ŷ\])
     ///
     /// ```
     /// use autograd::Tensor;
@@ -37,13 +38,13 @@ impl<T: Float> Tensor<T> {
         scaled("layer_norm", y, &shape, weight, bias)
     }
 
-    /// Each example divided by the root of its mean square over its last dimensions.    y = x / √(E\[x²\] + ε) · weight
+    /// Divides each example by the root mean square over its last dimensions.    y = x / √(E\[x²\] + ε) · weight
     ///
-    /// As
+    /// Like
     /// [`torch.nn.functional.rms_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html)
-    /// (Zhang and Sennrich, [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)): without an `eps`, it is the type's
-    /// [`EPSILON`](crate::Scalar::EPSILON). With s = 1/√(E\[x²\] + ε), ŷ = x s and g the gradient of ŷ:        dx = s
-    /// (g - ŷ E\[g ŷ\])
+    /// (Zhang and Sennrich, [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)). The default of `eps` is the type's
+    /// [`EPSILON`](crate::Scalar::EPSILON). With s = 1/√(E\[x²\] + ε), ŷ = x s and g the gradient of ŷ: dx = s (g - ŷ
+    /// E\[g ŷ\])
     ///
     /// ```
     /// use autograd::Tensor;

@@ -1,4 +1,4 @@
-//! Sums of products, as Einstein's convention writes them.
+//! Sums of products in Einstein notation.
 
 use std::borrow::Borrow;
 
@@ -7,7 +7,7 @@ use crate::float::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// The name of a dimension: a letter, or the position from the end of one that an ellipsis stands for.
+/// The label of a dimension: a letter, or for a dimension of an ellipsis its position from the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Label {
     Ellipsis(usize),
@@ -20,7 +20,7 @@ struct Equation {
     result: Vec<Label>,
 }
 
-/// The labels of one term; an ellipsis stands for `hidden` dimensions. A sentence if it is malformed.
+/// Parses the labels of one term; an ellipsis stands for `hidden` dimensions. The error is a sentence.
 fn labels(term: &str, hidden: usize) -> Result<Vec<Label>, String> {
     let mut found = Vec::new();
     let (before, after) = term.split_once("...").unwrap_or((term, ""));
@@ -42,7 +42,7 @@ fn labels(term: &str, hidden: usize) -> Result<Vec<Label>, String> {
 }
 
 impl Equation {
-    /// Reads `ij,jk->ik`, for operands of the given shapes.
+    /// Parses an equation such as `ij,jk->ik`, for operands of the given shapes.
     fn read(equation: &str, shapes: &[&Shape]) -> Result<Self, String> {
         let equation: String = equation.chars().filter(|letter| !letter.is_whitespace()).collect();
         let (inputs, output) = match equation.split_once("->") {
@@ -82,7 +82,8 @@ impl Equation {
     }
 }
 
-/// The result of an equation without `->`: what the ellipses stand for, then the letters that stand once, in order.
+/// The result of an equation without `->`: the dimensions of the ellipses, then the letters that occur once, in
+/// alphabetical order.
 fn implied(operands: &[Vec<Label>], hidden: usize) -> Vec<Label> {
     let mut all: Vec<Label> = operands.concat();
     all.sort_unstable();
@@ -91,14 +92,14 @@ fn implied(operands: &[Vec<Label>], hidden: usize) -> Vec<Label> {
     (0..hidden).rev().map(Label::Ellipsis).chain(letters).collect()
 }
 
-/// A tensor whose dimensions have labels, each once.
+/// A tensor whose dimensions have distinct labels.
 struct Labelled<T: Float> {
     tensor: Tensor<T>,
     labels: Vec<Label>,
 }
 
 impl<T: Float> Labelled<T> {
-    /// Of dimensions with one label the diagonal is taken.
+    /// Labels the dimensions; for dimensions with the same label the diagonal is taken.
     fn new(tensor: &Tensor<T>, labels: &[Label]) -> Result<Self, String> {
         let (mut tensor, mut labels) = (tensor.clone(), labels.to_vec());
         while let Some((first, second)) = repeated(&labels) {
@@ -114,7 +115,7 @@ impl<T: Float> Labelled<T> {
         Ok(Labelled { tensor, labels })
     }
 
-    /// The extent of a label; 1 if it is not there.
+    /// The extent of a label; 1 if the tensor does not have it.
     fn extent(&self, label: Label) -> usize {
         self.labels.iter().position(|own| *own == label).map_or(1, |dim| self.tensor.shape()[dim])
     }
@@ -123,7 +124,7 @@ impl<T: Float> Labelled<T> {
         self.labels.contains(&label)
     }
 
-    /// Sums over the labels that are not to be kept.
+    /// Sums over the labels that are not kept.
     fn sum_other_than(self, is_kept: impl Fn(Label) -> bool) -> Self {
         let summed: Vec<isize> =
             (0_isize..).zip(&self.labels).filter(|(_, label)| !is_kept(**label)).map(|(dim, _)| dim).collect();
@@ -134,8 +135,8 @@ impl<T: Float> Labelled<T> {
         Labelled { tensor: self.tensor.sum_dim(summed, false), labels }
     }
 
-    /// The tensor with a dimension for each group of labels, in their order: one of extent 1 for labels that are not
-    /// there.
+    /// The tensor with a dimension for each group of labels, in their order. Labels that the tensor does not have give
+    /// extent 1.
     fn grouped(&self, groups: &[&[Label]]) -> Tensor<T> {
         let order: Vec<isize> = groups
             .iter()
@@ -156,10 +157,10 @@ fn repeated(labels: &[Label]) -> Option<(usize, usize)> {
     })
 }
 
-/// The product of two, summed over the labels that are not to be kept: a product of stacks of matrices where both have
-/// such labels, an elementwise one otherwise.
+/// The product of two tensors, summed over the labels that are not kept: a batched matrix product if both have such
+/// labels, otherwise an elementwise product.
 fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, is_kept: impl Fn(Label) -> bool) -> Labelled<T> {
-    // A label of one operand, or of extent 1 in one, is summed before the product.
+    // A label that only one operand has, or that has extent 1 in one operand, is summed before the product.
     let shared: Vec<Label> = a.labels.iter().copied().filter(|&label| b.has(label)).collect();
     let alike: Vec<Label> = shared.iter().copied().filter(|&label| a.extent(label) == b.extent(label)).collect();
     let stays = |label: Label| is_kept(label) || alike.contains(&label);
@@ -187,7 +188,7 @@ fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, is_kept: impl Fn(Label) ->
     let product = matrices(&a, [&rows, &summed]).matmul(&matrices(&b, [&summed, &columns]));
     Labelled { tensor: product.reshape(shape), labels }
 }
-/// A sentence if a label stands for two extents of which none is 1.
+/// Checks that the extents of each label broadcast. The error is a sentence.
 fn check_extents<T: Float>(operands: &[Labelled<T>]) -> Result<(), String> {
     for operand in operands {
         for &label in &operand.labels {
@@ -207,13 +208,13 @@ fn check_extents<T: Float>(operands: &[Labelled<T>]) -> Result<(), String> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The sum of products that an equation describes: a letter for each dimension of each operand, `->`, and those of
-    /// the result. A letter that the result does not have is summed over; one that stands twice in an operand takes
-    /// its diagonal; `...` stands for any number of dimensions, which are broadcast, as extents of 1 are. Without
-    /// `->` the result has what `...` stands for and the letters that stand once, in alphabetical order.
+    /// The sum of products that an equation describes: a letter for each dimension of each operand, `->`, and the
+    /// letters of the result. Letters that are not in the result are summed over. A letter that occurs twice in an
+    /// operand takes the diagonal. `...` stands for any number of dimensions, which are broadcast. Without `->` the
+    /// result has the dimensions of `...` and the letters that occur once, in alphabetical order.
     ///
-    /// As [`torch.einsum`](https://docs.pytorch.org/docs/stable/generated/torch.einsum.html). Operands are multiplied
-    /// from left to right, with [`matmul`](Tensor::matmul) where a letter of both is summed.
+    /// Like [`torch.einsum`](https://docs.pytorch.org/docs/stable/generated/torch.einsum.html). Operands are multiplied
+    /// from left to right, with [`matmul`](Tensor::matmul) if a letter of both is summed.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -223,8 +224,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the equation is malformed, has not a term for each operand and a letter for each dimension, its result has a
-    /// letter twice or one that no operand has, or a letter stands for extents that do not broadcast.
+    /// If the equation is malformed, does not have a term for each operand and a letter for each dimension, its result
+    /// has a letter twice or one that no operand has, or the extents of a letter do not broadcast.
     #[track_caller]
     pub fn einsum(equation: &str, operands: &[impl Borrow<Tensor<T>>]) -> Tensor<T> {
         let tensors: Vec<&Tensor<T>> = operands.iter().map(Borrow::borrow).collect();

@@ -1,4 +1,4 @@
-//! A fully connected layer as one operation: product, bias and rectifier in a single pass over the output.
+//! A fully connected layer as one operation: matrix product, bias and ReLU in a single pass over the output.
 
 use ndarray::ArrayViewMut2;
 
@@ -16,7 +16,7 @@ use crate::tensor::Tensor;
 
 /// Y = X Wᵀ + b, or max(X Wᵀ + b, 0)
 ///
-/// With G = dY, zero where the rectifier was shut:        dX = G W, dW = Gᵀ X, db = the sum of G's rows
+/// With G = dY, but 0 where the ReLU gave 0:        dX = G W, dW = Gᵀ X, db = the sum of G's rows
 #[derive(Debug)]
 struct Linear<T: Float> {
     x: Saved<T>,
@@ -50,7 +50,7 @@ impl<T: Float> Op<T> for Linear<T> {
     }
 }
 
-/// The gradient where the rectifier was open, and the sum of its rows, in one pass with the values of two.
+/// The gradient through the ReLU and the sum of its rows, with the same values as two operations but in one pass.
 fn gate_and_sum<T: Float>(grad: &Tensor<T>, y: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
     let operands = [grad, y].map(|tensor| tensor.as_slice().expect("dense"));
     let mut sum = Tensor::build([y.shape()[1]], |sum| sum.fill(T::ZERO));
@@ -84,8 +84,8 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
     let (left, right, rows) = (as_matrix(x), as_matrix(weight), own[0]);
     let y = Tensor::build_for(op, Shape::from([rows, outputs]), |out| {
         let out = ArrayViewMut2::from_shape((rows, outputs), out).expect("as long as the product");
-        // An untracked input is data, or what was computed from data alone: often zero for many rows at the same
-        // position.
+        // An untracked input is data or was computed only from data. Data often has zeros at the same position in many
+        // rows, so a product that skips zeros is used.
         let multiply = if x.is_tracked() { gemm } else { gemm_skipping_zeros };
         multiply(left, right.reversed_axes(), out, epilogue);
     });
@@ -104,7 +104,7 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
 impl<T: Float> Tensor<T> {
     /// `x Wᵀ + b` for rows `[..., in]`, a weight `[out, in]` and a bias `[out]`: shape `[..., out]`.
     ///
-    /// As
+    /// Like
     /// [`torch.nn.functional.linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html).
     ///
     /// ```
@@ -122,8 +122,8 @@ impl<T: Float> Tensor<T> {
         linear("linear", self, weight, bias, false)
     }
 
-    /// `max(x Wᵀ + b, 0)`: [`linear`](Tensor::linear) and [`relu`](Tensor::relu) in one pass, with the same numbers. A
-    /// NaN is passed on.
+    /// `max(x Wᵀ + b, 0)`: [`linear`](Tensor::linear) and [`relu`](Tensor::relu) in one pass, with the same results. A
+    /// NaN stays NaN.
     ///
     /// # Panics
     /// If the shapes do not fit.

@@ -1,10 +1,10 @@
-//! Products of vectors and matrices by their own names, which check the numbers of dimensions.
+//! Products of vectors and matrices under separate names, which check the numbers of dimensions.
 
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
-/// Refuses operands that have other numbers of dimensions than the operation's.
+/// Panics if the operands do not have the operation's numbers of dimensions.
 #[track_caller]
 fn check_ranks<T: Float, const COUNT: usize>(op: &str, operands: [&Tensor<T>; COUNT], ranks: [usize; COUNT]) {
     for (operand, rank) in operands.iter().zip(ranks) {
@@ -16,12 +16,12 @@ fn check_ranks<T: Float, const COUNT: usize>(op: &str, operands: [&Tensor<T>; CO
 }
 
 impl<T: Float> Tensor<T> {
-    /// The products of each element of a vector with each of another.    y_ij = a_i b_j
+    /// The products of each element of a vector with each element of another.    y_ij = a_i b_j
     ///
-    /// As [`torch.outer`](https://docs.pytorch.org/docs/stable/generated/torch.outer.html).
+    /// Like [`torch.outer`](https://docs.pytorch.org/docs/stable/generated/torch.outer.html).
     ///
     /// # Panics
-    /// If an operand is no vector.
+    /// If an operand is not a vector.
     #[track_caller]
     pub fn outer(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("outer", [self, other], [1, 1]);
@@ -30,10 +30,10 @@ impl<T: Float> Tensor<T> {
 
     /// The dot product of two vectors.    y = Σ a_i b_i
     ///
-    /// As [`torch.dot`](https://docs.pytorch.org/docs/stable/generated/torch.dot.html).
+    /// Like [`torch.dot`](https://docs.pytorch.org/docs/stable/generated/torch.dot.html).
     ///
     /// # Panics
-    /// If an operand is no vector, or their lengths differ.
+    /// If an operand is not a vector, or their lengths differ.
     #[track_caller]
     pub fn dot(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("dot", [self, other], [1, 1]);
@@ -42,36 +42,39 @@ impl<T: Float> Tensor<T> {
 
     /// The product of a matrix and a vector.
     ///
-    /// As [`torch.mv`](https://docs.pytorch.org/docs/stable/generated/torch.mv.html).
+    /// Like [`torch.mv`](https://docs.pytorch.org/docs/stable/generated/torch.mv.html).
     ///
     /// # Panics
-    /// If this is no matrix, the other no vector, or the inner extents differ.
+    /// If this is not a matrix, the other not a vector, or the inner extents differ.
     #[track_caller]
     pub fn mv(&self, vector: &Tensor<T>) -> Tensor<T> {
         check_ranks("mv", [self, vector], [2, 1]);
         self.matmul(vector)
     }
 
-    /// The products of matrices of two stacks of as many: `[b, m, k]` and `[b, k, n]` give `[b, m, n]`.
+    /// The products of two batches of the same number of matrices: `[b, m, k]` and `[b, k, n]` give `[b, m, n]`.
     ///
-    /// As [`torch.bmm`](https://docs.pytorch.org/docs/stable/generated/torch.bmm.html); [`matmul`](Tensor::matmul)
+    /// Like [`torch.bmm`](https://docs.pytorch.org/docs/stable/generated/torch.bmm.html); [`matmul`](Tensor::matmul)
     /// broadcasts.
     ///
     /// # Panics
-    /// If an operand is no stack of matrices, the stacks differ in number, or the inner extents differ.
+    /// If an operand does not have three dimensions, the batch sizes differ, or the inner extents differ.
     #[track_caller]
     pub fn bmm(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("bmm", [self, other], [3, 3]);
         if self.shape()[0] != other.shape()[0] {
-            shape_error("bmm", format_args!("shapes {} and {}: the stacks differ in number", self.shape(), other.shape()));
+            shape_error(
+                "bmm",
+                format_args!("shapes {} and {}: the stacks differ in number", self.shape(), other.shape()),
+            );
         }
         self.matmul(other)
     }
 
     /// A matrix product added to this tensor, which is broadcast.    y = beta x + alpha A B
     ///
-    /// As [`torch.addmm`](https://docs.pytorch.org/docs/stable/generated/torch.addmm.html), whose `beta` and `alpha`
-    /// are 1 unless given: for `beta` 0 the values of this tensor, NaN too, do not matter.
+    /// Like [`torch.addmm`](https://docs.pytorch.org/docs/stable/generated/torch.addmm.html), whose `beta` and `alpha`
+    /// are 1 by default. For `beta` 0 the values of this tensor are ignored, also NaN.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -80,20 +83,21 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If `a` or `b` is no matrix, their inner extents differ, or this tensor does not stretch to the product's shape.
+    /// If `a` or `b` is not a matrix, their inner extents differ, or this tensor does not broadcast to the product's
+    /// shape.
     #[track_caller]
     pub fn addmm(&self, a: &Tensor<T>, b: &Tensor<T>, beta: T, alpha: T) -> Tensor<T> {
         check_ranks("addmm", [a, b], [2, 2]);
         self.added_product("addmm", a.matmul(b), beta, alpha)
     }
 
-    /// As [`addmm`](Tensor::addmm), for each matrix of two stacks.
+    /// Like [`addmm`](Tensor::addmm), for each matrix of two batches.
     ///
-    /// As [`torch.baddbmm`](https://docs.pytorch.org/docs/stable/generated/torch.baddbmm.html).
+    /// Like [`torch.baddbmm`](https://docs.pytorch.org/docs/stable/generated/torch.baddbmm.html).
     ///
     /// # Panics
-    /// If `a` or `b` is no stack of matrices, the stacks differ in number, the inner extents differ, or this tensor
-    /// does not stretch to the product's shape.
+    /// If `a` or `b` does not have three dimensions, the batch sizes differ, the inner extents differ, or this tensor
+    /// does not broadcast to the product's shape.
     #[track_caller]
     pub fn baddbmm(&self, a: &Tensor<T>, b: &Tensor<T>, beta: T, alpha: T) -> Tensor<T> {
         self.added_product("baddbmm", a.bmm(b), beta, alpha)

@@ -1,4 +1,4 @@
-//! The product of two tensors summed over some dimensions of each.
+//! The product of two tensors, summed over some dimensions of each.
 
 use crate::error::shape_error;
 use crate::float::Float;
@@ -7,10 +7,10 @@ use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// The products summed over the dimensions `own` of this tensor and `others` of the other one, pair by pair. The
-    /// result has the remaining dimensions of this tensor, then those of the other one.
+    /// The product, summed over pairs of the dimensions `own` of this tensor and `others` of the other one. The result
+    /// has the remaining dimensions of this tensor, then those of the other one.
     ///
-    /// As [`torch.tensordot`](https://docs.pytorch.org/docs/stable/generated/torch.tensordot.html) with lists of
+    /// Like [`torch.tensordot`](https://docs.pytorch.org/docs/stable/generated/torch.tensordot.html) with lists of
     /// dimensions.
     ///
     /// ```
@@ -20,8 +20,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such dimension, one is named twice, there are not as many on both sides, or the extents of a
-    /// pair differ.
+    /// If there is no such dimension, one is given twice, the numbers of dimensions differ, or the extents of a pair
+    /// differ.
     #[track_caller]
     pub fn tensordot(&self, other: &Tensor<T>, own: impl Dims, others: impl Dims) -> Tensor<T> {
         let left = distinct("tensordot", &own, self.rank());

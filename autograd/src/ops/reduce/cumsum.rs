@@ -1,4 +1,4 @@
-//! Running sums.
+//! Cumulative sums.
 
 use crate::error::dimension;
 use crate::float::Float;
@@ -6,7 +6,7 @@ use crate::kernels::rowwise::around;
 use crate::ops::linear_map::LinearMap;
 use crate::tensor::Tensor;
 
-/// y_j = x_0 + ... + x_j along `dim`        adjoint: the running sums from the other end
+/// y_j = x_0 + ... + x_j along `dim`        adjoint: the cumulative sums from the other end
 #[derive(Clone, Debug)]
 struct RunningSum {
     dim: usize,
@@ -25,8 +25,8 @@ impl<T: Float> LinearMap<T> for RunningSum {
     }
 }
 
-/// The running sums along `dim`, in the order of `at(0, count)`, `at(1, count)`, ... They are taken in `f64`, as in
-/// PyTorch.
+/// The cumulative sums along `dim`, in the order of `at(0, count)`, `at(1, count)`, ... They are computed in `f64`, as
+/// in PyTorch.
 fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, at: impl Fn(usize, usize) -> usize) -> Tensor<T> {
     let dense = x.dense();
     let values = dense.as_slice().expect("dense");
@@ -47,9 +47,9 @@ fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, at: impl Fn(usize, usize) -
 }
 
 impl<T: Float> Tensor<T> {
-    /// The sums of all elements up to each one along `dim`.    y_j = x_0 + ... + x_j
+    /// The cumulative sums along `dim`.    y_j = x_0 + ... + x_j
     ///
-    /// As [`torch.cumsum`](https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html): taken in `f64`, and
+    /// Like [`torch.cumsum`](https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html): computed in `f64`, then
     /// rounded.
     ///
     /// ```

@@ -1,5 +1,5 @@
-//! Linear recurrences along a dimension: what running products are, and their gradients, with zeros among the factors
-//! or without.
+//! Linear recurrences along a dimension. Cumulative products and their gradients are such recurrences, also if there
+//! are zeros among the factors.
 
 use crate::float::Float;
 use crate::graph::Backward;
@@ -30,8 +30,8 @@ impl<T: Float> Op<T> for Recurrence<T> {
     }
 }
 
-/// y_j = b_j + a_j y_{j-1} along `dim`, with y_{-1} = 0. Both have one shape, with at least one element along `dim`.
-/// The values are computed in `f64`, as in PyTorch, and rounded.
+/// y_j = b_j + a_j y_{j-1} along `dim`, with y_{-1} = 0. Both have the same shape, with at least one element along
+/// `dim`. The values are computed in `f64`, as in PyTorch, and rounded.
 pub(super) fn recurrence<T: Float>(a: &Tensor<T>, b: &Tensor<T>, dim: usize) -> Tensor<T> {
     let (dense_a, dense_b) = (a.dense(), b.dense());
     let (factors, summands) = (dense_a.as_slice().expect("dense"), dense_b.as_slice().expect("dense"));
@@ -50,7 +50,7 @@ pub(super) fn recurrence<T: Float>(a: &Tensor<T>, b: &Tensor<T>, dim: usize) -> 
     .record(&[a, b], |y| Recurrence { a: Saved::input(0, a), y: Saved::output(y), dim })
 }
 
-/// y_j = b_j + a_{j+1} y_{j+1} along `dim`, with nothing after the end.
+/// y_j = b_j + a_{j+1} y_{j+1} along `dim`, from the end to the start, with y = 0 after the end.
 pub(super) fn recurrence_from_end<T: Float>(a: &Tensor<T>, b: &Tensor<T>, dim: usize) -> Tensor<T> {
     let flipped = |x: &Tensor<T>| x.flip(dim as isize);
     flipped(&recurrence(&flipped(&padded_along(a, dim, [-1, 1], T::ZERO)), &flipped(b), dim))

@@ -20,7 +20,7 @@ impl<T: Float> Tensor<T> {
 
     /// The sums along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`.
     ///
-    /// No dimensions at all mean all of them, as in PyTorch.
+    /// An empty list means all dimensions, as in PyTorch.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -38,7 +38,7 @@ impl<T: Float> Tensor<T> {
         if keepdim { sum } else { reshaped(&sum, &dropped) }
     }
 
-    /// The mean of all elements: shape `[]`. NaN of none.
+    /// The mean of all elements: shape `[]`; NaN if there are none.
     #[track_caller]
     pub fn mean(&self) -> Tensor<T> {
         self.sum() / T::from_usize(self.numel())

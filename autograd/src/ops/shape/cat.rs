@@ -1,4 +1,4 @@
-//! Tensors joined along a dimension.
+//! Concatenation of tensors along a dimension.
 
 use std::borrow::Borrow;
 
@@ -10,7 +10,7 @@ use crate::layout::Layout;
 use crate::op::Op;
 use crate::tensor::Tensor;
 
-/// y = the inputs one after another along `dim`        dx = the part of dy that came from x
+/// y = the inputs one after another along `dim`        dx = the part of dy at the position of x
 #[derive(Debug)]
 struct Cat {
     dim: usize,
@@ -33,10 +33,10 @@ impl<T: Float> Op<T> for Cat {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Joins tensors along an existing dimension; in the others their extents are equal. Tensors of shape `[0]` are
-    /// left out, as in PyTorch.
+    /// Joins tensors along an existing dimension; their extents in the other dimensions must be equal. Tensors of shape
+    /// `[0]` are ignored, as in PyTorch.
     ///
-    /// As [`torch.cat`](https://docs.pytorch.org/docs/stable/generated/torch.cat.html). Each input's gradient is its
+    /// Like [`torch.cat`](https://docs.pytorch.org/docs/stable/generated/torch.cat.html). Each input's gradient is its
     /// part of the output's.
     ///
     /// ```
@@ -83,9 +83,9 @@ impl<T: Float> Tensor<T> {
         joined.record(&parts, |_| Cat { dim, extents: parts.iter().map(|part| part.shape()[dim]).collect() })
     }
 
-    /// Joins tensors of one shape along a new dimension `dim` of the result; -1 adds it at the end.
+    /// Joins tensors of the same shape along a new dimension `dim` of the result; -1 adds it at the end.
     ///
-    /// As [`torch.stack`](https://docs.pytorch.org/docs/stable/generated/torch.stack.html).
+    /// Like [`torch.stack`](https://docs.pytorch.org/docs/stable/generated/torch.stack.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -94,7 +94,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are no tensors, their shapes differ, or `dim` lies outside of the result's dimensions.
+    /// If there are no tensors, their shapes differ, or `dim` is outside of the result's dimensions.
     #[track_caller]
     pub fn stack(tensors: &[impl Borrow<Tensor<T>>], dim: isize) -> Tensor<T> {
         let Some(first) = tensors.first() else {
@@ -103,7 +103,7 @@ impl<T: Float> Tensor<T> {
         let shape = first.borrow().shape();
         let dim = dimension("stack", dim, shape.rank() + 1) as isize;
         let mut rows = Vec::with_capacity(tensors.len());
-        // A loop, as a closure would be the caller whose line a refusal shows.
+        // A loop, because in a closure `#[track_caller]` would report the line of the closure.
         for tensor in tensors {
             let other = tensor.borrow();
             if other.shape() != shape {

@@ -1,4 +1,4 @@
-//! Diagonals of matrices, and matrices of diagonals.
+//! Diagonals of matrices, and matrices made from diagonals.
 
 use super::placed;
 use crate::error::{dimension, shape_error};
@@ -7,7 +7,7 @@ use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// y[.., i] = x[.., i, .., i + offset, ..]        adjoint: to those positions, with zeros around them
+/// y[.., i] = x[.., i, .., i + offset, ..]        adjoint: the elements at those positions, zeros elsewhere
 #[derive(Clone, Debug)]
 struct Diagonal {
     dims: [usize; 2],
@@ -29,10 +29,10 @@ impl<T: Float> LinearMap<T> for Diagonal {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The elements `[i, i + offset]` of the dimensions `first` and `second`, which are replaced by a new last one.
+    /// The elements `[i, i + offset]` of the dimensions `first` and `second`. A new last dimension replaces these two.
     /// No element is copied.
     ///
-    /// As [`torch.diagonal`](https://docs.pytorch.org/docs/stable/generated/torch.diagonal.html). The gradient of the
+    /// Like [`torch.diagonal`](https://docs.pytorch.org/docs/stable/generated/torch.diagonal.html). The gradient of the
     /// other elements is 0.
     ///
     /// ```
@@ -51,15 +51,18 @@ impl<T: Float> Tensor<T> {
         }
         let dims = [first, second].map(|dim| dimension("diagonal", dim, self.rank()));
         if dims[0] == dims[1] {
-            shape_error("diagonal", format_args!("dimensions {first} and {second} of shape {} are the same", self.shape()));
+            shape_error(
+                "diagonal",
+                format_args!("dimensions {first} and {second} of shape {} are the same", self.shape()),
+            );
         }
         Diagonal { dims, offset, from: self.shape().clone() }.of(self)
     }
 
-    /// Matrices with the last dimension's elements at `[i, i + offset]` and zeros elsewhere: from shape `[.., n]` to
-    /// `[.., n + |offset|, n + |offset|]`.
+    /// Matrices with the elements of the last dimension at `[i, i + offset]` and zeros elsewhere: from shape `[.., n]`
+    /// to `[.., n + |offset|, n + |offset|]`.
     ///
-    /// As [`torch.diag_embed`](https://docs.pytorch.org/docs/stable/generated/torch.diag_embed.html).
+    /// Like [`torch.diag_embed`](https://docs.pytorch.org/docs/stable/generated/torch.diag_embed.html).
     ///
     /// # Panics
     /// If this is a scalar.
@@ -72,9 +75,9 @@ impl<T: Float> Tensor<T> {
         Diagonal { dims: [rank - 1, rank], offset, from }.adjoint_of(self)
     }
 
-    /// The diagonal of a matrix, or the matrix of a diagonal.
+    /// The diagonal of a matrix, or for a vector the matrix with this diagonal.
     ///
-    /// As [`torch.diag`](https://docs.pytorch.org/docs/stable/generated/torch.diag.html):
+    /// Like [`torch.diag`](https://docs.pytorch.org/docs/stable/generated/torch.diag.html):
     /// [`diagonal`](Tensor::diagonal) of two dimensions, [`diag_embed`](Tensor::diag_embed) of one.
     ///
     /// # Panics

@@ -10,10 +10,11 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// The coordinates of the points of a grid: for vectors of lengths n, m, ... as many tensors of shape `[n, m,
-    /// ..]`. The elements of vector `i` are those along dimension `i` of tensor `i`. No element is copied.
+    /// The coordinates of the points of a grid: for vectors of lengths n, m, ... the same number of tensors of shape
+    /// `[n, m, ..]`. Tensor `i` has the elements of vector `i` along dimension `i`. No element is copied.
     ///
-    /// As [`torch.meshgrid`](https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html) with `indexing="ij"`.
+    /// Like [`torch.meshgrid`](https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html) with
+    /// `indexing="ij"`.
     ///
     /// ```
     /// use autograd::Tensor;

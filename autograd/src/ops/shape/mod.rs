@@ -1,5 +1,5 @@
-//! Other ways to walk the same elements: transposes, slices, reshapes. None of them copies, except a reshape that
-//! strides cannot say.
+//! Views of the same elements: transposes, slices, reshapes. None of them copies elements, except a reshape that
+//! strides cannot express.
 
 mod cat;
 mod diagonal;
@@ -29,7 +29,7 @@ pub use pad::PadMode;
 pub(crate) use pad::padded_along;
 pub(crate) use reshape::reshaped;
 
-/// Zeros of the shape `from`, with the elements of `x` at the positions that `part` chooses of them. A constant.
+/// Zeros of the shape `from`, with the elements of `x` at the positions that `part` selects. The result is a constant.
 fn placed<T: Float>(x: &Tensor<T>, from: &Shape, part: impl FnOnce(&Layout) -> Layout) -> Tensor<T> {
     let whole = Layout::contiguous(from.clone());
     Tensor::build(from.clone(), |out| {
@@ -38,7 +38,7 @@ fn placed<T: Float>(x: &Tensor<T>, from: &Shape, part: impl FnOnce(&Layout) -> L
     })
 }
 
-/// The dimensions that were named, each once, counted from the front.
+/// The given dimensions, counted from the front, after a check that each is given only once.
 #[track_caller]
 pub(crate) fn distinct(op: &str, dims: &impl Dims, rank: usize) -> SmallVec<[usize; 4]> {
     let mut seen: SmallVec<[usize; 4]> = SmallVec::new();
@@ -49,7 +49,7 @@ pub(crate) fn distinct(op: &str, dims: &impl Dims, rank: usize) -> SmallVec<[usi
         }
         seen.push(index);
     }
-    // A single number has a dimension to name, but none to walk.
+    // For a scalar the dimensions 0 and -1 are accepted, but it has no dimension.
     if rank == 0 {
         seen.clear();
     }

@@ -1,4 +1,4 @@
-//! The dimensions in another order.
+//! Permutations of the dimensions.
 
 use smallvec::SmallVec;
 
@@ -9,7 +9,7 @@ use crate::ops::linear_map::LinearMap;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
-/// y = x with its dimensions in another order        adjoint: back into the old order
+/// y = x with its dimensions in another order        adjoint: the inverse permutation
 #[derive(Clone, Debug)]
 struct Permute {
     order: SmallVec<[usize; 4]>,
@@ -33,7 +33,7 @@ impl<T: Float> LinearMap<T> for Permute {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Swaps two dimensions. No number moves.
+    /// Swaps two dimensions. No element is copied.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -54,7 +54,7 @@ impl<T: Float> Tensor<T> {
         Permute { order }.of(self)
     }
 
-    /// The transpose of a matrix; a vector or a single number as it is.
+    /// The transpose of a matrix; a vector or a scalar is returned unchanged.
     ///
     /// # Panics
     /// If there are more than two dimensions.
@@ -67,10 +67,11 @@ impl<T: Float> Tensor<T> {
         }
     }
 
-    /// Puts the dimensions into another order: the result's dimension `i` is this one's `order[i]`. No number moves.
+    /// Puts the dimensions into another order: the result's dimension `i` is this one's `order[i]`. No element is
+    /// copied.
     ///
     /// # Panics
-    /// If `order` does not name each dimension once.
+    /// If `order` does not have each dimension exactly once.
     #[track_caller]
     pub fn permute(&self, order: impl Dims) -> Tensor<T> {
         let named = order.dims().len();
@@ -85,7 +86,7 @@ impl<T: Float> Tensor<T> {
 
     /// Moves dimensions to other positions; the others keep their order. No element is copied.
     ///
-    /// As [`torch.movedim`](https://docs.pytorch.org/docs/stable/generated/torch.movedim.html).
+    /// Like [`torch.movedim`](https://docs.pytorch.org/docs/stable/generated/torch.movedim.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -93,14 +94,17 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are not as many sources as destinations, there is no such dimension, or one is named twice.
+    /// If the numbers of sources and destinations differ, there is no such dimension, or one is given twice.
     #[track_caller]
     pub fn movedim(&self, source: impl Dims, destination: impl Dims) -> Tensor<T> {
         let sources = distinct("movedim", &source, self.rank());
         let destinations = distinct("movedim", &destination, self.rank());
         if sources.len() != destinations.len() {
             let counts = [sources.len(), destinations.len()];
-            argument_error("movedim", format_args!("{} sources and {} destinations: wanted as many", counts[0], counts[1]));
+            argument_error(
+                "movedim",
+                format_args!("{} sources and {} destinations: wanted as many", counts[0], counts[1]),
+            );
         }
         let mut order: SmallVec<[usize; 4]> = (0..self.rank()).filter(|dim| !sources.contains(dim)).collect();
         let mut moves: SmallVec<[(usize, usize); 4]> = destinations.into_iter().zip(sources).collect();

@@ -1,4 +1,4 @@
-//! The elements several times over.
+//! Repetition of elements.
 
 use super::reshaped;
 use crate::error::shape_error;
@@ -9,9 +9,10 @@ use crate::shape::{Extents, Shape};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// The tensor `repeats[i]` times along dimension `i`; more repeats than dimensions add leading ones.
+    /// Repeats the tensor `repeats[i]` times along dimension `i`. If there are more repeats than dimensions, leading
+    /// dimensions are added.
     ///
-    /// As [`torch.Tensor.repeat`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html). The
+    /// Like [`torch.Tensor.repeat`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html). The
     /// gradient is the sum over the repetitions.
     ///
     /// ```
@@ -27,9 +28,9 @@ impl<T: Float> Tensor<T> {
         self.repeated("repeat", &repeats.extents())
     }
 
-    /// As [`repeat`](Tensor::repeat), but fewer repeats than dimensions are those of the last dimensions.
+    /// Like [`repeat`](Tensor::repeat), but if there are fewer repeats than dimensions, they belong to the last ones.
     ///
-    /// As [`torch.tile`](https://docs.pytorch.org/docs/stable/generated/torch.tile.html).
+    /// Like [`torch.tile`](https://docs.pytorch.org/docs/stable/generated/torch.tile.html).
     ///
     /// # Panics
     /// If a number of repeats is negative.
@@ -54,7 +55,7 @@ impl<T: Float> Tensor<T> {
         let missing = repeats.len() - own.rank();
         let extents = || std::iter::repeat_n(1, missing).chain(own.iter().copied());
         let pairs = || repeats.iter().map(|&times| times.unsigned_abs()).zip(extents());
-        // Each dimension after one of extent 1, which is stretched.
+        // A dimension of extent 1 is inserted before each dimension and expanded.
         let apart: Shape = extents().flat_map(|extent| [1, extent]).collect();
         let stretched: Shape = pairs().flat_map(|(times, extent)| [times, extent]).collect();
         let result: Shape = pairs().map(|(times, extent)| times.saturating_mul(extent)).collect();
@@ -63,11 +64,11 @@ impl<T: Float> Tensor<T> {
         reshaped(&stretched, &result)
     }
 
-    /// Each element `repeats` times in a row along `dim`.
+    /// Repeats each element along `dim` `repeats` times in succession.
     ///
-    /// As [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
-    /// with one number of repeats; see [`repeat_interleave_each`](Tensor::repeat_interleave_each) for one for each
-    /// element.
+    /// Like [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+    /// with the same number of repeats for all elements; see
+    /// [`repeat_interleave_each`](Tensor::repeat_interleave_each) for a number for each element.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -87,13 +88,13 @@ impl<T: Float> Tensor<T> {
         reshaped(&expand(&apart, &stretched).expect("an extent of 1 stretches"), &result)
     }
 
-    /// Element `i` along `dim` `repeats[i]` times in a row.
+    /// Repeats element `i` along `dim` `repeats[i]` times in succession.
     ///
-    /// As [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+    /// Like [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
     /// with a tensor of repeats.
     ///
     /// # Panics
-    /// If there is no such dimension, the repeats are not one for each element of it, or one is negative.
+    /// If there is no such dimension, the number of repeats is not its extent, or a repeat is negative.
     #[track_caller]
     pub fn repeat_interleave_each(&self, repeats: impl Into<Indices>, dim: isize) -> Tensor<T> {
         let repeats = repeats.into();
@@ -110,13 +111,12 @@ impl<T: Float> Tensor<T> {
         self.index_select(dim, index)
     }
 
-    /// Stretches dimensions of extent 1, and new leading ones, to `shape`: [`expand`](Tensor::expand) under its other
-    /// name.
+    /// Expands dimensions of extent 1, and new leading ones, to `shape`. The same as [`expand`](Tensor::expand).
     ///
-    /// As [`torch.broadcast_to`](https://docs.pytorch.org/docs/stable/generated/torch.broadcast_to.html).
+    /// Like [`torch.broadcast_to`](https://docs.pytorch.org/docs/stable/generated/torch.broadcast_to.html).
     ///
     /// # Panics
-    /// If the shape does not stretch to it.
+    /// If the tensor's shape does not broadcast to `shape`.
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl Extents) -> Tensor<T> {
         self.expand(shape)

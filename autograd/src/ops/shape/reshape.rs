@@ -1,4 +1,4 @@
-//! The same elements under another shape.
+//! The same elements with another shape.
 
 use crate::error::{dimension, shape_error};
 use crate::float::Float;
@@ -7,7 +7,7 @@ use crate::ops::linear_map::LinearMap;
 use crate::shape::{Extents, Shape};
 use crate::tensor::Tensor;
 
-/// y = x under another shape        adjoint: back under the old one
+/// y = x with another shape        adjoint: back to the old shape
 #[derive(Clone, Debug)]
 struct Reshape {
     from: Shape,
@@ -27,7 +27,7 @@ impl<T: Float> LinearMap<T> for Reshape {
     }
 }
 
-/// A view where strides can say it, a copy otherwise.
+/// A view if strides can express it, otherwise a copy.
 #[track_caller]
 fn under<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
     match x.layout.reshape(shape) {
@@ -36,7 +36,7 @@ fn under<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
     }
 }
 
-/// The same elements under a shape that has as many.
+/// The same elements with another shape, which must have the same number of elements.
 #[track_caller]
 pub(crate) fn reshaped<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
     Reshape { from: x.shape().clone(), to: shape.clone() }.of(x)
@@ -61,7 +61,7 @@ impl<T: Float> LinearMap<T> for Unsqueeze {
     }
 }
 
-/// y = x, dense and in row-major order        adjoint: the same values
+/// y = x, contiguous in row-major order        adjoint: the same values
 #[derive(Clone, Debug)]
 struct Contiguous;
 
@@ -79,9 +79,9 @@ impl<T: Float> LinearMap<T> for Contiguous {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The same elements, in row-major order, under another shape; one extent may be -1, to be worked out.
+    /// The same elements, in row-major order, with another shape; one extent may be -1 and is then computed.
     ///
-    /// A view where strides can say it, a copy otherwise.
+    /// The result is a view if strides can express it, otherwise a copy.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -90,7 +90,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shape has not as many elements.
+    /// If the shape has another number of elements.
     #[track_caller]
     pub fn reshape(&self, shape: impl Extents) -> Tensor<T> {
         let wanted = shape.extents();
@@ -112,7 +112,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such dimension, or `last` lies before `first`.
+    /// If there is no such dimension, or `last` is before `first`.
     #[track_caller]
     pub fn flatten(&self, first: isize, last: isize) -> Tensor<T> {
         let rank = self.rank();
@@ -131,9 +131,9 @@ impl<T: Float> Tensor<T> {
         )
     }
 
-    /// Splits a dimension into several, of which one may be -1, to be worked out.
+    /// Splits a dimension into several; one extent may be -1 and is then computed.
     ///
-    /// As [`torch.unflatten`](https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html).
+    /// Like [`torch.unflatten`](https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -141,19 +141,22 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such dimension, or the extents do not multiply to its own.
+    /// If there is no such dimension, or its extent is not the product of the new extents.
     #[track_caller]
     pub fn unflatten(&self, dim: isize, extents: impl Extents) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("unflatten", dim);
         let (own, wanted) = (self.shape(), extents.extents());
         let Some(parts) = Shape::resolve(&wanted, extent) else {
-            shape_error("unflatten", format_args!("dimension {dim} of shape {own} does not fit {:?}", wanted.as_slice()));
+            shape_error(
+                "unflatten",
+                format_args!("dimension {dim} of shape {own} does not fit {:?}", wanted.as_slice()),
+            );
         };
         let around = [&own[..dim], &parts[..], &own[dim + 1..]];
         reshaped(self, &around.into_iter().flatten().copied().collect())
     }
 
-    /// Drops a dimension of extent 1; one of another extent stays, as in PyTorch.
+    /// Removes a dimension of extent 1; a dimension of another extent is kept, as in PyTorch.
     ///
     /// # Panics
     /// If there is no such dimension.
@@ -167,7 +170,7 @@ impl<T: Float> Tensor<T> {
         reshaped(self, &shape)
     }
 
-    /// Drops all dimensions of extent 1.
+    /// Removes all dimensions of extent 1.
     pub fn squeeze_all(&self) -> Tensor<T> {
         reshaped(self, &self.shape().iter().copied().filter(|&extent| extent != 1).collect())
     }
@@ -175,7 +178,7 @@ impl<T: Float> Tensor<T> {
     /// Adds a dimension of extent 1 before dimension `dim` of the result; -1 adds it at the end.
     ///
     /// # Panics
-    /// If `dim` lies outside of the result's dimensions.
+    /// If `dim` is outside of the result's dimensions.
     #[track_caller]
     pub fn unsqueeze(&self, dim: isize) -> Tensor<T> {
         let dim = dimension("unsqueeze", dim, self.rank() + 1);
@@ -184,7 +187,7 @@ impl<T: Float> Tensor<T> {
         Unsqueeze { dim }.of(self)
     }
 
-    /// The same elements dense and in row-major order: this tensor itself if they are, a copy otherwise.
+    /// The same elements, contiguous in row-major order: this tensor itself if it is contiguous, otherwise a copy.
     #[track_caller]
     pub fn contiguous(&self) -> Tensor<T> {
         if self.is_contiguous() {

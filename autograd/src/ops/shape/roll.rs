@@ -1,4 +1,4 @@
-//! The elements moved along some dimensions; those that leave at the end come back at the start.
+//! Cyclic shifts of the elements along dimensions.
 
 use smallvec::SmallVec;
 
@@ -11,7 +11,7 @@ use crate::ops::linear_map::LinearMap;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
-/// y[.., (j + shift) mod n, ..] = x[.., j, ..] along each dimension        adjoint: back by as much
+/// y[.., (j + shift) mod n, ..] = x[.., j, ..] along each dimension        adjoint: the negated shift
 #[derive(Clone, Debug)]
 struct Roll {
     dims: SmallVec<[usize; 4]>,
@@ -48,10 +48,10 @@ impl<T: Float> LinearMap<T> for Roll {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Moves the elements along each of the dimensions by its shift, negative ones towards the start; what leaves at
-    /// one end comes back at the other.
+    /// Shifts the elements cyclically along each of the dimensions. A negative shift is towards the start. Elements
+    /// that are shifted beyond one end are inserted at the other.
     ///
-    /// As [`torch.roll`](https://docs.pytorch.org/docs/stable/generated/torch.roll.html).
+    /// Like [`torch.roll`](https://docs.pytorch.org/docs/stable/generated/torch.roll.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -59,7 +59,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are not as many shifts as dimensions, there is no such dimension, or one is named twice.
+    /// If the numbers of shifts and dimensions differ, there is no such dimension, or one is given twice.
     #[track_caller]
     pub fn roll(&self, shifts: impl Dims, dims: impl Dims) -> Tensor<T> {
         let (shifts, named) = (shifts.dims(), dims.dims().len());

@@ -1,15 +1,15 @@
-//! Parts along a dimension.
+//! Slices along a dimension.
 
 use super::placed;
-use crate::error::{argument_error, dimension, shape_error};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::layout::Layout;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// y = every `step`-th element of x along `dim` from `start` on        adjoint: to those positions, with zeros around
-/// them
+/// y = every `step`-th element of x along `dim` from `start` on
+/// adjoint: the elements at those positions, zeros elsewhere
 #[derive(Clone, Debug)]
 struct Slice {
     dim: usize,
@@ -39,10 +39,10 @@ impl<T: Float> LinearMap<T> for Slice {
 }
 
 impl<T: Float> Tensor<T> {
-    /// `length` elements along `dim` from `start` on. No number moves.
+    /// `length` elements along `dim` from `start` on. No element is copied.
     ///
     /// # Panics
-    /// If there is no such dimension, or it has not as many elements.
+    /// If there is no such dimension, or it has too few elements.
     #[track_caller]
     pub fn narrow(&self, dim: isize, start: usize, length: usize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("narrow", dim);
@@ -54,7 +54,7 @@ impl<T: Float> Tensor<T> {
         Slice { dim, start, length, step: 1, from: self.shape().clone() }.of(self)
     }
 
-    /// The elements `start`, `start + step`, ... below `stop` along `dim`: `x[start:stop:step]`. No number moves.
+    /// The elements `start`, `start + step`, ... below `stop` along `dim`: `x[start:stop:step]`. No element is copied.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -62,7 +62,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such dimension, `step` is 0, or `stop` lies before `start` or beyond the end.
+    /// If there is no such dimension, `step` is 0, or `stop` is before `start` or beyond the end.
     #[track_caller]
     pub fn slice(&self, dim: isize, start: usize, stop: usize, step: usize) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("slice", dim);

@@ -8,8 +8,8 @@ use crate::layout::Layout;
 use crate::op::Op;
 use crate::tensor::Tensor;
 
-/// y = x, with `source` at the elements `start`, `start + step`, ... along `dim`
-/// dx = dy with zeros there, dsource = dy there
+/// y = x, with `source` at the indices `start`, `start + step`, ... along `dim`
+/// dx = dy with zeros at these indices, dsource = dy at these indices
 #[derive(Clone, Debug)]
 struct SliceScatter {
     dim: usize,
@@ -50,11 +50,11 @@ impl<T: Float> Op<T> for SliceScatter {
 }
 
 impl<T: Float> Tensor<T> {
-    /// This tensor with `source` in place of the elements `start`, `start + step`, ... below `stop` along `dim`:
-    /// what `x[start:stop:step] = source` assigns, as a new tensor.
+    /// This tensor with the elements `start`, `start + step`, ... below `stop` along `dim` replaced by `source`: the
+    /// result of `x[start:stop:step] = source`, as a new tensor.
     ///
-    /// As [`torch.slice_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.slice_scatter.html). The
-    /// gradient of what is replaced is 0, the source's is that of its elements.
+    /// Like [`torch.slice_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.slice_scatter.html). The
+    /// gradient of replaced elements is 0.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -63,7 +63,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such dimension, `step` is 0, `stop` lies before `start` or beyond the end, or the source does
+    /// If there is no such dimension, `step` is 0, `stop` is before `start` or beyond the end, or the source does
     /// not have the slice's shape.
     #[track_caller]
     pub fn slice_scatter(&self, source: &Tensor<T>, dim: isize, start: usize, stop: usize, step: usize) -> Tensor<T> {
@@ -82,10 +82,9 @@ impl<T: Float> Tensor<T> {
         part.of(self, source)
     }
 
-    /// This tensor with `source` in place of the elements at `index` along `dim`; a negative index counts from the
-    /// end.
+    /// This tensor with the elements at `index` along `dim` replaced by `source`; a negative index counts from the end.
     ///
-    /// As [`torch.select_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.select_scatter.html).
+    /// Like [`torch.select_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.select_scatter.html).
     ///
     /// # Panics
     /// If there is no such dimension or index, or the source does not have the shape without that dimension.

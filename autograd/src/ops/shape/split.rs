@@ -1,13 +1,13 @@
-//! A tensor in parts along a dimension. No element is copied.
+//! Splits of a tensor into parts along a dimension. No element is copied.
 
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// Parts of `size` elements along `dim`; the last one is shorter if the extent is no multiple of it.
+    /// Parts of `size` elements along `dim`; the last one is shorter if the extent is not a multiple of `size`.
     ///
-    /// As [`torch.split`](https://docs.pytorch.org/docs/stable/generated/torch.split.html).
+    /// Like [`torch.split`](https://docs.pytorch.org/docs/stable/generated/torch.split.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -28,7 +28,7 @@ impl<T: Float> Tensor<T> {
 
     /// Parts of the given numbers of elements along `dim`.
     ///
-    /// As [`torch.split`](https://docs.pytorch.org/docs/stable/generated/torch.split.html) with a list.
+    /// Like [`torch.split`](https://docs.pytorch.org/docs/stable/generated/torch.split.html) with a list.
     ///
     /// # Panics
     /// If there is no such dimension, or the sizes do not add up to its extent.
@@ -48,9 +48,9 @@ impl<T: Float> Tensor<T> {
         parts
     }
 
-    /// At most `count` parts of one size along `dim`; the last one may be shorter.
+    /// At most `count` parts of the same size along `dim`; the last one may be shorter.
     ///
-    /// As [`torch.chunk`](https://docs.pytorch.org/docs/stable/generated/torch.chunk.html): there can be fewer parts,
+    /// Like [`torch.chunk`](https://docs.pytorch.org/docs/stable/generated/torch.chunk.html): there can be fewer parts,
     /// since their size is the extent divided by `count`, rounded up.
     ///
     /// # Panics
@@ -65,7 +65,7 @@ impl<T: Float> Tensor<T> {
         self.in_parts(size, extent.checked_div(size).map_or(count, |_| extent.div_ceil(size)), dim)
     }
 
-    /// `count` parts of `size` elements, as far as there are elements.
+    /// `count` parts of at most `size` elements each.
     #[track_caller]
     fn in_parts(&self, size: usize, count: usize, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("split", dim);
@@ -79,7 +79,7 @@ impl<T: Float> Tensor<T> {
 
     /// The parts at each index along `dim`, without that dimension.
     ///
-    /// As [`torch.unbind`](https://docs.pytorch.org/docs/stable/generated/torch.unbind.html).
+    /// Like [`torch.unbind`](https://docs.pytorch.org/docs/stable/generated/torch.unbind.html).
     ///
     /// # Panics
     /// If there is no such dimension.
