@@ -1,7 +1,7 @@
-//! No gradient is lost in silence: every public operation is differentiable, or refuses a tracked input in plain words,
-//! or returns integers.
+//! No gradient is lost without an error: every public operation is differentiable, or refuses a tracked input with a
+//! clear message, or returns integers.
 //!
-//! The operations are read from the sources; one that does not check its gradients where it is declared fails the test.
+//! The operations are read from the sources. The test fails for an operation whose file does not check its gradients.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -36,7 +36,7 @@ fn public_functions(source: &str) -> [BTreeSet<String>; 2] {
     functions
 }
 
-/// What the lines `gradients!(...)` of a source call.
+/// The functions that the lines `gradients!(...)` of a source call.
 fn checked(source: &str) -> String {
     source.match_indices("gradients!(").map(|(at, _)| source[at..].split(");\n").next().unwrap()).collect()
 }
@@ -47,8 +47,8 @@ const NOT_TENSORS: &[&str] = &[
     "isfinite", "isinf", "isnan", "le", "lt", "ne", "new",
 ];
 
-/// An operation is one place: the file that declares it also checks its gradients, in first and second order, or the
-/// folder of its tests does. `gradients!` fails where a gradient is lost in silence.
+/// The file that declares an operation also checks its gradients, in first and second order, or the folder of its tests
+/// does. `gradients!` fails if a gradient is lost.
 #[test]
 fn every_public_operation_checks_its_gradients_where_it_is_declared() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -71,8 +71,9 @@ fn every_public_operation_checks_its_gradients_where_it_is_declared() {
 }
 
 #[test]
-fn an_operation_without_a_check_is_seen() {
-    let source = "impl X {\n    pub fn a(&self) -> Tensor<T> {\n    }\n    pub fn b<I>(\n    ) -> Indices {\n    }\n}\ngradients!(x: |x| x.a(), [2]);\n";
+fn an_operation_without_a_check_is_detected() {
+    let source = "impl X {\n    pub fn a(&self) -> Tensor<T> {\n    }\n    pub fn b<I>(\n    ) -> Indices {\n    }\n}\n\
+                  gradients!(x: |x| x.a(), [2]);\n";
     assert_eq!(public_functions(source), [BTreeSet::from(["a".to_owned()]), BTreeSet::from(["b".to_owned()])]);
     assert!(checked(source).contains(".a(") && !checked(source).contains(".b("));
 }
@@ -100,7 +101,7 @@ fn operators_are_differentiable() {
 }
 
 #[test]
-fn what_returns_integers_takes_tracked_tensors() {
+fn operations_that_return_integers_accept_tracked_tensors() {
     let x = Tensor::<f64>::randn([3, 4], 0).requires_grad();
     assert_eq!(x.argmax(1, false).numel(), 3);
     assert_eq!(x.argmin(1, true).numel(), 3);
