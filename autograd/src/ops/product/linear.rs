@@ -22,21 +22,21 @@ struct Linear<T: Float> {
     x: Saved<T>,
     weight: Saved<T>,
     has_bias: bool,
-    rectified: Option<Saved<T>>,
+    relu_output: Option<Saved<T>>,
 }
 
 impl<T: Float> Op<T> for Linear<T> {
     fn name(&self) -> &'static str {
-        if self.rectified.is_some() { "linear_relu" } else { "linear" }
+        if self.relu_output.is_some() { "linear_relu" } else { "linear" }
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let (mut grad, mut sum) = (ctx.grad(), None);
-        if let Some(y) = &self.rectified {
+        if let Some(y) = &self.relu_output {
             let y = ctx.get(y);
             if self.has_bias && ctx.needs(2) && !ctx.higher_order() {
-                let (gated, its_sum) = gate_and_sum(&grad.dense(), &y);
-                (grad, sum) = (gated, Some(its_sum));
+                let (masked, its_sum) = relu_backward_and_sum(&grad.dense(), &y);
+                (grad, sum) = (masked, Some(its_sum));
             } else {
                 grad = grad.gate(&y);
             }
@@ -51,12 +51,12 @@ impl<T: Float> Op<T> for Linear<T> {
 }
 
 /// The gradient through the ReLU and the sum of its rows, with the same values as two operations but in one pass.
-fn gate_and_sum<T: Float>(grad: &Tensor<T>, y: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
+fn relu_backward_and_sum<T: Float>(grad: &Tensor<T>, y: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
     let operands = [grad, y].map(|tensor| tensor.as_slice().expect("dense"));
     let mut sum = Tensor::build([y.shape()[1]], |sum| sum.fill(T::ZERO));
     let sums = sum.as_mut_slice().expect("just built");
-    let gate = |out: &mut [T]| map_and_sum(operands, out, sums, |grad, y| grad.gate(y));
-    (Tensor::build_named("gate_and_sum", y.shape().clone(), gate), sum)
+    let fill = |out: &mut [T]| map_and_sum(operands, out, sums, |grad, y| grad.gate(y));
+    (Tensor::build_named("relu_backward", y.shape().clone(), fill), sum)
 }
 
 #[track_caller]
@@ -93,7 +93,7 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
         x: Saved::input(0, x),
         weight: Saved::input(1, weight),
         has_bias: bias.is_some(),
-        rectified: relu.then(|| Saved::output(y)),
+        relu_output: relu.then(|| Saved::output(y)),
     };
     match bias {
         Some(bias) => y.record(&[x, weight, bias], operation),
@@ -145,7 +145,7 @@ mod tests {
     gradients!(linear_relu_without_bias: |x, w| x.linear_relu(w, None), [3, 4], [5, 4]);
 
     #[test]
-    fn the_rectifier_inside_gives_the_numbers_of_the_one_outside() {
+    fn linear_relu_gives_the_same_values_as_linear_and_relu() {
         let x = Tensor::<f32>::randn([7, 30], 0).requires_grad();
         let weight = Tensor::<f32>::randn([9, 30], 1).requires_grad();
         let bias = Tensor::<f32>::randn([9], 2).requires_grad();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn nan_goes_through_the_rectifier_inside() {
+    fn linear_relu_keeps_nan() {
         let x = Tensor::from_vec(vec![f32::NAN, 1.0], [2, 1]);
         let y = x.linear_relu(&Tensor::from_vec(vec![-1.0], [1, 1]), None).to_vec();
         assert!(y[0].is_nan() && y[1] == 0.0);
