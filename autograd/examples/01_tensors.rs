@@ -1,4 +1,5 @@
-//! A tensor is three things: where the numbers are, how to walk them, where they came from. This shows the first two.
+//! A tensor has three parts: its elements in memory, their layout, and their origin in the graph. This example shows
+//! the first two.
 //!
 //! `cargo run --release -p autograd --example 01_tensors`
 
@@ -8,7 +9,7 @@ fn main() {
     let x: Tensor = Tensor::arange(0.0, 12.0, 1.0).reshape([3, 4]);
     println!("x = {x}");
 
-    // Views share x's numbers and only walk them in another way: see the strides.
+    // Views share the elements of x. Only their shapes, strides and offsets differ.
     for (name, view) in [
         ("x", x.clone()),
         ("x.t()", x.t()),
@@ -19,7 +20,7 @@ fn main() {
         println!("{name}: shape {}, strides {:?}\n{view}", view.shape(), view.strides());
     }
 
-    // Broadcasting stretches extents of 1 with stride 0: no number is copied before the addition.
+    // Broadcasting expands dimensions of extent 1 with stride 0: no element is copied before the addition.
     let row = Tensor::from_vec(vec![100.0, 200.0, 300.0, 400.0], [4]);
     println!("x + row = {}", &x + &row);
     assert_eq!((&x + &row).select(0, 2).to_vec(), [108.0, 209.0, 310.0, 411.0]);

@@ -1,4 +1,4 @@
-//! Where a tensor came from: the graph, the walk back, and gradients of gradients.
+//! The origin of a tensor: the graph, the backward pass, and gradients of gradients.
 //!
 //! `cargo run --release -p autograd --example 02_gradients`
 
@@ -7,7 +7,7 @@ use autograd::{Order, Tensor, grad, no_grad};
 fn main() {
     let x: Tensor<f64> = Tensor::linspace(-2.0, 2.0, 5).requires_grad();
 
-    // Every operation on a tracked tensor leaves a node behind; backward walks them, newest first.
+    // Every operation on a tracked tensor records a node; backward visits the nodes from the newest to the oldest.
     let y = (&x * &x * &x - &x * 2.0).sum();
     println!("y = {y}");
     let gradients = y.backward();
@@ -15,7 +15,7 @@ fn main() {
     println!("dy/dx = {slope}");
     assert_eq!(slope.to_vec(), [10.0, 1.0, -2.0, 1.0, 10.0]);
 
-    // With Order::Higher the walk back is itself recorded, so it can be walked back.
+    // With Order::Higher the backward pass is recorded too, so the gradient can be differentiated again.
     let y = (&x * &x * &x).sum();
     let slope = grad(&y, &[&x], Order::Higher).remove(0);
     let curvature = grad(&slope.sum(), &[&x], Order::First).remove(0);

@@ -1,4 +1,4 @@
-//! An operation of your own, through the same door as the built-in ones, and the test of its gradient.
+//! Your own operation, with the same interface as the built-in ones, and the test of its gradient.
 //!
 //! `cargo run --release -p autograd --example 03_your_own_op`
 
@@ -18,13 +18,13 @@ impl Op<f64> for LogCosh {
 
     fn backward(&self, ctx: &mut Backward<'_, f64>) {
         let (grad, x) = (ctx.grad(), ctx.get(&self.x));
-        // Written in tensor operations, so that it can be differentiated again.
+        // Computed with tensor operations, so that it can be differentiated again.
         ctx.propagate(0, || grad * x.tanh());
     }
 }
 
 fn log_cosh(x: &Tensor<f64>) -> Tensor<f64> {
-    // cosh x is e^|x| (1 + e^-2|x|) / 2. The first factor is taken out of the logarithm, so that nothing overflows.
+    // cosh x = e^|x| (1 + e^-2|x|) / 2. The logarithm of the first factor is |x|, so nothing overflows.
     let formula = |x: f64| x.abs() + (-2.0 * x.abs()).exp().ln_1p() - std::f64::consts::LN_2;
     Tensor::from(x.to_array().mapv_into(formula)).record(&[x], |_| LogCosh { x: Saved::input(0, x) })
 }
@@ -32,7 +32,7 @@ fn log_cosh(x: &Tensor<f64>) -> Tensor<f64> {
 fn main() {
     let x = Tensor::randn([3, 4], 0);
     println!("log_cosh({x}) = {}", log_cosh(&x));
-    gradcheck(|inputs| log_cosh(&inputs[0]), std::slice::from_ref(&x)).expect("the gradient is right");
-    gradgradcheck(|inputs| log_cosh(&inputs[0]), &[x]).expect("and so is the gradient's gradient");
+    gradcheck(|inputs| log_cosh(&inputs[0]), std::slice::from_ref(&x)).expect("the gradient is correct");
+    gradgradcheck(|inputs| log_cosh(&inputs[0]), &[x]).expect("the second-order gradient is correct");
     println!("both gradients agree with their difference quotients");
 }

@@ -1,4 +1,4 @@
-//! The exercises' tests, on your code in `problems`: they fail until it is written.
+//! The exercises' tests for your code in `problems`. They fail until the code is written.
 //!
 //! `cargo test -p autograd --features exercises --test exercises e01`
 

@@ -1,4 +1,4 @@
-//! Exercise 9, timed: your matrix product against three loops.
+//! Measures exercise 9: your matrix product against three loops.
 //!
 //! `cargo run --release -p autograd --example race`
 
@@ -22,10 +22,10 @@ fn naive(a: &[f32], b: &[f32], c: &mut [f32], [m, k, n]: [usize; 3]) {
     }
 }
 
-/// The shortest of a few runs, and what came out.
+/// The shortest time of a few runs, and the result.
 fn time(multiply: impl Fn(&[f32], &[f32], &mut [f32], [usize; 3])) -> (Duration, Vec<f32>) {
-    let numbers = |factor: usize| (0..SIZE * SIZE).map(|i| (i * factor % 17) as f32 - 8.0).collect::<Vec<f32>>();
-    let (a, b, mut c) = (numbers(3), numbers(5), vec![f32::NAN; SIZE * SIZE]);
+    let values = |factor: usize| (0..SIZE * SIZE).map(|i| (i * factor % 17) as f32 - 8.0).collect::<Vec<f32>>();
+    let (a, b, mut c) = (values(3), values(5), vec![f32::NAN; SIZE * SIZE]);
     let run = |_| {
         let start = Instant::now();
         multiply(&a, &b, &mut c, [SIZE; 3]);
@@ -46,6 +46,6 @@ fn main() -> ExitCode {
         c == expected && factor >= WANTED
     };
     report("the solution", time(solution::multiply));
-    // Not written yet, it panics here, with the exercise's number.
+    // If the exercise is not written yet, this panics with its number.
     if report("yours", time(e09_gemm::multiply)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

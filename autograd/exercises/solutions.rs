@@ -1,4 +1,4 @@
-//! The exercises' tests, on the solutions: each exercise can be solved.
+//! The exercises' tests for the solutions, which show that each exercise can be solved.
 
 #[path = "solutions/e01_strides.rs"]
 mod e01_strides;
@@ -21,7 +21,7 @@ mod e09_gemm;
 #[path = "solutions/e10_linear.rs"]
 mod e10_linear;
 
-// The problems compile, too.
+// The problems must compile too.
 #[allow(unused_variables, dead_code)]
 #[path = "problems/e01_strides.rs"]
 mod e01_strides_problem;

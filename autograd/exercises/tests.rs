@@ -1,4 +1,4 @@
-//! What a solution must do. Compiled twice: over `problems` and over `solutions`.
+//! The tests of the exercises. Compiled twice: with `problems` and with `solutions`.
 
 use autograd::check::{gradcheck, gradgradcheck};
 use autograd::{Param, Tensor};
@@ -22,23 +22,23 @@ mod e01 {
     }
 
     #[test]
-    fn views_find_their_numbers() {
-        let (shape, numbers) = ([2, 3, 4], (0..24).map(|i| i as f32).collect::<Vec<_>>());
-        let x = Tensor::from_slice(&numbers, shape);
-        let walk = |shape: &[usize], strides: &[isize], offset| -> Vec<f32> {
-            indices(shape).iter().map(|index| numbers[position(index, strides, offset)]).collect()
+    fn views_find_their_elements() {
+        let (shape, values) = ([2, 3, 4], (0..24).map(|i| i as f32).collect::<Vec<_>>());
+        let x = Tensor::from_slice(&values, shape);
+        let read = |shape: &[usize], strides: &[isize], offset| -> Vec<f32> {
+            indices(shape).iter().map(|index| values[position(index, strides, offset)]).collect()
         };
         let strides = row_major(&shape);
-        assert_eq!(walk(&shape, &strides, 0), numbers);
+        assert_eq!(read(&shape, &strides, 0), values);
         for (first, second) in [(0, 1), (0, 2), (1, 2), (1, 1)] {
             let (swapped, strides) = transposed(&shape, &strides, first, second);
             let expected = x.transpose(first as isize, second as isize);
             assert_eq!((&swapped[..], &strides[..]), (&expected.shape()[..], expected.strides()));
-            assert_eq!(walk(&swapped, &strides, 0), expected.to_vec());
+            assert_eq!(read(&swapped, &strides, 0), expected.to_vec());
         }
         for dim in 0..3 {
             let (strides, offset) = flipped(&shape, &strides, 0, dim);
-            assert_eq!(walk(&shape, &strides, offset), x.flip([dim as isize]).to_vec(), "dimension {dim}");
+            assert_eq!(read(&shape, &strides, offset), x.flip([dim as isize]).to_vec(), "dimension {dim}");
             let (back, start) = flipped(&shape, &strides, offset, dim);
             assert_eq!((back, start), (row_major(&shape), 0), "flipped twice it is as it was");
         }
@@ -78,7 +78,7 @@ mod e02 {
     }
 }
 
-/// First and second order, on a dense and a transposed input.
+/// Checks first and second order, on a contiguous and a transposed input.
 fn check(f: impl Fn(&[Tensor<f64>]) -> Tensor<f64>, inputs: &[Tensor<f64>]) {
     gradcheck(&f, inputs).unwrap();
     gradgradcheck(&f, inputs).unwrap();
@@ -151,9 +151,9 @@ mod e06 {
 
     #[test]
     fn numbers_of_any_size_are_summed() {
-        let close = |numbers: &[f32], expected: f32| {
-            let found = log_sum_exp(numbers);
-            assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{numbers:?}: {found}");
+        let close = |values: &[f32], expected: f32| {
+            let found = log_sum_exp(values);
+            assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{values:?}: {found}");
         };
         close(&[0.0, 0.0], 2.0_f32.ln());
         close(&[1.0, 2.0, 3.0], 3.407_606);
@@ -252,10 +252,10 @@ mod e09 {
             [[1, 1, 1], [4, 4, 16], [5, 7, 9], [64, 64, 64], [65, 33, 17], [3, 100, 50], [130, 1, 2], [2, 0, 3]];
         for size in sizes.into_iter().chain([[0, 3, 2], [3, 2, 0]]) {
             let [m, k, n] = size;
-            // Whole numbers, so that the order of the sums does not matter.
-            let numbers =
+            // Integers, so that the order of the sums does not matter.
+            let values =
                 |count: usize, factor: usize| (0..count).map(|i| (i * factor % 11) as f32 - 5.0).collect::<Vec<f32>>();
-            let (a, b, mut c) = (numbers(m * k, 3), numbers(k * n, 7), vec![f32::NAN; m * n]);
+            let (a, b, mut c) = (values(m * k, 3), values(k * n, 7), vec![f32::NAN; m * n]);
             multiply(&a, &b, &mut c, size);
             for i in 0..m {
                 for j in 0..n {

@@ -1,4 +1,4 @@
-//! A number for each dimension, without an allocation up to four.
+//! A value for each dimension, stored without an allocation up to four dimensions.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -6,32 +6,33 @@ use std::ops::{Deref, DerefMut};
 
 const INLINE: usize = 4;
 
-/// Extents or strides. Every operation copies some, so a copy must cost a few instructions: up to four are moved as one piece.
+/// Extents or strides. Every operation copies some, so a copy must cost a few instructions: up to four are moved as one
+/// piece.
 #[derive(Clone)]
 pub(crate) enum Dimensions<N> {
-    Few { rank: u8, numbers: [N; INLINE] },
+    Few { rank: u8, values: [N; INLINE] },
     Many(Vec<N>),
 }
 
 impl<N: Copy + Default> Dimensions<N> {
-    /// The same number for each of `rank` dimensions.
+    /// The same value for each of `rank` dimensions.
     #[inline]
-    pub(crate) fn all(number: N, rank: usize) -> Self {
+    pub(crate) fn all(value: N, rank: usize) -> Self {
         if rank <= INLINE {
-            Dimensions::Few { rank: rank as u8, numbers: [number; INLINE] }
+            Dimensions::Few { rank: rank as u8, values: [value; INLINE] }
         } else {
-            Dimensions::Many(vec![number; rank])
+            Dimensions::Many(vec![value; rank])
         }
     }
 
-    pub(crate) fn insert(&mut self, position: usize, number: N) {
+    pub(crate) fn insert(&mut self, position: usize, value: N) {
         let (before, after) = self.split_at(position);
-        *self = before.iter().copied().chain([number]).chain(after.iter().copied()).collect();
+        *self = before.iter().copied().chain([value]).chain(after.iter().copied()).collect();
     }
 
     pub(crate) fn remove(&mut self, position: usize) -> N {
         let removed = self[position];
-        *self = self.iter().enumerate().filter(|&(own, _)| own != position).map(|(_, &number)| number).collect();
+        *self = self.iter().enumerate().filter(|&(own, _)| own != position).map(|(_, &value)| value).collect();
         removed
     }
 }
@@ -41,8 +42,8 @@ impl<N> Deref for Dimensions<N> {
     #[inline]
     fn deref(&self) -> &[N] {
         match self {
-            Dimensions::Few { rank, numbers } => &numbers[..usize::from(*rank)],
-            Dimensions::Many(numbers) => numbers,
+            Dimensions::Few { rank, values } => &values[..usize::from(*rank)],
+            Dimensions::Many(values) => values,
         }
     }
 }
@@ -51,8 +52,8 @@ impl<N> DerefMut for Dimensions<N> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [N] {
         match self {
-            Dimensions::Few { rank, numbers } => &mut numbers[..usize::from(*rank)],
-            Dimensions::Many(numbers) => numbers,
+            Dimensions::Few { rank, values } => &mut values[..usize::from(*rank)],
+            Dimensions::Many(values) => values,
         }
     }
 }
@@ -61,7 +62,7 @@ impl<N: Copy + Default> From<&[N]> for Dimensions<N> {
     #[inline]
     fn from(slice: &[N]) -> Self {
         let mut all = Dimensions::all(N::default(), slice.len());
-        all.iter_mut().zip(slice).for_each(|(own, &number)| *own = number);
+        all.iter_mut().zip(slice).for_each(|(own, &value)| *own = value);
         all
     }
 }
@@ -69,16 +70,16 @@ impl<N: Copy + Default> From<&[N]> for Dimensions<N> {
 impl<N: Copy + Default> FromIterator<N> for Dimensions<N> {
     fn from_iter<I: IntoIterator<Item = N>>(iterator: I) -> Self {
         let mut iterator = iterator.into_iter();
-        let mut numbers = [N::default(); INLINE];
+        let mut values = [N::default(); INLINE];
         for rank in 0..INLINE {
             match iterator.next() {
-                Some(number) => numbers[rank] = number,
-                None => return Dimensions::Few { rank: rank as u8, numbers },
+                Some(value) => values[rank] = value,
+                None => return Dimensions::Few { rank: rank as u8, values },
             }
         }
         match iterator.next() {
-            Some(next) => Dimensions::Many(numbers.into_iter().chain([next]).chain(iterator).collect()),
-            None => Dimensions::Few { rank: INLINE as u8, numbers },
+            Some(next) => Dimensions::Many(values.into_iter().chain([next]).chain(iterator).collect()),
+            None => Dimensions::Few { rank: INLINE as u8, values },
         }
     }
 }
@@ -92,7 +93,7 @@ impl<N: Copy + Default> Default for Dimensions<N> {
 impl<N: PartialEq> PartialEq for Dimensions<N> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        // A loop: comparing slices would call the library's memcmp for three numbers.
+        // A loop: comparing slices would call memcmp, which is slow for so few values.
         self.len() == other.len() && self.iter().zip(&**other).all(|(own, other)| own == other)
     }
 }
@@ -118,13 +119,13 @@ mod tests {
     #[test]
     fn few_and_many_behave_as_a_vector_does() {
         for rank in 0..8 {
-            let numbers: Vec<usize> = (1..=rank).collect();
-            let own: Dimensions<usize> = numbers.iter().copied().collect();
-            assert_eq!(*own, *numbers);
-            assert_eq!(Dimensions::from(&numbers[..]), own);
+            let values: Vec<usize> = (1..=rank).collect();
+            let own: Dimensions<usize> = values.iter().copied().collect();
+            assert_eq!(*own, *values);
+            assert_eq!(Dimensions::from(&values[..]), own);
             assert_eq!(*Dimensions::all(7, rank), *vec![7; rank]);
             for position in 0..=rank {
-                let (mut longer, mut expected) = (own.clone(), numbers.clone());
+                let (mut longer, mut expected) = (own.clone(), values.clone());
                 longer.insert(position, 9);
                 expected.insert(position, 9);
                 assert_eq!(*longer, *expected);

@@ -1,11 +1,13 @@
-//! Exponential, logarithm and their relatives as branch-free polynomials, written once for `f32` and `f64`.
+//! Exponential, logarithm and related functions as branch-free polynomials, written once for `f32` and `f64`.
 //!
-//! The standard library's functions are calls into the C library, which no loop around them can be vectorised across. These are plain arithmetic and
-//! selections, so that the compiler turns a loop over them into vector code of whatever instruction set it compiles for. They give the same bits on
-//! every machine. What is made of an exponential uses fused multiply-adds: without hardware for it each is a slow call.
+//! The standard library's functions are calls into the C library, so a loop over them cannot be vectorised. The
+//! functions here consist of arithmetic and selections, so that the compiler can vectorise a loop over them for its
+//! instruction set. They give the same bits on every machine. Functions based on the exponential use fused
+//! multiply-adds, which are slow calls on hardware without them.
 //!
-//! Errors are in units in the last place (ulp) of the exact result, the largest that the tests find: the bounds are 2 for [`exp`] and [`ln`],
-//! 4 for the others. Zeros keep their sign, NaN stays NaN, results are denormal or infinite where they should be.
+//! Errors are in units in the last place (ulp) of the exact result. The tests check the bounds: 2 for [`exp`] and
+//! [`ln`], 4 for the others. Zeros keep their sign, NaN stays NaN, and results are denormal or infinite where the exact
+//! result is.
 
 mod tables;
 #[cfg(test)]
@@ -25,7 +27,8 @@ fn polynomial<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
     sum
 }
 
-/// The same as two polynomials of x², for the even and the odd powers: two chains side by side, each half as long, keep the adders busy.
+/// The same as two polynomials of x², for the even and the odd powers: two independent chains of half the length can be
+/// executed in parallel.
 #[inline(always)]
 fn polynomial_in_halves<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
     let square = x * x;
@@ -36,7 +39,7 @@ fn polynomial_in_halves<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
     half(0) + x * half(1)
 }
 
-/// [`polynomial`] with one rounding for each term.
+/// [`polynomial`] with fused multiply-adds, which round once for each term.
 #[inline(always)]
 fn polynomial_fused<T: Scalar>(x: T, coefficients: &'static [T]) -> T {
     let terms = coefficients.iter().copied().rev();
@@ -55,9 +58,11 @@ fn at_least<T: Scalar>(x: T, lowest: T) -> T {
     if x < lowest { lowest } else { x }
 }
 
-/// x = n ln 2 + r with |r| ≤ ½ ln 2: n plus [`Tables::SHIFT`], as the functions that make 2ⁿ want it, and eʳ - 1.
+/// x = n ln 2 + r with |r| ≤ ½ ln 2. Returns n + [`Tables::SHIFT`], as the functions that compute 2ⁿ need it, and eʳ -
+/// 1.
 ///
-/// n ln 2 is subtracted in two parts, the first of which leaves no error (Cody and Waite, "Software Manual for the Elementary Functions", 1980).
+/// n ln 2 is subtracted in two parts, of which the first is exact (Cody and Waite, "Software Manual for the Elementary
+/// Functions", 1980).
 #[inline(always)]
 fn reduced_exp_m1<T: Scalar>(x: T) -> (T, T) {
     let shifted = x.mul_add(T::LOG2_E, T::SHIFT);
@@ -66,10 +71,10 @@ fn reduced_exp_m1<T: Scalar>(x: T) -> (T, T) {
     (shifted, (r * r).mul_add(polynomial_fused(r, T::EXP), r))
 }
 
-/// The same for -½x² in place of x.
+/// The same for -½x² instead of x.
 ///
-/// In the tail an error of x² would grow by x². So x² is rounded only after n ln 2 has been taken from it, by a fused multiply-add. All is done with twice
-/// the exponent, and the coefficients are those for its half.
+/// In the tail a relative error of x² would be multiplied by x². So x² is rounded only after n ln 2 has been
+/// subtracted, by a fused multiply-add. The computation uses twice the exponent, and coefficients for its half.
 #[inline(always)]
 fn reduced_normal_m1<T: Scalar>(x: T) -> (T, T) {
     let two = T::ONE + T::ONE;
@@ -88,7 +93,7 @@ pub(crate) fn exp<T: Scalar>(x: T) -> T {
     (T::ONE + small).scale(n)
 }
 
-/// eˣ for x ≤ 0, to the same bits as [`exp`] but in three quarters of the operations.
+/// eˣ for x ≤ 0, with the same bits as [`exp`] but three quarters of the operations.
 #[inline(always)]
 pub(crate) fn exp_of_negative<T: Scalar>(x: T) -> T {
     let (n, small) = reduced_exp_m1(at_least(x, T::EXP_LOWEST));
@@ -107,8 +112,8 @@ pub(crate) fn exp_m1<T: Scalar>(x: T) -> T {
 
 /// ln(1 + f) + k ln 2 + `low`, for √½ ≤ 1 + f < √2.
 ///
-/// With s = f / (2 + f), ln(1 + f) = ln((1 + s) / (1 - s)) = 2s + ⅔s³ + ... = f - (½f² - s (½f² + s² P(s²))): the leading term f is exact, and what is
-/// subtracted from it small (this arrangement is that of Sun's fdlibm, 1993).
+/// With s = f / (2 + f), ln(1 + f) = ln((1 + s) / (1 - s)) = 2s + ⅔s³ + ... = f - (½f² - s (½f² + s² P(s²))). The
+/// leading term f is exact and the difference is small (this form is from Sun's fdlibm, 1993).
 #[inline(always)]
 fn ln_of_parts<T: Scalar>(f: T, k: T, low: T) -> T {
     let two = T::ONE + T::ONE;
@@ -126,7 +131,7 @@ pub(crate) fn ln<T: Scalar>(x: T) -> T {
     at_the_ends_of_ln(x, ln_of_parts(mantissa - T::ONE, exponent, T::ZERO))
 }
 
-/// ln(1 + x) = ln u + c / u with u = 1 + x rounded and c what rounding lost (found as by Knuth's exact addition)
+/// ln(1 + x) = ln u + c / u with u = 1 + x rounded and c the rounding error (by Knuth's exact addition)
 #[inline(always)]
 pub(crate) fn ln_1p<T: Scalar>(x: T) -> T {
     let u = T::ONE + x;
@@ -159,7 +164,7 @@ pub(crate) fn tanh<T: Scalar>(x: T) -> T {
     (exp_m1 / (exp_m1 + (T::ONE + T::ONE))).with_sign_of(x)
 }
 
-/// 1 / (1 + e⁻ˣ) for x ≥ 0 and eˣ / (1 + eˣ) for x < 0: nothing overflows, and small results keep their digits.
+/// 1 / (1 + e⁻ˣ) for x ≥ 0 and eˣ / (1 + eˣ) for x < 0: nothing overflows, and small results keep their precision.
 #[inline(always)]
 pub(crate) fn sigmoid<T: Scalar>(x: T) -> T {
     let exp = exp_of_negative(-x.abs());
@@ -169,8 +174,8 @@ pub(crate) fn sigmoid<T: Scalar>(x: T) -> T {
 
 /// erf x = 1 - (1 - v)⁸ with 8v = x + x P(x) for x ≥ 0, and odd.
 ///
-/// To take 1 - v to the eighth power and that from 1 would leave small results no digits. Three times w = 1 - (1 - v)² = 2v - v² keeps them; of the
-/// multiples that are as large as the result, it is 4w = 8v - (8v)² / 16, and so on.
+/// Computing 1 - (1 - v)⁸ directly would lose the precision of small results. Applying w = 1 - (1 - v)² = 2v - v² three
+/// times keeps it. With multiples that are as large as the result, the steps are 4w = 8v - (8v)² / 16, and so on.
 #[inline(always)]
 pub(crate) fn erf<T: Scalar>(x: T) -> T {
     let quarter = (T::ONE + T::ONE + T::ONE + T::ONE).recip();
@@ -178,7 +183,7 @@ pub(crate) fn erf<T: Scalar>(x: T) -> T {
     let magnitude = at_most(x.abs(), T::ERF_SATURATED);
     let rest = magnitude * polynomial_in_halves(magnitude, T::ERF);
     let once = magnitude + rest;
-    // Only what is not x itself is rounded on the way.
+    // x itself is added last, so that only the remainder is rounded before.
     let twice = magnitude + (rest - once * once * (quarter * quarter));
     let thrice = twice - twice * twice * (quarter * half);
     (thrice - thrice * thrice * quarter).with_sign_of(x)
@@ -186,7 +191,8 @@ pub(crate) fn erf<T: Scalar>(x: T) -> T {
 
 /// x Φ(x) = max(x, 0) - |x| Φ(-|x|), with Φ the distribution function of the standard normal
 ///
-/// Φ(-x) for x ≥ 0 is exp(-½x²) / (x + c) times a factor between ⅖ and ½c, which is a polynomial. Here c is [`Tables::NORMAL_CENTRE`].
+/// Φ(-x) for x ≥ 0 is exp(-½x²) / (x + c) times a factor between ⅖ and ½c, which is a polynomial. Here c is
+/// [`Tables::NORMAL_CENTRE`].
 #[inline(always)]
 pub(crate) fn gelu<T: Scalar>(x: T) -> T {
     let magnitude = at_most(x.abs(), T::NORMAL_SATURATED);
@@ -195,16 +201,16 @@ pub(crate) fn gelu<T: Scalar>(x: T) -> T {
     let part = magnitude / (magnitude + T::NORMAL_CENTRE);
     let tail = polynomial_fused(part - half, T::NORMAL_TAIL);
     let (factor, part) = tail.mul_add(small, tail).scale_both(part, n);
-    // 0 for negative numbers, but NaN for -∞, as in PyTorch; -0 stays. (The choice is not `x < 0`: for AArch64 the
-    // compiler makes of that, against 0, the instruction FMINNM, which returns -0 for -0 and so loses the sign in the
-    // difference.)
+    // 0 for negative x, but NaN for -∞, as in PyTorch; -0 stays. (The condition is not `x < 0`: for AArch64 the
+    // compiler would convert this to the instruction FMINNM, which returns -0 for -0, so that the difference loses the
+    // sign.)
     let rectified = x - if x >= T::ZERO { T::ZERO } else { x };
     (-factor).mul_add(part, rectified)
 }
 
 /// The derivative of [`gelu`]: Φ(x) + x φ(x), accurate to a few units of [`Scalar::EPSILON`].
 ///
-/// Below 0 it is exp(-½x²) P(-x), and at x and -x it adds up to 1.
+/// For x < 0 it is exp(-½x²) P(-x), and the values at x and -x add up to 1.
 #[inline(always)]
 pub(crate) fn gelu_slope<T: Scalar>(x: T) -> T {
     let magnitude = at_most(x.abs(), T::NORMAL_SATURATED);

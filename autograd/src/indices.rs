@@ -1,15 +1,15 @@
-//! Whole numbers that name places: class labels, rows to select, results of argmax.
+//! Tensors of integers: class labels, rows to select, results of argmax.
 
 use std::sync::Arc;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::layout::row_major;
 use crate::random::Seed;
 use crate::shape::{Integer, Shape};
 
 /// A multi-dimensional array of `i64`: class labels, the index of `gather` and `index_select`, the result of `argmax`.
 ///
-/// Indices are integers, so no gradient is ever asked of them.
+/// Indices are integers, so they have no gradient.
 ///
 /// ```
 /// use autograd::Indices;
@@ -20,25 +20,25 @@ use crate::shape::{Integer, Shape};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Indices {
     shape: Shape,
-    numbers: Arc<[i64]>,
+    elements: Arc<[i64]>,
 }
 
 impl Indices {
     /// Indices of the given shape, in row-major order.
     ///
     /// # Panics
-    /// If the shape's elements are not as many as the numbers.
+    /// If the number of elements does not fit the shape.
     #[track_caller]
-    pub fn new(numbers: impl Into<Arc<[i64]>>, shape: impl Into<Shape>) -> Self {
-        let (numbers, shape) = (numbers.into(), shape.into());
+    pub fn new(elements: impl Into<Arc<[i64]>>, shape: impl Into<Shape>) -> Self {
+        let (elements, shape) = (elements.into(), shape.into());
         let expected = shape.numel_for("Indices");
-        if numbers.len() != expected {
-            mistake(
+        if elements.len() != expected {
+            shape_error(
                 "Indices",
-                format_args!("shape {shape} has {expected} elements, but there are {} numbers", numbers.len()),
+                format_args!("shape {shape} has {expected} elements, but there are {} numbers", elements.len()),
             );
         }
-        Indices { shape, numbers }
+        Indices { shape, elements }
     }
 
     /// Random integers from `low` on below `high`, each equally likely. `seed` is a number, or a [`Random`](crate::Random) to go on drawing from.
@@ -88,15 +88,15 @@ impl Indices {
 
     /// The number of elements.
     pub fn numel(&self) -> usize {
-        self.numbers.len()
+        self.elements.len()
     }
 
-    /// The numbers in row-major order.
+    /// The elements in row-major order.
     pub fn as_slice(&self) -> &[i64] {
-        &self.numbers
+        &self.elements
     }
 
-    /// The indices at the given positions along the first dimension: rows, for two dimensions.
+    /// The elements at the given positions along the first dimension. For two dimensions these are rows.
     ///
     /// ```
     /// use autograd::Indices;
@@ -110,16 +110,17 @@ impl Indices {
         let positions = positions.into();
         let Some((&count, inner)) = self.shape.split_first().filter(|_| positions.shape.rank() == 1) else {
             let message = format_args!("positions of shape {} into shape {}", positions.shape, self.shape);
-            mistake("Indices::index_select", message);
+            shape_error("Indices::index_select", message);
         };
         let width: usize = inner.iter().product();
         let mut chosen = Vec::with_capacity(positions.numel().saturating_mul(width));
         for &position in positions.as_slice() {
             match usize::try_from(position) {
-                Ok(row) if row < count => chosen.extend_from_slice(&self.numbers[row * width..][..width]),
-                _ => {
-                    mistake("Indices::index_select", format_args!("position {position} is not in shape {}", self.shape))
-                }
+                Ok(row) if row < count => chosen.extend_from_slice(&self.elements[row * width..][..width]),
+                _ => shape_error(
+                    "Indices::index_select",
+                    format_args!("position {position} is not in shape {}", self.shape),
+                ),
             }
         }
         let mut shape = self.shape.clone();
@@ -127,52 +128,52 @@ impl Indices {
         Indices::new(chosen, shape)
     }
 
-    /// The same numbers, repeated along dimensions of extent 1: `shape` has as many dimensions.
+    /// The elements, repeated along dimensions of extent 1. `shape` has the same number of dimensions.
     pub(crate) fn expand(&self, shape: &Shape) -> Self {
         let strides = row_major(&self.shape);
-        let numbers: Vec<i64> = (0..shape.numel())
-            .map(|place| {
-                let (mut rest, mut position) = (place, 0);
+        let elements: Vec<i64> = (0..shape.numel())
+            .map(|index| {
+                let (mut rest, mut position) = (index, 0);
                 for dim in (0..shape.rank()).rev() {
                     if self.shape[dim] != 1 {
                         position += rest % shape[dim] * strides[dim] as usize;
                     }
                     rest /= shape[dim];
                 }
-                self.numbers[position]
+                self.elements[position]
             })
             .collect();
-        Indices::new(numbers, shape)
+        Indices::new(elements, shape)
     }
 
-    /// The same numbers under another shape.
+    /// The same elements with another shape.
     ///
     /// # Panics
-    /// If the shape has not as many elements.
+    /// If the shape has another number of elements.
     #[track_caller]
     pub fn reshape(&self, shape: impl Into<Shape>) -> Self {
-        Indices::new(Arc::clone(&self.numbers), shape)
+        Indices::new(Arc::clone(&self.elements), shape)
     }
 }
 
 impl<I: Integer> From<Vec<I>> for Indices {
     #[track_caller]
-    fn from(numbers: Vec<I>) -> Self {
-        Indices::from_iter(numbers)
+    fn from(elements: Vec<I>) -> Self {
+        Indices::from_iter(elements)
     }
 }
 
 impl<I: Integer> From<&[I]> for Indices {
     #[track_caller]
-    fn from(numbers: &[I]) -> Self {
-        Indices::from_iter(numbers.iter().copied())
+    fn from(elements: &[I]) -> Self {
+        Indices::from_iter(elements.iter().copied())
     }
 }
 
 impl<I: Integer, const COUNT: usize> From<[I; COUNT]> for Indices {
     #[track_caller]
-    fn from(numbers: [I; COUNT]) -> Self {
-        Indices::from_iter(numbers)
+    fn from(elements: [I; COUNT]) -> Self {
+        Indices::from_iter(elements)
     }
 }
 
@@ -182,21 +183,21 @@ impl From<&Indices> for Indices {
     }
 }
 
-/// One dimension.
+/// The result has one dimension.
 ///
 /// # Panics
 /// If an integer is larger than any index: see [`Integer`].
 impl<I: Integer> FromIterator<I> for Indices {
     #[track_caller]
-    fn from_iter<N: IntoIterator<Item = I>>(numbers: N) -> Self {
-        let numbers = numbers.into_iter();
-        let mut converted = Vec::with_capacity(numbers.size_hint().0);
-        // A loop, as a closure would be the caller whose line a refusal shows.
-        for number in numbers {
-            converted.push(number.to_isize() as i64);
+    fn from_iter<N: IntoIterator<Item = I>>(elements: N) -> Self {
+        let elements = elements.into_iter();
+        let mut converted = Vec::with_capacity(elements.size_hint().0);
+        // A loop, because in a closure `#[track_caller]` would report the line of the closure.
+        for element in elements {
+            converted.push(element.to_isize() as i64);
         }
         let shape = Shape::from([converted.len()]);
-        Indices { shape, numbers: converted.into() }
+        Indices { shape, elements: converted.into() }
     }
 }
 
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "integer: 18446744073709551615 is larger than any extent or index")]
-    fn an_index_does_not_turn_negative() {
+    fn an_index_does_not_become_negative() {
         let _ = Indices::from([0, usize::MAX]);
     }
 

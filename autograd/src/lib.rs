@@ -1,17 +1,18 @@
-//! Tensors and their gradients: the engine of Gradus, written to be read.
+//! Tensors and automatic differentiation: the engine of Gradus, written to be read.
 //!
-//! A tensor is an array of numbers that knows how it was computed. From a number that was computed from parameters, the engine finds the gradient with respect
-//! to each of them, and a program can take a step downhill. Everything else (layers, losses, optimizers) is made of that, in the crates `nn` and `optim`.
-//! Here is a small network, trained with this crate alone:
+//! A tensor is a multi-dimensional array that records how it was computed. For a scalar that was computed from
+//! parameters, the engine computes the gradient with respect to each parameter, and a program can take a step of
+//! gradient descent. Layers, losses and optimizers are built on that in the crates `nn` and `optim`. This is a small
+//! network that is trained with this crate alone:
 //!
 //! ```
 //! use autograd::{Param, Random, Tensor, with_threads};
 //!
-//! // The line to be learnt: a wave, at 64 places.
+//! // The function to learn: a sine wave at 64 points.
 //! let x: Tensor = Tensor::linspace(-3.0, 3.0, 64).reshape([64, 1]);
 //! let target = x.sin();
 //!
-//! // 1 → 16 → 1, with tanh between. Parameters are the only things that change.
+//! // 1 → 16 → 1, with tanh between. Parameters are the only mutable values.
 //! let mut random = Random::new(0);
 //! let hidden_weight = Param::new(Tensor::randn([16, 1], &mut random));
 //! let hidden_bias = Param::new(Tensor::randn([16], &mut random));
@@ -28,12 +29,12 @@
 //!
 //! with_threads(2, || {
 //!     for _ in 0..500 {
-//!         let gradients = loss().backward(); // walks the graph, and frees it
+//!         let gradients = loss().backward(); // runs the backward pass and frees the graph
 //!         for parameter in parameters {
 //!             let gradient = gradients.of(parameter).expect("the loss depends on it").to_vec();
-//!             parameter.update(|numbers| {
-//!                 for (number, slope) in numbers.iter_mut().zip(&gradient) {
-//!                     *number -= 0.05 * slope;
+//!             parameter.update(|elements| {
+//!                 for (element, slope) in elements.iter_mut().zip(&gradient) {
+//!                     *element -= 0.05 * slope;
 //!                 }
 //!             });
 //!         }
@@ -45,28 +46,32 @@
 //!
 //! # The floors
 //!
-//! The crate is built like a house: each floor uses those below it and knows nothing of those above. A test reads the imports and keeps it so.
+//! The crate has four layers of modules, called floors: a module uses only its own floor and those below it. A test
+//! checks the imports.
 //!
-//! | floor | modules | what is there |
+//! | floor | modules | contents |
 //! |---|---|---|
 //! | 3 | `ops`, `transforms`, [`check`] | every operation in one place: formula, forward, backward, test; functions made of functions ([`vjp`], [`hessian`], [`recompute`], ...); gradients checked against difference quotients |
 //! | 2 | `tensor`, `op`, `graph`, `param` | [`Tensor`], [`Op`] and [`Saved`], the walk back ([`Gradients`], [`grad`], [`draw`]), [`Param`] |
 //! | 1 | [`kernels`] | the matrix product ([`gemm`]), pointwise, reducing and row kernels, threads, instruction sets; they see slices, never a tensor |
 //! | 0 | `shape`, `layout`, `storage`, `pool`, `random`, `mode`, ... | numbers in memory: [`Shape`], strides, recycled buffers ([`memory_statistics`]), [`Random`] |
 //!
-//! Beside them, [`trace`] tells what ran and for how long, and [`draw`] draws the recorded graph.
+//! In addition, [`trace`] reports which operations ran and for how long, and [`draw`] draws the recorded graph.
 //!
 //! # The book
 //!
-//! The essays in [`book`] explain how it works, each from what you know to an experiment that you can run:
+//! The essays in [`book`] explain how the engine works. Each starts from basic knowledge and ends with an experiment
+//! that you can run:
 //!
 //! - [A tensor is three things](book::tensor): strides, views, broadcasting.
-//! - [The graph and the engine](book::engine): why creation order is enough, what `backward` moves, why nothing leaks.
-//! - [The GEMM, step by step](kernels::gemm): from three loops to the machine's limit.
-//! - [One training step, timed](book::step): where each microsecond goes.
+//! - [The graph and the engine](book::engine): the order of the backward pass, what `backward` frees, why nothing
+//!   leaks.
+//! - [The GEMM, step by step](kernels::gemm): from three loops to the machine's peak performance.
+//! - [One training step, timed](book::step): the time of each operation of a step.
 //! - [Adding an op, a layer, an optimizer, a micro-kernel](book::adding): worked examples that compile.
 //!
-//! Programs to run and to change are in `autograd/examples` and `nn/examples`; ten exercises, with tests and solutions, in `autograd/exercises`.
+//! Example programs are in `autograd/examples` and `nn/examples`; ten exercises with tests and solutions are in
+//! `autograd/exercises`.
 
 #[macro_use]
 pub mod check;
@@ -127,7 +132,7 @@ pub use state::{Load, State, StateDict, StateDifference, StateEntry, StateError,
 pub use tensor::{RaggedError, Tensor};
 pub use transforms::{Arguments, NewGradient, hessian, hvp, jacobian, jvp, recompute, vjp};
 
-/// The essays. Every program in them is run as a test. In this order each rests on those before it:
+/// The essays. Every program in them is run as a test. Each essay uses those before it:
 ///
 /// 1. [A tensor is three things](book::tensor)
 /// 2. [The graph and the engine](book::engine)
@@ -135,7 +140,8 @@ pub use transforms::{Arguments, NewGradient, hessian, hvp, jacobian, jvp, recomp
 /// 4. [One training step, timed](book::step)
 /// 5. [Adding an op, a layer, an optimizer, a micro-kernel](book::adding)
 ///
-/// From there to the sources: `kernels/gemm/microkernel.rs` is where the arithmetic of a product ends up, `ops/product/linear.rs` where a layer does.
+/// In the sources, `kernels/gemm/microkernel.rs` has the innermost arithmetic of a matrix product, and
+/// `ops/product/linear.rs` that of a linear layer.
 pub mod book {
     #[doc = include_str!("../docs/strides.md")]
     pub mod tensor {}
@@ -146,7 +152,7 @@ pub mod book {
     #[doc = include_str!("../docs/step.md")]
     pub mod step {}
 
-    // Its programs use the crates above this one, where they are run as tests.
+    // Its programs use crates that depend on this one, so they are run as tests there.
     #[cfg_attr(not(doctest), doc = include_str!("../docs/adding.md"))]
     pub mod adding {}
 }

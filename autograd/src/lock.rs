@@ -1,19 +1,19 @@
-//! The one lock of the engine, which is held only for a moment.
+//! The lock type of the engine, which is held only for a very short time.
 //!
-//! rayon lets a thread that waits run somebody else's task. If a thread waited for others while it held a lock, that task could ask for the same lock,
-//! which its own stack holds: a dead lock. So no lock is held while anything runs that can fork, wait, or call a user's code. [`ShortLock`] gives
-//! its value to a closure and to nothing else, and debug builds check the rule: each place that forks, waits or calls a user's code asserts
-//! [`none_is_held`].
+//! In rayon a waiting thread may run another task. If a thread waited while it held a lock, that task could request the
+//! same lock on the same stack: a deadlock. So no lock is held while code runs that can start parallel tasks, wait, or
+//! call a user's code. [`ShortLock`] gives access to its value only inside a closure, and debug builds check the rule:
+//! every function that starts tasks, waits or calls a user's code asserts [`none_is_held`].
 
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
 thread_local! {
-    /// How many locks this thread holds; counted in debug builds only.
+    /// The number of locks that this thread holds; counted only in debug builds.
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A value that threads change one at a time, for the moment of a clone, a swap or a push.
+/// A mutex for very short operations: a clone, a swap or a push.
 pub(crate) struct ShortLock<T>(Mutex<T>);
 
 impl<T> ShortLock<T> {
@@ -21,22 +21,23 @@ impl<T> ShortLock<T> {
         ShortLock(Mutex::new(value))
     }
 
-    /// Calls `body` with the value. It must be short, and must not fork, wait, drop a tensor or call a user's code.
+    /// Calls `body` with the value. It must be short, and must not start parallel tasks, wait, drop a tensor or call a
+    /// user's code.
     #[inline]
     pub(crate) fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
         let _held = cfg!(debug_assertions).then(Held::new);
-        // A panic inside of `body` leaves a whole value: each body makes one change.
+        // A poisoned mutex can be used: each body makes a single change, so a panic leaves a valid value.
         body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The value, of a lock that nobody else can reach.
+    /// The value, without locking: `&mut self` guarantees exclusive access.
     #[inline]
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Counts a lock for as long as it is held.
+/// The guard that counts a lock while it is held.
 struct Held;
 
 impl Held {
@@ -52,7 +53,7 @@ impl Drop for Held {
     }
 }
 
-/// Whether this thread holds no lock of the engine. Always true in release builds, which do not count.
+/// Whether this thread holds no lock of the engine. Always true in release builds, which do not count locks.
 #[inline]
 pub(crate) fn none_is_held() -> bool {
     !cfg!(debug_assertions) || HELD.get() == 0

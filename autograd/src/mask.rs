@@ -1,9 +1,9 @@
-//! Booleans: the results of comparisons, and which elements an operation is to choose.
+//! Tensors of booleans: the results of comparisons, and the conditions of selections.
 
 use std::ops::{BitAnd, BitOr, BitXor, Not};
 use std::sync::Arc;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::layout::{Layout, Walk};
 use crate::shape::Shape;
 
@@ -11,7 +11,7 @@ use crate::shape::Shape;
 /// [`where_`](crate::Tensor::where_), [`masked_fill`](crate::Tensor::masked_fill) and
 /// [`masked_select`](crate::Tensor::masked_select).
 ///
-/// Masks are combined with `!`, `&`, `|` and `^`; the shapes of the last three are broadcast. Cloning one copies no
+/// Masks are combined with `!`, `&`, `|` and `^`; the last three broadcast their operands. Cloning a mask copies no
 /// element. No gradient flows through a mask.
 ///
 /// ```
@@ -31,13 +31,16 @@ impl Mask {
     /// A mask of the given shape, from its elements in row-major order.
     ///
     /// # Panics
-    /// If the shape has not as many elements.
+    /// If the number of elements does not fit the shape.
     #[track_caller]
     pub fn new(elements: impl Into<Arc<[bool]>>, shape: impl Into<Shape>) -> Self {
         let (elements, shape) = (elements.into(), shape.into());
         let expected = shape.numel_for("Mask");
         if elements.len() != expected {
-            mistake("Mask", format_args!("shape {shape} has {expected} elements, but {} are given", elements.len()));
+            shape_error(
+                "Mask",
+                format_args!("shape {shape} has {expected} elements, but {} are given", elements.len()),
+            );
         }
         Mask { shape, elements }
     }
@@ -57,31 +60,31 @@ impl Mask {
         &self.elements
     }
 
-    /// The same elements under another shape.
+    /// The same elements with another shape.
     ///
     /// # Panics
-    /// If the shape has not as many elements.
+    /// If the shape has another number of elements.
     #[track_caller]
     pub fn reshape(&self, shape: impl Into<Shape>) -> Self {
         Mask::new(Arc::clone(&self.elements), shape)
     }
 
-    /// Whether at least one element is true: false of no elements.
+    /// Whether at least one element is true; false if there are no elements.
     pub fn any(&self) -> bool {
         self.elements.contains(&true)
     }
 
-    /// Whether every element is true: true of no elements.
+    /// Whether every element is true; true if there are no elements.
     pub fn all(&self) -> bool {
         !self.elements.contains(&false)
     }
 
-    /// How many elements are true.
+    /// The number of elements that are true.
     pub fn count(&self) -> usize {
         self.elements.iter().filter(|&&element| element).count()
     }
 
-    /// The elements, repeated where the mask is stretched to `shape`.
+    /// The mask, broadcast to `shape`.
     ///
     /// # Panics
     /// If the mask's shape does not broadcast to `shape`.
@@ -103,7 +106,7 @@ impl Mask {
     #[track_caller]
     fn combine(&self, op: &str, other: &Mask, formula: fn(bool, bool) -> bool) -> Mask {
         let Some(shape) = self.shape.broadcast(&other.shape) else {
-            mistake(op, format_args!("mask shapes {} and {} do not broadcast", self.shape, other.shape));
+            shape_error(op, format_args!("mask shapes {} and {} do not broadcast", self.shape, other.shape));
         };
         shape.numel_for(op);
         let (left, right) = (self.broadcast_to(&shape), other.broadcast_to(&shape));
@@ -128,7 +131,7 @@ impl Not for Mask {
     }
 }
 
-/// The operator for values and references on either side.
+/// Implements the operator for values and references on either side.
 macro_rules! operator {
     ($Operator:ident::$method:ident, $name:literal, $formula:expr) => {
         operator!(@between &Mask, &Mask, $Operator::$method, $name, $formula);
@@ -150,28 +153,28 @@ operator!(BitAnd::bitand, "and", |a, b| a & b);
 operator!(BitOr::bitor, "or", |a, b| a | b);
 operator!(BitXor::bitxor, "xor", |a, b| a ^ b);
 
-/// One dimension.
+/// The result has one dimension.
 impl From<Vec<bool>> for Mask {
     fn from(elements: Vec<bool>) -> Self {
         Mask { shape: Shape::from([elements.len()]), elements: elements.into() }
     }
 }
 
-/// One dimension.
+/// The result has one dimension.
 impl From<&[bool]> for Mask {
     fn from(elements: &[bool]) -> Self {
         Mask::from(elements.to_vec())
     }
 }
 
-/// One dimension.
+/// The result has one dimension.
 impl<const COUNT: usize> From<[bool; COUNT]> for Mask {
     fn from(elements: [bool; COUNT]) -> Self {
         Mask::from(elements.to_vec())
     }
 }
 
-/// One dimension.
+/// The result has one dimension.
 impl FromIterator<bool> for Mask {
     fn from_iter<N: IntoIterator<Item = bool>>(elements: N) -> Self {
         Mask::from(elements.into_iter().collect::<Vec<_>>())

@@ -1,4 +1,4 @@
-//! The one door into the graph: an operation is a value that knows its name and its backward rule.
+//! The interface of operations: a value with a name and a backward rule. Only such values become nodes of the graph.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use crate::layout::Layout;
 use crate::storage::Storage;
 use crate::tensor::Tensor;
 
-/// A differentiable operation, as the graph keeps it: what was saved in forward, and how to go back.
+/// A differentiable operation as it is stored in the graph: the values saved by forward, and the backward rule.
 ///
-/// Built-in operations and a user's own are the same kind of thing. Compute the output, then [`record`](Tensor::record) it with its inputs:
+/// Built-in operations and a user's own operations use the same interface. Compute the output, then
+/// [`record`](Tensor::record) it with its inputs:
 ///
 /// ```
 /// use autograd::{Backward, Op, Saved, Tensor};
@@ -41,14 +42,15 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
     /// The operation's name, for messages and drawings of the graph.
     fn name(&self) -> &'static str;
 
-    /// Hands each input its gradient through [`Backward::propagate`], computed in tensor operations, so that it can be differentiated again.
+    /// Passes each input its gradient with [`Backward::propagate`]. The gradient is computed with tensor operations, so
+    /// that it can be differentiated again.
     fn backward(&self, ctx: &mut Backward<'_, T>);
 }
 
-/// A tensor that forward keeps for backward: its numbers without its edge.
+/// A tensor that forward saves for backward: its elements without its edge.
 ///
-/// It remembers *where* the numbers came from, and [`Backward::get`] puts the edge back on from the node. So an operation never holds
-/// on to the graph itself, and no cycle can arise.
+/// It stores whether the tensor was an input or the output, and [`Backward::get`] adds the edge again from the node. So
+/// an operation holds no reference to the graph, and no reference cycle can arise.
 #[derive(Clone)]
 pub struct Saved<T: Float> {
     pub(crate) storage: Storage<T>,
@@ -64,17 +66,17 @@ pub(crate) enum Source {
 }
 
 impl<T: Float> Saved<T> {
-    /// Keeps input number `index` of the recorded operation.
+    /// Saves input number `index` of the recorded operation.
     pub fn input(index: usize, tensor: &Tensor<T>) -> Self {
         Saved::new(tensor, Source::Input(index as u32))
     }
 
-    /// Keeps the recorded operation's output.
+    /// Saves the output of the recorded operation.
     pub fn output(tensor: &Tensor<T>) -> Self {
         Saved::new(tensor, Source::Output)
     }
 
-    /// Keeps a by-product of forward that is constant for differentiation: a mask, say.
+    /// Saves another result of forward that is a constant for differentiation, such as a mask.
     pub fn aside(tensor: &Tensor<T>) -> Self {
         Saved::new(tensor, Source::Aside)
     }

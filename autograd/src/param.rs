@@ -1,10 +1,10 @@
-//! A parameter: the only cell of the engine that changes.
+//! A parameter: the only mutable value of the engine.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::{Edge, Gradients, Id};
 use crate::kernels::map::map;
@@ -16,24 +16,25 @@ use crate::replay;
 use crate::storage::Storage;
 use crate::tensor::Tensor;
 
-/// What a parameter is for.
+/// The kind of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamKind {
-    /// Gradients flow to it and an optimizer changes it.
+    /// A weight with gradients, which an optimizer changes.
     Trainable,
-    /// A weight that is kept as it is for now: no gradient, but saved with the others.
+    /// A weight that is not changed for now. It has no gradient, but is saved with the others.
     Frozen,
-    /// Not a weight at all, but saved with them: running statistics, say.
+    /// Values that are not weights but are saved with them, such as running statistics.
     Buffer,
 }
 
 /// A tensor that training changes.
 ///
-/// Tensors are immutable; a `Param` holds the current one. Cloning makes another handle to the same parameter: a model, an optimizer and other
-/// threads may all hold one.
+/// Tensors are immutable; a `Param` holds the current one. Cloning creates another handle to the same parameter: a
+/// model, an optimizer and other threads can each hold one.
 ///
-/// A change is written to a second buffer and then put in place of the old values in one step. So whoever reads meanwhile gets a whole version, the old one or
-/// the new one, and nobody waits. Two changes at the same time would lose one of them; the second one panics.
+/// A change is written to a second buffer, which then replaces the old one in a single step. So a reader always gets a
+/// complete version, the old or the new one, and never waits. Two changes at the same time would lose one of them;
+/// therefore the second one panics.
 ///
 /// ```
 /// use autograd::{Param, Tensor};
@@ -49,16 +50,16 @@ pub struct Param<T: Float = f32>(Arc<Cell<T>>);
 struct Cell<T: Float> {
     id: Id,
     kind: AtomicU8,
-    /// The layout of every version: row-major.
+    /// The layout of all versions, which is row-major.
     layout: Arc<Layout>,
     /// Whether an update or a set is running.
     is_changing: AtomicBool,
-    /// The current version. Locked to clone it or to swap it, never while one is computed.
+    /// The current version. It is locked only to clone or to replace it, never while a new version is computed.
     value: ShortLock<Storage<T>>,
 }
 
 impl<T: Float> Param<T> {
-    /// A trainable parameter that starts with these values.
+    /// A trainable parameter with these initial values.
     pub fn new(value: Tensor<T>) -> Self {
         Param::of_kind(value, ParamKind::Trainable)
     }
@@ -79,7 +80,7 @@ impl<T: Float> Param<T> {
         }))
     }
 
-    /// What the parameter is for.
+    /// The kind of the parameter.
     pub fn kind(&self) -> ParamKind {
         match self.0.kind.load(Ordering::Relaxed) {
             0 => ParamKind::Trainable,
@@ -102,7 +103,8 @@ impl<T: Float> Param<T> {
         let _ = self.0.kind.compare_exchange(from as u8, to as u8, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// The current values: a leaf of the graph if the parameter is trainable, a constant otherwise. No element is copied.
+    /// The current values: a leaf of the graph if the parameter is trainable, otherwise a constant. No element is
+    /// copied.
     ///
     /// Inside of an [`update`](Param::update) of this parameter these are the old values.
     #[inline(never)]
@@ -113,9 +115,10 @@ impl<T: Float> Param<T> {
         if mode::has(LOGGED) { replay::read(self.0.id.number(), tensor) } else { tensor }
     }
 
-    /// Changes the values, in row-major order: `change` gets a copy of them, which becomes the current version when it returns.
+    /// Changes the values, in row-major order: `change` gets a copy, which becomes the current version when `change`
+    /// returns.
     ///
-    /// Everybody else sees the old values until then, and for ever if `change` panics.
+    /// Until then all readers get the old values. If `change` panics, the old values stay.
     ///
     /// # Panics
     /// If an update or a set of this parameter is running, on this thread or on another one.
@@ -127,9 +130,11 @@ impl<T: Float> Param<T> {
         })
     }
 
-    /// Computes the values anew from the old ones: `write(old, new)`, both in row-major order. Saves the copy that [`update`](Param::update) makes.
+    /// Computes new values from the old ones with `write(old, new)`, both in row-major order. This avoids the copy of
+    /// [`update`](Param::update).
     ///
-    /// `write` must set every element of `new`, which holds stale values of a recycled buffer. They become the current version when it returns.
+    /// `write` must set every element of `new`: the buffer is recycled and contains old values. It becomes the current
+    /// version when `write` returns.
     ///
     /// ```
     /// use autograd::{Param, Tensor};
@@ -145,14 +150,16 @@ impl<T: Float> Param<T> {
         self.write("Param::update_from", write)
     }
 
-    /// Computes the values anew from the old ones, in the buffer of a tensor that nobody needs any more: `write(old, buffer)`, where `buffer` has the elements of
-    /// `donor` and must be given the new values. A gradient's buffer, say: then a step of training needs no buffer for the new weights.
+    /// Computes new values from the old ones in the buffer of a tensor that is not needed any more:
+    /// `write(old, buffer)`. `buffer` has the elements of `donor` and must be overwritten with the new values. If the
+    /// donor is the gradient, a training step needs no extra buffer for the new weights.
     ///
     /// # Errors
-    /// The donor, if its buffer cannot be used: somebody else holds it, or it is not dense.
+    /// Returns the donor if its buffer cannot be used: it is shared, or the donor is not row-major.
     ///
     /// # Panics
-    /// If the donor has another shape, or an update or a set of this parameter is running, on this thread or on another one.
+    /// If the donor has another shape, or an update or a set of this parameter is running, on this thread or on another
+    /// one.
     #[track_caller]
     pub fn update_over<R>(
         &self,
@@ -162,7 +169,7 @@ impl<T: Float> Param<T> {
         let shape = &self.0.layout.shape;
         if *donor.shape() != *shape {
             let other = donor.shape();
-            mistake("Param::update_over", format_args!("the parameter has shape {shape}, the donor {other}"));
+            shape_error("Param::update_over", format_args!("the parameter has shape {shape}, the donor {other}"));
         }
         if !donor.layout.is_row_major() || donor.storage.as_slice().len() != shape.numel() || donor.storage.is_shared()
         {
@@ -170,12 +177,12 @@ impl<T: Float> Param<T> {
         }
         let _changing = self.begin("Param::update_over");
         let old = self.current();
-        let result = write(old.as_slice(), donor.storage.get_mut().expect("nobody else holds it"));
+        let result = write(old.as_slice(), donor.storage.get_mut().expect("the buffer is not shared"));
         self.swap(old, donor.storage);
         Ok(result)
     }
 
-    /// Replaces the values by a copy of `value`'s.
+    /// Replaces the values by a copy of `value`.
     ///
     /// # Panics
     /// If the shape is another, or an update or a set of this parameter is running, on this thread or on another one.
@@ -185,7 +192,7 @@ impl<T: Float> Param<T> {
         let own = &self.0.layout.shape;
         if *own != *value.shape() {
             let other = value.shape();
-            mistake("Param::set", format_args!("the parameter has shape {own}, the new value {other}"));
+            shape_error("Param::set", format_args!("the parameter has shape {own}, the new value {other}"));
         }
         self.write("Param::set", |_, new| map([value.view()], own, new, |[x]| x));
     }
@@ -195,14 +202,15 @@ impl<T: Float> Param<T> {
         self.0.value.with(|value| value.clone())
     }
 
-    /// Makes the next version and swaps it in. No lock is held while `write` runs: it may fork, wait, read this parameter, or panic.
+    /// Computes the next version and makes it the current one. No lock is held while `write` runs, because it may start
+    /// parallel tasks, wait, read this parameter, or panic.
     #[track_caller]
     fn write<R>(&self, operation: &str, write: impl FnOnce(&[T], &mut [T]) -> R) -> R {
         let _changing = self.begin(operation);
         let (old, mut result) = (self.current(), None);
         let new = Storage::build(self.0.layout.numel(), |new| result = Some(write(old.as_slice(), new)));
         self.swap(old, new);
-        result.expect("a storage is built by one call of its closure")
+        result.expect("`Storage::build` calls its closure once")
     }
 
     /// The right to change the values, until what is returned is dropped.
@@ -213,7 +221,7 @@ impl<T: Float> Param<T> {
         let shape = &self.0.layout.shape;
         match Changing::begin(&self.0.is_changing) {
             Some(changing) => changing,
-            None => mistake(
+            None => argument_error(
                 operation,
                 format_args!("an update or a set of this parameter of shape {shape} is running already"),
             ),
@@ -249,7 +257,7 @@ fn own_copy<T: Float>(value: &Tensor<T>) -> Storage<T> {
     Storage::build(value.numel(), |out| map([value.view()], value.shape(), out, |[x]| x))
 }
 
-/// The sign that a change is running, taken back when it ends, also by a panic.
+/// The guard of a running change. Dropping it, also by a panic, ends the change.
 struct Changing<'a>(&'a AtomicBool);
 
 impl<'a> Changing<'a> {

@@ -1,16 +1,21 @@
-//! Recycled buffers. A training step makes the same buffers over and over; asking the system for them costs page faults that take
-//! longer than the arithmetic. So a buffer that is dropped is kept, by size, and handed out again.
+//! A pool of recycled buffers. Every training step needs buffers of the same sizes, and new memory from the system
+//! costs page faults, which take longer than the arithmetic. So a dropped buffer is kept in a list by size and used
+//! again.
 //!
-//! - **Blocks** are aligned to a cache line and sized in classes: multiples of 64 bytes up to 1 KiB, then four classes a doubling.
-//! - **Huge blocks**, from 2 MiB on, begin at a huge page and ask the system for such pages: the processor then looks up one address where it would
-//!   look up 512, and reads ahead across them.
-//! - A block has one more line **in front** of its numbers, where [`Storage`](crate::storage::Storage) counts its holders.
-//! - **Small blocks** lie in a list of the thread, reached without a lock; **large ones**, and what overflows a thread's list, in one
-//!   shared list behind a mutex. A tensor may be dropped on another thread than the one that made it.
-//! - Both lists are **bounded**; beyond the bound a block goes back to the system. [`release_memory`] gives all idle blocks back,
-//!   and `AUTOGRAD_POOL=0` switches the pool off (to hunt for leaks, say).
-//! - Blocks hold **stale numbers**, never uninitialised memory: they start zeroed and only numbers are written to them. That makes it
-//!   sound to hand them out as `&mut [f32]`. Every kernel writes all of its output; debug builds fill a recycled block with NaN to show one that does not.
+//! - **Blocks** are aligned to a cache line. Their sizes are divided into classes: multiples of 64 bytes up to 1 KiB,
+//!   then four classes for each doubling.
+//! - **Huge blocks**, from 2 MiB on, are aligned to a huge page, and the system is advised to use huge pages for them.
+//!   The processor then needs one address translation instead of 512, and prefetches across the whole page.
+//! - Each block has an extra cache line **in front** of its elements, where [`Storage`](crate::storage::Storage) keeps
+//!   the reference count.
+//! - **Small blocks** are kept in a list of each thread, which needs no lock. **Large blocks**, and small blocks for
+//!   which the thread's list is full, are kept in a shared list with a mutex. A tensor may be dropped on another thread
+//!   than the one that created it.
+//! - Both lists are **bounded**; a block beyond the bound is returned to the system. [`release_memory`] returns all
+//!   idle blocks, and `AUTOGRAD_POOL=0` switches the pool off (for example to search for leaks).
+//! - Blocks contain **old values**, never uninitialised memory: they are zeroed when they are created, and only floats
+//!   are written to them. So it is sound to use them as `&mut [f32]`. Every kernel must write its whole output; debug
+//!   builds fill a recycled block with NaN to detect a kernel that does not.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::RefCell;
@@ -20,34 +25,35 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::lock::ShortLock;
 
-/// Bytes of a cache line: the alignment of every block and the unit of the small classes.
+/// The size of a cache line in bytes: the alignment of every block and the unit of the small classes.
 const LINE: usize = 64;
-/// Bytes of a huge page, and the alignment of blocks that are no smaller.
+/// The size of a huge page in bytes, and the alignment of blocks of at least this size.
 const HUGE: usize = 2 << 20;
-/// Classes of whole lines, up to 1 KiB.
+/// The number of classes of whole lines, up to 1 KiB.
 const SMALL_CLASSES: usize = 16;
-/// Four classes a doubling from 1 KiB up to 2⁴⁷ bytes, more than a process can address.
+/// The number of all classes: four for each doubling from 1 KiB to 2⁴⁷ bytes, which is more than a process can address.
 const CLASSES: usize = SMALL_CLASSES + 4 * 37;
-/// Blocks of up to 16 KiB (the class that holds them) may wait in a thread's own list.
+/// Blocks of the classes below this one, which are up to 16 KiB, are kept in a thread's own list.
 const THREAD_CLASSES: usize = SMALL_CLASSES + 4 * 4;
-/// What a thread's own list holds at most: enough for the tensors of one step, too little to matter if the thread sleeps.
+/// The bound of a thread's own list, in bytes: enough for the tensors of one step, and little if the thread sleeps.
 const THREAD_BYTES: usize = 4 << 20;
-/// What the shared list holds at most.
+/// The bound of the shared list, in bytes.
 const SHARED_BYTES: usize = 1 << 30;
 
-/// A piece of memory of a size class; returns to the pool when it is dropped.
+/// A piece of memory of a size class. It returns to the pool when it is dropped.
 pub(crate) struct Block(Memory);
 
-/// Where a block's memory is. The address may be copied, but the memory has one owner at a time: the block, and once that is dropped, a list.
+/// The address of a block's memory. The address can be copied, but the memory has one owner at a time: the block, or
+/// after its drop a list.
 #[derive(Clone, Copy)]
 struct Memory {
     start: NonNull<u8>,
     class: u8,
 }
 
-// SAFETY: a block, or the list that it waits in, owns its memory exclusively, like a `Box<[u8]>`.
+// SAFETY: a block, or the list that contains it, owns its memory exclusively, like a `Box<[u8]>`.
 unsafe impl Send for Memory {}
-// SAFETY: shared, it hands out nothing but its address.
+// SAFETY: a shared reference gives access only to the address.
 unsafe impl Sync for Memory {}
 
 fn class_of(bytes: usize) -> usize {
@@ -55,7 +61,7 @@ fn class_of(bytes: usize) -> usize {
     if lines <= SMALL_CLASSES {
         return lines - 1;
     }
-    // Above 1 KiB: the power of two below, and which quarter of the way to the next one.
+    // Above 1 KiB: the next lower power of two, and the quarter of the interval up to the next one.
     let last = bytes - 1;
     let power = last.ilog2() as usize;
     let quarter = (last >> (power - 2)) & 3;
@@ -71,8 +77,8 @@ fn bytes_of(class: usize) -> usize {
 }
 
 impl Block {
-    /// A block of at least `bytes` bytes, all of them initialised; `None` if the system has not so much memory, or a
-    /// process cannot address it.
+    /// A block of at least `bytes` bytes, all of them initialised; `None` if the system does not have enough memory, or
+    /// a process cannot address it.
     pub(crate) fn take(bytes: usize) -> Option<Block> {
         if bytes > bytes_of(CLASSES - 1) {
             return None;
@@ -80,24 +86,24 @@ impl Block {
         let class = class_of(bytes);
         if let Some(memory) = recycled(class) {
             if cfg!(debug_assertions) {
-                // SAFETY: the memory is ours alone and `bytes_of(class)` long; all-ones is a NaN in f32 and in f64.
+                // SAFETY: the block owns the memory, of `bytes_of(class)` bytes; all-ones is a NaN in f32 and in f64.
                 unsafe { memory.start.write_bytes(0xff, bytes_of(class)) };
             }
             return Some(Block(memory));
         }
         MISSES.fetch_add(1, Ordering::Relaxed);
         let memory = zeroed(memory_layout(class))?;
-        // SAFETY: the memory is a line longer than the class.
+        // SAFETY: the memory is one line longer than the class.
         Some(Block(Memory { start: unsafe { memory.add(LINE) }, class: class as u8 }))
     }
 
-    /// Where its numbers begin.
+    /// The address of its elements.
     #[inline]
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.0.start
     }
 
-    /// The cache line in front of the numbers, for whoever has the block.
+    /// The cache line in front of the elements, which belongs to the block's owner.
     #[inline]
     pub(crate) fn header(&self) -> NonNull<u8> {
         self.0.header()
@@ -113,49 +119,50 @@ impl Drop for Block {
 impl Memory {
     #[inline]
     fn header(self) -> NonNull<u8> {
-        // SAFETY: the memory of a block begins one line before its numbers.
+        // SAFETY: the memory of a block begins one line before its elements.
         unsafe { self.start.sub(LINE) }
     }
 }
 
-/// What a block takes of the system: its numbers, and a line in front of them.
+/// The memory of a block: its elements, and one line in front of them.
 fn memory_layout(class: usize) -> Layout {
     let bytes = LINE + bytes_of(class);
     let alignment = if bytes < HUGE { LINE } else { HUGE };
     Layout::from_size_align(bytes, alignment).expect("a class is no larger than a process can address")
 }
 
-/// Memory of the system, cleared; `None` if it has not so much.
+/// Zeroed memory from the system; `None` if the system does not have enough.
 fn zeroed(layout: Layout) -> Option<NonNull<u8>> {
     // SAFETY: the size is not zero.
     let memory = NonNull::new(unsafe { alloc(layout) })?;
-    // Before anything is written, as that is when the system chooses the pages.
+    // Before the first write, because the system chooses the page size at that time.
     #[cfg(all(target_os = "linux", not(miri)))]
     if layout.align() == HUGE {
-        // SAFETY: the pages, whole ones from the first byte on, are ours alone, and keep what they hold. It is advice: whether it is taken, or even
-        // understood, makes no difference but in time.
+        // SAFETY: the range consists of whole pages of this allocation, and the call does not change their contents. It
+        // is only advice, so its result is ignored: it influences only the speed.
         unsafe { libc::madvise(memory.as_ptr().cast(), layout.size() / HUGE * HUGE, libc::MADV_HUGEPAGE) };
     }
-    // SAFETY: the memory is ours alone, and so long.
+    // SAFETY: the memory was just allocated with this size.
     unsafe { memory.write_bytes(0, layout.size()) };
     Some(memory)
 }
 
-/// Gives an idle block's memory back to the system.
+/// Returns an idle block's memory to the system.
 fn free(memory: Memory) {
-    // SAFETY: it came from `alloc` with this very layout; its block is gone, and whoever calls this has taken it out of its list.
+    // SAFETY: it came from `alloc` with this layout; its block was dropped, and the caller has removed it from its
+    // list.
     unsafe { dealloc(memory.header().as_ptr(), memory_layout(usize::from(memory.class))) };
 }
 
-/// Idle blocks by class, with the bytes that they hold.
-struct Shelf {
+/// Idle blocks by class, and their total size in bytes.
+struct FreeList {
     classes: Vec<Vec<Memory>>,
     bytes: usize,
 }
 
-impl Shelf {
+impl FreeList {
     const fn new() -> Self {
-        Shelf { classes: Vec::new(), bytes: 0 }
+        FreeList { classes: Vec::new(), bytes: 0 }
     }
 
     #[inline]
@@ -165,7 +172,7 @@ impl Shelf {
         Some(memory)
     }
 
-    /// Keeps the memory unless that would pass the bound; says whether it did.
+    /// Keeps the memory unless that would exceed the bound. Returns whether it was kept.
     #[inline]
     fn keep(&mut self, memory: Memory, bound: usize) -> bool {
         let class = usize::from(memory.class);
@@ -187,19 +194,19 @@ impl Shelf {
     }
 }
 
-/// A thread's own shelf; its blocks move to the shared one when the thread ends.
-struct ThreadShelf(Shelf);
+/// A thread's own list. Its blocks move to the shared list when the thread ends.
+struct ThreadList(FreeList);
 
-impl Drop for ThreadShelf {
+impl Drop for ThreadList {
     fn drop(&mut self) {
         self.0.classes.drain(..).flatten().for_each(share);
     }
 }
 
 thread_local! {
-    static OWN: RefCell<ThreadShelf> = const { RefCell::new(ThreadShelf(Shelf::new())) };
+    static OWN: RefCell<ThreadList> = const { RefCell::new(ThreadList(FreeList::new())) };
 }
-static SHARED: ShortLock<Shelf> = ShortLock::new(Shelf::new());
+static SHARED: ShortLock<FreeList> = ShortLock::new(FreeList::new());
 static MISSES: AtomicU64 = AtomicU64::new(0);
 static COPIES: AtomicU64 = AtomicU64::new(0);
 static SHARED_IDLE: AtomicUsize = AtomicUsize::new(0);
@@ -211,13 +218,13 @@ fn is_on() -> bool {
 
 fn recycled(class: usize) -> Option<Memory> {
     if class < THREAD_CLASSES {
-        // A thread that is ending has lost its shelf; it takes from the shared one.
+        // A thread that is ending has already lost its own list and uses the shared one.
         let own = OWN.try_with(|own| own.borrow_mut().0.take(class));
         if let Ok(Some(memory)) = own {
             return Some(memory);
         }
     }
-    // A look without the lock: most misses happen while nothing is idle.
+    // A check without the lock: most misses happen while there are no idle blocks.
     if SHARED_IDLE.load(Ordering::Relaxed) == 0 {
         return None;
     }
@@ -232,7 +239,7 @@ fn recycle(memory: Memory) {
     if !is_on() {
         return free(memory);
     }
-    // A thread that is ending has lost its shelf; it gives to the shared one.
+    // A thread that is ending has already lost its own list and uses the shared one.
     let kept = usize::from(memory.class) < THREAD_CLASSES
         && OWN.try_with(|own| own.borrow_mut().0.keep(memory, THREAD_BYTES)).unwrap_or(false);
     if !kept {
@@ -251,15 +258,16 @@ fn share(memory: Memory) {
     }
 }
 
-/// What the engine's memory has done since the program started.
+/// Counters of the engine's memory since the start of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryStatistics {
-    /// Buffers that had to be asked of the system because the pool had none of their size. Flat from the third training step on.
+    /// Buffers that were allocated from the system because the pool had none of their size. Constant from the third
+    /// training step on.
     pub pool_misses: u64,
-    /// Changes of a parameter whose old values somebody else still held (a tensor, or a graph that was not walked), so that there is one buffer more in use.
-    /// Flat in a training loop.
+    /// Changes of a parameter whose old values were still in use (by a tensor, or by a graph without a backward pass),
+    /// so that one more buffer was needed. Constant in a training loop.
     pub copies_on_write: u64,
-    /// Bytes that wait in the shared list and in this thread's own to be used again.
+    /// Bytes of idle blocks in the shared list and in this thread's own list.
     pub idle_bytes: usize,
 }
 
@@ -280,14 +288,15 @@ pub fn memory_statistics() -> MemoryStatistics {
     }
 }
 
-/// Gives the idle buffers back to the system: those of the shared list and of this thread. (Another thread keeps at most 4 MiB.)
+/// Returns the idle buffers of the shared list and of this thread to the system. (Each other thread keeps at most 4
+/// MiB.)
 pub fn release_memory() {
     let own = OWN.try_with(|own| own.borrow_mut().0.take_all()).unwrap_or_default();
     let shared = SHARED.with(|shared| {
         SHARED_IDLE.store(0, Ordering::Relaxed);
         shared.take_all()
     });
-    // Without the lock: to give back a gigabyte takes the system some time.
+    // After the lock is released, because the system needs some time to free a gigabyte.
     own.into_iter().chain(shared).flatten().for_each(free);
 }
 
@@ -311,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_block_is_handed_out_again() {
+    fn a_dropped_block_is_used_again() {
         let sizes = [100, 20_000, 1 << 20];
         for bytes in sizes {
             let first = Block::take(bytes).unwrap();
@@ -331,10 +340,10 @@ mod tests {
             let at_page = (block.header().as_ptr() as usize).is_multiple_of(HUGE);
             assert!(at_page || bytes_of(class_of(bytes)) + LINE < HUGE, "{bytes}");
             let memory = zeroed(memory_layout(class_of(bytes))).unwrap();
-            // SAFETY: the memory is so long, and initialised.
+            // SAFETY: the memory has at least this size and is initialised.
             let cleared = unsafe { std::slice::from_raw_parts(memory.as_ptr(), bytes) };
             assert!(cleared.iter().all(|byte| *byte == 0), "{bytes}");
-            // SAFETY: the memory is a line longer than the class, and nobody else has it.
+            // SAFETY: the memory is one line longer than the class, and it has no other owner.
             free(Memory { start: unsafe { memory.add(LINE) }, class: class_of(bytes) as u8 });
         }
     }
@@ -346,7 +355,7 @@ mod tests {
         let again: Vec<Block> = (1..200).map(|i| Block::take(i * 50).unwrap()).collect();
         for (i, block) in again.iter().enumerate() {
             for other in &again[..i] {
-                assert_ne!(block.start(), other.start(), "one block was handed out twice");
+                assert_ne!(block.start(), other.start(), "one block has two owners");
             }
         }
     }

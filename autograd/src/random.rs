@@ -1,7 +1,8 @@
-//! Random numbers by counter: the i-th number of a stream is a function of the seed and of i alone.
+//! Counter-based random numbers: the i-th number of a stream is a function of only the seed and i.
 //!
-//! So any part of a stream can be computed by any thread, and the bits never depend on how the work was split. The function is
-//! SplitMix64 (Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, OOPSLA 2014), whose state is a counter by construction.
+//! So every thread can compute any part of a stream, and the bits do not depend on how the work is divided. The
+//! function is SplitMix64 (Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, OOPSLA 2014), whose
+//! state is a counter.
 
 use std::cell::Cell;
 
@@ -9,7 +10,7 @@ use crate::mode::{self, FORKED, LOGGED, REPLAYED};
 use crate::replay;
 use crate::scalar::Scalar;
 
-/// A stream of random numbers with a position.
+/// A stream of random numbers and the current position in it.
 ///
 /// ```
 /// use autograd::Random;
@@ -24,10 +25,10 @@ pub struct Random {
     position: u64,
 }
 
-/// 2⁶⁴ divided by the golden ratio, made odd: successive counters land far apart.
+/// 2⁶⁴ divided by the golden ratio, rounded to an odd number. Multiples of it are far apart from each other.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The finaliser of SplitMix64: every input bit flips every output bit about half of the time.
+/// The output function of SplitMix64: each input bit changes each output bit with probability about ½.
 #[inline(always)]
 fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -41,7 +42,7 @@ impl Random {
         Random { key: mix(seed.wrapping_add(GOLDEN)), position: 0 }
     }
 
-    /// How many numbers were drawn; with the seed, the whole state.
+    /// The number of values drawn so far. Together with the seed it is the whole state.
     pub fn position(&self) -> u64 {
         self.position
     }
@@ -63,7 +64,7 @@ impl Random {
         }
     }
 
-    /// Another stream, a function of this one's seed and of `index`: for a layer, an epoch, a worker.
+    /// Another stream, which depends only on this stream's seed and `index`: for a layer, an epoch, a worker.
     pub fn stream(&self, index: u64) -> Random {
         Random { key: mix(self.key ^ mix(index.wrapping_add(1).wrapping_mul(GOLDEN))), position: 0 }
     }
@@ -107,7 +108,7 @@ impl Random {
         unit(self.bits())
     }
 
-    /// A whole number in 0..bound, each equally likely (Lemire, *Fast random integer generation in an interval*, 2019).
+    /// An integer in 0..bound, all equally likely (Lemire, *Fast random integer generation in an interval*, 2019).
     ///
     /// # Panics
     /// If `bound` is 0.
@@ -127,7 +128,7 @@ impl Random {
         }
     }
 
-    /// Puts `items` into random order (Fisher and Yates).
+    /// Shuffles `items` (Fisher and Yates).
     pub fn shuffle<I>(&mut self, items: &mut [I]) {
         self.draw_with(|stream| {
             for last in (1..items.len()).rev() {
@@ -168,7 +169,7 @@ fn unit(bits: u64) -> f64 {
 /// What `rand`, `randn` and `dropout` take: a seed, a [`Random`] to go on drawing from, or a [`Stream`], of which each
 /// call draws its own.
 pub trait Seed {
-    /// Lends the stream to `draw` and keeps its new position, where there is something to keep it.
+    /// Calls `draw` with the stream. A `&mut Random` keeps the new position afterwards.
     fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R;
 }
 
@@ -340,9 +341,9 @@ mod tests {
         let (mut uniform, mut normal) = (vec![0.0_f64; 200_000], vec![0.0_f64; 200_001]);
         random.fill_uniform(&mut uniform, -1.0, 3.0);
         random.fill_normal(&mut normal);
-        let moments = |numbers: &[f64]| {
-            let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
-            (mean, numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / numbers.len() as f64)
+        let moments = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            (mean, values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / values.len() as f64)
         };
         let (mean, variance) = moments(&uniform);
         assert!((mean - 1.0).abs() < 0.02 && (variance - 16.0 / 12.0).abs() < 0.02, "{mean} {variance}");
@@ -353,20 +354,20 @@ mod tests {
 
     #[test]
     fn an_f32_never_reaches_the_excluded_end() {
-        let mut numbers = vec![0.0_f32; 1 << 20];
-        Random::new(1).fill_uniform(&mut numbers, 0.0, 1.0);
-        assert!(numbers.iter().all(|x| (0.0..1.0).contains(x)));
+        let mut values = vec![0.0_f32; 1 << 20];
+        Random::new(1).fill_uniform(&mut values, 0.0, 1.0);
+        assert!(values.iter().all(|x| (0.0..1.0).contains(x)));
     }
 
     #[test]
-    fn a_shuffle_is_a_permutation_and_every_place_is_reached() {
+    fn a_shuffle_is_a_permutation_and_every_item_reaches_every_index() {
         let mut random = Random::new(5);
         let mut seen = [[false; 5]; 5];
         for _ in 0..500 {
             let mut items = [0, 1, 2, 3, 4];
             random.shuffle(&mut items);
-            for (place, &item) in items.iter().enumerate() {
-                seen[place][item] = true;
+            for (index, &item) in items.iter().enumerate() {
+                seen[index][item] = true;
             }
             items.sort_unstable();
             assert_eq!(items, [0, 1, 2, 3, 4]);

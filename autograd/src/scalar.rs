@@ -1,4 +1,4 @@
-//! The two number types, `f32` and `f64`, behind one sealed trait.
+//! The two float types, `f32` and `f64`, behind one sealed trait.
 //!
 //! Everything below the tensor is generic over [`Scalar`]: kernels, storage, layout. The trait carries the
 //! constants and the elementary functions that a kernel needs, so that a pointwise op is written once for both types.
@@ -80,7 +80,7 @@ pub trait Scalar:
     fn exp(self) -> Self {
         elementary::exp(self)
     }
-    /// eˣ for x ≤ 0: the same number as [`exp`](Scalar::exp), sooner.
+    /// eˣ for x ≤ 0: the same result as [`exp`](Scalar::exp), but faster.
     #[inline(always)]
     fn exp_of_negative(self) -> Self {
         elementary::exp_of_negative(self)
@@ -149,7 +149,7 @@ pub trait Scalar:
     /// The larger of two numbers; NaN if either is (the standard library's `max` drops a NaN).
     #[inline(always)]
     fn maximum(self, other: Self) -> Self {
-        // Asked in this order, the larger one is a single instruction, of which a NaN in `self` comes out.
+        // With this order of the comparison, `larger` is a single instruction that returns a NaN in `self`.
         let larger = if other > self { other } else { self };
         if other.is_nan() { Self::NAN } else { larger }
     }

@@ -1,4 +1,4 @@
-//! The extents of a tensor, kept inline up to four dimensions.
+//! The extents of a tensor, stored without an allocation up to four dimensions.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,11 +6,11 @@ use std::ops::Deref;
 use smallvec::SmallVec;
 
 use crate::dimensions::Dimensions;
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 
-/// The extents of a tensor, outermost first. `[]` is the shape of a single number.
+/// The extents of a tensor, outermost first. `[]` is the shape of a scalar.
 ///
-/// Whatever names a shape converts: arrays, slices and vectors of `usize`.
+/// Arrays, slices and vectors of `usize` can be converted to a shape.
 ///
 /// ```
 /// use autograd::Shape;
@@ -32,7 +32,7 @@ impl Shape {
         self.numel_for("shape")
     }
 
-    /// The number of elements, for an operation that a refusal is to name.
+    /// The number of elements; error messages name the operation `op`.
     #[inline]
     #[track_caller]
     pub(crate) fn numel_for(&self, op: &str) -> usize {
@@ -42,9 +42,9 @@ impl Shape {
         }
     }
 
-    /// The number of elements; `None` if the product of the extents other than 0 is more than `isize::MAX`. Then no
-    /// memory holds the elements, and strides, which are such products, do not fit their type even if there are no
-    /// elements.
+    /// The number of elements; `None` if the product of the extents other than 0 is more than `isize::MAX`. Such a
+    /// tensor does not fit into memory; and even if it has no elements, its strides, which are such products, would
+    /// overflow.
     #[inline]
     pub(crate) fn checked_numel(&self) -> Option<usize> {
         let (mut product, mut is_empty) = (1_usize, false);
@@ -60,7 +60,7 @@ impl Shape {
     #[inline(never)]
     #[track_caller]
     fn too_large(&self, op: &str) -> ! {
-        mistake(op, format_args!("shape {self} has more elements than any memory holds"))
+        shape_error(op, format_args!("shape {self} has more elements than any memory holds"))
     }
 
     /// The number of dimensions.
@@ -69,8 +69,8 @@ impl Shape {
         self.0.len()
     }
 
-    /// The shape that two operands are stretched to: aligned at the last dimension, extents must be equal or one of them 1.
-    /// `None` where they are neither.
+    /// The shape that two operands broadcast to. They are aligned at the last dimension, and in each dimension the
+    /// extents must be equal or one of them 1. `None` if they are not.
     #[inline]
     pub fn broadcast(&self, other: &Shape) -> Option<Shape> {
         if self == other { Some(self.clone()) } else { self.stretched_with(other) }
@@ -92,8 +92,8 @@ impl Shape {
             .collect()
     }
 
-    /// The shape of `count` elements that was written, with the extent that -1 stands for worked out; `None` if it has
-    /// not so many elements.
+    /// The shape of `count` elements for these extents, of which one may be -1 and is then computed; `None` if they do
+    /// not fit `count`.
     pub(crate) fn resolve(written: &[isize], count: usize) -> Option<Shape> {
         let known = written.iter().filter(|&&extent| extent != -1).map(|&extent| usize::try_from(extent).ok());
         let known = known.collect::<Option<Shape>>()?.checked_numel()?;
@@ -166,14 +166,14 @@ impl From<&Shape> for Shape {
     }
 }
 
-/// One dimension.
+/// The result has one dimension.
 impl From<usize> for Shape {
     fn from(extent: usize) -> Self {
         Shape::from([extent])
     }
 }
 
-/// A single number.
+/// The shape of a scalar.
 impl From<()> for Shape {
     fn from((): ()) -> Self {
         Shape::default()
@@ -204,18 +204,19 @@ impl fmt::Display for Shape {
     }
 }
 
-/// The shapes that `reshape` and `expand` take: integers of any kind, where -1 stands for "work it out" (`reshape`) or "as it is" (`expand`).
+/// The arguments of `reshape` and `expand`: integers of any type. -1 means "compute this extent" in `reshape` and "keep
+/// this extent" in `expand`.
 pub trait Extents {
-    /// The extents as they were written, -1 included.
+    /// The extents as given, -1 included.
     fn extents(&self) -> SmallVec<[isize; 4]>;
 }
 
-/// An integer type that extents and indices may be written in.
+/// An integer type for extents and indices.
 pub trait Integer: Copy {
-    /// The same integer.
+    /// The same value as `isize`.
     ///
     /// # Panics
-    /// If it is larger than `isize::MAX`, the largest extent or index that there can be.
+    /// If it is larger than `isize::MAX`, the largest possible extent or index.
     #[track_caller]
     fn to_isize(self) -> isize;
 }
@@ -227,7 +228,7 @@ macro_rules! integer {
             fn to_isize(self) -> isize {
                 match isize::try_from(self) {
                     Ok(integer) => integer,
-                    Err(_) => mistake("integer", format_args!("{self} is larger than any extent or index")),
+                    Err(_) => argument_error("integer", format_args!("{self} is larger than any extent or index")),
                 }
             }
         }
@@ -245,7 +246,7 @@ impl<I: Integer, const RANK: usize> Extents for [I; RANK] {
 impl<I: Integer> Extents for [I] {
     #[track_caller]
     fn extents(&self) -> SmallVec<[isize; 4]> {
-        // A loop, as a closure would be the caller whose line a refusal shows.
+        // A loop, because in a closure `#[track_caller]` would report the line of the closure.
         let mut extents = SmallVec::new();
         for extent in self {
             extents.push(extent.to_isize());
@@ -281,9 +282,10 @@ impl<E: Extents + ?Sized> Extents for &E {
     }
 }
 
-/// A set of dimensions to reduce over or to permute: one integer, or an array, slice or vector of them; negative ones count from the end.
+/// A set of dimensions to reduce over or to permute: one integer, or an array, slice or vector of them. Negative ones
+/// count from the end.
 pub trait Dims {
-    /// The dimensions as they were written.
+    /// The dimensions as given.
     fn dims(&self) -> SmallVec<[isize; 4]>;
 }
 
@@ -353,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_open_is_worked_out() {
+    fn an_extent_of_minus_one_is_computed() {
         for (written, count, shape) in [
             (&[2, -1][..], 6, Some(&[2_usize, 3][..])),
             (&[-1], 0, Some(&[0])),
@@ -372,13 +374,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "shape: shape [4294967296, 4294967296] has more elements than any memory holds")]
-    fn a_shape_tells_no_wrong_count() {
+    fn a_shape_gives_no_wrong_count() {
         Shape::from([1_usize << 32, 1 << 32]).numel();
     }
 
     #[test]
     #[should_panic(expected = "integer: 18446744073709551615 is larger than any extent or index")]
-    fn an_extent_does_not_turn_negative() {
+    fn an_extent_does_not_become_negative() {
         [usize::MAX, 3].extents();
     }
 

@@ -1,4 +1,4 @@
-//! The elements of a tensor: a shared buffer that is written once, when it is made, or by its only holder.
+//! The elements of a tensor: a shared buffer. It is written when it is created, and later only by its only owner.
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -7,28 +7,29 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::pool::Block;
 use crate::scalar::Scalar;
 
-/// A shared buffer. Cloning shares it; [`Storage::get_mut`] lends it for writing to its only holder.
+/// A shared buffer. Cloning shares it; [`Storage::get_mut`] gives write access if there is only one owner.
 ///
-/// It is an `Arc` whose count lies in the line that a block keeps in front of its numbers: a small operation would spend a third of its time on
-/// allocating that count elsewhere.
+/// It works like an `Arc`, but its reference count is in the cache line in front of the block's elements. A separate
+/// allocation for the count would take a third of the time of a small operation.
 pub(crate) struct Storage<T> {
     header: NonNull<Header>,
-    numbers: PhantomData<T>,
+    elements: PhantomData<T>,
 }
 
 struct Header {
-    holders: AtomicUsize,
-    /// How many numbers the block holds, all of them initialised.
+    /// The reference count.
+    owners: AtomicUsize,
+    /// The number of elements, all of them initialised.
     length: usize,
     block: Block,
 }
 
-// SAFETY: holders on several threads only read the numbers, and the last one gives the block back, wherever it is.
+// SAFETY: owners on several threads only read the elements, and the last one frees the block, on whatever thread.
 unsafe impl<T: Send + Sync> Send for Storage<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send + Sync> Sync for Storage<T> {}
 
-/// Why there is no buffer of `length` elements, as a sentence.
+/// The error message for a failed allocation of `length` elements.
 #[cold]
 pub(crate) fn no_memory_for<T: Scalar>(length: usize) -> String {
     let bytes = length as u128 * size_of::<T>() as u128;
@@ -36,10 +37,10 @@ pub(crate) fn no_memory_for<T: Scalar>(length: usize) -> String {
 }
 
 impl<T: Scalar> Storage<T> {
-    /// A buffer of `length` numbers that `fill` is to write, every one: it finds stale ones.
+    /// A buffer of `length` elements. `fill` must write every element: the buffer contains old values.
     ///
     /// # Panics
-    /// If the system has not so much memory.
+    /// If the system does not have enough memory.
     #[inline]
     #[track_caller]
     pub(crate) fn build(length: usize, fill: impl FnOnce(&mut [T])) -> Self {
@@ -63,34 +64,34 @@ impl<T: Scalar> Storage<T> {
     #[inline]
     pub(crate) fn as_slice(&self) -> &[T] {
         let header = self.header();
-        // SAFETY: the block holds at least `length` initialised numbers, aligned to a cache line. `&self` keeps the buffer alive,
-        // and it is changed only through `get_mut`, which requires that nobody else holds it.
+        // SAFETY: the block has at least `length` initialised elements, aligned to a cache line. `&self` keeps the
+        // buffer alive, and it is changed only through `get_mut`, which requires that there is no other owner.
         unsafe { std::slice::from_raw_parts(header.block.start().cast().as_ptr(), header.length) }
     }
 
-    /// The numbers for writing, if nobody else holds the buffer.
+    /// The elements for writing, if there is no other owner.
     #[inline]
     pub(crate) fn get_mut(&mut self) -> Option<&mut [T]> {
         let header = self.header();
-        // Pairs with the last holder's letting go: what it read, it has read.
-        if header.holders.load(Ordering::Acquire) != 1 {
+        // `Acquire` pairs with the `Release` of an owner that was dropped: its reads happened before the writes here.
+        if header.owners.load(Ordering::Acquire) != 1 {
             return None;
         }
-        // SAFETY: as in `as_slice`; this is the only holder, and borrowed mutably, so nobody else sees the numbers meanwhile.
+        // SAFETY: as in `as_slice`. This is the only owner and it is borrowed mutably, so there is no other access.
         Some(unsafe { std::slice::from_raw_parts_mut(header.block.start().cast().as_ptr(), header.length) })
     }
 }
 
 impl<T> Storage<T> {
-    /// Whether somebody else holds the buffer too.
+    /// Whether there is another owner of the buffer.
     #[inline]
     pub(crate) fn is_shared(&self) -> bool {
-        self.header().holders.load(Ordering::Acquire) != 1
+        self.header().owners.load(Ordering::Acquire) != 1
     }
 
     #[inline]
     fn header(&self) -> &Header {
-        // SAFETY: written in `build`, and valid until the last holder lets go.
+        // SAFETY: written in `build`, and valid until the last owner is dropped.
         unsafe { self.header.as_ref() }
     }
 }
@@ -98,22 +99,23 @@ impl<T> Storage<T> {
 impl<T> Clone for Storage<T> {
     #[inline]
     fn clone(&self) -> Self {
-        // A new holder learns of the buffer from an old one, so there is nothing to order. (The count cannot overflow: each holder takes memory.)
-        self.header().holders.fetch_add(1, Ordering::Relaxed);
-        Storage { header: self.header, numbers: PhantomData }
+        // `Relaxed` is enough: the new owner is created from an existing one, so the buffer is alive. The count cannot
+        // overflow, because each owner takes memory.
+        self.header().owners.fetch_add(1, Ordering::Relaxed);
+        Storage { header: self.header, elements: PhantomData }
     }
 }
 
 impl<T> Drop for Storage<T> {
     #[inline]
     fn drop(&mut self) {
-        let holders = &self.header().holders;
-        // Who is alone stays alone: a new holder would have to learn of the buffer from this one. So most need not pay for a subtraction
-        // that others could see.
-        if holders.load(Ordering::Acquire) == 1 || holders.fetch_sub(1, Ordering::Release) == 1 {
-            // What the other holders did with the numbers comes before whatever becomes of the block.
+        let owners = &self.header().owners;
+        // If the count is 1, this is the only owner and no other thread can clone it, so the count stays 1. The check
+        // saves the slower atomic subtraction in the usual case.
+        if owners.load(Ordering::Acquire) == 1 || owners.fetch_sub(1, Ordering::Release) == 1 {
+            // The reads of all earlier owners happen before the block is reused.
             fence(Ordering::Acquire);
-            // SAFETY: nobody else holds the buffer, and the header is not touched again: the block is moved out once.
+            // SAFETY: there is no other owner, and the header is not used again: the block is moved out only once.
             drop(unsafe { self.header.read() }.block);
         }
     }
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_buffer_is_not_lent_for_writing() {
+    fn a_shared_buffer_cannot_be_written() {
         let mut first = storage_of(&[1.0, 2.0]);
         first.get_mut().expect("not shared yet")[0] = 5.0;
         let second = first.clone();
@@ -139,9 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn what_no_memory_holds_is_refused() {
-        // 128 TiB are all that a process on x86-64 can address, so the system itself refuses them, however generous it
-        // is.
+    fn a_buffer_that_does_not_fit_into_memory_is_refused() {
+        // A process on x86-64 can address at most 128 TiB, so every system refuses these.
         let of_the_system = cfg!(target_arch = "x86_64").then_some(1 << 45);
         for length in of_the_system.into_iter().chain([1 << 46, 1 << 60, 1 << 62, usize::MAX]) {
             assert!(Storage::<f32>::try_take(length).is_none());
@@ -157,21 +158,21 @@ mod tests {
     }
 
     #[test]
-    fn holders_on_many_threads_let_go_in_any_order() {
+    fn owners_on_many_threads_are_dropped_in_any_order() {
         for _ in 0..200 {
             let mut own = storage_of(&[1.0; 100]);
             std::thread::scope(|scope| {
                 for _ in 0..3 {
-                    let held = own.clone();
-                    scope.spawn(move || assert_eq!(held.as_slice().iter().sum::<f32>(), 100.0));
+                    let other = own.clone();
+                    scope.spawn(move || assert_eq!(other.as_slice().iter().sum::<f32>(), 100.0));
                 }
             });
-            own.get_mut().expect("the others have let go")[0] = 2.0;
+            own.get_mut().expect("the other owners have been dropped")[0] = 2.0;
         }
     }
 
     #[test]
-    fn a_buffer_whose_filling_panics_is_given_back() {
+    fn a_buffer_whose_filling_panics_is_freed() {
         let caught = std::panic::catch_unwind(|| Storage::<f32>::build(1000, |_| panic!("while filling")));
         assert!(caught.is_err());
     }

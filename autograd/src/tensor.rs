@@ -1,4 +1,5 @@
-//! A tensor is three things: where the numbers are, how to walk them, and where they came from.
+//! A tensor consists of three parts: the elements (storage), their order in memory (layout), and their origin in the
+//! graph (edge).
 
 mod create;
 mod display;
@@ -10,7 +11,7 @@ mod random;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::{Edge, Id, Node, anomaly};
 use crate::kernels::map::View;
@@ -26,8 +27,8 @@ pub use nested::RaggedError;
 
 /// A multi-dimensional array of numbers that knows how it was computed.
 ///
-/// Tensors are immutable values: cloning one copies no number, operations make new ones, and views (transposes, slices, expansions) share
-/// the storage. They may be sent to and shared between threads.
+/// Tensors are immutable values: cloning a tensor copies no element, operations create new tensors, and views
+/// (transposes, slices, expansions) share the storage. Tensors can be sent to and shared between threads.
 ///
 /// ```
 /// use autograd::Tensor;
@@ -46,39 +47,41 @@ pub use nested::RaggedError;
 #[derive(Clone)]
 pub struct Tensor<T: Float = f32> {
     pub(crate) storage: Storage<T>,
-    /// Shared by all that lie alike: a tensor is copied a dozen times on its way through an operation and back.
+    /// Shared by all tensors with the same layout: an operation and its gradient clone a tensor about a dozen times.
     pub(crate) layout: Arc<Layout>,
     pub(crate) edge: Edge<T>,
 }
 
 /// # Values, shape and layout
 impl<T: Float> Tensor<T> {
-    /// A constant of the given shape whose numbers, in row-major order, `fill` writes: every one, since it finds stale ones of a recycled buffer.
+    /// A constant of the given shape. `fill` must write every element, in row-major order: the buffer is recycled and
+    /// contains old values.
     ///
     /// ```
     /// use autograd::Tensor;
-    /// let squares = Tensor::build([4], |out| out.iter_mut().zip(0_u8..).for_each(|(number, i)| *number = f32::from(i * i)));
+    /// let squares = Tensor::build([4], |out| out.iter_mut().zip(0_u8..).for_each(|(x, i)| *x = f32::from(i * i)));
     /// assert_eq!(squares.to_vec(), [0.0, 1.0, 4.0, 9.0]);
     /// ```
     ///
     /// # Panics
-    /// If the system has no memory for so many elements.
+    /// If the system does not have enough memory.
     #[inline]
     #[track_caller]
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
         Tensor::build_for("tensor", shape.into(), fill)
     }
 
-    /// As [`build`](Tensor::build), for an operation that a refusal is to name.
+    /// As [`build`](Tensor::build); error messages name the operation `op`.
     #[inline]
     #[track_caller]
     pub(crate) fn build_for(op: &str, shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
-        // Before strides are made of the extents.
+        // Checked before strides are computed, which could overflow.
         shape.numel_for(op);
         Tensor::fill_layout(op, Arc::new(Layout::contiguous(shape)), fill)
     }
 
-    /// As [`build_for`](Tensor::build_for), for an intermediate result that no operation records: it is traced under its own name.
+    /// As [`build_for`](Tensor::build_for), for an intermediate result that no operation records: the trace shows it
+    /// under this name.
     #[inline]
     #[track_caller]
     pub(crate) fn build_named(name: &'static str, shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
@@ -86,7 +89,7 @@ impl<T: Float> Tensor<T> {
         Tensor::build_for(name, shape, fill)
     }
 
-    /// As [`build`](Tensor::build), in a row-major layout, which may be another tensor's.
+    /// As [`build`](Tensor::build), with a row-major layout, which can be shared with another tensor.
     #[inline]
     #[track_caller]
     pub(crate) fn build_in(layout: impl Into<Arc<Layout>>, fill: impl FnOnce(&mut [T])) -> Self {
@@ -122,13 +125,13 @@ impl<T: Float> Tensor<T> {
         Tensor { storage, layout, edge: Edge::Constant }
     }
 
-    /// The same numbers walked in another way, without an edge.
+    /// The same storage with another layout, without an edge.
     #[inline]
     pub(crate) fn with_layout(&self, layout: impl Into<Arc<Layout>>) -> Self {
         Tensor { storage: self.storage.clone(), layout: layout.into(), edge: Edge::Constant }
     }
 
-    /// The row-major layout of this tensor's shape: its own, if it is that.
+    /// The row-major layout of this tensor's shape: its own layout, if that is row-major.
     #[inline]
     pub(crate) fn row_major(&self) -> Arc<Layout> {
         if self.layout.is_row_major() {
@@ -151,7 +154,7 @@ impl<T: Float> Tensor<T> {
     pub fn size(&self, dim: isize) -> usize {
         let rank = self.rank();
         if rank == 0 {
-            mistake("size", format_args!("a single number has no dimension {dim}"));
+            shape_error("size", format_args!("a single number has no dimension {dim}"));
         }
         self.shape()[crate::error::dimension("size", dim, rank)]
     }
@@ -168,7 +171,7 @@ impl<T: Float> Tensor<T> {
         self.layout.numel()
     }
 
-    /// Whether the numbers lie dense and in row-major order.
+    /// Whether the elements are contiguous in memory, in row-major order.
     #[inline]
     pub fn is_contiguous(&self) -> bool {
         self.layout.is_contiguous()
@@ -179,19 +182,19 @@ impl<T: Float> Tensor<T> {
         &self.layout.strides
     }
 
-    /// The one number of a tensor with one element.
+    /// The value of a tensor with exactly one element.
     ///
     /// # Panics
     /// If there are more elements, or none.
     #[track_caller]
     pub fn item(&self) -> T {
         if self.numel() != 1 {
-            mistake("item", format_args!("shape {} has {} elements, not one", self.shape(), self.numel()));
+            shape_error("item", format_args!("shape {} has {} elements, not one", self.shape(), self.numel()));
         }
         self.storage.as_slice()[self.layout.offset]
     }
 
-    /// The numbers, if they lie dense and in row-major order.
+    /// The elements, if they are contiguous in memory, in row-major order.
     #[inline]
     pub(crate) fn as_slice(&self) -> Option<&[T]> {
         self.is_contiguous().then(|| match self.numel() {
@@ -200,13 +203,13 @@ impl<T: Float> Tensor<T> {
         })
     }
 
-    /// The numbers for writing, if they lie dense and nobody else holds them.
+    /// The elements for writing, if they are contiguous and no other tensor shares the storage.
     pub(crate) fn as_mut_slice(&mut self) -> Option<&mut [T]> {
         let (offset, count) = (self.layout.offset, self.numel());
         if !self.is_contiguous() {
             return None;
         }
-        self.storage.get_mut().map(|numbers| if count == 0 { &mut [] } else { &mut numbers[offset..][..count] })
+        self.storage.get_mut().map(|elements| if count == 0 { &mut [] } else { &mut elements[offset..][..count] })
     }
 
     #[inline]
@@ -214,7 +217,7 @@ impl<T: Float> Tensor<T> {
         View { numbers: self.storage.as_slice(), layout: &self.layout }
     }
 
-    /// The same numbers, dense and in row-major order, without an edge; copied only if they are not.
+    /// The same elements, contiguous in row-major order, without an edge. They are copied only if necessary.
     #[track_caller]
     pub(crate) fn dense(&self) -> Tensor<T> {
         if self.is_contiguous() {
@@ -223,7 +226,8 @@ impl<T: Float> Tensor<T> {
         self.mapped(|x| x)
     }
 
-    /// Makes a leaf: a tensor that gradients are asked for. A tensor that is tracked already is returned as it is.
+    /// Makes a leaf: a tensor for which gradients can be requested. A tensor that is already tracked is returned
+    /// unchanged.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -237,22 +241,24 @@ impl<T: Float> Tensor<T> {
         self
     }
 
-    /// Whether a gradient can flow through this tensor: it is a leaf, or was computed from one while recording.
+    /// Whether a gradient can flow through this tensor: it is a leaf, or was computed from a leaf while recording was
+    /// on.
     #[inline]
     pub fn is_tracked(&self) -> bool {
         !matches!(self.edge, Edge::Constant)
     }
 
-    /// The same numbers as a constant: no gradient flows back through the result.
+    /// The same elements as a constant: no gradient flows back through the result.
     pub fn detach(&self) -> Tensor<T> {
         self.with_layout(self.layout.clone())
     }
 
-    /// Makes `self` the output of an operation on `inputs`: the one door into the graph.
+    /// Records `self` as the output of an operation on `inputs`. This is the only way to add a node to the graph.
     ///
-    /// `op` is called with the output, to save what backward needs, only if recording is on and an input is tracked; else the tensor is returned as it is.
-    /// (It is called, for the operation's name, while somebody [traces](crate::trace), too.)
-    /// The gradient that backward propagates for input `i` must have its shape or broadcast from it; see [`Op`] for an example.
+    /// `op` is called with the output, and saves what backward needs. It is called only if recording is on and an input
+    /// is tracked; otherwise the tensor is returned unchanged. (While [tracing](crate::trace) is on, it is also called
+    /// for the operation's name.) The gradient that backward propagates for input `i` must have the shape of that
+    /// input, or a shape that the input broadcasts to; see [`Op`] for an example.
     #[inline]
     #[track_caller]
     pub fn record<O: Op<T>>(self, inputs: &[&Tensor<T>], op: impl FnOnce(&Tensor<T>) -> O) -> Tensor<T> {

@@ -1,9 +1,9 @@
-//! What ran, with which shapes, and for how long.
+//! Traces which operations ran, with which shapes, and for how long.
 //!
-//! `AUTOGRAD_TRACE=1` prints a line for each operation to the standard error stream; [`record`] collects the same as values. Nothing is
-//! written into the operations for it: an output's numbers are made by [`Tensor::build`](crate::Tensor::build), every operation passes through
-//! [`Tensor::record`](crate::Tensor::record), and backward rules run in the engine's loop. While nobody looks, each of these places reads one
-//! static and goes on.
+//! `AUTOGRAD_TRACE=1` prints a line for each operation to the standard error stream; [`record`] collects the same data
+//! as values. The operations contain no code for it: the elements of an output are computed in
+//! [`Tensor::build`](crate::Tensor::build), every operation calls [`Tensor::record`](crate::Tensor::record), and
+//! backward rules run in the engine's loop. While tracing is off, each of these places only reads one static variable.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -14,37 +14,39 @@ use std::time::{Duration, Instant};
 use crate::lock::ShortLock;
 use crate::shape::Shape;
 
-/// What an operation ran for.
+/// The phase of training that an operation belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
-    /// A result.
+    /// The computation of a result.
     Forward,
-    /// A gradient: the rule of an operation, and the operations that the rule uses.
+    /// The computation of a gradient: the rule of an operation, and the operations that the rule uses.
     Backward,
-    /// An optimizer's pass over one parameter.
+    /// The update of one parameter by an optimizer.
     Update,
 }
 
-/// Something that ran.
+/// An operation that ran.
 ///
 /// Its `Display` is the line that `AUTOGRAD_TRACE=1` prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The operation's name; `"build"` for numbers that were written without one, such as a constant's, and `"gather_rows"` for a batch of bytes.
+    /// The operation's name; `"build"` for elements that were written without an operation, such as those of a
+    /// constant, and `"gather_rows"` for a batch of bytes.
     pub name: &'static str,
-    /// What it ran for.
+    /// Its phase.
     pub phase: Phase,
     /// The shapes of the operation's inputs.
     pub inputs: Vec<Shape>,
-    /// The shape of its output; in backward, of the gradient that the rule starts from.
+    /// The shape of its output; in backward, the shape of the gradient that the rule starts from.
     pub output: Shape,
-    /// When it began, counted from the first thing that was traced.
+    /// Its start, relative to the first event.
     pub start: Duration,
-    /// How long it took. A view, which moves no number, takes zero.
+    /// Its duration. A view, which copies no element, has duration zero.
     pub duration: Duration,
-    /// The thread it ran on, by a number of its own. (The kernels fork inside: their helpers are not seen.)
+    /// The number of the thread that it ran on. (The worker threads inside of a kernel are not shown.)
     pub thread: usize,
-    /// In how many other events it lies. Those of depth 0 follow each other on their thread, so their durations may be added.
+    /// The number of other events that contain it. Events of depth 0 on one thread do not overlap, so their durations
+    /// can be added.
     pub depth: usize,
 }
 
@@ -64,9 +66,9 @@ impl fmt::Display for Event {
     }
 }
 
-/// Runs `body` and returns with its result what ran meanwhile, on this thread and all others, in the order in which it ended.
+/// Runs `body` and returns its result with the events of all threads meanwhile, in the order in which they ended.
 ///
-/// Recordings may lie inside each other and side by side. Each event costs about a microsecond while one is going on.
+/// Recordings can be nested and can run at the same time. During a recording each event costs about a microsecond.
 ///
 /// ```
 /// use autograd::{Tensor, trace};
@@ -86,8 +88,8 @@ pub fn record<R>(body: impl FnOnce() -> R) -> (R, Vec<Event>) {
     (result, recording.finish())
 }
 
-/// Who looks: the environment, and the recordings that are going on.
-struct Watchers {
+/// The consumers of events: the printing that the environment variable enables, and the current recordings.
+struct Consumers {
     prints: bool,
     recordings: Vec<(u64, Vec<Event>)>,
 }
@@ -95,13 +97,13 @@ struct Watchers {
 const UNKNOWN: u8 = 0;
 const OFF: u8 = 1;
 const ON: u8 = 2;
-/// Whether anybody looks.
+/// Whether tracing is on, that is whether there is a consumer of events.
 static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-static WATCHERS: ShortLock<Watchers> = ShortLock::new(Watchers { prints: false, recordings: Vec::new() });
+static CONSUMERS: ShortLock<Consumers> = ShortLock::new(Consumers { prints: false, recordings: Vec::new() });
 
-impl Watchers {
-    fn settle(&self) -> bool {
+impl Consumers {
+    fn update_state(&self) -> bool {
         let on = self.prints || !self.recordings.is_empty();
         STATE.store(if on { ON } else { OFF }, Ordering::Relaxed);
         on
@@ -113,37 +115,37 @@ pub(crate) fn is_on() -> bool {
     match STATE.load(Ordering::Relaxed) {
         OFF => false,
         ON => true,
-        _ => first_look(),
+        _ => read_environment(),
     }
 }
 
 #[cold]
-fn first_look() -> bool {
+fn read_environment() -> bool {
     let prints = std::env::var_os("AUTOGRAD_TRACE").is_some_and(|value| !value.is_empty() && value != "0");
-    WATCHERS.with(|watchers| {
-        watchers.prints = prints;
-        watchers.settle()
+    CONSUMERS.with(|consumers| {
+        consumers.prints = prints;
+        consumers.update_state()
     })
 }
 
-/// One [`record`]; leaves the watchers when it is dropped, also by a panic.
+/// A running [`record`]. It is removed from the consumers when it is dropped, also by a panic.
 struct Recording(u64);
 
 impl Recording {
     fn start() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let own = NEXT.fetch_add(1, Ordering::Relaxed);
-        is_on(); // Reads the environment, if nobody has yet.
-        WATCHERS.with(|watchers| {
-            watchers.recordings.push((own, Vec::new()));
-            watchers.settle()
+        is_on(); // Reads the environment variable, if that has not been done yet.
+        CONSUMERS.with(|consumers| {
+            consumers.recordings.push((own, Vec::new()));
+            consumers.update_state()
         });
         Recording(own)
     }
 
     fn finish(self) -> Vec<Event> {
-        WATCHERS.with(|watchers| {
-            let own = watchers.recordings.iter_mut().find(|(id, _)| *id == self.0);
+        CONSUMERS.with(|consumers| {
+            let own = consumers.recordings.iter_mut().find(|(id, _)| *id == self.0);
             own.map(|(_, events)| std::mem::take(events)).unwrap_or_default()
         })
     }
@@ -151,28 +153,29 @@ impl Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        WATCHERS.with(|watchers| {
-            watchers.recordings.retain(|(id, _)| *id != self.0);
-            watchers.settle()
+        CONSUMERS.with(|consumers| {
+            consumers.recordings.retain(|(id, _)| *id != self.0);
+            consumers.update_state()
         });
     }
 }
 
 fn emit(event: Event) {
-    let prints = WATCHERS.with(|watchers| {
-        for (_, events) in &mut watchers.recordings {
+    let prints = CONSUMERS.with(|consumers| {
+        for (_, events) in &mut consumers.recordings {
             events.push(event.clone());
         }
-        watchers.prints
+        consumers.prints
     });
-    // Without the lock: whoever reads the error stream may be slow.
+    // After the lock is released, because the reader of the error stream may be slow.
     if prints {
         eprintln!("{event}");
     }
 }
 
-/// Numbers that were just made; if an operation records them as its output, they are its event, else an event of their own.
-struct Made {
+/// Elements that were just computed. If an operation records them as its output, they belong to its event; otherwise
+/// they become an event of their own.
+struct Built {
     address: usize,
     name: &'static str,
     shape: Shape,
@@ -181,28 +184,28 @@ struct Made {
 }
 
 thread_local! {
-    static MADE: RefCell<Option<Made>> = const { RefCell::new(None) };
+    static BUILT: RefCell<Option<Built>> = const { RefCell::new(None) };
     static LABEL: Cell<&'static str> = const { Cell::new("build") };
     static PHASE: Cell<Phase> = const { Cell::new(Phase::Forward) };
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The time, if anybody looks.
+/// The current time, if tracing is on.
 #[inline]
 pub(crate) fn start() -> Option<Instant> {
     is_on().then(Instant::now)
 }
 
-/// The numbers at `address` were made since `start`.
+/// Notes that the elements at `address` were computed since `start`.
 #[cold]
 pub(crate) fn built(start: Instant, shape: &Shape, address: *const u8) {
     let duration = start.elapsed();
     flush();
     let name = LABEL.replace("build");
-    MADE.set(Some(Made { address: address as usize, name, shape: shape.clone(), start, duration }));
+    BUILT.set(Some(Built { address: address as usize, name, shape: shape.clone(), start, duration }));
 }
 
-/// Names what is being built, if no operation will.
+/// Sets the name of the next elements, for the case that no operation records them.
 #[inline]
 pub(crate) fn label(name: &'static str) {
     if is_on() {
@@ -210,13 +213,15 @@ pub(crate) fn label(name: &'static str) {
     }
 }
 
-/// An operation has its output, whose elements are at `address`; `None` for a view.
+/// Notes that an operation has computed its output, whose elements are at `address`; `None` for a view.
 #[cold]
 pub(crate) fn operation(name: &'static str, inputs: Vec<Shape>, output: &Shape, address: Option<*const u8>) {
-    let (start, duration) = match MADE.take() {
-        Some(made) if address.is_some_and(|address| made.address == address as usize) => (made.start, made.duration),
+    let (start, duration) = match BUILT.take() {
+        Some(built) if address.is_some_and(|address| built.address == address as usize) => {
+            (built.start, built.duration)
+        }
         other => {
-            MADE.set(other);
+            BUILT.set(other);
             flush();
             (Instant::now(), Duration::ZERO)
         }
@@ -224,10 +229,10 @@ pub(crate) fn operation(name: &'static str, inputs: Vec<Shape>, output: &Shape, 
     emit(event(name, PHASE.get(), inputs, output.clone(), start, duration));
 }
 
-/// Reports what was made last on this thread, now that no operation will record it any more.
+/// Emits the event of the last computed elements on this thread: no operation will record them any more.
 pub(crate) fn flush() {
-    if let Some(made) = MADE.take() {
-        emit(event(made.name, PHASE.get(), Vec::new(), made.shape, made.start, made.duration));
+    if let Some(built) = BUILT.take() {
+        emit(event(built.name, PHASE.get(), Vec::new(), built.shape, built.start, built.duration));
     }
 }
 
@@ -248,14 +253,15 @@ fn event(
     Event { name, phase, inputs, output, start, duration, thread: THREAD.with(|&thread| thread), depth: DEPTH.get() }
 }
 
-/// What this thread is in the middle of, if anybody looks.
-type Traced = (Option<Made>, &'static str, Phase, usize);
+/// The tracing state of this thread.
+type Traced = (Option<Built>, &'static str, Phase, usize);
 
 fn exchange((made, label, phase, depth): Traced) -> Traced {
-    (MADE.replace(made), LABEL.replace(label), PHASE.replace(phase), DEPTH.replace(depth))
+    (BUILT.replace(made), LABEL.replace(label), PHASE.replace(phase), DEPTH.replace(depth))
 }
 
-/// Runs `body`, in which this thread may run tasks that are not its own: what they run for is not what this thread runs for.
+/// Runs `body`, in which this thread may also run tasks of other threads. Their events must not use the phase and depth
+/// of this thread, so the tracing state is reset meanwhile.
 #[inline]
 pub(crate) fn aside<R>(body: impl FnOnce() -> R) -> R {
     struct Restore(Option<Traced>);
@@ -269,7 +275,7 @@ pub(crate) fn aside<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Something that other events may lie in; it ends when it is dropped.
+/// An event that can contain other events. It ends when it is dropped.
 pub(crate) struct Span {
     name: &'static str,
     phase: Phase,
@@ -279,7 +285,7 @@ pub(crate) struct Span {
     start: Instant,
 }
 
-/// Begins a span, if anybody looks. `shapes` are those of the inputs and of the output.
+/// Begins a span, if tracing is on. `shapes` returns the shapes of the inputs and of the output.
 #[inline]
 pub(crate) fn span(phase: Phase, name: &'static str, shapes: impl FnOnce() -> (Vec<Shape>, Shape)) -> Option<Span> {
     is_on().then(|| Span::begin(phase, name, shapes()))
@@ -312,7 +318,7 @@ mod tests {
     use crate::kernels::update::update;
     use crate::{Tensor, no_grad, with_threads};
 
-    /// Other tests run at the same time: only what this thread's own shapes show counts.
+    /// Other tests run at the same time, so only events with an extent that this test alone uses are counted.
     fn of_size(events: Vec<Event>, extent: usize) -> Vec<Event> {
         let mentions = |event: &Event| event.inputs.iter().chain([&event.output]).any(|shape| shape.contains(&extent));
         events.into_iter().filter(mentions).collect()
@@ -323,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_told_in_order_with_shapes_and_times() {
+    fn a_step_is_traced_in_order_with_shapes_and_times() {
         use Phase::{Backward, Forward, Update};
         let weight = Tensor::ones([5, 977]).requires_grad();
         let (_, events) = record(|| {
@@ -352,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_view_does_not_take_the_time_of_the_values_that_it_shows() {
+    fn the_time_of_a_view_does_not_include_the_time_of_its_elements() {
         let (_, events) = record(|| {
             let x = Tensor::<f32>::build_named("something", [3, 971].into(), |out| out.fill(1.0));
             x.t().exp()
@@ -371,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn recordings_may_lie_inside_each_other_and_end_by_a_panic() {
+    fn recordings_can_be_nested_and_end_by_a_panic() {
         let x = Tensor::<f32>::ones([991]);
         let ((_, inner), outer) = record(|| {
             drop(x.exp());
@@ -384,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_it_all() {
+    fn a_line_has_all_values() {
         let (start, duration) = (Duration::ZERO, Duration::from_nanos(12_340));
         let (inputs, output) = (vec![Shape::from([2, 3])], Shape::from([2]));
         let event = Event { name: "sum", phase: Phase::Forward, inputs, output, start, duration, thread: 0, depth: 0 };

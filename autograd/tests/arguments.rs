@@ -1,5 +1,5 @@
-//! Arguments that an operation has no meaning for: what PyTorch refuses is refused, by name and at the caller's line,
-//! and what it takes is taken.
+//! Invalid arguments: what PyTorch refuses is refused, with the operation's name and at the caller's line, and what it
+//! accepts is accepted.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
@@ -11,14 +11,14 @@ thread_local! {
     static FILE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// The sentence that the call is refused with, which must show a line of this file.
+/// The panic message of the call. Its location must be in this file.
 #[track_caller]
 fn refusal<R>(call: impl FnOnce() -> R) -> String {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         set_hook(Box::new(|info| {
             let file = info.location().map(|location| location.file().to_owned());
-            // The words of the tests' own failures, which show nothing else.
+            // Also prints the messages of the tests' own failures.
             eprintln!("{info}");
             FILE.replace(file.unwrap_or_default());
         }));
@@ -51,7 +51,7 @@ fn there_is_no_extreme_of_a_dimension_without_elements() {
         assert_eq!(refusal(|| x.max()), wanted("max"));
         assert_eq!(refusal(|| x.min()), wanted("min"));
     }
-    // Along a dimension with elements there are as many extremes as there are rows: none.
+    // Along a dimension with elements there is an extreme for each row, and here there are no rows.
     let x = zeros([0, 3]);
     assert_eq!(*x.argmax(1, false).shape(), [0]);
     assert_eq!(*x.max_dim(1, true).0.shape(), [0, 1]);
@@ -60,7 +60,7 @@ fn there_is_no_extreme_of_a_dimension_without_elements() {
 }
 
 #[test]
-fn a_number_has_one_dimension_to_name_once() {
+fn a_scalar_has_one_dimension_that_can_be_given_once() {
     let x = Tensor::scalar(2.0_f32);
     assert_eq!(refusal(|| x.permute([0])), "permute: 1 dimensions are named, shape [] has 0");
     assert_eq!(refusal(|| x.sum_dim([0, -1], false)), "sum_dim: dimension -1 is named twice");
@@ -80,7 +80,7 @@ fn a_number_has_one_dimension_to_name_once() {
     assert!(refusal(|| x.select(0, 0)).starts_with("select: a single number has no dimension"));
     assert!(refusal(|| x.narrow(0, 0, 1)).starts_with("narrow: a single number has no dimension"));
     assert!(refusal(|| x.slice(0, 0, 1, 1)).starts_with("slice: a single number has no dimension"));
-    // Once, by either name, it may be named.
+    // It may be given once, as 0 or as -1.
     for dim in [0, -1] {
         for y in [x.sum_dim(dim, true), x.mean_dim(dim, false), x.amax(dim, false), x.flip(dim), x.squeeze(dim)] {
             assert_eq!((y.item(), y.rank()), (2.0, 0));
@@ -95,7 +95,7 @@ fn a_number_has_one_dimension_to_name_once() {
 fn extents_and_indices_beyond_all_memory_are_refused() {
     let x = zeros([0]);
     let too_large = "integer: 18446744073709551615 is larger than any extent or index";
-    // As an `isize` this is -1, which would leave the extent open.
+    // As an `isize` this is -1, which would mean an extent to compute.
     assert_eq!(refusal(|| x.reshape([usize::MAX])), too_large);
     assert_eq!(refusal(|| x.reshape(vec![usize::MAX, 2])), too_large);
     assert_eq!(refusal(|| zeros([1]).expand(&[3, usize::MAX][..])), too_large);
@@ -117,7 +117,7 @@ fn extents_and_indices_beyond_all_memory_are_refused() {
     let many = zeros([1, 1]).expand([3, 1_usize << 61]);
     let chosen = "index_select: shape [4, 2305843009213693952] has more elements than any memory holds";
     assert_eq!(refusal(|| many.index_select(0, [0, 1, 2, 0])), chosen);
-    // A view needs no memory, but what is made of it does.
+    // A view needs no memory, but the results of operations on it do.
     let large = zeros([1]).expand([1_usize << 62]);
     let no_memory = "the system has no memory for 4611686018427387904 elements of f32, 18446744073709551616 bytes";
     let makers: [&dyn Fn() -> Tensor; 7] = [
@@ -133,14 +133,14 @@ fn extents_and_indices_beyond_all_memory_are_refused() {
         assert!(refusal(make).ends_with(no_memory));
     }
     assert!(refusal(|| large.to_vec()).ends_with(no_memory));
-    // A step may be longer than the dimension, by however much.
+    // A step may be longer than the dimension.
     let x = Tensor::arange(0.0_f32, 6.0, 1.0).reshape([2, 3]);
     assert_eq!(x.slice(1, 1, 3, usize::MAX).to_vec(), [1.0, 4.0]);
     assert_eq!(x.slice(1, 1, 3, usize::MAX).as_array().iter().copied().collect::<Vec<_>>(), [1.0, 4.0]);
 }
 
 #[test]
-fn parts_lie_inside_the_whole() {
+fn parts_must_be_inside_the_dimension() {
     let x = zeros([3, 4]);
     assert!(refusal(|| x.narrow(0, usize::MAX, 2)).starts_with("narrow: 2 elements from"));
     assert!(refusal(|| x.narrow(0, 4, 0)).starts_with("narrow: 0 elements from 4"));

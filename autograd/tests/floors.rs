@@ -1,4 +1,5 @@
-//! The house keeps its floors: imports point down, `unsafe` stays where it belongs, files stay readable, dependencies stay few.
+//! Rules of the architecture: imports point to lower floors, `unsafe` is only in certain files, files are short, and
+//! there are few dependencies.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
 
 /// The code without comments, strings, and the tests at its end.
 fn code(source: &str) -> String {
-    // Tests in a file of their own are named by one line, which code may follow.
+    // A test module in its own file is only one line here, and code may follow it.
     let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let mut code = String::new();
     let mut rest = source.chars().peekable();
@@ -58,7 +59,7 @@ fn identifier(text: &str) -> &str {
     &text[..end]
 }
 
-/// What follows a prefix such as `crate::`: one name, or those of a group in braces.
+/// The names after a prefix such as `crate::`: one name, or the names in braces.
 fn names_after(text: &str) -> Vec<&str> {
     let Some(group) = text.strip_prefix('{') else { return vec![identifier(text)] };
     let (mut names, mut depth, mut start) = (Vec::new(), 0, 0);
@@ -80,7 +81,8 @@ fn names_after(text: &str) -> Vec<&str> {
     names
 }
 
-/// The modules at the crate's root that a file names; `module` is its own path, `["graph", "engine"]` for `graph/engine.rs`.
+/// The modules at the crate's root that a file imports; `module` is the file's own path, `["graph", "engine"]` for
+/// `graph/engine.rs`.
 fn imports(code: &str, module: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for (position, _) in code.match_indices("crate::") {
@@ -104,7 +106,7 @@ fn imports(code: &str, module: &[String]) -> Vec<String> {
     found
 }
 
-/// The floor of a module of the crate `autograd`; `None` for what is not a module (a re-exported item).
+/// The floor of a module of the crate `autograd`; `None` for a re-exported item.
 fn floor(module: &str) -> Option<usize> {
     Some(match module {
         "dimensions" | "elementary" | "error" | "indices" | "layout" | "lock" | "mask" | "mode" | "pool" | "random"
@@ -116,7 +118,7 @@ fn floor(module: &str) -> Option<usize> {
     })
 }
 
-/// A sentence for each import of a file that points upwards.
+/// A message for each import of a file from a higher floor.
 fn upward(path: &Path, source: &str) -> Vec<String> {
     let mut module: Vec<String> =
         path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
@@ -145,7 +147,7 @@ fn imports_inside_the_engine_point_down() {
 }
 
 #[test]
-fn an_upward_import_is_seen() {
+fn an_upward_import_is_detected() {
     let wrong = |path: &str, source: &str| upward(Path::new(path), source).len();
     assert_eq!(wrong("kernels/map.rs", "use crate::tensor::Tensor;"), 1);
     assert_eq!(wrong("kernels/map.rs", "use crate::{layout::Walk, graph::{Edge, Id}, ops};"), 2);
@@ -160,7 +162,7 @@ fn an_upward_import_is_seen() {
     assert_eq!(wrong("ops/matmul.rs", "use crate::Tensor;"), 1, "from the root nobody sees the floor");
 }
 
-/// The modules of one folder and which of their siblings each imports, from `use super::name` lines.
+/// The modules of a folder, each with the siblings that it imports in `use super::name` lines.
 fn siblings(folder: &str) -> Vec<(String, Vec<String>)> {
     let files = sources(&workspace().join("autograd/src").join(folder));
     let modules = files.into_iter().filter(|(path, _)| path.iter().count() == 1 && !path.ends_with("mod.rs"));
@@ -174,9 +176,9 @@ fn siblings(folder: &str) -> Vec<(String, Vec<String>)> {
     named.collect()
 }
 
-/// What is left of modules once those are taken away, again and again, that import none of the others: the circles, and what
-/// leads to them.
-fn circles(mut modules: Vec<(String, Vec<String>)>) -> Vec<String> {
+/// Repeatedly removes modules that import none of the remaining ones. What is left are cycles, and modules that import
+/// them.
+fn cycles(mut modules: Vec<(String, Vec<String>)>) -> Vec<String> {
     loop {
         let names: Vec<String> = modules.iter().map(|(name, _)| name.clone()).collect();
         modules.retain(|(_, uses)| uses.iter().any(|used| names.contains(used)));
@@ -187,15 +189,15 @@ fn circles(mut modules: Vec<(String, Vec<String>)>) -> Vec<String> {
 }
 
 #[test]
-fn the_files_of_the_matrix_product_import_each_other_without_a_circle() {
+fn the_files_of_the_matrix_product_import_each_other_without_a_cycle() {
     for folder in ["kernels/gemm", "kernels/skip_zeros"] {
         let modules = siblings(folder);
         assert!(modules.iter().any(|(name, uses)| name == "loops" && uses.len() >= 2), "{folder}: {modules:?}");
-        assert_eq!(circles(modules), [""; 0], "{folder}");
+        assert_eq!(cycles(modules), [""; 0], "{folder}");
     }
     let modules = [("a", vec!["b"]), ("b", vec!["c", "a"]), ("c", vec![])];
     let owned = modules.map(|(name, uses)| (name.to_owned(), uses.into_iter().map(str::to_owned).collect()));
-    assert_eq!(circles(owned.into()), ["a", "b"], "a circle is seen");
+    assert_eq!(cycles(owned.into()), ["a", "b"], "a cycle is detected");
 }
 
 /// A module as the search for circles sees it: a file or folder at the crate's root, or directly in `kernels`.
@@ -291,7 +293,7 @@ fn modules_import_each_other_without_a_circle() {
 
 /// The dense product has no word of what stands beside it.
 #[test]
-fn the_matrix_product_does_not_know_who_skips_zeros_or_traces() {
+fn the_matrix_product_does_not_skip_zeros_or_trace() {
     for (path, source) in sources(&workspace().join("autograd/src/kernels/gemm")) {
         let code = code(&source);
         for word in ["skip_zeros", "trace::", "finite"] {
@@ -308,7 +310,7 @@ fn names_crate(code: &str, name: &str) -> bool {
 }
 
 #[test]
-fn crates_see_only_those_below_and_siblings_not_at_all() {
+fn crates_use_only_crates_below_them_and_no_siblings() {
     let forbidden: [(&str, &[&str]); 4] = [
         ("autograd", &["nn", "optim", "mnist_demo", "benches"]),
         ("nn", &["optim", "mnist_demo", "benches"]),
@@ -326,7 +328,7 @@ fn crates_see_only_those_below_and_siblings_not_at_all() {
 }
 
 #[test]
-fn unsafe_stays_in_the_kernels_the_storage_the_pool_and_the_benches() {
+fn unsafe_is_only_in_the_kernels_the_storage_the_pool_and_the_benches() {
     for member in ["autograd", "nn", "optim", "mnist-demo"] {
         for folder in ["src", "tests", "examples", "fuzz"].map(|folder| workspace().join(member).join(folder)) {
             if !folder.exists() {
@@ -344,7 +346,7 @@ fn unsafe_stays_in_the_kernels_the_storage_the_pool_and_the_benches() {
 }
 
 #[test]
-fn files_can_be_read_in_one_sitting() {
+fn files_are_short() {
     for member in ["autograd", "nn", "optim", "mnist-demo", "benches"] {
         for (path, source) in sources(&workspace().join(member)) {
             let lines = source.lines().count();

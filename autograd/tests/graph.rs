@@ -1,4 +1,4 @@
-//! The graph at its limits: depth, width, sharing, second walks, and mistakes answered at the caller's line.
+//! The graph at its limits: depth, width, sharing, second backward passes, and panics at the caller's line.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -6,13 +6,13 @@ use std::thread;
 
 use autograd::{Backward, Indices, Op, Order, Param, Tensor, grad, grad_with, no_grad};
 
-fn leaf(numbers: &[f32]) -> Tensor {
-    Tensor::from_slice(numbers, [numbers.len()]).requires_grad()
+fn leaf(values: &[f32]) -> Tensor {
+    Tensor::from_slice(values, [values.len()]).requires_grad()
 }
 
 #[test]
-fn a_chain_of_a_million_nodes_is_built_walked_and_dropped() {
-    // A stack on which a million nested calls, or even ten thousand, would not fit.
+fn a_chain_of_a_million_nodes_is_built_differentiated_and_dropped() {
+    // The stack is too small for a million nested calls, or even ten thousand.
     let small = thread::Builder::new().stack_size(256 << 10);
     let work = || {
         let x = leaf(&[1.0]);
@@ -30,7 +30,7 @@ fn a_chain_of_a_million_nodes_is_built_walked_and_dropped() {
 }
 
 #[test]
-fn a_graph_that_two_threads_let_go_of_is_dropped_once() {
+fn a_graph_that_two_threads_drop_is_dropped_once() {
     for _ in 0..50 {
         let x = leaf(&[1.0]);
         let shared = (0..2_000).fold(x.clone(), |y, _| y + 1.0);
@@ -44,10 +44,10 @@ fn a_graph_that_two_threads_let_go_of_is_dropped_once() {
     }
 }
 
-/// Levels of a graph that no stack could recurse down; a build without optimisation takes its time for each.
+/// The number of levels of a graph that is too deep for recursion. Unoptimised builds are slower, so they use fewer.
 const LEVELS: usize = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
 
-/// Runs `body` on a stack on which a few thousand nested calls would not fit.
+/// Runs `body` on a stack that is too small for a few thousand nested calls.
 fn on_a_small_stack(body: impl FnOnce() + Send) {
     thread::scope(|scope| {
         let small = thread::Builder::new().stack_size(256 << 10);
@@ -80,10 +80,10 @@ fn gradients_that_were_recorded_are_dropped_without_recursion() {
 }
 
 #[test]
-fn a_graph_that_many_threads_let_go_of_at_once_is_dropped_without_recursion() {
+fn a_graph_that_many_threads_drop_at_once_is_dropped_without_recursion() {
     const HEADS: usize = 8;
     for round in 0..if cfg!(debug_assertions) { 2 } else { 10 } {
-        // Strands that cross at every level, each held by one thread: they meet again and again on the way down.
+        // Chains that cross at every level, each held by one thread: the threads meet repeatedly while they drop them.
         let x = leaf(&[0.5]);
         let mut strands: Vec<Tensor> = (0..HEADS).map(|strand| &x * strand as f32).collect();
         for level in 0..LEVELS / 50 {
@@ -106,7 +106,7 @@ fn a_graph_that_many_threads_let_go_of_at_once_is_dropped_without_recursion() {
 
 #[test]
 fn operations_that_hold_tensors_with_their_graphs_are_dropped_without_recursion() {
-    /// What the book advises against: an operation that keeps a tensor with its edge.
+    /// An operation that holds a tensor with its edge, which the book advises against.
     #[derive(Debug)]
     struct Holder {
         _held: Tensor,
@@ -144,7 +144,7 @@ fn gradients_of_a_shared_part_are_added() {
 }
 
 #[test]
-fn what_a_result_does_not_need_is_not_computed() {
+fn gradients_that_are_not_needed_are_not_computed() {
     #[derive(Debug)]
     struct Untouchable;
     impl Op<f32> for Untouchable {
@@ -163,7 +163,7 @@ fn what_a_result_does_not_need_is_not_computed() {
 }
 
 #[test]
-fn a_walk_of_higher_order_keeps_the_graph_and_a_first_order_one_frees_it() {
+fn a_backward_pass_of_higher_order_keeps_the_graph_and_one_of_first_order_frees_it() {
     let x = leaf(&[2.0]);
     let y = (&x * &x * &x).sum();
     let twice: Vec<Tensor> = (0..2).map(|_| grad(&y, &[&x], Order::Higher).remove(0)).collect();
@@ -175,7 +175,7 @@ fn a_walk_of_higher_order_keeps_the_graph_and_a_first_order_one_frees_it() {
 }
 
 #[test]
-fn gradients_may_be_asked_for_at_any_tensor() {
+fn gradients_can_be_requested_for_any_tensor() {
     let x = leaf(&[1.0, 2.0]);
     let middle = &x * 3.0;
     let independent = leaf(&[5.0]);
@@ -187,7 +187,7 @@ fn gradients_may_be_asked_for_at_any_tensor() {
 }
 
 #[test]
-fn what_lies_on_no_path_to_a_target_is_neither_run_nor_freed() {
+fn nodes_on_no_path_to_a_target_are_neither_run_nor_freed() {
     let (a, b) = (leaf(&[2.0]), leaf(&[3.0]));
     let beside = b.exp();
     let y = (&a * &a * &beside).sum();
@@ -198,7 +198,7 @@ fn what_lies_on_no_path_to_a_target_is_neither_run_nor_freed() {
 }
 
 #[test]
-fn what_lies_behind_a_target_can_still_be_walked() {
+fn the_graph_behind_a_target_can_still_be_used() {
     let x = leaf(&[1.0, 2.0]);
     let h = &x * &x;
     let y = (&h * 3.0).sum();
@@ -212,7 +212,7 @@ fn what_lies_behind_a_target_can_still_be_walked() {
 }
 
 #[test]
-fn a_target_on_the_way_to_another_one_is_passed() {
+fn a_target_on_the_path_to_another_target_is_passed() {
     let x = leaf(&[1.0, 2.0]);
     let h = &x * &x;
     let k = &h * &h;
@@ -223,7 +223,7 @@ fn a_target_on_the_way_to_another_one_is_passed() {
 }
 
 #[test]
-fn a_first_order_walk_may_keep_the_graph() {
+fn a_backward_pass_of_first_order_can_keep_the_graph() {
     let x = leaf(&[2.0]);
     let y = (&x * &x * &x).sum();
     let kept = [y.backward_retain_graph(), y.backward_with_retain_graph(&Tensor::ones(()))];
@@ -288,12 +288,12 @@ macro_rules! mistakes {
                 let _ = $expression;
             });
             assert!(message.contains($words), "{:?} is not in {message:?}", $words);
-            assert_eq!(line, line_of($words), "{message} is told of another line");
+            assert_eq!(line, line_of($words), "{message} is reported at another line");
         })*
     };
 }
 
-/// The line of this file on which the words stand.
+/// The line of this file that contains the words.
 fn line_of(words: &str) -> u32 {
     let quoted = format!("\"{words}\": ");
     let position = include_str!("graph.rs").lines().position(|line| line.contains(&quoted));
@@ -301,7 +301,7 @@ fn line_of(words: &str) -> u32 {
 }
 
 #[test]
-fn mistakes_are_told_in_plain_words_at_the_callers_line() {
+fn wrong_calls_panic_with_a_clear_message_at_the_callers_line() {
     let (a, b) = (Tensor::<f32>::ones([3, 4]), Tensor::<f32>::ones([2, 4]));
     let x = leaf(&[1.0, 2.0]);
     let walked = || {

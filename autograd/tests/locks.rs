@@ -1,4 +1,5 @@
-//! Nothing hangs: no lock is held while anything runs that can fork, wait or call a user's code; a parameter is read as a whole version, at any time.
+//! Nothing hangs: no lock is held while code runs that can start parallel tasks, wait or call a user's code. A reader
+//! of a parameter always gets a complete version.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use autograd::{Backward, Op, Order, Param, Tensor, grad, with_threads};
 
-/// Runs `body` on a thread of its own, and fails if it has not ended after a time that is long for it on any machine.
+/// Runs `body` on a new thread, and fails if it has not ended after a time that is enough on any machine.
 fn within_a_minute(body: impl FnOnce() + Send + 'static) {
     let (ended, end) = mpsc::channel();
     let runner = thread::spawn(move || {
@@ -99,7 +100,7 @@ fn two_threads_may_read_each_others_parameter_inside_their_updates() {
 }
 
 #[test]
-fn a_reader_gets_a_whole_version() {
+fn a_reader_gets_a_complete_version() {
     within_a_minute(|| {
         let weight: Param = Param::new(Tensor::zeros([20_000]));
         let is_over = AtomicBool::new(false);
@@ -124,7 +125,7 @@ fn a_reader_gets_a_whole_version() {
 
 #[test]
 fn an_update_that_forks_beside_readers_does_not_hang() {
-    // Each update waits for tasks of its pool, and a worker that waits may run a reader.
+    // Each update waits for tasks of its pool, and a waiting worker may run a reader.
     within_a_minute(|| {
         let weight: Param = Param::new(Tensor::ones([300, 300]));
         let x: Tensor = Tensor::ones([64, 300]);
@@ -151,8 +152,8 @@ fn an_update_that_forks_beside_readers_does_not_hang() {
 }
 
 #[test]
-fn a_rule_may_walk_its_own_graph() {
-    /// Its backward rule walks the graph that it is part of once more, and prints it.
+fn a_rule_may_differentiate_its_own_graph() {
+    /// The backward rule runs another backward pass through its own graph, and prints it.
     #[derive(Debug)]
     struct Curious;
     impl Op<f32> for Curious {
@@ -195,8 +196,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A `ShortLock` cannot be held over a fork in silence: debug builds see it. So it is the only lock of the libraries. A cell that is filled once is a lock too
-/// while it is filled: those that there are ask the system or the processor something.
+/// Debug builds detect a `ShortLock` that is held while parallel tasks start, so it is the only lock of the libraries.
+/// A cell that is initialized once is a lock too during its initialization; the existing cells only query the system or
+/// the processor.
 #[test]
 fn the_libraries_have_one_kind_of_lock() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

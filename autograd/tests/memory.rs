@@ -1,4 +1,5 @@
-//! The pool of buffers, seen from outside: what is dropped elsewhere comes back, what is idle is given back, and it can be switched off.
+//! The pool of buffers: buffers dropped on another thread are used again, idle buffers can be released, and the pool
+//! can be switched off.
 
 use std::process::Command;
 use std::sync::mpsc::sync_channel;
@@ -6,21 +7,21 @@ use std::thread;
 
 use autograd::{Convolution, MaxPool, Padding, Tensor, memory_statistics, release_memory, with_threads};
 
-/// Runs one test of this program in a process of its own, whose counters nobody else moves.
+/// Runs one test of this program in a separate process, where no other test changes the counters.
 fn alone(test: &str, setting: &str) {
     let program = std::env::current_exe().unwrap();
     let mut command = Command::new(program);
     let outcome = command.args([test, "--exact", "--ignored"]).env("AUTOGRAD_POOL", setting).output().unwrap();
-    let told = String::from_utf8_lossy(&outcome.stdout);
+    let printed = String::from_utf8_lossy(&outcome.stdout);
     assert!(
-        outcome.status.success() && told.contains("1 passed"),
-        "{told}{}",
+        outcome.status.success() && printed.contains("1 passed"),
+        "{printed}{}",
         String::from_utf8_lossy(&outcome.stderr)
     );
 }
 
 #[test]
-fn memory_is_flat_where_another_thread_drops_what_this_one_makes() {
+fn memory_is_constant_if_another_thread_drops_the_tensors_of_this_one() {
     alone("alone_dropped_elsewhere", "1");
 }
 
@@ -28,7 +29,8 @@ fn memory_is_flat_where_another_thread_drops_what_this_one_makes() {
 #[ignore = "run by the test above, in a process of its own"]
 fn alone_dropped_elsewhere() {
     let (send, receive) = sync_channel::<Tensor>(4);
-    // Each is waited for until it is gone: else how many are under way, and so how many there must be, is up to the system's whim.
+    // Each tensor is waited for until it has been dropped. Otherwise the number of tensors that exist at the same time,
+    // and so the number of buffers, would depend on the scheduling of the system.
     let (tell, gone) = sync_channel::<usize>(4);
     let consumer = thread::spawn(move || {
         for tensor in receive {
@@ -40,14 +42,14 @@ fn alone_dropped_elsewhere() {
     let mut dropped = 0;
     let mut make = |count: usize| {
         for number in 0..count {
-            // A small block and a large one: the first goes through the threads' own lists, the second through the shared one.
+            // A small and a large block: the first is kept in a thread's own list, the second in the shared list.
             send.send(Tensor::full([1000], number as f32)).unwrap();
             send.send(Tensor::full([100_000], number as f32)).unwrap();
             dropped += gone.recv().unwrap() + gone.recv().unwrap();
         }
         memory_statistics().pool_misses
     };
-    // The consumer's own list fills up first; from then on blocks come back.
+    // The consumer's own list fills up first; after that the blocks return through the shared list.
     let before = make(3000);
     assert_eq!(make(3000), before, "the system was asked for memory again and again");
     drop(send);
@@ -56,7 +58,7 @@ fn alone_dropped_elsewhere() {
 }
 
 #[test]
-fn idle_memory_is_given_back_on_request() {
+fn idle_memory_is_released_on_request() {
     alone("alone_released", "1");
 }
 

@@ -1,15 +1,15 @@
-//! Pictures of large graphs: they grow as the graph does, and nothing walks a graph by recursion.
+//! Pictures of large graphs: their size is proportional to the graph, and no function visits a graph by recursion.
 
 use autograd::{Tensor, draw};
 
-/// How long a picture may be for each operation, in bytes.
+/// The maximum size of a picture for each operation, in bytes.
 const BYTES_PER_OPERATION: usize = 1500;
 
 fn leaf() -> Tensor {
     Tensor::from_vec(vec![0.5, -0.25], [2]).requires_grad()
 }
 
-/// One value, computed once, that each of many steps uses.
+/// A value that is computed once and used by each of many steps.
 fn used_at_each_step(steps: usize) -> Tensor {
     let x = leaf().sin();
     (0..steps).fold(x.clone(), |y, _| (y * &x).tanh())
@@ -21,7 +21,7 @@ fn leaf_at_each_step(steps: usize) -> Tensor {
     (0..steps).fold(x.clone(), |y, _| y * &x)
 }
 
-/// One value that many operations use, whose results are then added up one by one.
+/// A value that is used by many operations, whose results are then added up one by one.
 fn used_side_by_side(steps: usize) -> Tensor {
     let x = leaf().sin();
     let all: Vec<Tensor> = (0..steps).map(|_| x.tanh()).collect();
@@ -39,7 +39,7 @@ fn past_many_steps(steps: usize) -> Tensor {
 }
 
 #[test]
-fn a_picture_grows_as_its_graph_does() {
+fn the_size_of_a_picture_is_proportional_to_the_graph() {
     type Make = fn(usize) -> Tensor;
     let graphs = [
         ("used at each step", used_at_each_step as Make),
@@ -60,10 +60,10 @@ fn a_picture_grows_as_its_graph_does() {
 }
 
 #[test]
-fn a_value_that_is_used_far_below_hangs_there_by_its_number() {
+fn a_value_that_is_used_far_below_is_referred_to_by_its_number() {
     let x = leaf().sin();
     let far = |steps: usize| draw(&((0..steps).fold(x.clone(), |y, _| y.tanh()) * &x)).to_svg();
-    // As far as that a line is drawn.
+    // Up to this distance a line is drawn.
     assert!(!far(12).contains("(1)"), "{}", far(12));
     let svg = far(13);
     assert!(svg.contains(">sin\u{a0}(1)<"), "the value itself is numbered: {svg}");

@@ -1,4 +1,5 @@
-//! No gradient is lost in silence: every public operation is differentiable, or refuses a tracked input in plain words, or returns integers.
+//! No gradient is lost without an error: every public operation is differentiable, or refuses a tracked input with a
+//! clear message, or returns integers.
 //!
 //! That each operation checks its gradients where it is declared, the test `operations` sees to.
 
@@ -30,7 +31,7 @@ fn operators_are_differentiable() {
 }
 
 #[test]
-fn what_returns_integers_takes_tracked_tensors() {
+fn operations_that_return_integers_accept_tracked_tensors() {
     let x = Tensor::<f64>::randn([3, 4], 0).requires_grad();
     assert_eq!(x.argmax(1, false).numel(), 3);
     assert_eq!(x.argmin(1, true).numel(), 3);

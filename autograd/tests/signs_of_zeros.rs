@@ -1,8 +1,8 @@
-//! What operations make of zeros, infinities and NaN: the same on every machine, the signs of zeros included.
+//! The results of operations for zeros, infinities and NaN, the signs of zeros included, are the same on every machine.
 
 use autograd::{Float, Tensor};
 
-/// In this order the values of the operations are listed below.
+/// The arguments, in the order of the results below.
 const NUMBERS: [f64; 8] = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MIN_POSITIVE];
 
 /// The signs of the zeros, NaN and infinities among the values; a dot for any other value.
@@ -18,7 +18,7 @@ fn signs<T: Float>(y: &Tensor<T>) -> String {
     y.to_vec().into_iter().map(sign).collect::<Vec<_>>().join(" ")
 }
 
-/// Of one tensor of the numbers, and of one so long that whole vectors are computed.
+/// Checks one tensor with these values, and one that is long enough for whole vectors.
 fn check_type<T: Float>(name: &str, f: impl Fn(&Tensor<T>) -> Tensor<T>, expected: &str) {
     let numbers: Vec<T> =
         NUMBERS.into_iter().map(|x| if x == f64::MIN_POSITIVE { T::MIN_POSITIVE } else { T::from_f64(x) }).collect();
@@ -106,8 +106,7 @@ impl IntoType for f32 {
     }
 }
 
-/// Of two zeros either is the largest; which one it is depends on their order alone, in rows and in columns of any
-/// length.
+/// Of zeros of both signs the first one is taken as the largest and as the smallest, in rows and columns of any length.
 #[test]
 fn the_first_of_two_zeros_is_the_largest_and_the_smallest() {
     for count in [2, 3, 64, 65, 200] {

@@ -6,11 +6,11 @@ use autograd::{Float, Order, Tensor, grad_with};
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 
-/// What the operations are applied to. At ±2000 exponentials are 0 and infinite in `f64` too.
+/// The arguments of the operations. At ±2000 exponentials are 0 and infinite also in `f64`.
 const AT: [f64; 9] = [-INF, -2000.0, -1.0, -0.0, 0.0, 1.0, 2000.0, INF, NAN];
 
-/// An operation's name, and what PyTorch 2.15 computes in `f64`: its values, their gradients from 1, and their
-/// gradients from infinity.
+/// An operation's name, and the results of PyTorch 2.15 in `f64`: the values, the gradients for an output gradient of
+/// 1, and those for an infinite output gradient.
 type Row<T> = (&'static str, fn(&Tensor<T>) -> Tensor<T>, [[f64; 9]; 3]);
 
 #[allow(clippy::approx_constant)] // As PyTorch prints them.

@@ -1,4 +1,5 @@
-//! Many threads: shared parameters, grad modes that do not leak into stolen work, and the same bits on any number.
+//! Several threads: shared parameters, grad modes that do not leak into stolen tasks, and the same bits on any number
+//! of threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,7 +7,7 @@ use autograd::{Gradients, Indices, Param, Tensor, enable_grad, join, map_each, n
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 #[test]
-fn tensors_parameters_and_gradients_may_go_anywhere() {
+fn tensors_parameters_and_gradients_are_send_and_sync() {
     fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<Tensor>();
     is_send_and_sync::<Tensor<f64>>();
@@ -40,11 +41,11 @@ fn gradients(weight: &Param, seed: u64) -> Gradients {
     x.matmul(&weight.tensor()).tanh().sum().backward()
 }
 
-/// Tasks large enough for their kernels to fork, so that a task that waits runs another one on its thread.
+/// Tasks large enough for parallel kernels, so that a waiting task runs another one on its thread.
 fn mixed_tasks(threads: usize) {
     let weight: Param = Param::new(Tensor::randn([96, 256], 0));
     let x: Tensor = Tensor::randn([512, 96], 1);
-    // A build without optimisation takes a hundred times as long for each.
+    // An unoptimised build takes a hundred times as long for each.
     let tasks = if cfg!(debug_assertions) { 60 } else { 2000 };
     let lost = with_threads(threads, || {
         (0..tasks)
@@ -72,7 +73,8 @@ fn no_gradient_is_lost_beside_no_grad_on_eight_threads() {
     mixed_tasks(8);
 }
 
-/// One thread evaluates without recording and forks, another builds parts of a loss: the first, while it waits, runs parts of the second's.
+/// One thread evaluates without recording and starts parallel tasks, another one builds parts of a loss. While the
+/// first thread waits, it runs parts of the loss.
 #[test]
 fn no_gradient_is_lost_beside_a_fork_without_recording() {
     let weight: Param = Param::new(Tensor::randn([16, 16], 0));
@@ -128,7 +130,7 @@ fn use_stack(bytes: usize) -> usize {
 
 #[test]
 fn a_recursive_model_that_runs_on_the_main_thread_runs_in_a_pool() {
-    // A thread that nobody asks for more has 2 MiB, the main thread 8.
+    // By default a thread has a stack of 2 MiB, the main thread one of 8 MiB.
     let used = with_threads(2, || [use_stack(6 << 20), join(|| use_stack(6 << 20), || use_stack(6 << 20)).1]);
     assert!(used.iter().all(|used| *used > 6 << 20));
 }

@@ -1,5 +1,5 @@
-//! What hostile input may not do: end the program, or make it take memory that the input merely claims. Shared by the fuzz targets and by the ordinary test
-//! `mnist-demo/tests/fuzz.rs`, which replays the corpus.
+//! Checks that hostile input does not end the program, and does not make it allocate memory that the input only claims
+//! to need. Used by the fuzz targets and by the test `mnist-demo/tests/fuzz.rs`, which replays the corpus.
 
 #![allow(dead_code)]
 
@@ -16,10 +16,10 @@ use image::ImageDecoder;
 use image::codecs::jpeg::JpegDecoder;
 use memory::{assert_at_most, in_use};
 use mnist_demo::checkpoint::Snapshot;
+use mnist_demo::classifier::Classifier;
 use mnist_demo::idx::{read, read_compressed};
 use mnist_demo::model::perceptron_for;
 use mnist_demo::picture::{Picture, PictureError, SIDE, normalise};
-use mnist_demo::reading::Reader;
 use mnist_demo::serve::{Site, converse};
 
 /// Twice the input and a megabyte.
@@ -27,10 +27,10 @@ fn allowed(input: usize) -> usize {
     2 * input + (1 << 20)
 }
 
-/// What the JPEG decoder may take for a pixel that is really there.
+/// The memory that the JPEG decoder may use for each pixel that is really in the file, in bytes.
 const PIXEL: usize = 12;
 
-/// The most pixels in so many bytes of JPEG: each block of 8 × 8 has cost a bit.
+/// The maximum number of pixels in a JPEG file of this size: each block of 8 × 8 needs at least one bit.
 fn most_pixels(bytes: usize) -> usize {
     64 * 8 * bytes
 }
@@ -47,7 +47,7 @@ pub fn idx(bytes: &[u8]) {
     }
 }
 
-/// A compressed IDX file; what it really unpacks to counts as input too.
+/// A compressed IDX file; the decompressed bytes count as input too.
 pub fn gzip(bytes: &[u8]) {
     let (mut stream, mut piece, mut unpacked) = (MultiGzDecoder::new(bytes), [0; 4096], 0);
     while let Ok(more @ 1..) = stream.read(&mut piece) {
@@ -57,10 +57,10 @@ pub fn gzip(bytes: &[u8]) {
     assert_at_most(most, allowed(bytes.len() + unpacked));
 }
 
-/// A PNG or JPEG file, and the digit on it. Only a JPEG that holds its picture may take memory for it.
+/// A PNG or JPEG file, and its digit. Only a JPEG that contains the whole picture may take memory for it.
 pub fn picture(bytes: &[u8]) {
-    const MOST_PIXELS: u64 = 1 << 22;
-    let (digit, most) = in_use(|| Picture::decode(bytes, MOST_PIXELS).and_then(|it| normalise(&it)));
+    const MAX_PIXELS: u64 = 1 << 22;
+    let (digit, most) = in_use(|| Picture::decode(bytes, MAX_PIXELS).and_then(|it| normalise(&it)));
     let pixels = match (JpegDecoder::new(Cursor::new(bytes)), &digit) {
         (Ok(jpeg), Ok(_) | Err(PictureError::Blank | PictureError::Damaged { .. })) => {
             let (width, height) = jpeg.dimensions();
@@ -75,12 +75,12 @@ pub fn picture(bytes: &[u8]) {
     }
 }
 
-/// All that comes over one connection to the page.
+/// The bytes of one connection to the page.
 pub fn request(bytes: &[u8]) {
     static SITE: LazyLock<Arc<Site>> =
-        LazyLock::new(|| Arc::new(Site::new(Reader::new(&perceptron_for(SIDE * SIDE, 10, &mut Random::new(0))))));
+        LazyLock::new(|| Arc::new(Site::new(Classifier::new(&perceptron_for(SIDE * SIDE, 10, &mut Random::new(0))))));
     let site = Arc::clone(&SITE);
-    // A picture may be anywhere in it.
+    // A request may contain a picture at any position.
     let jpeg = bytes.windows(2).position(|pair| pair == [0xff, 0xd8]).map_or(0, |start| bytes.len() - start);
     let ((), most) = in_use(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("there is a runtime");
@@ -89,7 +89,7 @@ pub fn request(bytes: &[u8]) {
     assert_at_most(most, allowed(bytes.len()) + PIXEL * most_pixels(jpeg));
 }
 
-/// A run on disk, with a checksum that is right: a wrong one ends the reading at once.
+/// A checkpoint with a correct checksum: a wrong one would be refused before anything else is parsed.
 pub fn checkpoint(bytes: &[u8]) {
     let whole = [bytes, &crc32fast::hash(bytes).to_le_bytes()].concat();
     for bytes in [bytes, &whole] {

@@ -1,5 +1,5 @@
-//! The command line: it chooses the command and turns its outcome into an exit code. What a command does stands in
-//! its file of [`commands`](crate::commands).
+//! The command line: chooses the command and converts its result into an exit code. Each command is in its own file
+//! of [`commands`](crate::commands).
 
 use std::process::ExitCode;
 
@@ -7,13 +7,13 @@ use autograd::kernels::simd::isa;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{eval, graph, predict, serve, summary, train};
-use crate::console::tell;
+use crate::console::eprint_line;
 use crate::failure::Failure;
 
-/// Trains a small neural network to read handwritten digits, and tells how well it does.
+/// Trains a small neural network to recognize handwritten digits, and reports its test accuracy.
 ///
-/// Without a command it trains: 10 epochs on the MNIST digits, which are part of the program. The options here are
-/// those of the command train.
+/// Without a command it trains for 10 epochs on the MNIST digits, which are built into the program. The options
+/// below are those of the command train.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, max_term_width = 110, after_help = ENDINGS)]
 struct Cli {
@@ -24,8 +24,8 @@ struct Cli {
 }
 
 const ENDINGS: &str = "\
-mnist-demo COMMAND --help tells about a command, with examples.
-The exit code is 0 when all went well, 1 after a failure, 2 for wrong usage, 130 after Ctrl-C.";
+For help on a command, with examples: mnist-demo COMMAND --help
+Exit codes: 0 success, 1 failure, 2 wrong arguments, 130 stopped with Ctrl-C.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -33,18 +33,18 @@ enum Command {
     Train(train::Arguments),
     /// Print the test accuracy of saved weights
     Eval(eval::Arguments),
-    /// Draw the graph that a training step of the network records
+    /// Draw the computation graph of one training step
     Graph(graph::Arguments),
     /// Print the network's layers, shapes and parameter counts
     Summary(summary::Arguments),
-    /// Read the digits in PNG or JPEG pictures
+    /// Classify the digits in PNG or JPEG pictures
     Predict(predict::Arguments),
-    /// Show a page on which one draws a digit and sees the network read it
+    /// Open a web page where you draw a digit and the network classifies it
     Serve(serve::Arguments),
 }
 
-/// Runs the program on the process's arguments. The exit code is 0, 1 for a failure, 2 for wrong usage, 130 after
-/// Ctrl-C.
+/// Runs the program with the process's arguments. The exit code is 0 for success, 1 for a failure, 2 for wrong usage,
+/// 130 after Ctrl-C.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match (isa::try_selected(), cli.command.unwrap_or(Command::Train(cli.train))) {
@@ -60,7 +60,7 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let prefix = if matches!(failure, Failure::Interrupted(_)) { "" } else { "error: " };
-            tell(&format!("{prefix}{failure}"));
+            eprint_line(&format!("{prefix}{failure}"));
             failure.exit_code()
         }
     }

@@ -1,4 +1,4 @@
-//! What a person sees: a progress bar on stderr, and lines on stdout.
+//! Output on the terminal: a progress bar on stderr, and lines on stdout.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -28,15 +28,15 @@ pub fn accuracy_line(accuracy: f64) -> String {
     format!("Test Accuracy: {}", percent(accuracy))
 }
 
-/// A share as people read it: 0.98206 is 98.21%.
+/// A fraction as a percentage: 0.98206 is 98.21%.
 pub fn percent(share: f64) -> String {
     format!("{:.2}%", 100.0 * share)
 }
 
-/// How long the bar shows the same numbers: they are to be read.
+/// The time between two updates of the bar: faster changes could not be read.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A terminal of fewer columns has no room for a bar beside the numbers.
+/// A terminal with fewer columns shows the figures without a bar: both do not fit.
 const NARROW: u16 = 76;
 
 /// Shows a run as it goes: a bar on stderr if that is a terminal, and a line on stdout for each epoch.
@@ -44,14 +44,15 @@ pub struct Console {
     bar: ProgressBar,
     /// When the bar was last changed.
     shown: Option<Instant>,
-    /// Whether to go on when nobody reads stdout any more.
-    goes_on_unread: bool,
+    /// Whether the training continues after the reader of stdout has closed it.
+    continues_when_closed: bool,
     outcome: io::Result<()>,
 }
 
 impl Console {
-    /// `plain` wants no bar, even on a terminal. `goes_on_unread`: whether the run has a purpose besides its output.
-    pub fn new(plain: bool, goes_on_unread: bool) -> Self {
+    /// `plain` switches the bar off, even on a terminal. `continues_when_closed`: whether the run has results other
+    /// than its output, so that it must continue after stdout was closed.
+    pub fn new(plain: bool, continues_when_closed: bool) -> Self {
         // indicatif draws on stderr, and not at all where that is not a terminal.
         let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
@@ -60,10 +61,10 @@ impl Console {
         let style = ProgressStyle::with_template(if narrow { "{prefix:.bold}  {wide_msg}" } else { wide });
         let characters = if locale::is_utf8() { "━╸─" } else { "=>-" };
         bar.set_style(style.expect("the template is right").progress_chars(characters));
-        Console { bar, shown: None, goes_on_unread, outcome: Ok(()) }
+        Console { bar, shown: None, continues_when_closed, outcome: Ok(()) }
     }
 
-    /// Takes the bar away; the error of stdout, if it was not simply closed.
+    /// Removes the bar, and returns the error of stdout, if there was one. A closed stdout is no error.
     ///
     /// # Errors
     /// If stdout could not be written to.
@@ -76,7 +77,7 @@ impl Console {
     }
 }
 
-/// Images of the whole run that were seen.
+/// How many images the whole run has processed so far.
 fn position(run: &Trainer<'_>) -> u64 {
     ((run.progress().epoch - 1) * run.data().train.len() + run.progress().so_far.images) as u64
 }
@@ -105,7 +106,7 @@ impl Observer for Console {
     }
 
     fn failed(&mut self, failure: &str) {
-        self.bar.suspend(|| tell(failure));
+        self.bar.suspend(|| eprint_line(failure));
     }
 
     fn epoch(&mut self, epoch: &Epoch, run: &Trainer<'_>) -> ControlFlow<()> {
@@ -113,11 +114,12 @@ impl Observer for Console {
             let line = epoch_line(epoch, run.settings().epochs);
             self.outcome = self.bar.suspend(|| print_line(&line));
         }
-        if self.outcome.is_ok() || self.goes_on_unread { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let continues = self.outcome.is_ok() || self.continues_when_closed;
+        if continues { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
-/// Prints a line at once; unlike `println!`, it does not panic when nobody reads.
+/// Prints a line on stdout and flushes it. Unlike `println!`, it does not panic when stdout is closed.
 ///
 /// # Errors
 /// If stdout could not be written to.
@@ -127,9 +129,8 @@ pub fn print_line(line: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Prints a line for the user on stderr. That it cannot be printed is no reason to end a command, and nobody could be
-/// told.
-pub fn tell(line: &str) {
+/// Prints a line on stderr. An error is ignored: it is no reason to end a command, and it could not be reported.
+pub fn eprint_line(line: &str) {
     let line = format!("{}\n", locale::shown(line));
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }

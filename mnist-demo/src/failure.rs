@@ -1,4 +1,4 @@
-//! Why a command failed, as one line for the person who called it, and as an exit code.
+//! Why a command failed: one line for the user, and an exit code.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,49 +15,49 @@ use crate::train::Divergence;
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The data set or a checkpoint could not be read, or a checkpoint not be written.
+    /// The data set or a checkpoint could not be read, or a checkpoint could not be written.
     #[error(transparent)]
     Data(#[from] DataError),
     /// Weights could not be loaded or saved.
     #[error(transparent)]
     Weights(#[from] CheckpointError),
-    /// There is no digit to be had from a picture.
+    /// No digit could be read from a picture.
     #[error("{path}: {source}")]
     Picture {
-        /// The picture.
+        /// The file of the picture.
         path: PathBuf,
         /// What is wrong with it.
         source: PictureError,
     },
-    /// The page cannot be shown at its address.
+    /// The server cannot listen on its address.
     #[error("{address}: cannot be listened on: {source}")]
     Listen {
         /// The address and port.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A place named for results cannot be written.
+    /// A path that was given for results cannot be written.
     #[error("{path}: cannot be written: {source}")]
     Target {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The training led to values that are not finite.
     #[error(transparent)]
     Diverged(#[from] Divergence),
-    /// So many results of a command could not be saved; each was told with its reason.
-    #[error("{0} of the results could not be saved, as told above")]
+    /// This number of results could not be saved; each was reported with its reason when it happened.
+    #[error("{0} of the results could not be saved: see the errors above")]
     Incomplete(usize),
     /// Stdout could not be written to.
     #[error("the output could not be written: {0}")]
     Output(#[from] io::Error),
-    /// The arguments do not go together, or not with this machine.
+    /// The arguments contradict each other, or do not fit this machine.
     #[error("{0}")]
     Usage(String),
-    /// Ctrl-C was pressed: where that was, and how to go on.
+    /// Ctrl-C was pressed: the message says at which step, and how to continue.
     #[error("{0}")]
     Interrupted(String),
 }

@@ -1,13 +1,13 @@
-//! What a file is that is not what it should be, by its first bytes: downloads that went wrong, archives, other
-//! formats.
+//! Recognizes a file of the wrong kind by its first bytes: failed downloads, archives, other formats. Error messages
+//! name what was found.
 
-/// As many bytes of a file are looked at. A tar archive is recognized by bytes 257 to 261.
+/// How many bytes at the start of a file are examined. A tar archive is recognized by bytes 257 to 261.
 pub const BEGINNING: usize = 512;
 
-/// The most characters of a text that are quoted.
+/// The largest number of characters of a text that a message quotes.
 const QUOTED: usize = 40;
 
-/// The first bytes of formats with what they are called.
+/// The first bytes of file formats, and the names of the formats.
 const SIGNATURES: [(&[u8], &str); 13] = [
     (b"version https://git-lfs", "a Git LFS pointer in place of the file, which git lfs pull downloads"),
     (b"PK\x03\x04", "a zip archive"),
@@ -24,8 +24,8 @@ const SIGNATURES: [(&[u8], &str); 13] = [
     (b"\x89PNG", "a PNG picture"),
 ];
 
-/// What a file with these first bytes is, for the word behind *found* in a message: a web page, an archive, text.
-/// Nothing for bytes that are not recognized.
+/// Describes the kind of a file by its first bytes: a web page, an archive, text. The description follows *found* in
+/// a message. `None` if the bytes are not recognized.
 ///
 /// ```
 /// use mnist_demo::file_kind::describe;
@@ -57,7 +57,8 @@ pub fn describe(beginning: &[u8]) -> Option<String> {
     }
 }
 
-/// The bytes as text, if they are that: valid UTF-8, apart from a character that was cut, without control characters.
+/// The bytes as text, if they are text: valid UTF-8 without control characters. The last character may be incomplete,
+/// because only the beginning of the file was read.
 fn text(bytes: &[u8]) -> Option<&str> {
     let text = match str::from_utf8(bytes) {
         Ok(text) => text,
@@ -91,7 +92,7 @@ mod tests {
         let mut tar = [0; BEGINNING];
         tar[257..262].copy_from_slice(b"ustar");
         assert_eq!(describe(&tar).as_deref(), Some("a tar archive"));
-        // A character that the end of the beginning has cut in two.
+        // The last character is incomplete, as at the end of the examined bytes.
         assert_eq!(
             describe("tschüß".as_bytes().split_last().unwrap().1).as_deref(),
             Some("text that begins with \"tschü\"")

@@ -1,11 +1,11 @@
-//! Weights and states of optimizers that are of no use, since an element is NaN or infinite: a network with such
-//! weights answers nonsense without saying so.
+//! Finds elements of weights and optimizer states that are NaN or infinite. A network with such weights gives wrong
+//! answers without an error.
 
 use std::fmt::Display;
 
 use nn::Module;
 
-/// The first element of some tensors that is NaN or infinite, and the name of its tensor.
+/// The first element of these tensors that is NaN or infinite, and the name of its tensor.
 pub fn first_non_finite<N>(tensors: impl IntoIterator<Item = (N, impl AsRef<[f32]>)>) -> Option<(N, f32)> {
     tensors.into_iter().find_map(|(name, elements)| {
         let element = elements.as_ref().iter().find(|element| !element.is_finite())?;
@@ -18,10 +18,10 @@ pub fn tensors_of(model: &impl Module) -> impl Iterator<Item = (String, Vec<f32>
     model.named_parameters().into_iter().map(|(name, param)| (name, param.tensor().to_vec()))
 }
 
-/// Refuses tensors that were read from a file, unless all of their elements are finite.
+/// Checks that all elements of tensors that were read from a file are finite.
 ///
 /// # Errors
-/// What was found and what was expected.
+/// If an element is NaN or infinite: what was found and what was expected.
 pub fn require<N: Display>(tensors: impl IntoIterator<Item = (N, impl AsRef<[f32]>)>) -> Result<(), [String; 2]> {
     match first_non_finite(tensors) {
         Some((name, element)) => {

@@ -1,10 +1,11 @@
-//! The IDX format: a magic number, extents, and bytes.
+//! The IDX format: a magic number, the extents, and the elements as bytes.
 //!
 //! ```text
 //! 00 00 08 rank | extent (32 bits, most significant byte first) × rank | as many bytes as the extents' product
 //! ```
 //!
-//! A file is read as a stream. No memory is taken on the header's word: the buffer grows as bytes arrive, and reading stops at the first byte too many.
+//! A file is read as a stream. The buffer grows as bytes arrive, so a wrong header cannot make the program allocate
+//! more memory than the file has bytes. Reading stops at the first byte after the expected end.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -17,12 +18,12 @@ use crate::file_kind::{BEGINNING, describe};
 /// Why a file or folder of a data set or a run could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// The system refused.
+    /// The operating system reported an error.
     #[error("{path}: {source}")]
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The content is not what it should be.
@@ -30,15 +31,15 @@ pub enum DataError {
     Content {
         /// The file or folder.
         path: PathBuf,
-        /// What is there.
+        /// What the file contains.
         found: String,
-        /// What should be.
+        /// What it should contain.
         expected: String,
     },
 }
 
 impl DataError {
-    /// What is wrong with the content of `path`.
+    /// An error about the content of `path`.
     pub fn content(path: &Path, found: impl Into<String>, expected: impl Into<String>) -> Self {
         DataError::Content { path: path.to_owned(), found: found.into(), expected: expected.into() }
     }
@@ -53,8 +54,8 @@ pub struct Idx {
     pub bytes: Vec<u8>,
 }
 
-/// Reads a file. Its first bytes tell whether it is to be decompressed, not its name: programs that download unpack
-/// files and keep their names, or the reverse.
+/// Reads a file. Its first bytes decide whether it is decompressed, not its name: some download programs decompress a
+/// file and keep its name with `.gz`, others do the reverse.
 ///
 /// # Errors
 /// If the file cannot be read or is not exactly one IDX array of bytes with `rank` dimensions, plain or as a gzip
@@ -69,15 +70,15 @@ pub fn read_file(path: &Path, rank: usize) -> Result<Idx, DataError> {
 /// The first bytes of a gzip stream.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Reads a gzip stream; `path` is for messages.
+/// Reads a gzip stream; `path` is for error messages.
 ///
 /// # Errors
-/// As [`read`], and if the stream is not whole, has a wrong checksum, or something follows it.
+/// As [`read`], and if the stream is incomplete, has a wrong checksum, or other bytes follow it.
 pub fn read_compressed(stream: impl BufRead, path: &Path, rank: usize) -> Result<Idx, DataError> {
     read(MultiGzDecoder::new(stream), path, rank)
 }
 
-/// Reads a stream to its end; `path` is for messages.
+/// Reads a stream to its end; `path` is for error messages.
 ///
 /// # Errors
 /// If the stream fails or is not exactly one IDX array of bytes with `rank` dimensions.
@@ -117,7 +118,8 @@ pub fn read(mut stream: impl Read, path: &Path, rank: usize) -> Result<Idx, Data
     }
 }
 
-/// What begins with these bytes, which are not the wanted magic number; what follows them tells more.
+/// Describes a stream that begins with these bytes, which are not the expected magic number. The following bytes are
+/// examined too.
 fn foreign(stream: &mut impl Read, magic: &[u8]) -> String {
     match *magic {
         [0, 0, 8, other] => return format!("{other} dimensions"),
@@ -125,7 +127,7 @@ fn foreign(stream: &mut impl Read, magic: &[u8]) -> String {
         _ => {}
     }
     let mut beginning = magic.to_vec();
-    // A stream that fails here has shown enough already.
+    // An error here is ignored: the bytes that were read before it are enough for a description.
     let _ = stream.take((BEGINNING - magic.len()) as u64).read_to_end(&mut beginning);
     if beginning.starts_with(&GZIP) {
         return "a gzip stream inside of a gzip stream".to_owned();
@@ -150,7 +152,7 @@ fn fill(stream: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// What a failing stream says: damage of a compressed file is a matter of its content, the rest the system's.
+/// Converts a read error: a damaged gzip stream is an error of the content, all others are errors of the system.
 fn broken(path: &Path, error: io::Error) -> DataError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => DataError::content(path, "a gzip stream that ends early", "a whole one"),

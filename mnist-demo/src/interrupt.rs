@@ -1,4 +1,4 @@
-//! Ctrl-C as a wish that a run can see between two steps.
+//! Ctrl-C as a flag that the training loop checks between two steps.
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 static RAISED: AtomicBool = AtomicBool::new(false);
 
-/// The exit code of a program that Ctrl-C ended, as shells have it.
+/// The exit code of a program that was stopped with Ctrl-C; shells use the same one.
 pub const EXIT_CODE: u8 = 130;
 
-/// From now on the first Ctrl-C is only noted, and the second ends the program at once.
+/// Installs the handler: the first Ctrl-C sets the flag, the second ends the program at once.
 pub fn listen() {
-    // Where no handler can be set, Ctrl-C ends the program at once, as it does anyway.
+    // If no handler can be installed, the first Ctrl-C ends the program at once.
     let _ = ctrlc::set_handler(|| {
         if RAISED.swap(true, Ordering::Relaxed) {
             process::exit(EXIT_CODE.into());
@@ -25,7 +25,7 @@ pub fn raised() -> bool {
     RAISED.load(Ordering::Relaxed)
 }
 
-/// Returns once Ctrl-C was pressed; what other threads do goes on meanwhile.
+/// Waits until Ctrl-C is pressed. Other threads continue meanwhile.
 pub fn wait() {
     while !raised() {
         thread::sleep(Duration::from_millis(50));

@@ -1,4 +1,4 @@
-//! The names of classes: from the mapping file of an EMNIST split, from a text with one label a line, or the class
+//! The names of classes: from the mapping file of an EMNIST split, from a text with one label per line, or the class
 //! numbers.
 
 use std::fs::File;
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 use crate::file_kind::{BEGINNING, describe};
 use crate::idx::DataError;
 
-/// The most classes that there can be, since the labels of images are bytes.
+/// The largest number of classes: the labels of images are bytes.
 pub const MAX_CLASSES: usize = 256;
 
-/// The most bytes of a file with labels.
+/// The maximum size of a file with labels, in bytes.
 const MAX_BYTES: usize = 64 << 10;
 
-/// The most characters of a label.
+/// The maximum length of a label, in characters.
 const MAX_LENGTH: usize = 64;
 
-/// What a file with labels should be.
+/// What a file with labels should contain, for messages.
 const EXPECTED: &str = "one label a line, or lines of EMNIST's mapping: a class and the ASCII codes of its characters";
 
 /// A label for each class, in the order of the classes.
@@ -27,10 +27,10 @@ const EXPECTED: &str = "one label a line, or lines of EMNIST's mapping: a class 
 #[serde(transparent)]
 pub struct Labels(Vec<String>);
 
-/// How the labels of a file go with classes.
+/// How a file assigns labels to classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Listed {
-    /// A label a line, from class 0 on.
+    /// One label per line, from class 0 on.
     Lines(Vec<String>),
     /// Classes with their labels.
     Mapping(Vec<(usize, String)>),
@@ -42,7 +42,7 @@ impl Labels {
         Labels((0..classes).map(|class| class.to_string()).collect())
     }
 
-    /// The labels of a split of EMNIST of so many classes, if it is one of those that EMNIST has.
+    /// The labels of an EMNIST split, if EMNIST has a split of this name with this number of classes.
     ///
     /// ```
     /// use mnist_demo::labels::Labels;
@@ -60,12 +60,12 @@ impl Labels {
         (characters.len() == classes).then(|| Labels(characters.chars().map(String::from).collect()))
     }
 
-    /// The labels in a text, for so many classes. Lines of two or three whole numbers each are the mapping of EMNIST;
-    /// a mapping whose classes count from 1 on is taken from 0 on where that is how many classes there are.
+    /// Parses the labels of `classes` classes from a text. Lines of two or three whole numbers each are a mapping of
+    /// EMNIST. If the classes of a mapping count from 1 and their number fits, they are counted from 0 instead.
     ///
     /// # Errors
-    /// What was found and what was expected, if the text has no label for each class, more labels, or labels that
-    /// cannot be shown.
+    /// What was found and what was expected, if the text has too few or too many labels, or labels that cannot be
+    /// printed.
     pub fn parse(text: &str, classes: usize) -> Result<Self, [String; 2]> {
         let text = text.trim_start_matches('\u{feff}').trim_end();
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
@@ -79,10 +79,10 @@ impl Labels {
         Labels::checked(listed.labels(classes)?)
     }
 
-    /// The labels in a file, as [`parse`](Self::parse) takes them.
+    /// Reads the labels in a file, in the format of [`parse`](Self::parse).
     ///
     /// # Errors
-    /// If the file cannot be read, is no text, or is not right for so many classes.
+    /// If the file cannot be read, is not text, or does not fit this number of classes.
     pub fn read(path: &Path, classes: usize) -> Result<Self, DataError> {
         let mut bytes = Vec::new();
         let read = File::open(path).and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
@@ -98,10 +98,10 @@ impl Labels {
         Labels::parse(text, classes).map_err(|[found, expected]| DataError::content(path, found, expected))
     }
 
-    /// Labels from elsewhere, when all of them can be shown in a line.
+    /// Labels from another source, after a check that each can be printed in a line.
     ///
     /// # Errors
-    /// What was found and what was expected.
+    /// If a label cannot be printed: what was found and what was expected.
     pub fn checked(labels: Vec<String>) -> Result<Self, [String; 2]> {
         let wrong = |label: &String| {
             label.trim().is_empty() || label.chars().count() > MAX_LENGTH || label.chars().any(char::is_control)
@@ -145,7 +145,7 @@ impl Labels {
 }
 
 impl Listed {
-    /// The labels of so many classes.
+    /// The labels in the order of the classes, after a check that each class has exactly one.
     fn labels(self, classes: usize) -> Result<Vec<String>, [String; 2]> {
         let count = |found: usize| Err([format!("{found} labels"), format!("{classes}, one for each class")]);
         let mapping = match self {
@@ -155,7 +155,8 @@ impl Listed {
         };
         let lowest = mapping.iter().map(|(class, _)| *class).min().unwrap_or(0);
         let from_one = lowest == 1 && mapping.len() == classes;
-        // EMNIST's letters count from 1: read as they are, they have a class 0 without images and without a line.
+        // The classes of EMNIST's letters count from 1. Read unchanged, they have a class 0 without images, which is
+        // not in the mapping.
         let unnamed = usize::from(lowest == 1 && mapping.len() + 1 == classes);
         if mapping.len() + unnamed != classes {
             return count(mapping.len());
@@ -175,8 +176,7 @@ impl Listed {
     }
 }
 
-/// The class and the label in a line of a mapping: `36 97` is class 36, *a*; `1 65 97` is class 1, *a*, since A and a
-/// are one.
+/// Parses a line of a mapping: `36 97` is class 36, *a*; `1 65 97` is class 1, *a*, because it joins A and a.
 fn mapping(line: &str) -> Option<(usize, String)> {
     let numbers: Vec<u8> = line.split_whitespace().map(|word| word.parse().ok()).collect::<Option<_>>()?;
     let (&class, codes) = numbers.split_first()?;

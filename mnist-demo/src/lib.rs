@@ -1,22 +1,24 @@
-//! The demo: a perceptron that learns to read digits.
+//! The demo: a multilayer perceptron that learns to classify handwritten digits.
 //!
-//! - [`idx`] reads files of the IDX format, plain or compressed, and believes nothing that they claim;
-//! - [`dataset`] is a whole data set, embedded or from a folder, whose images stay bytes in memory;
+//! - [`idx`] reads files of the IDX format, plain or compressed, and checks everything that their headers claim;
+//! - [`dataset`] is a whole data set, embedded or from a folder; its images stay bytes in memory;
 //! - [`labels`] are the names of its classes, [`weights`] finds trained weights in files and in checkpoints;
-//! - [`file_kind`] says what a file is that is not what it should be, [`finite`] which weights are of no use;
-//! - [`model`] is the network, [`recipe`] how it is trained, [`train`] the loop and the seam for those who watch it,
-//!   [`console`] what a person sees;
-//! - [`checkpoint`] is a run on disk, [`interrupt`] Ctrl-C, [`report`] the page that tells how a run went;
-//! - [`picture`] makes digits of people's pictures, [`reading`] has a trained network read them, [`serve`] shows it
-//!   on a page;
-//! - [`cli`] is the command line, [`commands`] has a file for each command, [`failure`] says what went wrong,
-//!   [`locale`] in which characters.
+//! - [`file_kind`] recognizes files of the wrong kind, [`finite`] finds weights that are NaN or infinite;
+//! - [`model`] is the network, [`recipe`] how it is trained, [`train`] the training loop and its observers,
+//!   [`console`] the output on the terminal, [`environment`] the processor, the version and the date;
+//! - [`checkpoint`] saves and restores a run, [`interrupt`] handles Ctrl-C, [`report`] writes a page about a run;
+//! - [`picture`] converts a user's picture into a digit of 28 × 28 pixels, [`classifier`] predicts its class with a
+//!   trained network, [`serve`] does so on a web page;
+//! - [`cli`] is the command line, [`commands`] has a file for each command, [`failure`] is the error of a command,
+//!   [`locale`] decides between Unicode and ASCII output.
 
 pub mod checkpoint;
+pub mod classifier;
 pub mod cli;
 pub mod commands;
 pub mod console;
 pub mod dataset;
+pub mod environment;
 pub mod failure;
 pub mod file_kind;
 pub mod finite;
@@ -26,7 +28,7 @@ pub mod labels;
 pub mod locale;
 pub mod model;
 pub mod picture;
-pub mod reading;
+
 pub mod recipe;
 pub mod report;
 pub mod serve;

@@ -1,12 +1,12 @@
-//! Whether what shows the program's output knows more than ASCII, and the same text for one that does not.
+//! Whether the terminal can show more than ASCII, and the conversion of text for terminals that cannot.
 
 use std::borrow::Cow;
 use std::env;
 use std::sync::OnceLock;
 
 /// Whether the user's locale encodes text as UTF-8. The first of `LC_ALL`, `LC_CTYPE` and `LANG` that is set and not
-/// empty decides, as POSIX has it (Base Definitions, 8.2); with none of them the locale is POSIX's own, which is
-/// ASCII. On Windows consoles take Unicode whatever these say.
+/// empty decides, as POSIX says (Base Definitions, 8.2). If none is set, the locale is that of POSIX, which is ASCII.
+/// Consoles on Windows always show Unicode.
 pub fn is_utf8() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
@@ -19,13 +19,13 @@ fn names_utf8(values: [String; 3]) -> bool {
     first.contains("utf-8") || first.contains("utf8")
 }
 
-/// A sentence of the program as the user's terminal shows it: in ASCII where that is all it knows. What is not the
-/// program's own, such as the letters in the name of a file, stays as it is.
+/// A message of the program as the user's terminal can show it: in ASCII if necessary. Only the program's own
+/// characters are replaced; letters of other origin, such as those in a file name, are not changed.
 pub fn shown(text: &str) -> Cow<'_, str> {
     if is_utf8() { Cow::Borrowed(text) } else { Cow::Owned(ascii(text)) }
 }
 
-/// A text of somebody else, such as a label, in ASCII: a character beyond it becomes `\u{df}`, as Rust writes it.
+/// A text of other origin, such as a label, in ASCII: other characters are written as `\u{df}`, as in Rust.
 pub fn escaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
@@ -34,7 +34,7 @@ pub fn escaped(text: &str) -> String {
     plain
 }
 
-/// The text with the program's own characters written in ASCII.
+/// The text with the program's own non-ASCII characters replaced by ASCII.
 pub fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! The program: reads the command line, runs the command, and answers with an exit code.
+//! The program: reads the command line, runs the command, and returns an exit code.
 
 use std::process::ExitCode;
 

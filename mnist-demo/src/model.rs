@@ -1,4 +1,4 @@
-//! The network: 784 → 256 → 128 → 10 for the digits, and as wide at its ends as another data set wants.
+//! The network: 784 → 256 → 128 → 10 for the digits. For other data sets the first and the last width differ.
 
 use autograd::Random;
 use nn::{Linear, ReLU, Sequential};
@@ -8,10 +8,10 @@ use crate::dataset::Dataset;
 /// The classes of MNIST.
 pub const DIGITS: usize = 10;
 
-/// The weight of the last layer, whose shape is `[classes, 128]`: it tells for how many classes a network is.
+/// The name of the last layer's weight. Its shape is `[classes, 128]`, which gives the number of classes of a network.
 pub const LAST_WEIGHT: &str = "fc3.weight";
 
-/// The network for a data set, with its first numbers.
+/// The network for a data set, with initial weights drawn from `random`.
 pub fn perceptron(data: &Dataset, random: &mut Random) -> Sequential {
     perceptron_for(data.train.width(), data.classes, random)
 }

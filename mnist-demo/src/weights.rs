@@ -1,5 +1,5 @@
-//! Trained weights, as those who use a network name them: a file that `train --save` wrote, a checkpoint of
-//! `train --checkpoint`, or the folder of checkpoints, of which the newest whole one counts.
+//! Trained weights at the path that the user gives: a file written by `train --save`, a checkpoint written by
+//! `train --checkpoint`, or a folder of checkpoints, of which the newest undamaged one is used.
 
 use std::fs;
 use std::io;
@@ -22,11 +22,12 @@ use crate::model::{DIGITS, LAST_WEIGHT, perceptron_for};
 
 /// The entry of a file's metadata with the labels of the classes, as a JSON array of strings.
 const LABELS: &str = "gradus.labels";
-/// The file with labels that is looked for beside weights.
+/// The name of the file with labels that may be beside the weights.
 const LABELS_FILE: &str = "labels.txt";
-/// The most values in the header of a file that is looked at, since each takes memory.
+/// The maximum number of values in a header. Each value takes memory, so a header with more is not parsed.
 const MAX_LISTED: usize = 4096;
-/// How often a folder is searched again after a run that goes on has removed the checkpoint that was about to be read.
+/// How often a folder is searched. A run that is still writing may remove the checkpoint that was about to be read;
+/// then the search is repeated.
 const MAX_SEARCHES: usize = 5;
 
 /// Trained weights that have been found.
@@ -36,20 +37,20 @@ pub struct Weights {
     pub path: PathBuf,
     /// Newer checkpoints that are damaged.
     pub damaged: Vec<DataError>,
-    /// The checkpoint, unless the file has weights alone.
+    /// The checkpoint; `None` if the file has only weights.
     pub snapshot: Option<Snapshot>,
     /// The labels in the file.
     labels: Option<Labels>,
-    /// The classes, if the file has the shape that tells it.
+    /// The number of classes, if the shape of the last weight gives it.
     classes: Option<usize>,
 }
 
 impl Weights {
-    /// Finds the weights in a file or in a folder of checkpoints. Nothing is changed there, and a run may go on
-    /// writing to it.
+    /// Finds the weights in a file or in a folder of checkpoints. It only reads, so a run may still be writing to the
+    /// folder.
     ///
     /// # Errors
-    /// If there are none, or the file is recognizably something else.
+    /// If there are no weights, or the file is clearly of another kind.
     pub fn find(path: &Path) -> Result<Self, Failure> {
         if path.is_dir() {
             return newest(path);
@@ -57,7 +58,7 @@ impl Weights {
         let failed = |source| CheckpointError::File { path: path.to_owned(), source };
         let bytes = fs::read(path).map_err(failed)?;
         let Some(header) = header(&bytes) else {
-            // What is damaged is reported where the weights are loaded.
+            // Other damage is reported where the weights are loaded.
             let kind = describe(&bytes[..bytes.len().min(BEGINNING)]).filter(|_| !bytes.is_empty());
             let wrong = |kind| DataError::content(path, kind, "weights in a whole safetensors file");
             let plain = Weights::new(path, None);
@@ -93,7 +94,7 @@ impl Weights {
         Weights { path: path.to_owned(), damaged: Vec::new(), snapshot, labels: None, classes }
     }
 
-    /// The network for images of so many pixels with these weights, for as many classes as they are for.
+    /// A network with these weights, for images of `pixels` pixels. The weights give the number of classes.
     ///
     /// # Errors
     /// If the weights cannot be read, are not those of such a network, or are not finite.
@@ -103,11 +104,11 @@ impl Weights {
         Ok(model)
     }
 
-    /// Gives a network these weights. Whatever uses trained weights has them from here.
+    /// Copies these weights into a network. All commands that use trained weights load them here.
     ///
     /// # Errors
-    /// If the weights cannot be read or are those of another network, which is not changed then; or if one of them is
-    /// NaN or infinite, as after a training that diverged, and the network has those values then.
+    /// If the weights cannot be read or belong to another network; then the network is not changed. Also if a weight
+    /// is NaN or infinite, as after a diverged training; then the network has these values.
     pub fn load(&self, model: &Sequential) -> Result<(), Failure> {
         match &self.snapshot {
             Some(snapshot) => self.load_from(snapshot, model)?,
@@ -140,9 +141,9 @@ impl Weights {
         Ok(())
     }
 
-    /// The labels of so many classes: those in the file, of the data set of a checkpoint, or in `labels.txt` beside
-    /// the weights; the class numbers otherwise. A `labels.txt` beside the weights that is not right is reported as a
-    /// note, since it may belong to other weights.
+    /// The labels of the classes: those in the file, those of the data set of a checkpoint, or those in `labels.txt`
+    /// beside the weights; otherwise the class numbers. The second value is the error of a wrong `labels.txt`, which
+    /// is not a failure because that file may belong to other weights.
     ///
     /// # Errors
     /// If the data set of a checkpoint has a file with labels that is wrong.
@@ -163,11 +164,11 @@ impl Weights {
     }
 }
 
-/// Writes the weights of a network, as [`nn::checkpoint::save`] does, and with them the labels of its classes, unless
-/// those are just the class numbers.
+/// Writes the weights of a network with [`nn::checkpoint::save`], and the labels of its classes, unless they are only
+/// the class numbers.
 ///
 /// # Errors
-/// If the file cannot be written. What was at `path` is still there then.
+/// If the file cannot be written. A file that was at `path` before is then still there, unchanged.
 pub fn save(model: &Sequential, labels: &Labels, path: &Path) -> Result<(), CheckpointError> {
     if labels.are_numbers() {
         return checkpoint::save(model, path);
@@ -176,7 +177,7 @@ pub fn save(model: &Sequential, labels: &Labels, path: &Path) -> Result<(), Chec
     checkpoint::save_with_metadata(model, path, &[(LABELS, &text)])
 }
 
-/// The labels in a file's metadata.
+/// Parses the labels in a file's metadata.
 fn labels_of(text: &str, classes: usize) -> Result<Labels, [String; 2]> {
     let labels: Vec<String> = serde_json::from_str(text)
         .map_err(|error| [format!("something else ({error})"), "a JSON array of strings".to_owned()])?;
@@ -186,7 +187,7 @@ fn labels_of(text: &str, classes: usize) -> Result<Labels, [String; 2]> {
     Labels::checked(labels)
 }
 
-/// The header of a safetensors file, if the bytes are one.
+/// The header of a safetensors file; `None` if the bytes are not such a file.
 fn header(bytes: &[u8]) -> Option<Metadata> {
     if listed(bytes) > MAX_LISTED {
         return None;
@@ -202,7 +203,7 @@ fn content(path: &Path, flaw: Flaw) -> DataError {
     }
 }
 
-/// The newest whole checkpoint in a folder.
+/// The newest undamaged checkpoint in a folder.
 fn newest(folder: &Path) -> Result<Weights, Failure> {
     let failed = |source| DataError::File { path: folder.to_owned(), source };
     let mut damaged = Vec::new();

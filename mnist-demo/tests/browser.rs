@@ -1,4 +1,5 @@
-//! The page in a real browser, without a window, driven through WebDriver. `.ci/browser` runs this where there is one.
+//! Tests of the pages in a real browser, headless, driven through WebDriver. `.ci/browser` runs them where a browser is
+//! installed.
 
 mod common;
 
@@ -54,7 +55,7 @@ impl Browser {
         self.run(&format!("return document.getElementById('{id}').textContent")).as_str().unwrap().to_owned()
     }
 
-    /// Waits until the page says something, since answers take their time.
+    /// Waits until an element of the page has this text.
     #[track_caller]
     fn expect(&self, id: &str, wanted: &str) {
         let start = Instant::now();
@@ -64,12 +65,13 @@ impl Browser {
         }
     }
 
-    /// Draws a line with the mouse; the points are those of a sheet of 100 × 100.
+    /// Draws a line with the mouse; the points are in a coordinate system of 100 × 100.
     fn draw(&self, points: &[(f64, f64)]) {
-        let place = self.run(
-            "const box = document.getElementById('sheet').getBoundingClientRect(); return [box.left, box.top, box.width]",
+        let bounds = self.run(
+            "const box = document.getElementById('sheet').getBoundingClientRect(); \
+             return [box.left, box.top, box.width]",
         );
-        let [left, top, width] = [0, 1, 2].map(|index| place[index].as_f64().unwrap());
+        let [left, top, width] = [0, 1, 2].map(|index| bounds[index].as_f64().unwrap());
         let to = |&(x, y): &(f64, f64)| {
             let (x, y) = ((left + x * width / 100.0).round(), (top + y * width / 100.0).round());
             json!({ "type": "pointerMove", "duration": 15, "x": x, "y": y })
@@ -87,22 +89,22 @@ impl Browser {
         self.post("/actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
     }
 
-    fn tell(&self, command: &str, parameters: Value) {
+    fn cdp(&self, command: &str, parameters: Value) {
         self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
     }
 
     fn dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         let feature = json!({ "name": "prefers-color-scheme", "value": value });
-        self.tell("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+        self.cdp("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
     }
 
     fn telephone(&self) {
         let size = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true });
-        self.tell("Emulation.setDeviceMetricsOverride", size);
+        self.cdp("Emulation.setDeviceMetricsOverride", size);
     }
 
-    /// Keeps a picture of the page where `SCREENSHOTS` says, for a person to look at.
+    /// Saves a screenshot of the page in the folder `SCREENSHOTS`, if that variable is set, for a visual check.
     fn picture(&self, name: &str) {
         let Some(folder) = env::var_os("SCREENSHOTS").map(PathBuf::from) else { return };
         sleep(Duration::from_millis(400));
@@ -133,7 +135,7 @@ fn base64(text: &str) -> Vec<u8> {
 }
 
 impl Drop for Browser {
-    /// Without this the browser outlives its driver.
+    /// Ends the session; otherwise the browser would continue to run after its driver.
     fn drop(&mut self) {
         let request = format!("DELETE {} HTTP/1.1\r\nHost: {}\r\n\r\n", self.session, self.driver.address);
         self.driver.exchange(request.as_bytes(), false);
@@ -152,27 +154,28 @@ fn digits_drawn_with_the_mouse_are_read() {
     let browser = Browser::open(&page);
     browser.expect("says", "Nothing is drawn yet");
     browser.draw(&[(52.0, 18.0), (50.0, 40.0), (48.0, 60.0), (47.0, 82.0)]);
-    browser.expect("says", "This is a 1");
+    browser.expect("says", "Predicted: 1");
     browser.picture("one");
     browser.run("document.getElementById('clear').click()");
     browser.expect("says", "Nothing is drawn yet");
     assert_eq!(browser.text("digit"), "?");
     browser.draw(&zero());
-    browser.expect("says", "This is a 0");
+    browser.expect("says", "Predicted: 0");
     let shares = browser
         .run("return [...document.querySelectorAll('#bars .share')].map(share => parseFloat(share.textContent))");
     let shares: Vec<f64> = shares.as_array().unwrap().iter().map(|share| share.as_f64().unwrap()).collect();
     assert!(shares.len() == 10 && shares[0] > 50.0 && (shares.iter().sum::<f64>() - 100.0).abs() < 1.0, "{shares:?}");
-    // The hidden layers light up: some of their squares are painted.
+    // Some squares of the hidden layers are painted.
     let lit = "const canvas = document.querySelector('#layer-fc1 canvas'); return [...canvas.getContext('2d')\
-        .getImageData(0, 0, canvas.width, canvas.height).data].filter((value, index) => index % 4 == 3 && value > 0).length";
+        .getImageData(0, 0, canvas.width, canvas.height).data]\
+        .filter((value, index) => index % 4 == 3 && value > 0).length";
     assert!((10..256).contains(&browser.run(lit).as_u64().unwrap()));
     browser.picture("zero");
-    // The same in the dark and on a telephone, where nothing stands out to the side.
+    // The same in dark mode and on a telephone, where the page is not wider than the screen.
     browser.dark(true);
     browser.picture("zero-dark");
     browser.telephone();
-    browser.expect("says", "This is a 0");
+    browser.expect("says", "Predicted: 0");
     browser.picture("telephone-dark");
     browser.dark(false);
     browser.picture("telephone");
@@ -183,7 +186,7 @@ fn digits_drawn_with_the_mouse_are_read() {
     assert_eq!(browser.run(low), 0, "a key is too small for a finger");
 }
 
-/// How much a page stands out to the side.
+/// How much wider the page is than the screen.
 const WIDER: &str = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
 #[test]
@@ -208,11 +211,11 @@ fn classes_of_any_number_have_their_labels_and_bars() {
         browser.expect("task", task);
         assert_eq!(browser.run(BARS), json!(classes));
         assert_eq!(browser.run("return document.querySelector('#bars li:last-child').firstChild.textContent"), last);
-        // The digits that are drawn at a key are there where the network knows them.
+        // The keys for example digits are shown only if the digits are among the classes.
         let keys = browser.run("return document.getElementById('keys').offsetHeight > 0");
         assert_eq!(keys, split == "balanced");
         browser.draw(&[(52.0, 18.0), (48.0, 82.0)]);
-        browser.expect("says", "% sure");
+        browser.expect("says", "probability ");
         let best = browser.run("return document.querySelector('#bars .best').firstChild.textContent");
         assert_eq!(best, browser.text("digit"));
         browser.picture(&format!("classes-{classes}"));
@@ -226,7 +229,7 @@ fn classes_of_any_number_have_their_labels_and_bars() {
     }
 }
 
-/// How many classes have a bar.
+/// The number of bars.
 const BARS: &str = "return document.querySelectorAll('#bars li').length";
 
 #[test]
@@ -264,8 +267,8 @@ fn the_keyboard_is_enough() {
     let browser = Browser::open(&page);
     for digit in ["3", "0", "7", "1", "2", "4", "5", "6", "8", "9"] {
         browser.press(digit);
-        // It is drawn as by a hand, and the answer changes on the way.
-        browser.expect("says", &format!("This is a {digit}"));
+        // The digit is drawn point by point, and the prediction changes meanwhile.
+        browser.expect("says", &format!("Predicted: {digit}"));
     }
     browser.press(ESCAPE);
     browser.expect("says", "Nothing is drawn yet");
@@ -278,7 +281,7 @@ fn the_keyboard_is_enough() {
     for _ in 0..18 {
         browser.press(DOWN);
     }
-    browser.expect("says", "This is a 1");
+    browser.expect("says", "Predicted: 1");
     browser.picture("keyboard");
 }
 
@@ -291,7 +294,7 @@ fn a_training_run_shows_its_curves() {
     browser.expect("stage", "Training: epoch");
     browser.picture("training");
     browser.expect("stage", "Trained: 4 epochs");
-    browser.expect("says", "This is a 3");
+    browser.expect("says", "Predicted: 3");
     assert!(browser.text("accuracy").starts_with("97.") || browser.text("accuracy").starts_with("98."));
     let corners = "return document.querySelector('#losses path').getAttribute('d').split('L').length";
     assert!(browser.run(corners).as_u64().unwrap() > 100);

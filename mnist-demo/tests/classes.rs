@@ -1,4 +1,4 @@
-//! Data sets of any number of classes, from their files to the page: EMNIST with its transposed images, its splits
+//! Data sets with any number of classes, from their files to the page: EMNIST with its transposed images, its splits
 //! and its labels.
 
 mod common;
@@ -18,7 +18,7 @@ fn mapping(first: usize, characters: &str) -> String {
     characters.chars().enumerate().map(|(class, c)| format!("{} {}\n", class + first, c as u32)).collect()
 }
 
-/// The image of a class as a PNG that is read as it is: as large as an image that was cut and centred.
+/// The image of a class as a PNG that the program does not have to scale or centre.
 fn write_picture(path: &Path, class: u32) {
     image::GrayImage::from_raw(28, 28, bar(class)).unwrap().save(path).unwrap();
 }
@@ -38,7 +38,7 @@ fn emnist_is_read_upright_and_its_letters_from_zero() {
     assert_eq!((data.train.len(), data.test.len(), data.classes, data.labels.name(25)), (104, 26, 26, "z"));
     assert_eq!((data.train.image(27), data.train.labels()[27]), (&bar(1)[..], 1));
     assert_ne!(bar(1), transposed(&bar(1)));
-    // The mapping, once it is there, has the labels.
+    // Once the mapping file is there, its labels are used.
     let letters: String = (1..=26).map(|class| format!("{class} {} {}\n", 64 + class, 96 + class)).collect();
     fs::write(folder.path().join("emnist-letters-mapping.txt"), letters).unwrap();
     assert_eq!(Dataset::from_folder(folder.path()).unwrap().labels, data.labels);
@@ -137,7 +137,7 @@ fn a_network_of_47_classes_is_used_with_its_labels() {
     let output = demo(&["predict", &pictures[0], "--weights", &weights, "--labels", &names]);
     assert_refused(&output, 1, "names.txt: found 2 labels, expected 47, one for each class");
 
-    // The page: the image of a class as it was learnt.
+    // The page, with the image of a class as in training.
     let page = Server::demo(&["serve", "--port", "0", "--weights", &weights]);
     assert_eq!(body(&page.ask("GET", "/labels", "", b"").1)["labels"][46], "t");
     for class in [0, 10, 46] {
@@ -157,7 +157,7 @@ fn labels_beside_the_weights_are_taken_when_they_fit() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (data, weights, picture) = (path("data"), path("weights"), path("picture.png"));
     fs::create_dir(&data).unwrap();
-    // A split that EMNIST does not have, of 27 classes and without labels.
+    // A split that EMNIST does not have, with 27 classes and without labels.
     write_emnist(Path::new(&data), "own", 27, 0);
     train_on(&["--data", &data], &weights);
     write_picture(Path::new(&picture), 20);
@@ -166,12 +166,12 @@ fn labels_beside_the_weights_are_taken_when_they_fit() {
     fs::write(path("labels.txt"), (0..27).map(|class| format!("kind {class}\n")).collect::<String>()).unwrap();
     let answer = predicted(&[&picture, "--weights", &weights]).remove(0);
     assert_eq!(answer["label"], format!("kind {}", answer["class"]));
-    // The mapping of EMNIST's letters, which count from 1, for a network whose class 0 is of nothing.
+    // The mapping of EMNIST's letters, which count from 1, for a network whose class 0 has no images.
     let letters: String = (1..=26).map(|class| format!("{class} {} {}\n", 64 + class, 96 + class)).collect();
     fs::write(path("mapping.txt"), letters).unwrap();
     let answer = predicted(&[&picture, "--weights", &weights, "--labels", &path("mapping.txt")]).remove(0);
     assert_eq!((&answer["labels"][0], &answer["labels"][26]), (&"0".into(), &"z".into()));
-    // A file that may be about other weights.
+    // A file that may belong to other weights.
     fs::write(path("labels.txt"), "a\nb\n").unwrap();
     let output = demo(&["predict", "--json", &picture, "--weights", &weights]);
     assert!(output.status.success());
@@ -210,11 +210,11 @@ fn a_folder_of_checkpoints_stands_for_its_newest_whole_one() {
     }
     let page = Server::demo(&["serve", "--port", "0", "--weights", &run]);
     assert_eq!(body(&page.ask("GET", "/labels", "", b"").1)["labels"][25], "z");
-    // The split is known to a run that goes on.
+    // A resumed run knows its split.
     let resumed = demo(&["train", "--resume", &run, "--epochs", "31"]);
     assert!(resumed.status.success(), "{}", text(&resumed.stderr));
 
-    // A damaged one is passed over, and left where it is; a file of weights is another network's for other data.
+    // A damaged checkpoint is skipped and not renamed. Weights do not fit a data set with another number of classes.
     let checkpoints = names();
     fs::write(&checkpoints[2], b"half of it").unwrap();
     let output = demo(&["predict", &picture, "--weights", &run]);

@@ -1,4 +1,4 @@
-//! A training whose loss or weights are not finite is a failure, and spoils nothing that was there.
+//! A training whose loss or weights are not finite is a failure, and does not replace earlier results.
 
 mod common;
 
@@ -13,13 +13,13 @@ use mnist_demo::model::perceptron_for;
 use nn::{Module, checkpoint};
 
 /// A folder with a small data set, and paths in it.
-struct Place(tempfile::TempDir);
+struct Folders(tempfile::TempDir);
 
-impl Place {
+impl Folders {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         write_small_set(root.path());
-        Place(root)
+        Folders(root)
     }
 
     fn path(&self, name: &str) -> String {
@@ -29,21 +29,21 @@ impl Place {
 
 #[test]
 fn a_loss_that_is_not_finite_ends_the_run_and_overwrites_nothing() {
-    let place = Place::new();
-    let [data, good, report, run] = ["", "good", "report", "run"].map(|name| place.path(name));
+    let folders = Folders::new();
+    let [data, good, report, run] = ["", "good", "report", "run"].map(|name| folders.path(name));
     fs::write(&good, "good weights").unwrap();
     fs::create_dir(&report).unwrap();
-    fs::write(place.path("report/report.html"), "good report").unwrap();
+    fs::write(folders.path("report/report.html"), "good report").unwrap();
     let results = ["--save", &good, "--out", &report, "--checkpoint", &run, "--every", "1", "--keep", "100"];
     let output = demo(&[&["--data", &data, "--lr", "1e30", "--epochs", "2"], &results[..]].concat());
     assert_refused(&output, 1, "the training diverged in epoch 1, step ");
     let stderr = text(&output.stderr);
-    let told = ["the loss is ", " (the last finite loss was ", "a smaller --lr than 1e30, such as 0.001"];
-    assert!(told.iter().all(|words| stderr.contains(words)), "{stderr}");
+    let reported = ["the loss is ", " (the last finite loss was ", "a smaller --lr than 1e30, such as 0.001"];
+    assert!(reported.iter().all(|words| stderr.contains(words)), "{stderr}");
     assert_eq!(fs::read_to_string(&good).unwrap(), "good weights");
-    assert_eq!(fs::read_to_string(place.path("report/report.html")).unwrap(), "good report");
+    assert_eq!(fs::read_to_string(folders.path("report/report.html")).unwrap(), "good report");
     assert_eq!(fs::read_dir(&report).unwrap().count(), 1);
-    // Checkpoints of finite steps stay, and are finite; the best recipe diverges as clearly.
+    // The checkpoints of earlier steps stay, and are finite. The recipe best is checked in the same way.
     let newest = Folder::open(Path::new(&run)).unwrap().newest().unwrap().newest.unwrap();
     assert_eq!(first_non_finite(newest.1.tensors()), None);
     let best = demo(&["--data", &data, "--lr", "1e30", "--recipe", "best", "--epochs", "2", "--save", &good]);
@@ -52,10 +52,10 @@ fn a_loss_that_is_not_finite_ends_the_run_and_overwrites_nothing() {
 
 #[test]
 fn weights_that_are_not_finite_after_the_last_step_are_not_saved() {
-    let place = Place::new();
-    let [data, good, run] = ["", "good", "run"].map(|name| place.path(name));
+    let folders = Folders::new();
+    let [data, good, run] = ["", "good", "run"].map(|name| folders.path(name));
     fs::write(&good, "good weights").unwrap();
-    // One step, whose loss is that of the first weights; the learning rate is infinite as an f32.
+    // One step, with the loss of the initial weights; the learning rate is infinite as an f32.
     let one_step = ["--data", &data, "--lr", "1e39", "--epochs", "1", "--batch-size", "256", "--save", &good];
     assert_refused(&demo(&one_step), 1, "the training diverged in epoch 1, step 1: fc1.weight has the value ");
     assert_eq!(fs::read_to_string(&good).unwrap(), "good weights");
@@ -65,11 +65,11 @@ fn weights_that_are_not_finite_after_the_last_step_are_not_saved() {
 
 #[test]
 fn weights_that_are_not_finite_are_refused_wherever_they_are_read() {
-    let place = Place::new();
+    let folders = Folders::new();
     let model = perceptron_for(28 * 28, 10, &mut Random::new(0));
     let (name, bias) = model.named_parameters().remove(3);
     let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/images/three.png");
-    let weights = place.path("weights");
+    let weights = folders.path("weights");
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut values = bias.tensor().to_vec();
         values[7] = value;
@@ -84,11 +84,11 @@ fn weights_that_are_not_finite_are_refused_wherever_they_are_read() {
 
 #[test]
 fn a_checkpoint_that_is_not_finite_is_refused() {
-    let place = Place::new();
-    let [data, run] = ["", "run"].map(|name| place.path(name));
+    let folders = Folders::new();
+    let [data, run] = ["", "run"].map(|name| folders.path(name));
     assert!(demo(&["--data", &data, "--epochs", "1", "--checkpoint", &run, "--keep", "1"]).status.success());
     let path: PathBuf = fs::read_dir(&run).unwrap().next().unwrap().unwrap().path();
-    // The first value behind the header, and the checksum that belongs to it.
+    // Changes the first value after the header, and the checksum accordingly.
     let mut bytes = fs::read(&path).unwrap();
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     bytes[8 + header..][..4].copy_from_slice(&f32::NAN.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Replays what the fuzz targets have found interesting, and some claims; `.ci/fuzz` looks for more.
+//! Replays the corpus of the fuzz targets, and some more hostile inputs. `.ci/fuzz` searches for new ones.
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
@@ -8,7 +8,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::{GrayImage, ImageFormat, Luma};
-use mnist_demo::serve::MOST_BYTES;
+use mnist_demo::serve::MAX_BYTES;
 
 fn corpus(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
@@ -27,7 +27,7 @@ fn replay(target: &str, check: fn(&[u8])) {
 fn idx() {
     let _turn = checks::memory::alone();
     replay("idx", checks::idx);
-    // Few bytes that claim a gigabyte and more.
+    // A few bytes whose header claims a gigabyte or more.
     checks::idx(b"\0\0\x08\x01\x40\0\0\0......");
     checks::idx(b"\0\0\x08\x03\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\x01");
 }
@@ -42,7 +42,7 @@ fn gzip() {
 fn picture() {
     let _turn = checks::memory::alone();
     replay("picture", checks::picture);
-    // Little picture and much beside it: notes of every kind that the decoder keeps.
+    // A small picture with much metadata, of every kind that the decoder stores.
     let whole = fs::read(corpus("picture").join("baseline.jpg")).unwrap();
     for (mark, begin) in [
         (0xe1, &b"Exif\0\0"[..]),
@@ -54,7 +54,7 @@ fn picture() {
         let note = [&[0xff, mark, 0xff, 0xff], begin, &vec![7; 65_533 - begin.len()]].concat();
         checks::picture(&[&whole[..2], &note.repeat(100), &whole[2..]].concat());
     }
-    // Frames in frames, with a digit or noise in the innermost, at the size at which most memory is taken.
+    // Nested frames with a digit or noise inside, at the size that needs the most memory.
     let within = |x: u32, y: u32| x.min(y).min(179 - x).min(179 - y);
     let noise = |x: u32, y: u32| (x.wrapping_mul(7919) ^ y.wrapping_mul(104_729)).wrapping_mul(0x9e37_79b9) >> 24;
     for depth in [0, 8, 16, 24, 100] {
@@ -75,15 +75,15 @@ fn picture() {
 fn request() {
     let _turn = checks::memory::alone();
     replay("request", checks::request);
-    // As much as a body may be: numbers, brackets, and pieces of a byte each.
+    // Bodies of the maximum size: numbers, brackets, and chunks of one byte.
     let said = |head: &str, body: &[u8]| {
         let head = format!("POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{head}\r\n\r\n");
         checks::request(&[head.as_bytes(), body].concat());
     };
-    let length = format!("Content-Length: {MOST_BYTES}");
-    said(&length, format!("[{}0]", "0,".repeat(MOST_BYTES / 2 - 1)).as_bytes());
-    said(&length, &[b'['; MOST_BYTES]);
-    said("Transfer-Encoding: chunked", &b"1\r\n0\r\n".repeat(MOST_BYTES));
+    let length = format!("Content-Length: {MAX_BYTES}");
+    said(&length, format!("[{}0]", "0,".repeat(MAX_BYTES / 2 - 1)).as_bytes());
+    said(&length, &[b'['; MAX_BYTES]);
+    said("Transfer-Encoding: chunked", &b"1\r\n0\r\n".repeat(MAX_BYTES));
     checks::request(&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10_000));
 }
 

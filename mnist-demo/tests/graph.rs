@@ -1,4 +1,4 @@
-//! The drawn network: on stdout, as a file, and where it cannot be written.
+//! The drawing of the graph: on stdout, in a file, and at a path that cannot be written.
 
 mod common;
 
@@ -33,7 +33,7 @@ fn the_network_is_drawn_for_graphviz_and_as_a_picture() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_told() {
+fn a_path_that_cannot_be_written_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     common::write_small_set(folder.path());
     let output = demo(&["graph", "--data", folder.path().to_str().unwrap(), "--svg", "/no/such/folder/graph.svg"]);

@@ -1,4 +1,4 @@
-//! Files that are wrong in every way: each is answered with one clear line, and nothing is written.
+//! Wrong files of all kinds: each gives one clear line, and nothing is written.
 
 mod common;
 
@@ -13,7 +13,7 @@ const LABELS: &str = "train-labels-idx1-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
 const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
 
-/// Replaces one file of a good data set, plain or compressed, and returns what reading the set answers.
+/// Replaces one file of a good data set, plain or compressed, and returns the result of reading the set.
 fn answer(name: &str, ending: &str, bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     write_small_set(folder.path());
@@ -42,7 +42,7 @@ fn the_good_set_is_read() {
     write_small_set(folder.path());
     let data = Dataset::from_folder(folder.path()).unwrap();
     assert_eq!((data.train.len(), data.test.len(), data.classes, data.train.width()), (256, 64, 4, 20));
-    // The spelling with a dot, and the plain file before the compressed one.
+    // The spelling with a dot is accepted, and the plain file is preferred to the compressed one.
     fs::rename(folder.path().join(IMAGES), folder.path().join("train-images.idx3-ubyte")).unwrap();
     fs::write(folder.path().join(format!("{TEST_IMAGES}.gz")), "not looked at").unwrap();
     assert!(Dataset::from_folder(folder.path()).is_ok());
@@ -68,7 +68,7 @@ fn headers_are_not_believed() {
 
 #[test]
 fn claims_take_no_memory() {
-    // A file of a few bytes that claims gigabytes, or more than there is: the answer comes at once.
+    // A file of a few bytes that claims gigabytes, or more bytes than it has, is refused at once.
     refused(IMAGES, "", &idx(&[1 << 20, 1 << 10, 1], &[1, 2, 3]), "only 3 bytes, expected 1073741824 bytes");
     refused(IMAGES, "", &idx(&[u32::MAX, u32::MAX, u32::MAX], &[0; 9]), "as many elements as memory can address");
     refused(IMAGES, "", &idx(&[u32::MAX, 1 << 30, 1], &[0; 9]), "only 9 bytes");
@@ -87,7 +87,7 @@ fn compressed_files_are_whole_and_nothing_more() {
     let last = flipped.len() - 6;
     flipped[last] ^= 1;
     refused(IMAGES, ".gz", &flipped, "a damaged gzip stream");
-    // A stream that goes on for ever is not followed: a gigabyte of zeros behind a small header.
+    // A much too long stream is not read to its end: a gigabyte of zeros after a small header.
     let mut bomb = idx(&[256, 5, 4], &[0; 5120]);
     bomb.resize(64 << 20, 0);
     refused(IMAGES, ".gz", &gzip(&bomb), "found more bytes, expected 5120 bytes");
@@ -99,12 +99,12 @@ fn the_first_bytes_tell_what_is_compressed_and_not_the_name() {
     write_small_set(folder.path());
     let whole = Dataset::from_folder(folder.path()).unwrap().identity();
     let path = |name: &str| folder.path().join(name);
-    // A program that downloads has unpacked the one and kept its name; somebody has renamed the other.
+    // One file was decompressed but kept its name with .gz; the other is compressed but has no .gz.
     fs::write(path(&format!("{IMAGES}.gz")), good_images()).unwrap();
     fs::remove_file(path(IMAGES)).unwrap();
     fs::rename(path(&format!("{LABELS}.gz")), path(LABELS)).unwrap();
     assert_eq!(Dataset::from_folder(folder.path()).unwrap().identity(), whole);
-    // Of both names the plain one is taken, whatever it is.
+    // If both names are there, the plain one is used, whatever it contains.
     fs::write(path(IMAGES), gzip(&good_images())).unwrap();
     fs::write(path(&format!("{IMAGES}.gz")), "not looked at").unwrap();
     assert_eq!(Dataset::from_folder(folder.path()).unwrap().identity(), whole);
@@ -125,7 +125,7 @@ fn what_a_download_left_in_place_of_the_data_is_named() {
     ] {
         refused(IMAGES, "", bytes, &format!("found {kind}"));
         refused(LABELS, ".gz", bytes, &format!("found {kind}"));
-        // A server that compresses whatever it sends.
+        // Sent by a server that compresses everything.
         refused(IMAGES, ".gz", &gzip(bytes), &format!("found {kind}"));
         // The same for weights and for labels.
         let folder = tempfile::tempdir().unwrap();
@@ -152,7 +152,7 @@ fn picture() -> Vec<u8> {
 }
 
 #[test]
-fn wrong_folders_are_told_with_what_is_there_and_what_is_missing() {
+fn wrong_folders_are_reported_with_what_is_there_and_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let message = |path: &Path| {
@@ -173,7 +173,7 @@ fn wrong_folders_are_told_with_what_is_there_and_what_is_missing() {
     write_small_set(&path("raw"));
     let deeper = format!("found the files in {}, not here, expected the four", path("raw").display());
     assert!(message(folder.path()).starts_with(&deeper));
-    // Half of them.
+    // Half of the files.
     for name in [TEST_IMAGES, &format!("{TEST_LABELS}.gz")] {
         fs::remove_file(path("raw").join(name)).unwrap();
     }
@@ -182,7 +182,7 @@ fn wrong_folders_are_told_with_what_is_there_and_what_is_missing() {
         "found only train-images-idx3-ubyte, train-labels-idx1-ubyte.gz, \
         expected t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte too, plain or .gz"
     );
-    // A folder with a file's name is none of the files.
+    // A folder with the name of a file does not count as the file.
     fs::create_dir(path("raw").join(TEST_IMAGES)).unwrap();
     assert!(message(&path("raw")).contains("expected t10k-images-idx3-ubyte, t10k-labels"));
 }

@@ -1,4 +1,4 @@
-//! The process is killed at random moments, and nothing is ever lost.
+//! The process is killed at random times, and nothing is lost.
 
 #![cfg(unix)]
 
@@ -33,8 +33,8 @@ fn two_hundred_kills_lose_nothing_and_change_no_bit() {
     let (data, checkpoints, weights) = (path("data"), path("checkpoints"), path("weights"));
     fs::create_dir(&data).unwrap();
     write_small_set(Path::new(&data));
-    // 40 epochs of 32 steps. `--every 2` makes the writing of a checkpoint what the process mostly does when it is
-    // killed.
+    // 40 epochs of 32 steps. With `--every 2` the process writes a checkpoint most of the time, so that most kills
+    // happen during a write.
     let settings = ["train", "--data", &data, "--epochs", EPOCHS, "--batch-size", "8", "--seed", "11"];
     let whole = demo(&[&settings[..], &["--save", &weights]].concat());
     assert!(whole.status.success(), "{}", text(&whole.stderr));
@@ -55,7 +55,7 @@ fn two_hundred_kills_lose_nothing_and_change_no_bit() {
         if output.status.success() {
             ended += 1;
             assert!(fs::read(&weights).unwrap() == whole, "other bits after {kills} kills");
-            // The whole run is through: it begins again.
+            // The run has ended: start it again.
             fs::remove_file(&weights).unwrap();
             fs::remove_dir_all(&checkpoints).unwrap();
             furthest = None;
@@ -87,8 +87,8 @@ fn two_hundred_kills_lose_nothing_and_change_no_bit() {
     assert!(fs::read(&weights).unwrap() == whole, "other bits after {kills} kills");
     let seconds = start.elapsed().as_secs_f64();
     println!(
-        "{kills} kills in {seconds:.1} s: {inside} left the run inside of an epoch, {unfinished} left a checkpoint half written; \
-         {ended} runs ended between them"
+        "{kills} kills in {seconds:.1} s: {inside} left the run inside of an epoch, {unfinished} left a checkpoint \
+         half written; {ended} runs ended between them"
     );
-    assert!(inside > 0, "the moments must fall where they can hurt");
+    assert!(inside > 0, "some kills must happen inside of an epoch");
 }

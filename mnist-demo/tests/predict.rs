@@ -1,4 +1,4 @@
-//! Pictures of digits as people have them: any size, any colours, PNG or JPEG, whole or damaged.
+//! Users' pictures of digits: any size, any colours, PNG or JPEG, undamaged or damaged.
 
 mod common;
 
@@ -11,9 +11,9 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{FilterType, resize};
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageEncoder, ImageFormat, Luma, Rgba, RgbaImage};
+use mnist_demo::classifier::Classifier;
 use mnist_demo::dataset::Dataset;
-use mnist_demo::picture::{MOST_PIXELS, Picture, PictureError, SIDE, normalise};
-use mnist_demo::reading::Reader;
+use mnist_demo::picture::{MAX_PIXELS, Picture, PictureError, SIDE, normalise};
 use serde_json::Value;
 
 fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
@@ -23,16 +23,16 @@ fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
 }
 
 fn digit(file: &[u8]) -> Result<Vec<f32>, PictureError> {
-    normalise(&Picture::decode(file, MOST_PIXELS)?)
+    normalise(&Picture::decode(file, MAX_PIXELS)?)
 }
 
 /// The quickly trained network, shared by the tests.
-fn reader() -> &'static Reader {
-    static READER: OnceLock<Reader> = OnceLock::new();
-    READER.get_or_init(|| Reader::train().unwrap().0)
+fn classifier() -> &'static Classifier {
+    static CLASSIFIER: OnceLock<Classifier> = OnceLock::new();
+    CLASSIFIER.get_or_init(|| Classifier::train().unwrap().0)
 }
 
-/// A pen that draws lines, given as points from 0 to 1, on a sheet of `side` × `side` pixels.
+/// Draws lines, given as points from 0 to 1, in a picture of `side` × `side` pixels.
 fn drawn(lines: &[&[(f32, f32)]], side: u32, pen: f32) -> GrayImage {
     let distance = |(px, py): (f32, f32), (ax, ay): (f32, f32), (bx, by): (f32, f32)| {
         let (dx, dy) = (bx - ax, by - ay);
@@ -59,8 +59,8 @@ fn zero() -> Vec<(f32, f32)> {
 
 #[track_caller]
 fn assert_reads(file: &[u8], expected: usize, what: &str) {
-    let reading = reader().read(&digit(file).unwrap());
-    assert!(reading.digit == expected && reading.probabilities[expected] > 0.5, "{what}: {reading:?}");
+    let prediction = classifier().predict(&digit(file).unwrap());
+    assert!(prediction.digit == expected && prediction.probabilities[expected] > 0.5, "{what}: {prediction:?}");
 }
 
 #[test]
@@ -71,11 +71,14 @@ fn mnist_digits_are_read_in_any_disguise() {
     let images = images.to_vec();
     let right = |disguise: &dyn Fn(&[f32]) -> Vec<f32>| {
         let digits = images.chunks(SIDE * SIDE).map(disguise);
-        digits.zip(labels.as_slice()).filter(|(digit, label)| reader().read(digit).digit as i64 == **label).count()
+        digits
+            .zip(labels.as_slice())
+            .filter(|(digit, label)| classifier().predict(digit).digit as i64 == **label)
+            .count()
     };
     let plain = right(&|pixels| pixels.to_vec());
     assert!(plain * 100 >= COUNT * 95, "{plain} of {COUNT}");
-    // A margin, a number of times larger, inverted or not, in a format.
+    // Margin, scale, inverted or not, file format.
     for (margin, times, inverted, format) in [
         (0, 1, false, ImageFormat::Png),
         (3, 1, true, ImageFormat::Png),
@@ -85,7 +88,7 @@ fn mnist_digits_are_read_in_any_disguise() {
     ] {
         let found = right(&|pixels| {
             let image = GrayImage::from_fn(28 + margin, 28 + margin, |x, y| {
-                // The margin is on the left and above: the digit is far from the middle.
+                // The margin is only on the left and at the top, so that the digit is far from the middle.
                 let pixel =
                     x.checked_sub(margin).zip(y.checked_sub(margin)).map(|(x, y)| pixels[(y * 28 + x) as usize]);
                 let ink = (255.0 * pixel.unwrap_or(0.0)).round() as u8;
@@ -136,12 +139,12 @@ fn colours_transparency_light_from_one_side_and_noise_do_not_matter() {
     assert_reads(&png(&|x, y, l| [noisy(x, y, l), noisy(x, y, l), noisy(x, y, l), 255]), 4, "noise");
 }
 
-/// A camera's note how to show its picture: a TIFF header with one entry.
+/// Metadata of a camera with the orientation of its picture: a TIFF header with one entry.
 fn orientation_note(orientation: u8) -> Vec<u8> {
     [&b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[orientation, 0, 0, 0, 0, 0, 0]].concat()
 }
 
-/// A PNG with the note before or behind its pixels.
+/// A PNG with the metadata before or after its pixels.
 fn noted_png(image: &GrayImage, note: &[u8], is_before: bool) -> Vec<u8> {
     let plain = encoded(image.clone(), ImageFormat::Png);
     let chunk = &png_of(&[(b"eXIf", note)])[8..];
@@ -152,14 +155,14 @@ fn noted_png(image: &GrayImage, note: &[u8], is_before: bool) -> Vec<u8> {
 
 #[test]
 fn pictures_are_shown_as_the_camera_notes() {
-    // The letter F, neither symmetric nor square: all eight differ.
+    // The letter F is neither symmetric nor square, so all eight orientations differ.
     let is_ink = |x: u32, y: u32| matches!((x, y), (5..9, 5..35) | (9..20, 5..9) | (9..15, 17..21));
     let upright = GrayImage::from_fn(24, 40, |x, y| Luma([if is_ink(x, y) { 30 } else { 220 }]));
-    let light = |file: &[u8]| Picture::decode(file, MOST_PIXELS).unwrap();
+    let light = |file: &[u8]| Picture::decode(file, MAX_PIXELS).unwrap();
     let expected = light(&encoded(upright.clone(), ImageFormat::Png));
     let stored = |orientation| {
         let mut stored = DynamicImage::from(upright.clone());
-        // What undoes the note.
+        // The inverse of the orientation.
         stored.apply_orientation(match orientation {
             5 => Orientation::Rotate90FlipH,
             6 => Orientation::Rotate270,
@@ -183,7 +186,7 @@ fn pictures_are_shown_as_the_camera_notes() {
         let largest = differences.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(largest < 0.1, "JPEG, {orientation}: {largest}");
     }
-    // A note that says nothing, or nonsense.
+    // Metadata without an orientation, or invalid.
     for note in [&b""[..], b"Exif", &orientation_note(0), &orientation_note(9), &orientation_note(6)[..15]] {
         assert_eq!(light(&noted_png(&upright, note, true)), expected, "{note:?}");
     }
@@ -202,7 +205,7 @@ fn a_picture_taken_sideways_is_read() {
     assert_reads(&file, 4, "JPEG");
 }
 
-/// A grey PNG of rows, interlaced, with every pass compressed after the other.
+/// A grey interlaced PNG, with the passes one after the other.
 fn interlaced(image: &GrayImage) -> Vec<u8> {
     let (width, height) = image.dimensions();
     let mut raw = Vec::new();
@@ -236,8 +239,8 @@ fn png_of(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
 fn interlaced_pngs_are_read() {
     for side in [1, 2, 5, 31, 64] {
         let image = GrayImage::from_fn(side, side, |x, y| Luma([(x * 37 + y * 91) as u8]));
-        let plain = Picture::decode(&encoded(image.clone(), ImageFormat::Png), MOST_PIXELS).unwrap();
-        assert_eq!(Picture::decode(&interlaced(&image), MOST_PIXELS), Ok(plain), "{side}");
+        let plain = Picture::decode(&encoded(image.clone(), ImageFormat::Png), MAX_PIXELS).unwrap();
+        assert_eq!(Picture::decode(&interlaced(&image), MAX_PIXELS), Ok(plain), "{side}");
     }
 }
 
@@ -317,7 +320,7 @@ fn the_program_prints_bars_or_json_and_names_what_it_cannot_read() {
         1,
         "found a gzip stream, expected weights in a whole",
     );
-    // Without weights it says what it does meanwhile.
+    // Without weights the program says that it trains first.
     let output = demo(&["predict", &one]);
     assert!(text(&output.stdout).starts_with(&format!("{one}: 1\n")), "{}", text(&output.stdout));
     assert!(text(&output.stderr).starts_with("no --weights: training on MNIST for 3 epochs first\ntrained in "));

@@ -24,11 +24,18 @@ fn a_run_leaves_its_report() {
 
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains(&format!("<h1>{accuracy}</h1>")), "{accuracy}");
+    for part in ["Confusion matrix", "Most confident mistakes", "Precision and recall", "First-layer weights"] {
+        assert!(page.contains(&format!("<h2>{part}</h2>")) || part.contains("mistakes"), "{part}");
+    }
+    for part in ["model", "data set", "optimizer", "date", "processor", "command line", "version"] {
+        assert!(page.contains(&format!("<dt>{part}</dt><dd>")), "{part}");
+    }
+    assert!(page.contains("20 → 256 → 128 → 4, ReLU") && page.contains("Adam, learning rate 0.001"));
     let foreign = |name: &str| page.matches(name).count();
     let namespaces = foreign("xmlns=\"http://www.w3.org/2000/svg\"");
     assert_eq!((namespaces, foreign("http")), (2, 2), "nothing is fetched");
     assert!(foreign("<script") == 0 && foreign("@import") == 0 && foreign("url(") == 0);
-    assert_eq!(foreign("</tr>"), 1 + 4 + 1 + 4 + 10, "a row for each class, twice, and the configuration");
+    assert_eq!(foreign("</tr>"), 1 + 4 + 1 + 4 + 9, "a row for each class, twice, and the configuration");
 
     let csv = fs::read_to_string(out.join("history.csv")).unwrap();
     let lines: Vec<&str> = csv.lines().collect();
@@ -52,7 +59,7 @@ fn a_run_leaves_its_report() {
 }
 
 #[test]
-fn a_report_without_a_place_is_told_before_the_training() {
+fn a_report_that_cannot_be_written_is_reported_before_the_training() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("file");
     fs::write(&file, "").unwrap();
@@ -92,7 +99,7 @@ mod interrupted_runs {
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         assert!(line.starts_with("epoch "), "{line}");
-        // The rest of the lines must have a reader while the program ends.
+        // Something must read the remaining lines while the program ends.
         let rest = spawn(move || stdout.lines().map_while(Result::ok).count());
         let output = interrupted(program);
         rest.join().unwrap();
@@ -107,11 +114,11 @@ mod interrupted_runs {
     #[test]
     fn a_run_that_is_interrupted_in_its_first_epoch_says_that_there_is_no_report() {
         let root = tempfile::tempdir().unwrap();
-        let place = |name: &str| root.path().join(name);
-        let (run, out) = (place("run"), place("report"));
+        let path = |name: &str| root.path().join(name);
+        let (run, out) = (path("run"), path("report"));
         let (folder, report) = (run.to_str().unwrap(), out.to_str().unwrap());
         let program = start(&["--batch-size", "1", "--threads", "1", "--checkpoint", folder, "--out", report]);
-        // The first checkpoint says that the training begins.
+        // The first checkpoint shows that the training has begun.
         let begun =
             |run: &Path| fs::read_dir(run).is_ok_and(|mut files| files.any(|file| whole(&file.unwrap().path())));
         while !begun(&run) {
@@ -120,7 +127,7 @@ mod interrupted_runs {
         let output = interrupted(program);
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(130), "{stderr}");
-        assert!(stderr.contains("\nno report: not one epoch has ended\ninterrupted in epoch 1, after "), "{stderr}");
+        assert!(stderr.contains("\nno report: no epoch was completed\ninterrupted in epoch 1, after "), "{stderr}");
         assert!(stderr.contains(&format!("--out {report}")), "{stderr}");
         assert!(!out.exists(), "no empty folder is left");
     }

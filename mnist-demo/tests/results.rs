@@ -1,4 +1,4 @@
-//! What a run leaves when something goes wrong late, and what it refuses to leave early.
+//! The results of a run when one of them cannot be written, and paths that are refused before the training.
 
 #![cfg(unix)]
 
@@ -10,19 +10,19 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use common::{assert_refused, demo, program, text, write_small_set};
+use common::{assert_refused, demo, notes, program, text, write_small_set};
 
-/// Enough for a test to change something while the run goes on.
+/// Enough epochs that a test can change something while the run continues.
 const EPOCHS: &str = if cfg!(debug_assertions) { "10" } else { "400" };
 
 /// A folder with a small data set, and paths in it.
-struct Place(tempfile::TempDir);
+struct Folders(tempfile::TempDir);
 
-impl Place {
+impl Folders {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         write_small_set(root.path());
-        Place(root)
+        Folders(root)
     }
 
     fn path(&self, name: &str) -> String {
@@ -47,28 +47,28 @@ fn ended((run, mut stdout): (Child, BufReader<ChildStdout>)) -> (Option<i32>, St
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
     let output = run.wait_with_output().unwrap();
-    (output.status.code(), rest.lines().last().unwrap().to_owned(), text(&output.stderr))
+    (output.status.code(), rest.lines().last().unwrap().to_owned(), notes(&output))
 }
 
 #[test]
 fn a_late_failure_loses_neither_the_other_results_nor_the_accuracy() {
-    let place = Place::new();
-    let [lost, weights, report] = ["lost", "lost/weights", "report"].map(|name| place.path(name));
+    let folders = Folders::new();
+    let [lost, weights, report] = ["lost", "lost/weights", "report"].map(|name| folders.path(name));
     fs::create_dir(&lost).unwrap();
-    let run = place.begun(&["--save", &weights, "--out", &report]);
+    let run = folders.begun(&["--save", &weights, "--out", &report]);
     fs::remove_dir(&lost).unwrap();
     let (code, last, stderr) = ended(run);
     let expected = format!(
         "error: {weights}: cannot be written: there is no folder {lost}\nsaved report: {report}/report.html\n\
-         error: 1 of the results could not be saved, as told above\n"
+         error: 1 of the results could not be saved: see the errors above\n"
     );
     assert_eq!((code, stderr), (Some(1), expected));
     assert!(last.starts_with("Test Accuracy: "), "{last}");
 
     // The other way round.
-    let [weights, upper, report] = ["weights", "upper", "upper/report"].map(|name| place.path(name));
+    let [weights, upper, report] = ["weights", "upper", "upper/report"].map(|name| folders.path(name));
     fs::create_dir_all(&report).unwrap();
-    let run = place.begun(&["--save", &weights, "--out", &report]);
+    let run = folders.begun(&["--save", &weights, "--out", &report]);
     fs::remove_dir_all(&upper).unwrap();
     fs::write(&upper, "a file now").unwrap();
     let (code, last, stderr) = ended(run);
@@ -78,22 +78,22 @@ fn a_late_failure_loses_neither_the_other_results_nor_the_accuracy() {
 }
 
 #[test]
-fn a_checkpoint_that_fails_is_told_once_and_the_training_goes_on() {
-    let place = Place::new();
-    let [run, weights] = ["run", "weights"].map(|name| place.path(name));
-    let begun = place.begun(&["--checkpoint", &run, "--save", &weights]);
+fn a_checkpoint_that_fails_is_reported_once_and_the_training_continues() {
+    let folders = Folders::new();
+    let [run, weights] = ["run", "weights"].map(|name| folders.path(name));
+    let begun = folders.begun(&["--checkpoint", &run, "--save", &weights]);
     fs::remove_dir_all(&run).unwrap();
     let (code, last, stderr) = ended(begun);
     assert!(code == Some(1) && last.starts_with("Test Accuracy: "), "{last}");
     assert_eq!(stderr.matches("the training goes on without this checkpoint").count(), 1, "{stderr}");
     assert!(stderr.contains(&format!("saved weights: {weights}\n")), "{stderr}");
-    assert!(stderr.ends_with("error: 1 of the results could not be saved, as told above\n"), "{stderr}");
+    assert!(stderr.ends_with("error: 1 of the results could not be saved: see the errors above\n"), "{stderr}");
 }
 
 #[test]
 fn weights_are_saved_although_nobody_reads_what_is_printed() {
-    let place = Place::new();
-    let [data, weights] = ["", "weights"].map(|name| place.path(name));
+    let folders = Folders::new();
+    let [data, weights] = ["", "weights"].map(|name| folders.path(name));
     let saved = |stdout: Stdio, stderr: Stdio| {
         let _ = fs::remove_file(&weights);
         let mut run = program(&["--epochs", "2", "--data", &data, "--save", &weights]);
@@ -112,8 +112,8 @@ fn weights_are_saved_although_nobody_reads_what_is_printed() {
 
 #[test]
 fn results_go_where_links_lead_and_keep_their_modes() {
-    let place = Place::new();
-    let [data, link, file, svg] = ["", "link", "file", "graph.svg"].map(|name| place.path(name));
+    let folders = Folders::new();
+    let [data, link, file, svg] = ["", "link", "file", "graph.svg"].map(|name| folders.path(name));
     symlink("file", &link).unwrap();
     assert!(demo(&["--epochs", "1", "--data", &data, "--save", &link]).status.success());
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink() && fs::metadata(&file).unwrap().len() > 100_000);
@@ -126,8 +126,8 @@ fn results_go_where_links_lead_and_keep_their_modes() {
 
 #[test]
 fn what_cannot_be_written_is_refused_before_the_training() {
-    let place = Place::new();
-    let [data, kept, out] = ["", "kept", "out"].map(|name| place.path(name));
+    let folders = Folders::new();
+    let [data, kept, out] = ["", "kept", "out"].map(|name| folders.path(name));
     fs::write(&kept, "old").unwrap();
     fs::set_permissions(&kept, Permissions::from_mode(0o444)).unwrap();
     let refused = |arguments: &[&str], words: &str| {
@@ -136,27 +136,26 @@ fn what_cannot_be_written_is_refused_before_the_training() {
     refused(&["--save", &kept], "kept: cannot be written: it is read-only");
     refused(&["--save", &format!("{kept}s/")], "cannot be written: it names a folder");
     fs::create_dir(&out).unwrap();
-    fs::create_dir(place.path("out/report.html")).unwrap();
+    fs::create_dir(folders.path("out/report.html")).unwrap();
     refused(&["--out", &out], "out/report.html: cannot be written: it is a folder");
     refused(&["--out", &kept], "kept: cannot be written: it is not a folder");
     refused(&["--out", &format!("{kept}/deep/report")], "cannot be written: ");
     refused(&["--checkpoint", &kept], "kept: ");
     assert_refused(&demo(&["graph", "--data", &data, "--dot", &kept]), 1, "it is read-only");
     assert_eq!(fs::read_to_string(&kept).unwrap(), "old");
-    // A folder that can be made is not made before there is something for it, whether or not it is written with a
-    // slash.
-    let missing = place.path("no data here");
-    let later = place.path("later/report/");
+    // A folder is not created before there is something to write to it, whether or not its path ends with a slash.
+    let missing = folders.path("no data here");
+    let later = folders.path("later/report/");
     assert_refused(&demo(&["--data", &missing, "--out", &later, "--checkpoint", &later]), 1, "no data here");
-    assert!(!Path::new(&place.path("later")).exists());
+    assert!(!Path::new(&folders.path("later")).exists());
     assert!(demo(&["--data", &data, "--epochs", "1", "--out", &later]).status.success());
-    assert!(Path::new(&place.path("later/report/report.html")).exists());
+    assert!(Path::new(&folders.path("later/report/report.html")).exists());
 }
 
 #[test]
 fn a_pipe_takes_the_weights() {
-    let place = Place::new();
-    let [data, pipe] = ["", "pipe"].map(|name| place.path(name));
+    let folders = Folders::new();
+    let [data, pipe] = ["", "pipe"].map(|name| folders.path(name));
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let run = program(&["--epochs", "1", "--data", &data, "--save", &pipe]).stdout(Stdio::null()).spawn().unwrap();
     let bytes = fs::read(&pipe).unwrap();

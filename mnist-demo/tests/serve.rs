@@ -1,4 +1,4 @@
-//! The page's server, spoken to as browsers, programs and fools do.
+//! The page's server, with requests of browsers, of programs, and with wrong ones.
 
 mod common;
 
@@ -14,10 +14,10 @@ fn answers(page: &Server) -> bool {
     page.ask("GET", "/", "", b"").0 == 200
 }
 
-/// A 1, or what passes for one, as MNIST has it.
+/// A simple digit 1 in MNIST's format.
 fn one() -> Vec<u8> {
     let ink = |x: usize, y: usize| if (4..24).contains(&y) && (13..16).contains(&x) { 255 } else { 0 };
-    (0..784).map(|place| ink(place % 28, place / 28)).collect()
+    (0..784).map(|index| ink(index % 28, index / 28)).collect()
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn the_page_and_its_answers() {
     assert!(answer.contains("content-security-policy: default-src 'none'") && answer.ends_with("</html>\n"));
     assert!(
         !answer.contains("://") || answer.matches("://").count() == answer.matches("http://127.0.0.1").count(),
-        "the page names another place"
+        "the page names another address"
     );
     let (status, answer) = page.ask("HEAD", "/", "", b"");
     assert!(status == 200 && answer.ends_with("\r\n\r\n"), "{answer}");
@@ -67,7 +67,7 @@ fn wrong_requests_are_refused_and_the_server_goes_on() {
     let (status, answer) = page.ask("GET", "/predict", "", b"");
     assert!(answer.contains("allow: POST\r\n"), "{answer}");
     refused((status, answer), 405, "/predict is for POST");
-    refused(page.ask("POST", "/predict", "Content-Type: image/png\r\n", b""), 411, "does not tell its length");
+    refused(page.ask("POST", "/predict", "Content-Type: image/png\r\n", b""), 411, "does not give its length");
     refused(page.ask("POST", "/predict", "Content-Length: 999999999999\r\n", b""), 413, "longer than 1048576 bytes");
     let chunks = [&b"100000\r\n"[..], &vec![b' '; 1 << 20], b"\r\n1\r\n \r\n0\r\n\r\n"].concat();
     refused(page.ask("POST", "/predict", "Transfer-Encoding: chunked\r\n", &chunks), 413, "longer than 1048576 bytes");
@@ -84,7 +84,7 @@ fn wrong_requests_are_refused_and_the_server_goes_on() {
     );
     refused(page.predict("image/png", b"\x89PNG"), 422, "damaged PNG");
     refused(page.predict("image/jpeg", b"three"), 422, "found something else");
-    // What is not HTTP.
+    // Bytes that are not HTTP.
     for rubbish in [&b"\r\n\r\nhello\r\n\r\n"[..], b"GET / HTTP/9.9\r\n\r\n", b"GET\0/ HTTP/1.1\r\n\r\n", &[0xff; 300]]
     {
         assert!(page.say(rubbish).starts_with("HTTP/1.1 400 "), "{rubbish:?}");
@@ -99,7 +99,7 @@ fn wrong_requests_are_refused_and_the_server_goes_on() {
 #[test]
 fn many_idle_connections_do_not_stop_it() {
     let page = Server::page();
-    // Fewer than there are seats, and they say nothing.
+    // Fewer connections than the maximum, which send nothing.
     let idle: Vec<TcpStream> = (0..24).map(|_| page.connect()).collect();
     assert!(answers(&page));
     drop(idle);
@@ -137,7 +137,7 @@ fn the_address_can_be_chosen_and_a_public_one_is_warned_of() {
     assert!(TcpStream::connect(format!("127.0.0.1:{port}")).is_ok());
     program.kill().unwrap();
     program.wait().unwrap();
-    // 192.0.2.1 is an address for examples, which no machine has.
+    // 192.0.2.1 is reserved for documentation; no machine has this address.
     let output = demo(&[&arguments[..], &["192.0.2.1"]].concat());
     assert_refused(&output, 1, "192.0.2.1:0: cannot be listened on: ");
     assert_refused(&output, 1, "--host 0.0.0.0 stands for all that it has");
@@ -157,7 +157,7 @@ fn ctrl_c_ends_it_cleanly() {
 #[test]
 fn a_training_run_is_watched_on_the_page() {
     let mut page = Server::demo(&["train", "--epochs", "2", "--serve", "0"]);
-    // The network can be asked from the first step on.
+    // The network can predict from the first step on.
     let pixels = serde_json::to_string(&one()).unwrap();
     assert_eq!(page.predict("application/json", pixels.as_bytes()).0, 200);
     let mut line = String::new();

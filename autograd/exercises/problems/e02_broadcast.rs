@@ -1,8 +1,8 @@
-//! 2. Broadcasting's backward.
+//! 2. The backward of broadcasting.
 //!
-//! A tensor of shape `small` was stretched to shape `large` (which is longer, or has other extents where `small` has 1)
-//! and used. Each number was used several times, so its gradient is the sum of theirs. Shapes are aligned at the last
-//! dimension.
+//! A tensor of shape `small` was broadcast to shape `large` (which has more dimensions, or other extents where `small`
+//! has 1). Each element was used several times, so its gradient is the sum of the gradients of these uses. Shapes are
+//! aligned at the last dimension.
 
 /// Sums a gradient of shape `large`, in row-major order, to shape `small`, in row-major order.
 pub fn sum_to(gradient: &[f64], large: &[usize], small: &[usize]) -> Vec<f64> {

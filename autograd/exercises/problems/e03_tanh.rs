@@ -1,7 +1,7 @@
 //! 3. The hyperbolic tangent as an operation.
 //!
-//! The forward is done. Decide what to save, and write the rule: y = tanh x, dy/dx = 1 - y². Write it in tensor
-//! operations, so that it can be differentiated again. *The graph and the engine* explains what a rule sees.
+//! The forward is given. Decide what to save, and write the rule: y = tanh x, dy/dx = 1 - y². Use tensor operations, so
+//! that the gradient can be differentiated again. *The graph and the engine* explains the arguments of a rule.
 
 use autograd::{Backward, Op, Tensor};
 
@@ -21,6 +21,6 @@ impl Op<f64> for Tanh {
 
 /// The hyperbolic tangent of each element.
 pub fn tanh(x: &Tensor<f64>) -> Tensor<f64> {
-    let numbers = x.to_vec().into_iter().map(f64::tanh).collect();
-    Tensor::from_vec(numbers, x.shape()).record(&[x], |_y| Tanh)
+    let values = x.to_vec().into_iter().map(f64::tanh).collect();
+    Tensor::from_vec(values, x.shape()).record(&[x], |_y| Tanh)
 }

@@ -1,11 +1,11 @@
-//! 4. An operation of two inputs, from nothing.
+//! 4. A whole operation of two inputs.
 //!
-//! The hypotenuse, y = √(a² + b²), element by element. Its inputs broadcast against each other as those of `+` do:
-//! `a.shape().broadcast(b.shape())` is the shape of the result, and `a.expand(...)` gives you the numbers. The rule
-//! need not care; the engine sums what was stretched.
+//! The hypotenuse, y = √(a² + b²), element by element. Its inputs are broadcast like those of `+`:
+//! `a.shape().broadcast(b.shape())` is the shape of the result, and `a.expand(...)` gives you the elements. The rule
+//! can ignore broadcasting: the engine sums the gradients over broadcast dimensions.
 //!
-//! Write the operation (a struct of what it saves, `impl Op`) and end the forward in `record`. dy/da = a / y, dy/db = b
-//! / y; let 0 / 0 be what it is.
+//! Write the operation (a struct with the saved tensors, `impl Op`), and call `record` at the end of the forward.
+//! dy/da = a / y, dy/db = b / y; 0 / 0 may stay NaN.
 
 use autograd::Tensor;
 

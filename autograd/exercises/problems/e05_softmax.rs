@@ -1,8 +1,8 @@
 //! 5. Find the bugs in a softmax.
 //!
-//! y = eˣ / Σ eˣ along the rows of a matrix, and dx = y (g - Σ g y), the sum again along the row. It works on the
-//! author's test, one row of small numbers. There are two bugs, one in each direction. The tests show them; mend the
-//! code.
+//! y = eˣ / Σ eˣ along the rows of a matrix, and dx = y (g - Σ g y), where the sum is again along the row. The code
+//! works for the author's test, one row of small values. There are two bugs, one in forward and one in backward. The
+//! tests show them; correct the code.
 
 use autograd::{Backward, Op, Saved, Tensor};
 
@@ -26,11 +26,11 @@ impl Op<f64> for Softmax {
 /// The softmax of each row of a matrix.
 pub fn softmax(x: &Tensor<f64>) -> Tensor<f64> {
     let columns = x.size(1);
-    let mut numbers = x.to_vec();
-    for row in numbers.chunks_mut(columns) {
+    let mut values = x.to_vec();
+    for row in values.chunks_mut(columns) {
         row.iter_mut().for_each(|x| *x = x.exp());
         let sum: f64 = row.iter().sum();
         row.iter_mut().for_each(|x| *x /= sum);
     }
-    Tensor::from_vec(numbers, x.shape()).record(&[x], |y| Softmax { y: Saved::output(y) })
+    Tensor::from_vec(values, x.shape()).record(&[x], |y| Softmax { y: Saved::output(y) })
 }

@@ -1,11 +1,12 @@
 //! 8. Gradient descent with momentum.
 //!
-//! v ← μ v + g, then w ← w - lr v, for each number of each parameter. At the first step v is g.
-//! [`Param::update`](autograd::Param::update) hands you the numbers to change; the gradients are found by parameter.
+//! v ← μ v + g, then w ← w - lr v, for each element of each parameter. In the first step v = g.
+//! [`Param::update`](autograd::Param::update) gives you the elements to change; `Gradients::of` finds the gradient of a
+//! parameter.
 
 use autograd::{Gradients, Param};
 
-/// The optimizer and what it remembers.
+/// The optimizer and its state.
 pub struct Momentum {
     parameters: Vec<Param>,
     lr: f32,
@@ -13,7 +14,7 @@ pub struct Momentum {
 }
 
 impl Momentum {
-    /// Of these parameters, at rest.
+    /// An optimizer for these parameters, before its first step.
     pub fn new(parameters: Vec<Param>, lr: f32, momentum: f32) -> Self {
         Momentum { parameters, lr, momentum }
     }

@@ -1,8 +1,8 @@
 //! 10. A tiny linear layer, and a line fitted with it.
 //!
-//! y = x Wᵀ + b, with W of shape `[out, in]`. There is `x.linear(...)` already; write it with `matmul`, `t` and `+`
-//! here, and let the engine find the gradients. Then fit: 200 steps of plain gradient descent on the mean of the
-//! squared errors.
+//! y = x Wᵀ + b, with W of shape `[out, in]`. The engine has `x.linear(...)`, but write the layer with `matmul`, `t`
+//! and `+` here, and let the engine compute the gradients. Then fit: 200 steps of plain gradient descent on the mean
+//! squared error.
 
 use autograd::{Param, Tensor};
 
@@ -15,7 +15,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer whose numbers are all zero.
+    /// A layer whose weight and bias are zero.
     pub fn new(inputs: usize, outputs: usize) -> Self {
         panic!("exercise 10: write new")
     }
@@ -25,7 +25,7 @@ impl Linear {
         panic!("exercise 10: write forward")
     }
 
-    /// 200 steps down the mean squared error between `forward(x)` and `y`.
+    /// 200 steps of gradient descent on the mean squared error between `forward(x)` and `y`.
     pub fn fit(&self, x: &Tensor, y: &Tensor, lr: f32) {
         panic!("exercise 10: write fit")
     }

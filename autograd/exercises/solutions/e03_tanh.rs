@@ -21,6 +21,6 @@ impl Op<f64> for Tanh {
 
 /// The hyperbolic tangent of each element.
 pub fn tanh(x: &Tensor<f64>) -> Tensor<f64> {
-    let numbers = x.to_vec().into_iter().map(f64::tanh).collect();
-    Tensor::from_vec(numbers, x.shape()).record(&[x], |y| Tanh { y: Saved::output(y) })
+    let values = x.to_vec().into_iter().map(f64::tanh).collect();
+    Tensor::from_vec(values, x.shape()).record(&[x], |y| Tanh { y: Saved::output(y) })
 }

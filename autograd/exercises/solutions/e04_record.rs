@@ -1,4 +1,4 @@
-//! 4. An operation of two inputs, from nothing.
+//! 4. A whole operation of two inputs.
 
 use autograd::{Backward, Op, Saved, Tensor};
 
@@ -26,7 +26,7 @@ impl Op<f64> for Hypotenuse {
 pub fn hypotenuse(a: &Tensor<f64>, b: &Tensor<f64>) -> Tensor<f64> {
     let shape = a.shape().broadcast(b.shape()).expect("shapes that broadcast");
     let [stretched_a, stretched_b] = [a, b].map(|x| x.expand(shape.to_vec()).to_vec());
-    let numbers = stretched_a.into_iter().zip(stretched_b).map(|(a, b)| a.hypot(b)).collect();
+    let values = stretched_a.into_iter().zip(stretched_b).map(|(a, b)| a.hypot(b)).collect();
     let save = |y: &Tensor<f64>| Hypotenuse { a: Saved::input(0, a), b: Saved::input(1, b), y: Saved::output(y) };
-    Tensor::from_vec(numbers, &shape).record(&[a, b], save)
+    Tensor::from_vec(values, &shape).record(&[a, b], save)
 }

@@ -1,7 +1,7 @@
 //! 5. Find the bugs in a softmax.
 //!
-//! Forward, e to the power of a large number is infinite, and ∞ / ∞ is not a number: the row's largest number is taken
-//! out first, which changes nothing else. Backward, the sum ran over the whole matrix: with one row that is the same.
+//! In forward, eˣ is infinite for large x, and ∞ / ∞ is NaN. Subtracting the row's largest value first avoids this and
+//! does not change the result. In backward, the sum was over the whole matrix, which is correct only for one row.
 
 use autograd::{Backward, Op, Saved, Tensor};
 
@@ -25,12 +25,12 @@ impl Op<f64> for Softmax {
 /// The softmax of each row of a matrix.
 pub fn softmax(x: &Tensor<f64>) -> Tensor<f64> {
     let columns = x.size(1);
-    let mut numbers = x.to_vec();
-    for row in numbers.chunks_mut(columns) {
+    let mut values = x.to_vec();
+    for row in values.chunks_mut(columns) {
         let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         row.iter_mut().for_each(|x| *x = (*x - largest).exp());
         let sum: f64 = row.iter().sum();
         row.iter_mut().for_each(|x| *x /= sum);
     }
-    Tensor::from_vec(numbers, x.shape()).record(&[x], |y| Softmax { y: Saved::output(y) })
+    Tensor::from_vec(values, x.shape()).record(&[x], |y| Softmax { y: Saved::output(y) })
 }

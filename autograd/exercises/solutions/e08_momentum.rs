@@ -2,7 +2,7 @@
 
 use autograd::{Gradients, Param};
 
-/// The optimizer and what it remembers.
+/// The optimizer and its state.
 pub struct Momentum {
     parameters: Vec<Param>,
     velocities: Vec<Vec<f32>>,
@@ -11,7 +11,7 @@ pub struct Momentum {
 }
 
 impl Momentum {
-    /// Of these parameters, at rest.
+    /// An optimizer for these parameters, before its first step.
     pub fn new(parameters: Vec<Param>, lr: f32, momentum: f32) -> Self {
         let velocities = parameters.iter().map(|parameter| vec![0.0; parameter.tensor().numel()]).collect();
         Momentum { parameters, velocities, lr, momentum }

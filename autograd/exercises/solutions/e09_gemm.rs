@@ -3,10 +3,10 @@
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-/// A tile of C: so many rows and columns fit into sixteen registers of four numbers, with room for B and A.
+/// The size of a tile of C. It fits into sixteen registers of four values, with room for values of B and A.
 const ROWS: usize = 4;
 const COLUMNS: usize = 8;
-/// Rows of C that one thread takes at a time.
+/// The number of rows of C in a parallel task.
 const BLOCK: usize = 64;
 
 /// C ← A B for row-major matrices: A is `m` × `k`, B is `k` × `n`, C is `m` × `n`.
@@ -19,7 +19,7 @@ pub fn multiply(a: &[f32], b: &[f32], c: &mut [f32], [_, k, n]: [usize; 3]) {
         for (strip, b) in packed.chunks_exact((k * COLUMNS).max(1)).enumerate() {
             for (tile, c) in c.chunks_mut(ROWS * n).enumerate() {
                 let first = block * BLOCK + tile * ROWS;
-                // A row that is not there is the last one again; its sums are not stored.
+                // A missing row is replaced by the last one; its sums are not stored.
                 let last = first + c.len() / n - 1;
                 let a: [&[f32]; ROWS] = std::array::from_fn(|row| &a[(first + row).min(last) * k..][..k]);
                 let sums = sums(a, b);
@@ -35,7 +35,7 @@ pub fn multiply(a: &[f32], b: &[f32], c: &mut [f32], [_, k, n]: [usize; 3]) {
     }
 }
 
-/// B in strips of `COLUMNS` columns, row after row; what is missing of the last strip is zero.
+/// B in strips of `COLUMNS` columns, row after row; the last strip is padded with zeros.
 fn packed(b: &[f32], k: usize, n: usize) -> Vec<f32> {
     let mut packed = vec![0.0; n.div_ceil(COLUMNS) * k * COLUMNS];
     for (strip, target) in packed.chunks_exact_mut((k * COLUMNS).max(1)).enumerate() {
@@ -47,11 +47,11 @@ fn packed(b: &[f32], k: usize, n: usize) -> Vec<f32> {
     packed
 }
 
-/// The sums of a tile, which stay in registers while the depth runs by.
+/// The sums of a tile, which stay in registers during the loop over the depth.
 fn sums(a: [&[f32]; ROWS], b: &[f32]) -> [[f32; COLUMNS]; ROWS] {
     let mut sums = [[0.0; COLUMNS]; ROWS];
     let (depth, _) = b.as_chunks::<COLUMNS>();
-    // Cut to one length, so that no index is checked in the loop.
+    // Both slices have the same length, so that the loop needs no bounds checks.
     let a = a.map(|row| &row[..depth.len()]);
     for (p, b) in depth.iter().enumerate() {
         for row in 0..ROWS {

@@ -11,7 +11,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer whose numbers are all zero.
+    /// A layer whose weight and bias are zero.
     pub fn new(inputs: usize, outputs: usize) -> Self {
         Linear { weight: Param::new(Tensor::zeros([outputs, inputs])), bias: Param::new(Tensor::zeros([outputs])) }
     }
@@ -21,13 +21,13 @@ impl Linear {
         x.matmul(&self.weight.tensor().t()) + self.bias.tensor()
     }
 
-    /// 200 steps down the mean squared error between `forward(x)` and `y`.
+    /// 200 steps of gradient descent on the mean squared error between `forward(x)` and `y`.
     pub fn fit(&self, x: &Tensor, y: &Tensor, lr: f32) {
         for _ in 0..200 {
             let gradients = (self.forward(x) - y).powf(2.0).mean().backward();
             for parameter in [&self.weight, &self.bias] {
                 let gradient = gradients.of(parameter).expect("the error depends on it").to_vec();
-                parameter.update(|numbers| numbers.iter_mut().zip(gradient).for_each(|(w, g)| *w -= lr * g));
+                parameter.update(|values| values.iter_mut().zip(gradient).for_each(|(w, g)| *w -= lr * g));
             }
         }
     }

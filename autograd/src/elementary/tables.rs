@@ -1,48 +1,53 @@
-//! What the elementary functions know about each number type: its bits, and the coefficients of its polynomials.
+//! The constants of the elementary functions for each float type: its bit layout, and the polynomial coefficients.
 //!
-//! A polynomial is the one with the smallest largest relative error of the function's value (minimax), found by Remez' exchange algorithm in 60 digits
-//! and then rounded; its error is written beside it. The argument reductions keep the first few terms of a series apart, where they are exact.
+//! Each polynomial minimizes the largest relative error of the function's value (minimax). It was found by the Remez
+//! exchange algorithm with 60 digits and then rounded; its error is given beside it. The argument reductions compute
+//! the first few terms of a series separately, where they are exact.
 
-/// The bits of a number type and the polynomials that suffice for it.
+/// The bit layout of a float type, and polynomials of sufficient degree for it.
 pub trait Tables: Sized + Copy + 'static {
-    /// 1.5 · 2ᵖ with p the bits of the fraction: adding it to a smaller number rounds that to an integer, which then lies in the lowest bits.
+    /// 1.5 · 2ᵖ with p the number of fraction bits: adding it to a smaller number rounds the number to an integer,
+    /// which is then in the lowest bits.
     const SHIFT: Self;
-    /// ln 2 to so few bits that its product with any exponent is exact...
+    /// The leading bits of ln 2, so few that the product with any exponent is exact.
     const LN_2_HIGH: Self;
-    /// ...and the rest of it.
+    /// ln 2 minus [`Self::LN_2_HIGH`].
     const LN_2_LOW: Self;
-    /// Below it eˣ is 0.
+    /// eˣ rounds to 0 below this x.
     const EXP_LOWEST: Self;
-    /// Above it eˣ is infinite.
+    /// eˣ is infinite above this x.
     const EXP_HIGHEST: Self;
-    /// From here on eˣ is so far from 1, either way, that e²ˣ ± 1 and 1 ± e⁻²ˣ round to one of their terms.
+    /// From this x on e²ˣ ± 1 and 1 ± e⁻²ˣ round to one of their terms.
     const EXP_SATURATED: Self;
-    /// From here on erf is 1.
+    /// From this x on erf rounds to 1.
     const ERF_SATURATED: Self;
-    /// From here on Φ(-x) is 0.
+    /// From this x on Φ(-x) rounds to 0.
     const NORMAL_SATURATED: Self;
     /// (eʳ - 1 - r) / r² for |r| ≤ ½ ln 2.
     const EXP: &'static [Self];
-    /// (e^½ʳ - 1) / r for |½r| ≤ ½ ln 2: [`Self::EXP`] again, and its leading terms.
+    /// (e^½ʳ - 1) / r for |½r| ≤ ½ ln 2: [`Self::EXP`] with scaled coefficients and its leading term.
     const EXP_OF_HALF: &'static [Self];
-    /// (ln((1 + s) / (1 - s)) / s - 2) / s² by s², for |s| ≤ (√2 - 1) / (√2 + 1).
+    /// (ln((1 + s) / (1 - s)) / s - 2) / s² as a polynomial of s², for |s| ≤ (√2 - 1) / (√2 + 1).
     const LN: &'static [Self];
-    /// 8 (1 - (1 - erf x)^⅛) / x - 1, for x from 0 to where erf is 1. The less is left to 1, the less exact it need be: its error is that of erf.
+    /// 8 (1 - (1 - erf x)^⅛) / x - 1, for x from 0 to [`Self::ERF_SATURATED`]. The given error is that of erf, so the
+    /// polynomial may be less exact where erf is close to 1.
     const ERF: &'static [Self];
-    /// Where [`Self::NORMAL_TAIL`] has its middle.
+    /// The constant c of [`Self::NORMAL_TAIL`].
     const NORMAL_CENTRE: Self;
-    /// (x + c) · exp(½x²) · Φ(-x) by x / (x + c) - ½ with c the centre above, for x from 0 to the end of Φ(-x). (The substitution maps the half
-    /// line to an interval: Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x²) erfc x", 1981.)
+    /// (x + c) · exp(½x²) · Φ(-x) as a polynomial of x / (x + c) - ½, for x from 0 to [`Self::NORMAL_SATURATED`]. (The
+    /// substitution maps the half-line to an interval: Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x)
+    /// exp(x²) erfc x", 1981.)
     const NORMAL_TAIL: &'static [Self];
-    /// exp(½x²) · (Φ(-x) - x φ(x)) for x from 0 to where exp(-½x²) leaves nothing of it: its error is that of the product.
+    /// exp(½x²) · (Φ(-x) - x φ(x)) for x from 0 on, as far as the product with exp(-½x²) is not negligible. The given
+    /// error is that of the product.
     const GELU_SLOPE: &'static [Self];
 
-    /// self · 2ⁿ with n = `shifted` - SHIFT, rounded once, also where the result is denormal.
+    /// self · 2ⁿ with n = `shifted` - SHIFT, rounded once, also if the result is denormal.
     fn scale(self, shifted: Self) -> Self;
-    /// The same for n ≤ 0 and numbers up to 2, in fewer steps.
+    /// The same for n ≤ 0 and |self| ≤ 2, with fewer operations.
     fn scale_down(self, shifted: Self) -> Self;
-    /// self · 2ⁱ and `other` · 2ʲ, with i + j = n ≤ 0 about equal: the product of both, which may be denormal, is then rounded once. Neither of them may
-    /// be, except `other` where n is 0.
+    /// self · 2ⁱ and `other` · 2ʲ with i + j = n ≤ 0 and i about equal to j. So neither factor is denormal, and their
+    /// product, which may be denormal, is rounded only once. (`other` may be denormal if n is 0.)
     fn scale_both(self, other: Self, shifted: Self) -> (Self, Self);
     /// 2ⁿ with n = `shifted` - SHIFT, an exponent of normal numbers.
     fn power_of_two(shifted: Self) -> Self;
@@ -66,7 +71,7 @@ macro_rules! bits {
         };
         #[inline(always)]
         fn scale(self, shifted: Self) -> Self {
-            // In two steps, since 2ⁿ alone may overflow or be denormal. Both exponents are biased, and positive.
+            // In two steps, because 2ⁿ alone may overflow or be denormal. Both exponents are biased and positive.
             let twice_biased = shifted.to_bits().wrapping_sub(Self::SHIFT.to_bits()).wrapping_add(2 * BIAS);
             let first = twice_biased >> 1;
             let second = twice_biased.wrapping_sub(first);
@@ -81,7 +86,7 @@ macro_rules! bits {
         }
         #[inline(always)]
         fn scale_both(self, other: Self, shifted: Self) -> (Self, Self) {
-            // Half of n, rounded down, where a number has its exponent; then the rest of n.
+            // Half of n, rounded down, in the position of the exponent bits; then the rest of n.
             let half = (shifted.to_bits() << (FRACTION - 1)) & ($bits::MAX << FRACTION);
             let rest = (shifted.to_bits() << FRACTION).wrapping_sub(half);
             let scale = |number: Self, exponent| $float::from_bits(number.to_bits().wrapping_add(exponent));
@@ -96,11 +101,11 @@ macro_rules! bits {
             let raise = $float::from_bits((BIAS + FRACTION + 1) << FRACTION);
             let is_denormal = self < $float::MIN_POSITIVE;
             let bits = if is_denormal { self * raise } else { self }.to_bits();
-            // The exponent steps at √½ · 2ᵏ instead of 2ᵏ.
+            // The exponent changes at √½ · 2ᵏ instead of 2ᵏ.
             let biased = bits.wrapping_sub(std::$float::consts::FRAC_1_SQRT_2.to_bits()).wrapping_add(BIAS << FRACTION)
                 >> FRACTION;
             let mantissa = $float::from_bits(bits.wrapping_sub(biased.wrapping_sub(BIAS) << FRACTION));
-            // 2ᵖ + n for a small integer n has n in its lowest bits: a conversion that every instruction set can do.
+            // 2ᵖ + n for a small integer n has n in its lowest bits. This converts integers on every instruction set.
             let two_to_fraction = $float::from_bits((BIAS + FRACTION) << FRACTION);
             let exponent = $float::from_bits(two_to_fraction.to_bits() | biased) - two_to_fraction;
             let bias = if is_denormal { BIAS + FRACTION + 1 } else { BIAS } as $float;

@@ -1,8 +1,9 @@
-//! The elementary functions against the same in twice the digits: `f32` against `f64`, `f64` against pairs of `f64`.
+//! Compares the elementary functions with the same functions in twice the precision: `f32` with `f64`, `f64` with pairs
+//! of `f64`.
 
 use crate::scalar::Scalar;
 
-/// The unevaluated sum of two `f64`, some 106 bits (Dekker, 1971).
+/// The unevaluated sum of two `f64`, with a precision of about 106 bits (Dekker, 1971).
 #[derive(Clone, Copy, Debug)]
 struct Pair(f64, f64);
 
@@ -43,7 +44,7 @@ impl Pair {
         Pair::sum(first, second).add(Pair(rest.0 / other.0, 0.0))
     }
 
-    /// Times 2ⁿ, exact as long as nothing is denormal.
+    /// The product with 2ⁿ, which is exact if nothing is denormal.
     fn scale(self, n: i32) -> Pair {
         Pair(times_power(self.0, n), times_power(self.1, n))
     }
@@ -54,7 +55,7 @@ fn times_power(x: f64, n: i32) -> f64 {
     x * power(n / 2) * power(n - n / 2)
 }
 
-/// A reference: `mantissa` · 2^`exponent`, which may be too small for an `f64`.
+/// An exact reference value: `mantissa` · 2^`exponent`, which may be too small for an `f64`.
 struct Exact {
     mantissa: Pair,
     exponent: i32,
@@ -72,7 +73,7 @@ impl From<f64> for Exact {
     }
 }
 
-/// How many units in the last place `got` is off. Infinities and NaN must agree.
+/// The error of `got` in units in the last place. Infinities and NaN must agree.
 fn error<T: Scalar>(got: T, exact: &Exact) -> f64 {
     let (got, mantissa) = (got.to_f64(), exact.mantissa);
     let (fraction, lowest, highest) = if T::NAME == "f32" { (23, -149, 127) } else { (52, -1074, 1023) };
@@ -82,7 +83,7 @@ fn error<T: Scalar>(got: T, exact: &Exact) -> f64 {
     }
     let exponent = exact.exponent + exponent_of(mantissa.0);
     let unit = (exponent - fraction).max(lowest);
-    // What rounds to a number beyond the largest is infinite.
+    // A value that rounds to more than the largest number is infinite.
     let almost_double = || times_power(mantissa.0.abs(), -exponent_of(mantissa.0)) >= 2.0 - 2.0_f64.powi(-fraction - 1);
     let overflows = exponent > highest || (exponent == highest && almost_double());
     if overflows || got.is_infinite() {
@@ -167,7 +168,7 @@ fn sigmoid(x: f64) -> Exact {
     }
 }
 
-/// erf x = 2/√π exp(-x²) (x + 2/3 x³ + 4/15 x⁵ + ...), all terms of one sign.
+/// erf x = 2/√π exp(-x²) (x + 2/3 x³ + 4/15 x⁵ + ...); all terms have the same sign.
 fn erf_series(x: Pair) -> Pair {
     let square = x.multiply(x);
     let (mut term, mut sum) = (x, x);
@@ -209,7 +210,7 @@ fn gelu(x: f64) -> Exact {
     Exact { mantissa, exponent: exp.exponent }
 }
 
-/// The largest error and where it is.
+/// The largest error and its argument.
 #[derive(Clone, Copy, Default)]
 struct Worst {
     error: f64,
@@ -230,7 +231,8 @@ impl Worst {
     }
 }
 
-/// Every 61st bit pattern of the `f32` between 2⁻²⁶ and 2⁸, where the functions bend, and fewer beyond; unoptimised builds look at fewer still.
+/// Checks every 61st bit pattern of the `f32` between 2⁻²⁶ and 2⁸, where the functions are not nearly linear or
+/// constant, and fewer outside; unoptimised builds check fewer.
 fn singles(name: &str, bound: f64, function: impl Fn(f32) -> f32 + Sync, exact: impl Fn(f64) -> f64 + Sync) {
     let (dense, sparse) = if cfg!(debug_assertions) { (61 * 997, 61 * 9973) } else { (61, 61 * 61) };
     let half = |sign: u32| {
@@ -255,12 +257,12 @@ fn singles(name: &str, bound: f64, function: impl Fn(f32) -> f32 + Sync, exact: 
     assert!(function(f32::NAN).is_nan(), "{name} of NaN");
 }
 
-/// Numbers evenly over an interval and evenly over the bit patterns.
+/// Checks numbers that are uniform in an interval, and numbers that are uniform in the bit patterns.
 fn doubles(name: &str, bound: f64, [from, to]: [f64; 2], function: impl Fn(f64) -> f64, exact: impl Fn(f64) -> Exact) {
     let count: u32 = if cfg!(debug_assertions) { 500 } else { 20_000 };
     let mut worst = Worst::default();
     for n in 0..count {
-        // Multiples of the golden ratio are spread evenly.
+        // The fractional parts of multiples of the golden ratio are distributed uniformly.
         let part = (f64::from(n) * 0.618_033_988_749_894_9).fract();
         let evenly = from + (to - from) * part;
         let pattern = f64::from_bits((part * f64::INFINITY.to_bits() as f64) as u64);
@@ -325,7 +327,8 @@ fn sigmoid_is_accurate() {
     doubles("sigmoid", 4.0, [-750.0, 40.0], Scalar::sigmoid, sigmoid);
 }
 
-// Of `f64`'s erf and x Φ(x) the standard library has none: ours serve for `f32`, checked themselves.
+// The standard library has no erf and x Φ(x). The functions for `f64`, which are checked first, are the reference for
+// `f32`.
 
 #[test]
 fn erf_is_accurate() {

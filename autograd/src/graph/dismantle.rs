@@ -1,9 +1,11 @@
-//! How a graph is dropped: with a loop, since a graph of a million levels must not recurse a million times.
+//! Drops a graph with a loop: recursive drops of a graph with a million levels would overflow the stack.
 //!
-//! A node holds its inputs' nodes, and dropping the last holder of a node drops those. So the first node that is dropped on a thread becomes the *outermost* one:
-//! it takes its inputs out, and works off a list of nodes that grows by the inputs of each node that was held by nobody else. Whatever node ends inside of that
-//! loop, for whatever reason (two threads that let go of it at the same moment, or a user's operation that holds a tensor with its graph), does not begin
-//! a loop of its own: it leaves what it held in this thread's list of remains, which the outermost loop works off too. So there are never more than two levels.
+//! A node holds references to the nodes of its inputs, and dropping the last reference to a node drops these too. So
+//! the first node that is dropped on a thread runs a loop: it moves its inputs into a list of nodes, and for each node
+//! of the list that has no other reference, it adds that node's inputs to the list. A node can also be dropped in
+//! another way inside of the loop: two threads may drop the last references at the same time, or a user's operation may
+//! hold a tensor with its own graph. Such a node does not start a second loop. It moves its contents to this thread's
+//! list of remains, which the first loop processes too. So the recursion never has more than two levels.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -15,13 +17,13 @@ use super::node::{Edge, Inputs, Node, Slot};
 use crate::float::Float;
 
 thread_local! {
-    /// Whether a loop runs on this thread.
+    /// Whether a loop is running on this thread.
     static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
-    /// What nodes held that ended inside of the loop.
+    /// The contents of nodes that were dropped inside of the loop.
     static REMAINS: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Nodes that wait to be let go of.
+/// The nodes that are still to be dropped.
 type Waiting<T> = SmallVec<[Arc<Node<T>>; 8]>;
 
 impl<T: Float, S: Slot<T> + ?Sized> Drop for Node<T, S> {
@@ -90,7 +92,7 @@ fn take_nodes<T: Float>(inputs: &mut Inputs<T>, waiting: &mut Waiting<T>) {
     }
 }
 
-/// The sign that a loop runs, taken back when it ends, also by a panic.
+/// The guard of a running loop. Dropping it, also by a panic, ends the loop.
 struct Running;
 
 impl Running {

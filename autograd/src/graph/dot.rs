@@ -1,4 +1,4 @@
-//! The recorded graph behind a tensor, as a drawing: text for Graphviz here, a picture in [`svg`](super::svg).
+//! The recorded graph behind a tensor as a drawing: as text for Graphviz here, as a picture in [`svg`](super::svg).
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use crate::tensor::Tensor;
 
 /// The recorded graph behind `of`: every operation, leaf and constant that it was computed from.
 ///
-/// The drawing is a copy. It keeps the graph's nodes, but none of their saved values, so a training step is not disturbed by it.
+/// The drawing is a copy. It keeps no saved values of the graph, so it has no influence on a training step.
 ///
 /// ```
 /// use autograd::{Tensor, draw};
@@ -33,17 +33,17 @@ pub fn draw<T: Float>(of: &Tensor<T>) -> Graph<T> {
         }
         found.insert(id, (edge, shape));
     }
-    let mut graph = Graph { vertices: Vec::new(), places: BTreeMap::new(), root: of.clone(), with_values: false };
-    // Oldest first, which is inputs first: see `Id`.
+    let mut graph = Graph { vertices: Vec::new(), indices: BTreeMap::new(), root: of.clone(), with_values: false };
+    // In order of creation, so the inputs of a node come before it: see `Id`.
     for (id, (edge, shape)) in found {
         let vertex = match edge {
             Edge::Node(node) => {
-                let inputs = node.inputs.iter().map(|input| graph.place(&input.edge, input.shape())).collect();
+                let inputs = node.inputs.iter().map(|input| graph.index_of(&input.edge, input.shape())).collect();
                 Vertex { inputs, ..Vertex::new(Kind::Operation(node.name), shape) }
             }
             _ => Vertex::new(Kind::Leaf, shape),
         };
-        graph.places.insert(id, graph.vertices.len());
+        graph.indices.insert(id, graph.vertices.len());
         graph.vertices.push(vertex);
     }
     if graph.vertices.is_empty() {
@@ -52,15 +52,16 @@ pub fn draw<T: Float>(of: &Tensor<T>) -> Graph<T> {
     graph
 }
 
-/// What [`draw`] found: a drawing that can be given names, numbers and gradients, and then be written down.
+/// The result of [`draw`]: a drawing to which names, values and gradients can be added, and which can then be written
+/// as DOT or SVG.
 ///
-/// Operations carry their names, lines the shapes of what flows along them. Identifiers are given in order of creation, so that the same program
-/// draws the same picture each time.
+/// Operations are labelled with their names, lines with the shapes of the tensors. Identifiers are numbered in order of
+/// creation, so that the same program always gives the same drawing.
 #[derive(Debug)]
 pub struct Graph<T: Float = f32> {
-    /// Oldest first; the last one is what was drawn.
+    /// In order of creation; the last one is the drawn tensor.
     pub(super) vertices: Vec<Vertex<T>>,
-    places: BTreeMap<Id, usize>,
+    indices: BTreeMap<Id, usize>,
     root: Tensor<T>,
     with_values: bool,
 }
@@ -68,7 +69,7 @@ pub struct Graph<T: Float = f32> {
 #[derive(Debug)]
 pub(super) struct Vertex<T: Float> {
     pub(super) kind: Kind,
-    /// Of the operation's output.
+    /// The shape of the operation's output.
     pub(super) shape: Shape,
     pub(super) inputs: Vec<usize>,
     pub(super) name: Option<String>,
@@ -88,7 +89,7 @@ impl<T: Float> Vertex<T> {
         Vertex { kind, shape, inputs: Vec::new(), name: None, value: None, gradient: None }
     }
 
-    /// What stands at the top of its box.
+    /// The text at the top of its box.
     pub(super) fn title(&self) -> String {
         match (self.kind, &self.name) {
             (Kind::Operation(operation), _) => operation.to_owned(),
@@ -98,68 +99,71 @@ impl<T: Float> Vertex<T> {
         }
     }
 
-    /// The name of an operation's output; that of anything else is its title.
+    /// The name of an operation's output; `None` for other vertices, whose name is the title.
     pub(super) fn subtitle(&self) -> Option<&str> {
         self.name.as_deref().filter(|_| matches!(self.kind, Kind::Operation(_)))
     }
 }
 
 impl<T: Float> Graph<T> {
-    /// The place of an input that was found before; a constant, which leaves no trace but its shape, gets a new one.
-    fn place(&mut self, edge: &Edge<T>, shape: &Shape) -> usize {
+    /// The index of an input's vertex. A constant, of which the graph stores only the shape, gets a new vertex.
+    fn index_of(&mut self, edge: &Edge<T>, shape: &Shape) -> usize {
         if let Some(id) = edge.id() {
-            return self.places[&id];
+            return self.indices[&id];
         }
         self.vertices.push(Vertex::new(Kind::Constant, shape.clone()));
         self.vertices.len() - 1
     }
 
-    /// Writes a name to a tensor of the graph: a leaf, a parameter's [`tensor()`](crate::Param::tensor), or what an operation made.
+    /// Adds the name of a tensor of the graph: a leaf, a parameter's [`tensor()`](crate::Param::tensor), or the output
+    /// of an operation.
     ///
-    /// A constant leaves only its shape in the graph: its name goes to the first one of that shape, in the order of the operations, that has no
-    /// name yet. A tensor that is not in the graph is left out.
+    /// Of a constant the graph stores only the shape. So the name is given to the first constant of that shape without
+    /// a name, in the order of the operations. A tensor that is not in the graph is ignored.
     pub fn named(mut self, name: &str, tensor: &Tensor<T>) -> Self {
-        let place = match tensor.edge.id() {
-            Some(id) => self.places.get(&id).copied(),
+        let index = match tensor.edge.id() {
+            Some(id) => self.indices.get(&id).copied(),
             None => self.vertices.iter().position(|vertex| {
                 vertex.kind == Kind::Constant && vertex.name.is_none() && vertex.shape == *tensor.shape()
             }),
         };
-        if let Some(vertex) = place.map(|place| &mut self.vertices[place]) {
+        if let Some(vertex) = index.map(|index| &mut self.vertices[index]) {
             vertex.name = Some(name.to_owned());
             vertex.value = Some(tensor.detach());
         }
         self
     }
 
-    /// Shows the numbers of the tensors that have been [named](Graph::named), where they are few: a graph keeps no others.
+    /// Shows the values of small tensors that have been [named](Graph::named): the graph does not store the values of
+    /// the others.
     pub fn with_values(mut self) -> Self {
         self.with_values = true;
         self
     }
 
-    /// Shows the gradient of the drawn number (of the sum of its elements, if it is several) at everything in the graph that has few elements.
+    /// Shows the gradient of the drawn tensor (of the sum of its elements) at all small tensors of the graph.
     ///
-    /// The graph is walked and stays whole: it can be walked again, by [`backward`](Tensor::backward) for one.
+    /// This runs a backward pass that keeps the graph, so [`backward`](Tensor::backward) can still be called
+    /// afterwards.
     ///
     /// # Panics
-    /// If the graph was walked by a `backward` before, so that its saved values are gone.
+    /// If `backward` was called before, so that the saved values of the graph have been freed.
     #[track_caller]
     pub fn with_gradients(mut self) -> Self {
-        let targets: Vec<Id> = self.places.keys().copied().collect();
+        let targets: Vec<Id> = self.indices.keys().copied().collect();
         let seed = Tensor::ones(self.root.shape());
         match walk_back(self.root.edge.clone(), seed, Some(targets), Order::Higher) {
             Ok(gradients) => {
-                for (&id, &place) in &self.places {
-                    self.vertices[place].gradient = gradients.by_id(id).map(Tensor::detach);
+                for (&id, &index) in &self.indices {
+                    self.vertices[index].gradient = gradients.by_id(id).map(Tensor::detach);
                 }
             }
-            Err(sentence) => crate::error::mistake("with_gradients", sentence),
+            Err(sentence) => crate::error::argument_error("with_gradients", sentence),
         }
         self
     }
 
-    /// The names of the recorded operations, oldest first.
+    /// The names of the recorded operations, in order of creation.
     pub fn operations(&self) -> Vec<&'static str> {
         let operation = |vertex: &Vertex<T>| match vertex.kind {
             Kind::Operation(name) => Some(name),
@@ -168,14 +172,15 @@ impl<T: Float> Graph<T> {
         self.vertices.iter().filter_map(operation).collect()
     }
 
-    /// The numbers that are shown at a vertex, as rows of text under a caption.
+    /// The values that are shown at a vertex, as rows of text under a caption.
     pub(super) fn blocks(&self, vertex: &Vertex<T>) -> Vec<(&'static str, Vec<String>)> {
         let value = vertex.value.as_ref().filter(|_| self.with_values);
         let captioned = [("value", value), ("gradient", vertex.gradient.as_ref())];
         captioned.into_iter().filter_map(|(caption, tensor)| Some((caption, rows(tensor?)?))).collect()
     }
 
-    /// The drawing as text in the language of [Graphviz](https://graphviz.org/doc/info/lang.html): `dot -Tsvg` makes a picture of it.
+    /// The drawing in DOT, the language of [Graphviz](https://graphviz.org/doc/info/lang.html): `dot -Tsvg` converts it
+    /// to a picture.
     pub fn to_dot(&self) -> String {
         let mut out = String::from("digraph {\n  node [shape=box fontname=monospace]\n  edge [fontname=monospace]\n");
         for (index, vertex) in self.vertices.iter().enumerate() {
@@ -205,26 +210,26 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// More elements than these are not shown.
+/// Tensors with more elements are not shown.
 const MOST_ELEMENTS: usize = 24;
-/// Nor are longer rows.
+/// Tensors with longer rows are not shown.
 const MOST_COLUMNS: usize = 6;
 
-/// The numbers of a small matrix, vector or number in aligned columns; `None` if it is not small.
+/// The values of a small matrix, vector or scalar in aligned columns; `None` if it is not small.
 fn rows<T: Float>(tensor: &Tensor<T>) -> Option<Vec<String>> {
     let columns = tensor.shape().last().copied().unwrap_or(1);
     if tensor.rank() > 2 || columns > MOST_COLUMNS || tensor.numel() > MOST_ELEMENTS || tensor.numel() == 0 {
         return None;
     }
-    let numbers: Vec<f64> = tensor.to_vec().into_iter().map(Scalar::to_f64).collect();
-    let largest = numbers.iter().map(|number| number.abs()).filter(|number| number.is_finite()).fold(0.0, f64::max);
-    let write = |&number: &f64| match largest {
-        _ if !number.is_finite() => number.to_string(),
-        0.01..10_000.0 => format!("{:.3}", (number * 1000.0).round() / 1000.0 + 0.0),
+    let values: Vec<f64> = tensor.to_vec().into_iter().map(Scalar::to_f64).collect();
+    let largest = values.iter().map(|value| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max);
+    let write = |&value: &f64| match largest {
+        _ if !value.is_finite() => value.to_string(),
+        0.01..10_000.0 => format!("{:.3}", (value * 1000.0).round() / 1000.0 + 0.0),
         0.0 => "0".to_owned(),
-        _ => format!("{number:.1e}"),
+        _ => format!("{value:.1e}"),
     };
-    let texts: Vec<String> = numbers.iter().map(write).collect();
+    let texts: Vec<String> = values.iter().map(write).collect();
     let width = texts.iter().map(String::len).max().unwrap_or(0);
     let row = |texts: &[String]| texts.iter().map(|text| format!("{text:>width$}")).collect::<Vec<_>>().join(" ");
     Some(texts.chunks(columns).map(row).collect())
@@ -251,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stand_where_they_were_asked_for_and_the_graph_stays_whole() {
+    fn values_and_gradients_are_shown_and_the_graph_can_still_be_used() {
         let (x, weight) = (Tensor::from_vec(vec![1.0, -2.0], [2]), Param::new(Tensor::from_vec(vec![0.5, 0.25], [2])));
         let y = &x * weight.tensor();
         let loss = (&y * &y).sum();
@@ -266,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_recorded_is_one_constant() {
+    fn a_tensor_without_a_graph_is_one_constant() {
         let x: Tensor = Tensor::ones([2, 2]).requires_grad();
         let graph = draw(&no_grad(|| x.exp())).with_gradients();
         assert!(graph.to_dot().contains("n0 [label=\"constant [2, 2]\" style=dashed]"));
@@ -274,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_graph_that_was_walked_can_still_be_drawn() {
+    fn a_graph_can_be_drawn_after_backward() {
         let x: Tensor = Tensor::ones([2]).requires_grad();
         let y = x.exp();
         drop(y.sum().backward());
@@ -286,7 +291,7 @@ mod tests {
 
     #[test]
     fn rows_are_aligned_and_large_tensors_are_not_shown() {
-        let rows = |numbers: &[f64], shape: &[usize]| rows(&Tensor::from_slice(numbers, shape));
+        let rows = |values: &[f64], shape: &[usize]| rows(&Tensor::from_slice(values, shape));
         assert_eq!(rows(&[1.0, -20.5, 0.25, -0.0001], &[2, 2]).unwrap(), ["  1.000 -20.500", "  0.250   0.000"]);
         assert_eq!(rows(&[1.5e-6, f64::NAN], &[2]).unwrap(), ["1.5e-6    NaN"]);
         assert_eq!(rows(&[0.0], &[]).unwrap(), ["0"]);

@@ -1,4 +1,4 @@
-//! Floor 2: where tensors came from, and the walk back.
+//! Floor 2: the recorded graph and the backward pass.
 //!
 //! [`node`] is what an operation leaves behind and [`dismantle`] how it goes, [`engine`] walks it newest first, [`grad`] asks for chosen
 //! gradients, [`gradients`] is what comes out,

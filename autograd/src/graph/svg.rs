@@ -1,12 +1,12 @@
 //! A recorded graph as a picture, without Graphviz.
 //!
-//! Operations stand in [layers](super::layered), each below its inputs, and lines run down. An input that no operation made, a parameter above all,
-//! hangs to the left of the operation that takes it, again at each use: so a network is nearly a chain. Only an operation that has no other input gets
-//! its first one from above.
+//! Operations are placed in [layers](super::layered), each below its inputs, and lines run downwards. An input that is
+//! not the output of an operation, such as a parameter, is drawn to the left of the operation, again at each use. So
+//! the drawing of a network is almost a chain. If an operation has only such inputs, its first one is drawn above it.
 //!
-//! A line takes a place in each layer that it passes, so lines that run past many layers would make a picture that
-//! grows with the square of the number of operations. Where a line would have to pass more than [`MOST_PASSED`] layers
-//! there is none: the operation is numbered, and at its use hangs a box with its name and number.
+//! A line takes space in each layer that it crosses, so with long lines the picture would grow with the square of the
+//! number of operations. Therefore a line crosses at most [`MAX_PASSED`] layers. For longer distances the operation
+//! gets a number, and a box with its name and number is drawn at the use.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,21 +15,21 @@ use super::dot::{Graph, Kind, Vertex};
 use super::layered::Layers;
 use crate::float::Float;
 
-/// The advance of a monospaced character of the font size, 12, and the distance of two lines of text; all in pixels.
+/// The width of a monospaced character of font size 12, and the distance of two lines of text, in pixels.
 const CHARACTER: f64 = 7.25;
 const LINE: f64 = 17.0;
 const PADDING: f64 = 9.0;
 const MARGIN: f64 = 12.0;
-/// Between layers.
+/// The distance between layers.
 const LAYER_GAP: f64 = 48.0;
-/// Below an operation its shape stands beside the line, before the line bends.
+/// The length of the straight part of a line below an operation, beside which the shape is written.
 const STUB: f64 = 18.0;
-/// Between what hangs beside an operation and the operation, and between one such box and the next.
+/// The distance between an operation and the boxes beside it, and between these boxes.
 const BESIDE_GAP: f64 = 34.0;
 const STACK_GAP: f64 = 8.0;
-/// A line passes no more layers than these.
-const MOST_PASSED: usize = 12;
-/// Legible on white as on black.
+/// The maximum number of layers that a line crosses.
+const MAX_PASSED: usize = 12;
+/// A colour that is readable on white and on black.
 const GRADIENT: &str = "#d4621a";
 
 /// A box with its text.
@@ -47,12 +47,12 @@ enum Look {
     Operation,
     Leaf,
     Constant,
-    /// In place of a line from an operation far above.
+    /// A reference to an operation far above, instead of a line.
     Reference,
 }
 
 impl Frame {
-    /// The box of a vertex, and the number that it is referred to by.
+    /// The box of a vertex, with its number if there are references to it.
     fn new<T: Float>(graph: &Graph<T>, vertex: &Vertex<T>, number: Option<usize>) -> Frame {
         let (mut title, subtitle) = (vertex.title(), vertex.subtitle().map(str::to_owned));
         if let Some(number) = number {
@@ -66,7 +66,7 @@ impl Frame {
         Frame::with(look, title, subtitle, graph.blocks(vertex))
     }
 
-    /// What stands for a numbered operation at a use far below.
+    /// The box that refers to a numbered operation, at a use far below it.
     fn reference<T: Float>(vertex: &Vertex<T>, number: usize) -> Frame {
         let title = format!("{} ({number}) {}", vertex.title(), vertex.shape);
         Frame::with(Look::Reference, title, vertex.subtitle().map(str::to_owned), Vec::new())
@@ -92,10 +92,8 @@ impl Frame {
             Look::Reference => (10, "fill=\"none\" stroke-dasharray=\"4 3\""),
         };
         let (width, height) = (self.width, self.height);
-        let _ = writeln!(
-            out,
-            r#"<rect x="{left:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="{radius}" stroke="currentColor" {look}/>"#
-        );
+        let size = format!(r#"width="{width:.1}" height="{height:.1}" rx="{radius}""#);
+        let _ = writeln!(out, r#"<rect x="{left:.1}" y="{y:.1}" {size} stroke="currentColor" {look}/>"#);
         let mut line = y + 13.0 + PADDING / 2.0;
         text(out, (x, line), r#"text-anchor="middle" font-weight="bold""#, &self.title);
         if let Some(subtitle) = &self.subtitle {
@@ -110,15 +108,15 @@ impl Frame {
             text(out, (column, line + LINE), &format!(r#"fill="{colour}" font-style="italic""#), caption);
             let end = column + columns(block) as f64 * CHARACTER;
             for (index, row) in rows.iter().enumerate() {
-                let place = (end, line + (index + 2) as f64 * LINE);
-                text(out, place, &format!(r#"text-anchor="end" fill="{colour}""#), row);
+                let position = (end, line + (index + 2) as f64 * LINE);
+                text(out, position, &format!(r#"text-anchor="end" fill="{colour}""#), row);
             }
             column = end + 2.0 * CHARACTER;
         }
     }
 }
 
-/// How many characters a block is wide.
+/// The width of a block in characters.
 fn columns((caption, rows): &(&'static str, Vec<String>)) -> usize {
     rows.iter().map(String::len).chain([caption.len()]).max().unwrap_or(0)
 }
@@ -128,7 +126,7 @@ fn text(out: &mut String, (x, y): (f64, f64), attributes: &str, words: &str) {
     let _ = writeln!(out, r#"<text x="{x:.1}" y="{y:.1}" {attributes}>{words}</text>"#);
 }
 
-/// What stands at a place of the layout.
+/// The boxes at an item of the layout.
 struct Cell {
     vertex: usize,
     beside: Vec<usize>,
@@ -138,7 +136,7 @@ struct Picture {
     frames: Vec<Frame>,
     shapes: Vec<String>,
     layers: Layers,
-    /// By place; a line that passes has none.
+    /// By item; a crossing line has none.
     cells: BTreeMap<usize, Cell>,
 }
 
@@ -146,7 +144,7 @@ fn is_operation<T: Float>(vertex: &Vertex<T>) -> bool {
     matches!(vertex.kind, Kind::Operation(_))
 }
 
-/// The layer of each vertex that has a place of its own; all others hang beside one.
+/// The layer of each vertex that has its own item; `None` for those that are drawn beside another one.
 fn layers_of<T: Float>(vertices: &[Vertex<T>]) -> Vec<Option<usize>> {
     let mut own: Vec<bool> = vertices.iter().map(is_operation).collect();
     for vertex in vertices {
@@ -158,19 +156,19 @@ fn layers_of<T: Float>(vertices: &[Vertex<T>]) -> Vec<Option<usize>> {
     *own.last_mut().expect("a graph has a vertex") = true;
     let mut layers: Vec<Option<usize>> = Vec::with_capacity(vertices.len());
     for (vertex, own) in vertices.iter().zip(own) {
-        // Inputs come first.
+        // Inputs have lower indices, so their layers are known.
         let below = vertex.inputs.iter().filter_map(|&input| layers[input]).map(|layer: usize| layer + 1).max();
         layers.push(own.then(|| below.unwrap_or(0)));
     }
     layers
 }
 
-/// Whether a line leads from an input down to the vertex that takes it.
+/// Whether a line is drawn from an input to the vertex that uses it.
 fn is_near(layers: &[Option<usize>], input: usize, vertex: usize) -> bool {
-    matches!((layers[input], layers[vertex]), (Some(above), Some(own)) if own - above <= MOST_PASSED + 1)
+    matches!((layers[input], layers[vertex]), (Some(above), Some(own)) if own - above <= MAX_PASSED + 1)
 }
 
-/// The operations that some use is too far from for a line, numbered from 1 in the order of those uses.
+/// The operations with a use that is too far away for a line, numbered from 1 in the order of these uses.
 fn numbered<T: Float>(vertices: &[Vertex<T>], layers: &[Option<usize>]) -> BTreeMap<usize, usize> {
     let mut numbers = BTreeMap::new();
     for (vertex, user) in vertices.iter().enumerate() {
@@ -198,24 +196,24 @@ impl Picture {
         }
         let shapes = vertices.iter().map(|vertex| vertex.shape.to_string()).collect();
         let mut picture = Picture { frames, shapes, layers: Layers::default(), cells: BTreeMap::new() };
-        let mut place_of: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut item_of: BTreeMap<usize, usize> = BTreeMap::new();
         for vertex in (0..vertices.len()).filter(|&vertex| layers[vertex].is_some()) {
             let (above, beside): (Vec<usize>, Vec<usize>) =
                 vertices[vertex].inputs.iter().partition(|&&input| is_near(&layers, input, vertex));
-            let above: Vec<usize> = above.iter().map(|input| place_of[input]).collect();
+            let above: Vec<usize> = above.iter().map(|input| item_of[input]).collect();
             let beside: Vec<usize> = beside.iter().map(|input| *hanging.get(input).unwrap_or(input)).collect();
             let half = picture.frames[vertex].width / 2.0;
             let widest = beside.iter().map(|&other| picture.frames[other].width).fold(0.0, f64::max);
             let left = if beside.is_empty() { half } else { half + BESIDE_GAP + widest };
             let height = picture.frames[vertex].height.max(picture.stack(&beside));
-            let place = picture.layers.add(&above, (left, half), height);
-            place_of.insert(vertex, place);
-            picture.cells.insert(place, Cell { vertex, beside });
+            let item = picture.layers.add(&above, (left, half), height);
+            item_of.insert(vertex, item);
+            picture.cells.insert(item, Cell { vertex, beside });
         }
         picture
     }
 
-    /// The height of what hangs beside an operation.
+    /// The height of the boxes beside an operation.
     fn stack(&self, beside: &[usize]) -> f64 {
         beside.iter().map(|&other| self.frames[other].height + STACK_GAP).sum::<f64>() - STACK_GAP
     }
@@ -235,20 +233,23 @@ impl Picture {
             arriving.entry(line[line.len() - 1]).or_default().push(line);
         }
         for (end, mut lines) in arriving {
-            // Lines that end at one box end side by side.
-            let before = |line: &[usize]| self.layers.places[line[line.len() - 2]].x;
+            // Lines that end at the same box are drawn side by side.
+            let before = |line: &[usize]| self.layers.items[line[line.len() - 2]].x;
             lines.sort_by(|a, b| before(a).total_cmp(&before(b)));
-            let apart = (self.layers.places[end].right * 2.0 / (lines.len() + 1) as f64).min(24.0);
+            let apart = (self.layers.items[end].right * 2.0 / (lines.len() + 1) as f64).min(24.0);
             for (number, line) in lines.iter().enumerate() {
                 let shift = (number as f64 - (lines.len() - 1) as f64 / 2.0) * apart;
                 self.write_line(line, shift, &spans, &mut out);
             }
         }
-        for (&place, cell) in &self.cells {
-            self.write_cell(place, cell, &spans, &mut out);
+        for (&item, cell) in &self.cells {
+            self.write_cell(item, cell, &spans, &mut out);
         }
+        let size = format!(r#"viewBox="0 0 {width:.0} {height:.0}" width="{width:.0}" height="{height:.0}""#);
+        let font = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace";
+        let look = format!(r#"role="img" font-family="{font}" font-size="12" fill="currentColor""#);
         format!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0} {height:.0}" width="{width:.0}" height="{height:.0}" role="img" font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="12" fill="currentColor">
+            r#"<svg xmlns="http://www.w3.org/2000/svg" {size} {look}>
 <title>The recorded graph</title>
 <style>svg:root{{color:#1f2328}}@media(prefers-color-scheme:dark){{svg:root{{color:#e6edf3}}}}</style>
 {out}</svg>
@@ -256,14 +257,14 @@ impl Picture {
         )
     }
 
-    /// Where the middle of a place is, and where its box begins and ends; for a line that passes, its layer does.
-    fn bounds(&self, place: usize, spans: &[(f64, f64)]) -> (f64, f64, f64) {
-        let (top, bottom) = spans[self.layers.places[place].layer];
-        let room = self.cells.get(&place).map_or(0.0, |cell| (bottom - top - self.frames[cell.vertex].height) / 2.0);
-        (self.layers.places[place].x + MARGIN, top + room, bottom - room)
+    /// The middle of an item, and the top and bottom of its box; for a crossing line, those of the layer.
+    fn bounds(&self, item: usize, spans: &[(f64, f64)]) -> (f64, f64, f64) {
+        let (top, bottom) = spans[self.layers.items[item].layer];
+        let room = self.cells.get(&item).map_or(0.0, |cell| (bottom - top - self.frames[cell.vertex].height) / 2.0);
+        (self.layers.items[item].x + MARGIN, top + room, bottom - room)
     }
 
-    /// A line down through its places, bent only between layers, with an arrow at its end.
+    /// Draws a line through its items, which bends only between layers, with an arrow at its end.
     fn write_line(&self, line: &[usize], shift: f64, spans: &[(f64, f64)], out: &mut String) {
         let (x, _, y) = self.bounds(line[0], spans);
         let mut path = format!("M{x:.1} {y:.1}");
@@ -271,8 +272,8 @@ impl Picture {
         for pair in line.windows(2) {
             let (x, top, _) = self.bounds(pair[1], spans);
             let to = if pair[1] == end { x + shift } else { x };
-            let leaving = spans[self.layers.places[pair[0]].layer].1 + STUB;
-            let entering = spans[self.layers.places[pair[1]].layer].0;
+            let leaving = spans[self.layers.items[pair[0]].layer].1 + STUB;
+            let entering = spans[self.layers.items[pair[1]].layer].0;
             let bend = (leaving + entering) / 2.0;
             let _ = write!(path, "V{leaving:.1}C{from:.1} {bend:.1} {to:.1} {bend:.1} {to:.1} {entering:.1}V{top:.1}");
             from = to;
@@ -280,12 +281,12 @@ impl Picture {
         let _ = writeln!(out, r#"<path d="{path}m-4 -6l4 6l4 -6" fill="none" stroke="currentColor"/>"#);
     }
 
-    fn write_cell(&self, place: usize, cell: &Cell, spans: &[(f64, f64)], out: &mut String) {
-        let (x, top, bottom) = self.bounds(place, spans);
+    fn write_cell(&self, item: usize, cell: &Cell, spans: &[(f64, f64)], out: &mut String) {
+        let (x, top, bottom) = self.bounds(item, spans);
         let frame = &self.frames[cell.vertex];
         frame.write(x, top, out);
         if frame.look == Look::Operation {
-            // Beside the line that leaves it; nothing leaves the last one.
+            // The shape is written beside the line to the next operation; after the last one there is no line.
             let is_last = cell.vertex + 1 == self.shapes.len();
             let (shift, look) = if is_last { (0.0, r#"text-anchor="middle" "#) } else { (7.0, "") };
             text(out, (x + shift, bottom + 14.0), &format!(r#"{look}fill-opacity=".75""#), &self.shapes[cell.vertex]);
@@ -306,10 +307,11 @@ impl Picture {
 }
 
 impl<T: Float> Graph<T> {
-    /// The drawing as an SVG picture, readable on light and on dark pages: text and lines have the colour of the text around them.
+    /// The drawing as an SVG picture, readable on light and on dark pages: text and lines have the colour of the
+    /// surrounding text.
     ///
-    /// Its size grows as the number of operations does. Where a result is used far below, no line leads: the operation
-    /// is numbered, and a dashed box with its name and number stands beside the use.
+    /// Its size grows linearly with the number of operations. If a result is used far below, no line is drawn: the
+    /// operation is numbered, and a dashed box with its name and number is drawn beside the use.
     pub fn to_svg(&self) -> String {
         Picture::new(self).write()
     }
@@ -320,7 +322,7 @@ mod tests {
     use crate::graph::draw;
     use crate::tensor::Tensor;
 
-    /// The numbers of an attribute, of all elements of a kind.
+    /// The values of an attribute, for all elements of a kind.
     fn attribute(svg: &str, element: &str, name: &str) -> Vec<f64> {
         let elements = svg.lines().filter(|line| line.starts_with(&format!("<{element} ")));
         let value = |line: &str| line.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse().ok();
@@ -328,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn boxes_lie_apart_and_inside_the_picture() {
+    fn boxes_do_not_overlap_and_are_inside_the_picture() {
         let leaf = |seed: u64| Tensor::<f64>::randn([3, 3], seed).requires_grad();
         let (x, weights) = (leaf(0), [leaf(1), leaf(2), leaf(3)]);
         let [q, k, v] = weights.each_ref().map(|weight| x.matmul(weight));

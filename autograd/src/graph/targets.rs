@@ -1,13 +1,14 @@
-//! Which nodes a walk must visit that is asked for certain gradients only: those on a path from the result to one of the targets, as in PyTorch.
+//! Finds the nodes that a backward pass must visit when only certain gradients are requested: those on a path from the
+//! result to one of the targets, as in PyTorch.
 
 use std::collections::BTreeMap;
 
 use super::node::{Edge, Id, Node};
 use crate::float::Float;
 
-/// The tensors whose gradients are asked for, and the nodes that lead to them.
+/// The tensors whose gradients are requested, and the nodes on the paths to them.
 pub(super) struct Targets {
-    /// The leaves and nodes whose gradients are asked for. Sorted.
+    /// The leaves and nodes whose gradients are requested. Sorted.
     targets: Vec<Id>,
     /// The nodes from which a target can be reached through their inputs. Sorted.
     on_paths: Vec<Id>,
@@ -40,7 +41,7 @@ impl Targets {
         }
     }
 
-    /// Whether the gradient of this leaf or node is asked for.
+    /// Whether the gradient of this leaf or node is requested.
     pub(super) fn is_target(&self, id: Id) -> bool {
         self.targets.binary_search(&id).is_ok()
     }

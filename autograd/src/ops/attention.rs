@@ -1,6 +1,6 @@
-//! Attention: means of values, weighted by how well their keys fit a query.
+//! Attention: weighted means of values. The weights say how well the keys fit a query.
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -8,24 +8,23 @@ use crate::tensor::Tensor;
 /// The options of [`Tensor::scaled_dot_product_attention`], with PyTorch's names and defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Attention<T: Float = f32> {
-    /// What is added to the scores, broadcast to `[..., L, S]`: -∞ for keys that a query must not see.
+    /// A mask that is added to the scores, broadcast to `[..., L, S]`: -∞ for keys that a query must ignore.
     pub attn_mask: Option<Tensor<T>>,
-    /// Whether query i sees only the keys up to i.
+    /// Whether query i uses only the keys up to i.
     pub is_causal: bool,
-    /// What the scores are multiplied by: 1/√E for queries of width E if none is given.
+    /// The factor of the scores; the default is 1/√E for queries of width E.
     pub scale: Option<f64>,
 }
 
 /// # Attention
 impl<T: Float> Tensor<T> {
-    /// Attention of queries Q `[..., L, E]` to keys K `[..., S, E]` with values V `[..., S, W]`.    Y = softmax(scale
-    /// · Q Kᵀ + mask) V, `[..., L, W]`
+    /// Attention of queries Q `[..., L, E]` to keys K `[..., S, E]` with values V `[..., S, W]`.
+    /// Y = softmax(scale · Q Kᵀ + mask) V, `[..., L, W]`
     ///
-    /// As
+    /// The same as
     /// [`torch.nn.functional.scaled_dot_product_attention`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
-    /// (Vaswani et al., [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)): a query that sees no key at all has
-    /// the result 0. The derivatives are those of
-    /// the product and of [`softmax`](Tensor::softmax).
+    /// (Vaswani et al., [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)). If all keys of a query are masked, the
+    /// result is 0. The derivatives are those of the product and of [`softmax`](Tensor::softmax).
     ///
     /// ```
     /// use autograd::{Attention, Tensor};
@@ -53,10 +52,10 @@ impl<T: Float> Tensor<T> {
         let common = stack(shapes[0]).broadcast(&stack(shapes[1])).and_then(|both| both.broadcast(&stack(shapes[2])));
         if !fit || common.is_none() {
             let [q, k, v] = shapes;
-            mistake(op, format_args!("shapes {q}, {k} and {v}: wanted [..., L, E], [..., S, E] and [..., S, W]"));
+            shape_error(op, format_args!("shapes {q}, {k} and {v}: wanted [..., L, E], [..., S, E] and [..., S, W]"));
         }
         if options.is_causal && options.attn_mask.is_some() {
-            mistake(op, "a mask is given for causal attention, which has its own");
+            argument_error(op, "a mask is given for causal attention, which has its own");
         }
         let scale = options.scale.unwrap_or_else(|| 1.0 / (self.size(-1) as f64).sqrt());
         let scores = (self * T::from_f64(scale)).matmul(&key.transpose(-1, -2));
@@ -66,7 +65,7 @@ impl<T: Float> Tensor<T> {
             Some(mask) => {
                 if scores.shape().broadcast(mask.shape()).as_ref() != Some(scores.shape()) {
                     let (own, other) = (mask.shape(), scores.shape());
-                    mistake(
+                    shape_error(
                         op,
                         format_args!("the mask has shape {own}, which does not broadcast to the scores' {other}"),
                     );
@@ -90,14 +89,14 @@ fn causal_mask<T: Float>(queries: usize, keys: usize) -> Tensor<T> {
     })
 }
 
-/// The softmax along the last dimension, and 0 in rows that are all -∞, where it would be NaN. No gradient flows to
-/// these.
+/// The softmax along the last dimension; 0 in rows that are all -∞, where softmax would be NaN. No gradient flows to
+/// such rows.
 #[track_caller]
 fn masked_softmax<T: Float>(scores: &Tensor<T>) -> Tensor<T> {
     if scores.numel() == 0 {
         return scores.softmax(-1);
     }
-    // 1 where a row has something to see, also a NaN.
+    // 1 for rows with an element that is not -∞, also if it is NaN.
     let is_hidden = |x: T| if x == T::NEG_INFINITY { T::ZERO } else { T::ONE };
     let largest = scores.detach().amax(-1, true);
     let seen = largest.pointwise("is_seen", is_hidden, crate::ops::pointwise::flat()).expand(scores.shape());
@@ -132,7 +131,7 @@ mod tests {
     );
 
     #[test]
-    fn a_query_that_sees_no_key_has_the_result_0_and_no_gradient() {
+    fn a_query_without_unmasked_keys_has_the_result_0_and_no_gradient() {
         let q = Tensor::<f64>::randn([2, 3], 0).requires_grad();
         let (k, v) = (Tensor::<f64>::randn([2, 3], 1), Tensor::<f64>::randn([2, 3], 2));
         let mut mask = vec![0.0; 4];

@@ -1,6 +1,6 @@
-//! Elements dropped at random.
+//! Dropout: random elements are set to zero.
 
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::ops::pointwise::chosen;
 use crate::random::Seed;
@@ -11,7 +11,7 @@ impl<T: Float> Tensor<T> {
     /// Each element replaced by 0 with probability `p`, and divided by 1 - p otherwise, so that its mean
     /// stays.    dy/dx = 1 / (1 - p), or 0 where dropped
     ///
-    /// As
+    /// The same as
     /// [`torch.nn.functional.dropout`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html)
     /// in training; outside of it nothing is
     /// dropped. What is dropped is 0 even where it was infinite or NaN. `seed` is a number, a
@@ -29,7 +29,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn dropout(&self, p: f64, seed: impl Seed) -> Tensor<T> {
         if !(0.0..=1.0).contains(&p) {
-            mistake("dropout", format_args!("{p} is no probability: wanted 0 to 1"));
+            argument_error("dropout", format_args!("{p} is no probability: wanted 0 to 1"));
         }
         if p == 0.0 {
             return self.clone();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_extreme_probabilities_all_or_nothing_stays() {
+    fn probability_0_keeps_all_elements_and_1_none() {
         let x = Tensor::from_vec(vec![1.0, f32::INFINITY, f32::NAN], [3]).requires_grad();
         let y = x.dropout(1.0, 0);
         assert_eq!(y.to_vec(), [0.0; 3]);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_goes_on() {
+    fn a_stream_advances() {
         let (x, mut random) = (Tensor::<f32>::ones([64]), Random::new(0));
         let (first, second) = (x.dropout(0.5, &mut random), x.dropout(0.5, &mut random));
         assert_ne!(first.to_vec(), second.to_vec());

@@ -1,7 +1,8 @@
-//! Operations that are linear in their one input: each is declared as a map together with its adjoint.
+//! Operations that are linear in their only input: each is declared as a map together with its adjoint.
 //!
-//! For y = A x the gradient is Aᵀ dy, whatever x was, and the gradient of that is A again. So such an operation saves no values, and its gradients of any order are
-//! the two functions of [`LinearMap`]: `slice` and placing into zeros, `gather` and adding to what was gathered, `flip` and itself.
+//! For y = A x the gradient is Aᵀ dy, which does not depend on x, and the gradient of that is A again. So such an
+//! operation saves no values, and its gradients of any order are the two functions of [`LinearMap`]: for `slice` the
+//! adjoint writes the slice into zeros, for `gather` it is `scatter_add`, for `flip` it is `flip` itself.
 
 use std::fmt::{self, Debug};
 
@@ -47,7 +48,7 @@ pub(crate) trait LinearMap<T: Float>: Clone + Debug + Send + Sync + 'static {
 
 /// A linear map in the graph.
 struct Forward<M>(M);
-/// The adjoint of one.
+/// The adjoint of a linear map in the graph.
 struct Adjoint<M>(M);
 
 impl<T: Float, M: LinearMap<T>> Op<T> for Forward<M> {

@@ -1,7 +1,8 @@
-//! Floor 3: the operations, in folders by family. Each operation is one place: formula, forward, backward, test.
+//! Floor 3: the operations, in folders by family. The formula, forward, backward and test of an operation are in one
+//! place.
 //!
-//! Most are declared by their kind: [`pointwise`] (a formula of each element and its derivative), [`binary`] (of two tensors, which are broadcast),
-//! [`linear_map`] (a map and its adjoint), or as a composition of other operations.
+//! Most are declared by their kind: [`pointwise`] (a formula for each element and its derivative), [`binary`] (the same
+//! for two broadcast tensors), [`linear_map`] (a map and its adjoint), or as a composition of other operations.
 
 #[macro_use]
 pub(crate) mod pointwise;

@@ -1,4 +1,4 @@
-//! Printing, as PyTorch prints: nested brackets, columns of equal width, four decimals, an ellipsis in what is long.
+//! Printing in PyTorch's format: nested brackets, columns of equal width, four decimals, an ellipsis in long tensors.
 
 use std::fmt::{self, Write};
 
@@ -6,46 +6,47 @@ use crate::float::Float;
 use crate::graph::Edge;
 use crate::tensor::Tensor;
 
-/// A tensor with more elements is shortened.
+/// The maximum number of elements of a tensor that is printed completely.
 const WHOLE: usize = 1000;
-/// Of a shortened dimension, so many elements are shown at either end.
+/// The number of elements at each end of a shortened dimension.
 const EDGE: usize = 3;
-/// Characters in a line.
+/// The maximum length of a line in characters.
 const LINE: usize = 80;
 
-/// How the numbers of one tensor are written: all alike.
+/// The format of the elements, the same for all elements of a tensor.
 #[derive(Clone, Copy, Debug)]
 struct Format {
     scientific: bool,
-    /// Every number is whole: they are written as `1.`.
+    /// All elements are integers; they are written as `1.`.
     whole: bool,
     decimals: usize,
     width: usize,
 }
 
 impl Format {
-    /// PyTorch's rule: whole numbers as such; scientific where the largest is 1000 times the smallest, or beyond 10⁸, or below 10⁻⁴.
-    fn of(numbers: &[f64], decimals: Option<usize>) -> Format {
+    /// PyTorch's rule. Scientific notation is used if the largest element is more than 1000 times the smallest one, or
+    /// above 10⁸, or if the smallest is below 10⁻⁴.
+    fn of(values: &[f64], decimals: Option<usize>) -> Format {
         let decimals = decimals.unwrap_or(4);
         let magnitudes =
-            || numbers.iter().map(|number| number.abs()).filter(|&magnitude| magnitude.is_finite() && magnitude != 0.0);
+            || values.iter().map(|value| value.abs()).filter(|&magnitude| magnitude.is_finite() && magnitude != 0.0);
         let (smallest, largest) = (magnitudes().fold(f64::INFINITY, f64::min), magnitudes().fold(0.0, f64::max));
         let whole = magnitudes().all(|magnitude| magnitude == magnitude.ceil());
         let spread = largest / smallest > 1000.0;
         let scientific =
             largest > 0.0 && (spread || largest > 1e8 || smallest < 1e-4) && (!whole || spread || largest > 1e8);
         let mut format = Format { scientific, whole, decimals, width: 0 };
-        format.width = numbers.iter().map(|&number| format.write(number).len()).max().unwrap_or(0);
+        format.width = values.iter().map(|&value| format.write(value).len()).max().unwrap_or(0);
         format
     }
 
-    fn write(&self, number: f64) -> String {
-        if !number.is_finite() {
-            return if number.is_nan() { "nan".into() } else { format!("{number}") };
+    fn write(&self, value: f64) -> String {
+        if !value.is_finite() {
+            return if value.is_nan() { "nan".into() } else { format!("{value}") };
         }
         if self.scientific {
             // Rust writes 1.5e-7, PyTorch 1.5000e-07.
-            let text = format!("{number:.*e}", self.decimals);
+            let text = format!("{value:.*e}", self.decimals);
             let (mantissa, exponent) = text.split_once('e').expect("scientific notation has an exponent");
             let (sign, digits) = match exponent.strip_prefix('-') {
                 Some(digits) => ('-', digits),
@@ -53,12 +54,12 @@ impl Format {
             };
             return format!("{mantissa}e{sign}{digits:0>2}");
         }
-        if self.whole { format!("{number:.0}.") } else { format!("{number:.*}", self.decimals) }
+        if self.whole { format!("{value:.0}.") } else { format!("{value:.*}", self.decimals) }
     }
 }
 
 impl<T: Float> Tensor<T> {
-    /// The indices along a dimension that are shown, and whether some are left out after the first three.
+    /// The printed indices of a dimension, and whether some are left out after the first three.
     fn shown(&self, dim: usize) -> (Vec<usize>, bool) {
         let extent = self.shape()[dim];
         if self.numel() <= WHOLE || extent <= 2 * EDGE {
@@ -67,21 +68,22 @@ impl<T: Float> Tensor<T> {
         ((0..EDGE).chain(extent - EDGE..extent).collect(), true)
     }
 
-    /// The numbers that are shown, in order.
-    fn shown_numbers(&self, dim: usize, position: isize, numbers: &mut Vec<f64>) {
+    /// Collects the printed elements, in order.
+    fn shown_values(&self, dim: usize, position: isize, values: &mut Vec<f64>) {
         if dim == self.rank() {
-            numbers.push(self.storage.as_slice()[position as usize].to_f64());
+            values.push(self.storage.as_slice()[position as usize].to_f64());
             return;
         }
         for index in self.shown(dim).0 {
-            self.shown_numbers(dim + 1, position + index as isize * self.strides()[dim], numbers);
+            self.shown_values(dim + 1, position + index as isize * self.strides()[dim], values);
         }
     }
 
-    /// Writes the block of one index of each dimension before `dim`; `indent` is where its inside starts.
+    /// Writes the block of the dimensions from `dim` on, at one index of each dimension before. `indent` is the column
+    /// of its first character.
     fn write_block(&self, dim: usize, indent: usize, texts: &mut impl Iterator<Item = String>, out: &mut String) {
         if dim == self.rank() {
-            out.push_str(&texts.next().expect("a text for each number shown"));
+            out.push_str(&texts.next().expect("a text for each printed element"));
             return;
         }
         let (indices, shortened) = self.shown(dim);
@@ -90,13 +92,13 @@ impl<T: Float> Tensor<T> {
             let texts: Vec<String> = texts.take(indices.len()).collect();
             write_row(&texts, shortened, indent + 1, out);
         } else {
-            // Rows under one another; a blank line more between blocks of higher rank.
+            // Rows are on separate lines; blocks of higher rank have an additional blank line between them.
             let separator = format!(",{}{}", "\n".repeat(self.rank() - 1 - dim), " ".repeat(indent + 1));
-            for place in 0..indices.len() {
-                if place > 0 {
+            for index in 0..indices.len() {
+                if index > 0 {
                     out.push_str(&separator);
                 }
-                if shortened && place == EDGE {
+                if shortened && index == EDGE {
                     out.push_str("...");
                     out.push_str(&separator);
                 }
@@ -109,12 +111,12 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     fn write_tensor(&self, decimals: Option<usize>, with_shape: bool) -> String {
         let mut out = String::from("tensor(");
-        let mut numbers = Vec::new();
+        let mut values = Vec::new();
         if self.numel() > 0 {
-            self.shown_numbers(0, self.layout.offset as isize, &mut numbers);
-            let format = Format::of(&numbers, decimals);
+            self.shown_values(0, self.layout.offset as isize, &mut values);
+            let format = Format::of(&values, decimals);
             let width = if self.rank() == 0 { 0 } else { format.width };
-            let mut texts = numbers.iter().map(|&number| format!("{:>width$}", format.write(number)));
+            let mut texts = values.iter().map(|&value| format!("{:>width$}", format.write(value)));
             self.write_block(0, "tensor(".len(), &mut texts, &mut out);
         } else {
             out.push_str("[]");
@@ -132,7 +134,7 @@ impl<T: Float> Tensor<T> {
             Edge::Node(node) => suffixes.push(format!("grad_fn=<{}>", node.name)),
         }
         for suffix in suffixes {
-            // A suffix that would pass the line's end goes to a line of its own.
+            // A suffix that does not fit in the line is written on its own line.
             let last = out.rsplit('\n').next().map_or(0, str::len);
             let separator = if last + suffix.len() + 3 > LINE { ",\n       " } else { ", " };
             let _ = write!(out, "{separator}{suffix}");
@@ -142,7 +144,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// Numbers side by side, as many in a line as fit.
+/// Writes the elements of a row, as many per line as fit.
 fn write_row(texts: &[String], shortened: bool, indent: usize, out: &mut String) {
     let width = texts.first().map_or(0, String::len);
     let in_a_line = ((LINE.saturating_sub(indent)) / (width + 2)).max(1);
@@ -150,10 +152,10 @@ fn write_row(texts: &[String], shortened: bool, indent: usize, out: &mut String)
     if shortened {
         cells.insert(EDGE, " ...");
     }
-    for (place, cell) in cells.into_iter().enumerate() {
-        if place > 0 {
+    for (index, cell) in cells.into_iter().enumerate() {
+        if index > 0 {
             out.push(',');
-            if place % in_a_line == 0 {
+            if index % in_a_line == 0 {
                 let _ = write!(out, "\n{}", " ".repeat(indent));
             } else {
                 out.push(' ');
@@ -163,7 +165,7 @@ fn write_row(texts: &[String], shortened: bool, indent: usize, out: &mut String)
     }
 }
 
-/// As PyTorch prints; a precision (`{:.2}`) sets the number of decimals.
+/// PyTorch's format; a precision (`{:.2}`) sets the number of decimals.
 ///
 /// ```
 /// use autograd::Tensor;
@@ -177,7 +179,7 @@ impl<T: Float> fmt::Display for Tensor<T> {
     }
 }
 
-/// As [`Display`](fmt::Display), with shape and dtype always.
+/// As [`Display`](fmt::Display), always with shape and dtype.
 impl<T: Float> fmt::Debug for Tensor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.write_tensor(f.precision(), true))
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_stand_under_one_another() {
+    fn blocks_are_on_separate_lines() {
         let x = range(8).reshape([2, 2, 2]);
         assert_eq!(
             x.to_string(),
@@ -221,7 +223,8 @@ mod tests {
     fn long_rows_are_broken_and_many_elements_left_out() {
         assert_eq!(
             range(20).to_string(),
-            "tensor([ 0.,  1.,  2.,  3.,  4.,  5.,  6.,  7.,  8.,  9., 10., 11., 12., 13.,\n        14., 15., 16., 17., 18., 19.])"
+            "tensor([ 0.,  1.,  2.,  3.,  4.,  5.,  6.,  7.,  8.,  9., 10., 11., 12., 13.,\n        \
+             14., 15., 16., 17., 18., 19.])"
         );
         assert_eq!(range(1001).to_string(), "tensor([   0.,    1.,    2.,  ...,  998.,  999., 1000.])");
         let spread = "tensor([0.0000e+00, 1.0000e+00, 2.0000e+00,  ..., 9.9900e+02, 1.0000e+03,\n        1.0010e+03])";
@@ -233,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_special_is_said() {
+    fn dtype_shape_and_graph_are_shown() {
         assert_eq!(Tensor::<f64>::ones([1]).to_string(), "tensor([1.], dtype=f64)");
         assert_eq!(Tensor::<f32>::ones([0, 3]).to_string(), "tensor([], shape=[0, 3])");
         let x = Tensor::<f32>::ones([1]).requires_grad();

@@ -1,4 +1,4 @@
-//! In and out: `ndarray` arrays and plain vectors.
+//! Conversions between tensors, `ndarray` arrays and vectors.
 
 use ndarray::{Array, ArrayD, ArrayView2, ArrayViewD, Axis, Dimension, IxDyn, ShapeBuilder};
 
@@ -8,7 +8,7 @@ use crate::tensor::Tensor;
 
 /// # Values: copies and views
 impl<T: Float> Tensor<T> {
-    /// The numbers in row-major order.
+    /// The elements in row-major order.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -27,7 +27,7 @@ impl<T: Float> Tensor<T> {
         self.as_array().to_owned()
     }
 
-    /// The numbers where they are, as a view of `ndarray`: no copy, whatever the strides.
+    /// The elements as a view of `ndarray`, without a copy, for any strides.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -38,7 +38,7 @@ impl<T: Float> Tensor<T> {
     pub fn as_array(&self) -> ArrayViewD<'_, T> {
         let (base, strides) = self.lowest_address();
         let shape = IxDyn(self.shape()).strides(IxDyn(&strides));
-        let mut array = ArrayViewD::from_shape(shape, base).expect("a tensor's layout lies inside its storage");
+        let mut array = ArrayViewD::from_shape(shape, base).expect("a tensor's layout is inside its storage");
         for (dim, &stride) in self.strides().iter().enumerate() {
             if stride < 0 {
                 array.invert_axis(Axis(dim));
@@ -47,7 +47,8 @@ impl<T: Float> Tensor<T> {
         array
     }
 
-    /// The storage from the lowest address that the tensor reaches, and the strides without their signs: `ndarray` makes views only forwards.
+    /// The storage from the lowest address that the tensor uses, and the absolute values of the strides: `ndarray`
+    /// creates views only with positive strides.
     fn lowest_address(&self) -> (&[T], smallvec::SmallVec<[usize; 4]>) {
         if self.numel() == 0 {
             return (&[], smallvec::SmallVec::from_elem(0, self.rank()));
@@ -64,9 +65,10 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// A matrix inside of a storage: `extents` rows and columns at `strides`, of any sign, from `offset` on.
+/// A matrix inside of a storage: its `extents` (rows, columns), its `strides`, of any sign, and its first element at
+/// `offset`.
 pub(crate) fn matrix<T>(
-    numbers: &[T],
+    elements: &[T],
     mut offset: isize,
     extents: [usize; 2],
     strides: [isize; 2],
@@ -80,7 +82,7 @@ pub(crate) fn matrix<T>(
     let forwards = strides.map(isize::unsigned_abs);
     let shape = (extents[0], extents[1]).strides((forwards[0], forwards[1]));
     let mut view =
-        ArrayView2::from_shape(shape, &numbers[offset as usize..]).expect("a tensor's layout lies inside its storage");
+        ArrayView2::from_shape(shape, &elements[offset as usize..]).expect("a tensor's layout is inside its storage");
     for (axis, stride) in strides.into_iter().enumerate() {
         if stride < 0 {
             view.invert_axis(Axis(axis));
@@ -89,7 +91,7 @@ pub(crate) fn matrix<T>(
     view
 }
 
-/// Copies the array's numbers, in row-major order.
+/// Copies the array's elements, in row-major order.
 ///
 /// ```
 /// use autograd::{Tensor, ndarray::array};
@@ -100,17 +102,17 @@ impl<T: Float, D: Dimension> From<Array<T, D>> for Tensor<T> {
     fn from(array: Array<T, D>) -> Self {
         let shape = Shape::from(array.shape());
         match array.as_slice() {
-            Some(numbers) => Tensor::from_slice(numbers, shape),
+            Some(elements) => Tensor::from_slice(elements, shape),
             None => Tensor::build(shape, |out| {
-                for (number, &value) in out.iter_mut().zip(array.iter()) {
-                    *number = value;
+                for (element, &value) in out.iter_mut().zip(array.iter()) {
+                    *element = value;
                 }
             }),
         }
     }
 }
 
-/// A single number.
+/// A scalar.
 impl<T: Float> From<T> for Tensor<T> {
     fn from(value: T) -> Self {
         Tensor::scalar(value)
@@ -125,7 +127,7 @@ mod tests {
     use ndarray::Array2;
 
     #[test]
-    fn a_view_of_any_strides_shows_the_same_numbers() {
+    fn a_view_of_any_strides_shows_the_same_elements() {
         let x: Tensor<f64> = Tensor::arange(0.0, 24.0, 1.0).reshape([2, 3, 4]);
         let views = [
             x.clone(),

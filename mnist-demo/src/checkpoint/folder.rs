@@ -1,4 +1,4 @@
-//! A folder of checkpoints, `step-000000000938.safetensors` and so on, that one run at a time writes to.
+//! A folder of checkpoints, `step-000000000938.safetensors` and so on. Only one run at a time may write to it.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -12,37 +12,38 @@ use super::Snapshot;
 use super::format::Flaw;
 use crate::idx::DataError;
 
-/// A folder of checkpoints, held against other runs until it is dropped or the process ends, however it ends.
+/// A folder of checkpoints. It is locked against other runs until it is dropped or the process ends, for whatever
+/// reason.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    _held: Option<File>,
+    _lock: Option<File>,
 }
 
-/// What a folder has to go on from.
+/// What [`Folder::newest`] finds.
 #[derive(Debug)]
 pub struct Found {
-    /// The newest whole checkpoint, and its file.
+    /// The newest undamaged checkpoint, and its file.
     pub newest: Option<(PathBuf, Snapshot)>,
-    /// What is wrong with those that are newer. They have been set aside: `.damaged` was put behind their names.
+    /// The errors of newer checkpoints that are damaged. Their files have been renamed: `.damaged` was appended.
     pub damaged: Vec<DataError>,
 }
 
 const PREFIX: &str = "step-";
 const SUFFIX: &str = ".safetensors";
 const DIGITS: usize = 12;
-/// How long to wait for another run to let go: one that was killed a moment ago may still be on its way out.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for the lock: a run that was just killed may not have released it yet.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Folder {
-    /// Opens the folder, or makes it, and clears it of files that an earlier run was writing when it was killed.
+    /// Opens or creates the folder, locks it, and removes the unfinished files of an earlier run that was killed.
     ///
     /// # Errors
-    /// If the folder cannot be made or read, or another run holds it.
+    /// If the folder cannot be created or read, or another run has locked it.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let failed = |source| DataError::File { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(failed)?;
-        let folder = Folder { path: path.to_owned(), _held: hold(path)? };
+        let folder = Folder { path: path.to_owned(), _lock: lock(path)? };
         for entry in fs::read_dir(path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
@@ -55,12 +56,12 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The steps of which there are checkpoints, whole or not, in order.
+    /// The steps that have checkpoints, damaged or not, in ascending order.
     ///
     /// # Errors
     /// If the folder cannot be read.
@@ -74,10 +75,10 @@ impl Folder {
         Ok(steps)
     }
 
-    /// The newest whole checkpoint. Damaged ones on the way to it are set aside and reported.
+    /// The newest undamaged checkpoint. Newer ones that are damaged are renamed and reported.
     ///
     /// # Errors
-    /// If the folder cannot be read, or has a whole file that is not a checkpoint of this version.
+    /// If the folder cannot be read, or has an undamaged file that is not a checkpoint of this version.
     pub fn newest(&self) -> Result<Found, DataError> {
         let mut damaged = Vec::new();
         for step in self.steps()?.into_iter().rev() {
@@ -100,11 +101,11 @@ impl Folder {
         Ok(Found { newest: None, damaged })
     }
 
-    /// Writes the checkpoint of a step, and removes the oldest so that `keep` stay. The new one is whole on the disk
-    /// before an old one goes. Returns its file.
+    /// Writes the checkpoint of a step and returns its file. Then removes the oldest checkpoints until `keep` are
+    /// left. The new one is completely on the disk before an old one is removed.
     ///
     /// # Errors
-    /// If it cannot be written; all that were there are still there then.
+    /// If it cannot be written; then no older checkpoint is removed.
     pub fn write(&self, step: usize, snapshot: &Snapshot, keep: usize) -> Result<PathBuf, DataError> {
         let path = self.file(step);
         let failed = |source| DataError::File { path: path.clone(), source };
@@ -123,22 +124,22 @@ impl Folder {
     }
 }
 
-/// The step in the name of a checkpoint's file.
+/// The step number in the name of a checkpoint's file; `None` for other names.
 pub fn step_of(name: &str) -> Option<usize> {
     let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
     (digits.len() >= DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-/// Takes the lock on the folder itself, so that no file is left of it. Where folders cannot be opened or locked, runs
-/// go without.
-fn hold(path: &Path) -> Result<Option<File>, DataError> {
+/// Locks the folder itself, so that no lock file is left behind. `None` on systems where a folder cannot be opened or
+/// locked; runs then write without a lock.
+fn lock(path: &Path) -> Result<Option<File>, DataError> {
     let Ok(folder) = File::open(path) else { return Ok(None) };
     let start = Instant::now();
     loop {
         match folder.try_lock() {
             Ok(()) => return Ok(Some(folder)),
             Err(TryLockError::Error(_)) => return Ok(None),
-            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
+            Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIMEOUT => thread::sleep(Duration::from_millis(20)),
             Err(TryLockError::WouldBlock) => {
                 let source = io::Error::new(io::ErrorKind::WouldBlock, "another run is writing its checkpoints here");
                 return Err(DataError::File { path: path.to_owned(), source });

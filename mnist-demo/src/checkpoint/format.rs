@@ -1,7 +1,7 @@
-//! A snapshot as bytes: a safetensors file whose last tensor is a checksum of all that comes before it.
+//! A snapshot as bytes: a safetensors file whose last tensor is a checksum of everything before it.
 //!
-//! safetensors puts tensors of bytes behind those of numbers, so the only one, `checksum`, is the end of the file.
-//! The checksum is looked at before anything else is believed.
+//! safetensors writes tensors of bytes after tensors of floats, so the only tensor of bytes, `checksum`, is the end of
+//! the file. Reading verifies the checksum before it parses anything.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use super::{Numbers, Run, Snapshot};
+use super::{NamedTensor, Run, Snapshot};
 use crate::train::Progress;
 
 /// The version of the format that is written and read.
@@ -18,24 +18,24 @@ const VERSION: u32 = 1;
 const METADATA: &str = "gradus";
 const CHECKSUM: &str = "checksum";
 const CHECKSUM_BYTES: usize = size_of::<u32>();
-/// What a header may list: a network of three layers, with its optimizer, has some hundred values.
-const MOST_LISTED: usize = 1024;
+/// The maximum number of values in a header: a network of three layers with its optimizer has about a hundred.
+const MAX_LISTED: usize = 1024;
 
 /// Why bytes are not a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// They are not those that were written.
+    /// The bytes differ from those that were written.
     Damaged {
-        /// What is there.
+        /// What the file contains.
         found: String,
-        /// What should be.
+        /// What it should contain.
         expected: String,
     },
-    /// They are whole, but something else.
+    /// The file is undamaged, but not a checkpoint of this version.
     Foreign {
-        /// What is there.
+        /// What the file contains.
         found: String,
-        /// What should be.
+        /// What it should contain.
         expected: String,
     },
 }
@@ -44,7 +44,7 @@ fn foreign(found: impl Into<String>) -> Flaw {
     Flaw::Foreign { found: found.into(), expected: format!("a checkpoint of version {VERSION}") }
 }
 
-/// What is not numbers: written from references, read as values.
+/// Everything except the tensors. The type parameters allow references for writing and values for reading.
 #[derive(Serialize, Deserialize)]
 struct Metadata<R, P, S> {
     version: u32,
@@ -53,7 +53,7 @@ struct Metadata<R, P, S> {
     optimizer_steps: S,
 }
 
-/// Read before the rest, of whatever version that is.
+/// The version alone, which is parsed first: the rest may have another form in another version.
 #[derive(Deserialize)]
 struct Version {
     version: u32,
@@ -71,14 +71,14 @@ impl Snapshot {
         let metadata =
             serde_json::to_string(&metadata).expect("the parts of a snapshot are strings, numbers and lists");
         let bytes: Vec<Vec<u8>> = self
-            .numbers
+            .tensors
             .iter()
-            .map(|numbers| numbers.values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            .map(|tensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect())
             .collect();
         let view = |dtype, shape, bytes| TensorView::new(dtype, shape, bytes).expect("as many bytes as the shape says");
-        let named = self.numbers.iter().zip(&bytes);
+        let named = self.tensors.iter().zip(&bytes);
         let tensors = named
-            .map(|(numbers, bytes)| (numbers.name.as_str(), view(Dtype::F32, numbers.shape.clone(), bytes)))
+            .map(|(tensor, bytes)| (tensor.name.as_str(), view(Dtype::F32, tensor.shape.clone(), bytes)))
             .chain([(CHECKSUM, view(Dtype::U8, vec![CHECKSUM_BYTES], &[0; CHECKSUM_BYTES]))]);
         let mut file = safetensors::serialize(tensors, Some(HashMap::from([(METADATA.to_owned(), metadata)])))
             .expect("names, shapes and metadata of a snapshot make a header");
@@ -88,11 +88,11 @@ impl Snapshot {
         file
     }
 
-    /// The snapshot in the bytes of a checkpoint. Beside a copy of the numbers it takes no memory that the bytes have
-    /// not.
+    /// Parses the bytes of a checkpoint. It allocates a copy of the elements, and otherwise no more memory than the
+    /// bytes take.
     ///
     /// # Errors
-    /// If they are damaged, or not a checkpoint of this version.
+    /// If the bytes are damaged, or not a checkpoint of this version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Flaw> {
         let Some((content, &checksum)) = bytes.split_last_chunk::<CHECKSUM_BYTES>() else {
             let expected = "a checkpoint".to_owned();
@@ -104,7 +104,7 @@ impl Snapshot {
             return Err(Flaw::Damaged { found, expected: format!("{expected:08x}, as its end says") });
         }
         let listed = listed(bytes);
-        if listed > MOST_LISTED {
+        if listed > MAX_LISTED {
             return Err(foreign(format!("a header that lists {listed} values")));
         }
         let invalid = |error: safetensors::SafeTensorError| foreign(format!("no safetensors file ({error})"));
@@ -119,19 +119,19 @@ impl Snapshot {
             return Err(foreign(format!("version {version}")));
         }
         let metadata: Metadata<Run, Progress, Vec<u64>> = serde_json::from_str(metadata).map_err(unreadable)?;
-        let mut numbers = Vec::new();
+        let mut tensors = Vec::new();
         for (name, tensor) in file.iter().filter(|(name, _)| *name != CHECKSUM) {
             if tensor.dtype() != Dtype::F32 {
                 return Err(foreign(format!("{name} of type {}", tensor.dtype())));
             }
             let values = tensor.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-            numbers.push(Numbers { name: name.to_owned(), shape: tensor.shape().to_vec(), values });
+            tensors.push(NamedTensor { name: name.to_owned(), shape: tensor.shape().to_vec(), values });
         }
         Ok(Snapshot {
             run: metadata.run,
             progress: metadata.progress,
             optimizer_steps: metadata.optimizer_steps,
-            numbers,
+            tensors,
         })
     }
 }
@@ -155,7 +155,7 @@ mod tests {
         }
     }
 
-    /// A run of a few steps on the real digits.
+    /// A run of a few steps on MNIST.
     fn snapshot() -> Snapshot {
         let settings = Settings { learning_rate: 0.1 + 0.2, ..Settings::default() };
         let mut trainer = Trainer::new(data(), settings.clone());
@@ -164,7 +164,7 @@ mod tests {
         Snapshot::of(&trainer, &run)
     }
 
-    /// The bytes with the checksum that belongs to them.
+    /// The bytes, followed by their checksum.
     fn sealed(content: &[u8]) -> Vec<u8> {
         [content, &crc32fast::hash(content).to_le_bytes()].concat()
     }
@@ -181,7 +181,7 @@ mod tests {
         trainers.iter_mut().for_each(|trainer| advance(trainer, 3));
         let run = Run { settings, folder: None, data: data().identity(), every: None, keep: 1, target: None };
         let [one, other] = trainers.map(|trainer| Snapshot::of(&trainer, &run));
-        assert_eq!((one.progress.so_far, one.numbers), (other.progress.so_far, other.numbers));
+        assert_eq!((one.progress.so_far, one.tensors), (other.progress.so_far, other.tensors));
     }
 
     #[test]
@@ -189,10 +189,10 @@ mod tests {
         let bytes = snapshot().to_bytes();
         let damaged = |bytes: &[u8]| matches!(Snapshot::from_bytes(bytes), Err(Flaw::Damaged { .. }));
         let end = bytes.len();
-        for place in (0..64).chain((0..end).step_by(100_003)).chain(end - 8..end) {
+        for index in (0..64).chain((0..end).step_by(100_003)).chain(end - 8..end) {
             let mut flipped = bytes.clone();
-            flipped[place] ^= 1 << (place % 8);
-            assert!(damaged(&flipped), "byte {place} of {end}");
+            flipped[index] ^= 1 << (index % 8);
+            assert!(damaged(&flipped), "byte {index} of {end}");
         }
         for length in [0, 1, 3, 4, 8, 100, end / 2, end - 5, end - 1] {
             assert!(damaged(&bytes[..length]), "{length} bytes of {end}");
@@ -242,14 +242,14 @@ mod tests {
         assert!(refused(&|s| s.run.settings.batch_size = 0).contains("whole steps of 0 images"));
         assert!(refused(&|s| s.progress.epoch = usize::MAX).contains("expected 1, since so many epochs are whole"));
         assert!(refused(&|s| s.progress.epoch = 0).starts_with("found epoch 0"));
-        assert!(refused(&|s| s.progress.so_far.right = usize::MAX).contains("counts and times that no run has"));
+        assert!(refused(&|s| s.progress.so_far.correct = usize::MAX).contains("counts and times that no run has"));
         assert!(refused(&|s| s.progress.duration = Duration::MAX).contains("no run has"));
         assert!(refused(&|s| s.progress.history.elapsed = Duration::MAX).contains("no run has"));
-        assert!(refused(&|s| s.numbers[0].shape = vec![784, 256]).contains("model.fc1.weight of shape [256, 784]"));
-        assert!(refused(&|s| drop(s.numbers.remove(1))).starts_with("found no model.fc1.bias"));
-        assert!(refused(&|s| drop(s.numbers.pop())).contains("optimizer"));
+        assert!(refused(&|s| s.tensors[0].shape = vec![784, 256]).contains("model.fc1.weight of shape [256, 784]"));
+        assert!(refused(&|s| drop(s.tensors.remove(1))).starts_with("found no model.fc1.bias"));
+        assert!(refused(&|s| drop(s.tensors.pop())).contains("optimizer"));
         assert!(
-            refused(&|s| s.numbers[0].name = "model.fc9.weight".to_owned()).starts_with("found no model.fc1.weight")
+            refused(&|s| s.tensors[0].name = "model.fc9.weight".to_owned()).starts_with("found no model.fc1.weight")
         );
         assert!(refused(&|s| s.optimizer_steps.truncate(5)).starts_with("found an optimizer of 5 parameters"));
         assert!(refused(&|s| s.run.settings.learning_rate = f64::NAN).contains("learning rate"));

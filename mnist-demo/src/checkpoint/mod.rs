@@ -1,13 +1,13 @@
-//! Checkpoints: a run on disk, whole at every moment.
+//! Checkpoints: the whole state of a run on disk.
 //!
-//! A checkpoint is a safetensors file with the weights (`model.fc1.weight`), the optimizer's numbers
-//! (`optimizer.fc1.weight.exp_avg`) and, in the metadata, the settings, the place in the run and its history as JSON.
-//! Its last bytes are a checksum of all before them. The recipe's schedule and the random numbers are functions of
-//! the settings and the place, so this is all there is: a run that goes on from a checkpoint ends with the very bits
-//! of one that was never interrupted.
+//! A checkpoint is a safetensors file with the weights (`model.fc1.weight`), the optimizer's state
+//! (`optimizer.fc1.weight.exp_avg`) and, in the metadata, the settings, the position in the run and its history as
+//! JSON. Its last bytes are a checksum of all bytes before them. The learning rate and the random numbers are
+//! functions of the settings and the position, so nothing else has to be saved: a run that is resumed from a
+//! checkpoint ends with exactly the same bits as a run that was never interrupted.
 //!
-//! [`Folder`] writes them so that there is never a part of one, keeps the last few, and finds the newest that is
-//! whole.
+//! [`Folder`] writes checkpoints so that a file is either complete or absent, keeps the last few, and finds the newest
+//! undamaged one.
 
 mod folder;
 mod format;
@@ -25,84 +25,92 @@ use crate::dataset::{Dataset, Identity};
 use crate::finite;
 use crate::train::{Progress, Settings, Trainer};
 
-/// What the user chose for a run: with it, `--resume DIR` needs no other argument.
+/// The settings that the user chose for a run. They are saved, so `--resume DIR` needs no other argument.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// What determines the weights, beside the data.
+    /// The settings that, together with the data, determine the weights.
     pub settings: Settings,
-    /// Where the data set is, if it is not the embedded one.
+    /// The folder of the data set; `None` for the embedded one.
     pub folder: Option<PathBuf>,
-    /// Which data set it is.
+    /// The sizes and the checksum of the data set.
     pub data: Identity,
-    /// How many steps lie between two checkpoints inside of an epoch.
+    /// The number of steps between two checkpoints within an epoch.
     pub every: Option<usize>,
-    /// How many checkpoints stay.
+    /// How many checkpoints are kept.
     pub keep: usize,
-    /// The share of test images read rightly that ends the run.
+    /// The test accuracy, from 0 to 1, that ends the run.
     pub target: Option<f64>,
 }
 
-/// Named numbers.
+impl Run {
+    /// The path of the data set, for messages.
+    pub fn source(&self) -> String {
+        self.folder.as_ref().map_or("MNIST (embedded)".to_owned(), |folder| folder.display().to_string())
+    }
+}
+
+/// A tensor with its name, as it is in a file.
 #[derive(Clone, Debug, PartialEq)]
-struct Numbers {
+struct NamedTensor {
     name: String,
     shape: Vec<usize>,
     values: Vec<f32>,
 }
 
-/// A run between two steps, as a checkpoint holds it.
+/// The state of a run between two steps, as a checkpoint contains it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// What the user chose.
     pub run: Run,
-    /// Where the run is, and its history.
+    /// The position in the run, and its history.
     pub progress: Progress,
-    /// The steps that the optimizer counts for each parameter.
+    /// The optimizer's step counts, one for each parameter.
     optimizer_steps: Vec<u64>,
-    numbers: Vec<Numbers>,
+    tensors: Vec<NamedTensor>,
 }
 
 impl Snapshot {
-    /// The run as it is now. `run`'s settings are replaced by the trainer's.
+    /// The current state of the run. The settings of `run` are replaced by those of the trainer.
     pub fn of(trainer: &Trainer<'_>, run: &Run) -> Self {
         let named = trainer.model.named_parameters();
-        let mut numbers = Vec::new();
+        let mut tensors = Vec::new();
         for (name, param) in &named {
             let value = param.tensor();
             let shape = value.shape().to_vec();
-            numbers.push(Numbers { name: format!("model.{name}"), shape, values: value.to_vec() });
+            tensors.push(NamedTensor { name: format!("model.{name}"), shape, values: value.to_vec() });
         }
         let state = trainer.optimizer.state();
         for ((_, param), state) in named.iter().zip(&state) {
             for (name, values) in state.named_slots() {
                 let name = format!("optimizer.{name}");
-                numbers.push(Numbers { name, shape: param.tensor().shape().to_vec(), values: values.to_vec() });
+                tensors.push(NamedTensor { name, shape: param.tensor().shape().to_vec(), values: values.to_vec() });
             }
         }
         Snapshot {
             run: Run { settings: trainer.settings().clone(), ..run.clone() },
             progress: trainer.progress().clone(),
             optimizer_steps: state.iter().map(|state| state.step).collect(),
-            numbers,
+            tensors,
         }
     }
 
     /// The network's weights: names, shapes and values.
     pub fn weights(&self) -> impl Iterator<Item = (&str, &[usize], &[f32])> {
-        self.numbers.iter().filter_map(|numbers| {
-            Some((numbers.name.strip_prefix("model.")?, numbers.shape.as_slice(), numbers.values.as_slice()))
+        self.tensors.iter().filter_map(|tensor| {
+            Some((tensor.name.strip_prefix("model.")?, tensor.shape.as_slice(), tensor.values.as_slice()))
         })
     }
 
     /// All tensors of the snapshot, those of the optimizer too: names and values.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &[f32])> {
-        self.numbers.iter().map(|numbers| (numbers.name.as_str(), numbers.values.as_slice()))
+        self.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.values.as_slice()))
     }
 
-    /// The run, ready for its next step. `settings` are the snapshot's, but for what may differ.
+    /// The run, ready for its next step. `settings` are those of the snapshot, except for the ones that may change
+    /// when a run is resumed.
     ///
     /// # Errors
-    /// What was found and what was expected, if the snapshot does not fit the data set, or itself.
+    /// What was found and what was expected, if the snapshot does not fit the data set or contradicts itself.
     pub fn resume<'a>(self, data: &'a Dataset, settings: Settings) -> Result<Trainer<'a>, [String; 2]> {
         let images = data.train.len();
         let Progress { epoch, so_far, duration, history } = &self.progress;
@@ -119,8 +127,8 @@ impl Snapshot {
             return Err([format!("a learning rate of {}", settings.learning_rate), "a number above 0".to_owned()]);
         }
         finite::require(self.tensors())?;
-        // The time of the epoch in progress is a part of all.
-        if so_far.right > so_far.images || *duration > history.elapsed || !history.has_room() {
+        // The time of the epoch in progress is included in the time of the whole run.
+        if so_far.correct > so_far.images || *duration > history.elapsed || !history.has_room() {
             return Err(["counts and times that no run has".to_owned(), "those of the run so far".to_owned()]);
         }
         let mut trainer = Trainer::at(data, settings, self.progress.clone());
@@ -140,30 +148,30 @@ impl Snapshot {
             param.set(&Tensor::from_vec(values, shape.as_slice()));
             let prefix = format!("optimizer.{name}.");
             let (own, rest): (Vec<_>, Vec<_>) =
-                self.numbers.into_iter().partition(|numbers| numbers.name.starts_with(&prefix));
-            self.numbers = rest;
+                self.tensors.into_iter().partition(|tensor| tensor.name.starts_with(&prefix));
+            self.tensors = rest;
             let slots: Vec<(&str, &[f32])> =
-                own.iter().map(|numbers| (&numbers.name[prefix.len()..], numbers.values.as_slice())).collect();
+                own.iter().map(|tensor| (&tensor.name[prefix.len()..], tensor.values.as_slice())).collect();
             trainer
                 .optimizer
                 .restore(name, self.optimizer_steps[index], &slots)
                 .map_err(|error| [error.to_string(), format!("the state of the optimizer for {name}")])?;
         }
-        match self.numbers.first() {
-            Some(numbers) => Err([format!("numbers named {}", numbers.name), "none beside the network's".to_owned()]),
+        match self.tensors.first() {
+            Some(tensor) => Err([format!("a tensor named {}", tensor.name), "only those of the network".to_owned()]),
             None => Ok(()),
         }
     }
 
     fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, [String; 2]> {
         let expected = || format!("{name} of shape {shape:?}");
-        let Some(index) = self.numbers.iter().position(|numbers| numbers.name == name) else {
+        let Some(index) = self.tensors.iter().position(|tensor| tensor.name == name) else {
             return Err([format!("no {name}"), expected()]);
         };
-        let numbers = self.numbers.swap_remove(index);
-        if numbers.shape != shape {
-            return Err([format!("{name} of shape {:?}", numbers.shape), expected()]);
+        let tensor = self.tensors.swap_remove(index);
+        if tensor.shape != shape {
+            return Err([format!("{name} of shape {:?}", tensor.shape), expected()]);
         }
-        Ok(numbers.values)
+        Ok(tensor.values)
     }
 }

@@ -14,8 +14,8 @@ use crate::train::accuracy;
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true, after_help = "Example: mnist-demo eval --weights weights.safetensors")]
 pub struct Arguments {
-    /// The weights: a safetensors file, as train --save or PyTorch's safetensors wrote it, or the folder of train
-    /// --checkpoint, whose newest state is taken
+    /// The weights: a safetensors file written by train --save or by PyTorch, or a folder of train --checkpoint, of
+    /// which the newest checkpoint is used
     #[arg(long, value_name = "PATH")]
     weights: PathBuf,
     #[command(flatten)]
@@ -24,7 +24,7 @@ pub struct Arguments {
     source: Source,
 }
 
-/// Loads the weights and prints how well they do.
+/// Loads the weights and prints their test accuracy.
 ///
 /// # Errors
 /// If the data set or the weights cannot be read, or do not fit together.

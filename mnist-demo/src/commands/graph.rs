@@ -1,4 +1,4 @@
-//! `graph`: the recorded graph of one training step of the network, as a drawing.
+//! `graph`: a drawing of the computation graph of one training step.
 
 use std::path::{Path, PathBuf};
 
@@ -14,27 +14,27 @@ use crate::model::perceptron;
 
 const EXAMPLES: &str = "\
 Examples:
-  mnist-demo graph --svg graph.svg           a picture that a browser shows
-  mnist-demo graph | dot -Tpdf > graph.pdf   by way of Graphviz";
+  mnist-demo graph --svg graph.svg           a picture for a browser
+  mnist-demo graph | dot -Tpdf > graph.pdf   with Graphviz";
 
 /// The arguments of `graph`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Write the drawing to this file, as an SVG picture
+    /// Write the drawing to this file as an SVG picture
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Write the drawing to this file, as DOT, the language of Graphviz; without --svg and --dot it goes to stdout
+    /// Write the drawing to this file in DOT, the language of Graphviz. Without --svg and --dot, DOT is printed
     #[arg(long, value_name = "FILE")]
     dot: Option<PathBuf>,
     #[command(flatten)]
     source: Source,
 }
 
-/// The images of the step that is drawn.
+/// The batch size of the step that is drawn.
 const IMAGES: usize = 64;
 
-/// Draws the graph that the forward pass of a training step records, and that its backward walks.
+/// Draws the graph that the forward pass of a training step records for the backward pass.
 ///
 /// # Errors
 /// If the data set cannot be read, or the drawing cannot be written.

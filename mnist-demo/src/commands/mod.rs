@@ -1,4 +1,4 @@
-//! The commands, a file for each: its arguments, and `run`. Here is what they share.
+//! The commands. Each has a file with its arguments and a function `run`; this file has what they share.
 
 pub mod eval;
 pub mod graph;
@@ -16,47 +16,48 @@ use std::time::Instant;
 use clap::Args;
 use nn::file;
 
-use crate::console::{accuracy_line, percent, print_line, tell};
+use crate::classifier::{Classifier, QUICK_EPOCHS};
+use crate::console::{accuracy_line, eprint_line, percent, print_line};
 use crate::dataset::{Dataset, split_path};
 use crate::failure::Failure;
 use crate::idx::DataError;
 use crate::labels::Labels;
 use crate::model::DIGITS;
-use crate::reading::{QUICK_EPOCHS, Reader};
 use crate::weights::Weights;
 
-/// How many threads a command computes on.
+/// The number of threads of a command.
 #[derive(Debug, Args)]
 pub struct Threads {
-    /// Threads to compute on; 0 means as many as the machine has, and more than that make it slower. Their number
-    /// does not change the results
+    /// Number of threads; 0 means one for each core. More threads than cores are slower. The results do not depend on
+    /// the number of threads
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::threads)]
     pub threads: u16,
 }
 
 impl Threads {
-    /// Their number for [`autograd::with_threads`]. Tells the user if it is more than is of use.
+    /// The number for [`autograd::with_threads`]. Warns the user if there are more threads than cores.
     pub fn count(&self) -> usize {
         let (threads, cores) = (usize::from(self.threads), values::cores());
         if threads > cores {
             let machine = values::cores_in_words();
-            tell(&format!("warning: --threads {threads} is slower than 0: this machine has {machine}"));
+            eprint_line(&format!("warning: --threads {threads} is slower than 0: this machine has {machine}"));
         }
         threads
     }
 }
 
-/// Which data set a command is about.
+/// The data set of a command.
 #[derive(Debug, Args)]
 pub struct Source {
-    /// Folder with another data set in MNIST's form, Fashion-MNIST for one: train-images-idx3-ubyte,
-    /// train-labels-idx1-ubyte and the same with t10k for train; or EMNIST: emnist-letters-train-images-idx3-ubyte
-    /// and so on, whose transposed images are put right. Each file is plain or .gz. labels.txt or EMNIST's mapping
-    /// beside them has the names of the classes [default: the MNIST digits, which are part of the program]
+    /// Folder with another data set in MNIST's format, such as Fashion-MNIST or EMNIST. MNIST's file names are
+    /// train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same with t10k instead of train. EMNIST's are
+    /// emnist-letters-train-images-idx3-ubyte and so on; its transposed images are corrected. Each file can be plain
+    /// or .gz. labels.txt or EMNIST's mapping in the same folder gives the names of the classes [default: the MNIST
+    /// digits, which are built into the program]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Which split of EMNIST in that folder: letters, balanced or another, as the file names have it; needed where
-    /// there are several
+    /// The split of EMNIST in that folder, as in the file names: letters, balanced or another. Needed if the folder
+    /// has several
     #[arg(long, value_name = "NAME", requires = "data")]
     pub split: Option<String>,
 }
@@ -65,81 +66,80 @@ impl Source {
     /// Reads the data set.
     ///
     /// # Errors
-    /// If it is not whole and right.
+    /// If it is incomplete or wrong.
     pub fn read(&self) -> Result<Dataset, DataError> {
         self.path().as_deref().map_or_else(Dataset::embedded, Dataset::from_folder)
     }
 
-    /// The path of the data set that is named, if one is: a folder or a split in it, as [`Dataset::from_folder`]
-    /// takes it.
+    /// The path of the data set, if the user gave one: a folder or a split in it, for [`Dataset::from_folder`].
     pub fn path(&self) -> Option<PathBuf> {
         let folder = self.data.as_deref()?;
         Some(self.split.as_deref().map_or_else(|| folder.to_owned(), |split| split_path(folder, split)))
     }
 }
 
-/// Which network reads pictures, and what its classes are called.
+/// The network that classifies pictures, and the names of its classes.
 #[derive(Debug, Args)]
 pub struct Network {
-    /// The weights: a file, as train --save wrote it, or the folder of train --checkpoint, whose newest state is
-    /// taken; without this the network is trained on MNIST first, for 3 epochs, which takes seconds
+    /// The weights: a file written by train --save, or a folder of train --checkpoint, of which the newest checkpoint
+    /// is used. Without this option the network is first trained on MNIST for 3 epochs, which takes some seconds
     #[arg(long, value_name = "PATH")]
     weights: Option<PathBuf>,
-    /// The names of the classes: a text with one label a line, or EMNIST's mapping [default: those that
-    /// train --save wrote into the file with the weights, those of a checkpoint's data set, labels.txt beside the
-    /// weights, or the class numbers]
+    /// The names of the classes: a text file with one label per line, or EMNIST's mapping [default: the labels in the
+    /// file of the weights, those of the checkpoint's data set, labels.txt beside the weights, or the class numbers]
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }
 
 impl Network {
-    /// The network, with the weights that were named or trained now.
+    /// The classifier, with the weights that the user gave, or with weights that are trained now.
     ///
     /// # Errors
-    /// If the weights or the labels cannot be read, or do not go together.
-    fn reader(&self) -> Result<Reader, Failure> {
+    /// If the weights or the labels cannot be read, or do not fit together.
+    fn classifier(&self) -> Result<Classifier, Failure> {
         if let Some(path) = &self.weights {
-            let (reader, note) = Reader::load(&weights(path)?, self.labels.as_deref())?;
+            let (classifier, note) = Classifier::load(&weights(path)?, self.labels.as_deref())?;
             if let Some(note) = note {
-                tell(&format!("not used: {note}"));
+                eprint_line(&format!("not used: {note}"));
             }
-            return Ok(reader);
+            return Ok(classifier);
         }
-        // A wrong file is reported before the training.
+        // The labels are read before the training, so that a wrong file is reported at once.
         let labels = self.labels.as_deref().map(|path| Labels::read(path, DIGITS)).transpose()?;
-        tell(&format!("no --weights: training on MNIST for {QUICK_EPOCHS} epochs first"));
+        eprint_line(&format!("no --weights: training on MNIST for {QUICK_EPOCHS} epochs first"));
         let start = Instant::now();
-        let (reader, epoch) = Reader::train()?;
+        let (classifier, epoch) = Classifier::train()?;
         let seconds = start.elapsed().as_secs_f64();
-        tell(&format!("trained in {seconds:.1} s; test accuracy {}", percent(epoch.test_accuracy)));
-        Ok(labels.into_iter().fold(reader, Reader::labelled))
+        eprint_line(&format!("trained in {seconds:.1} s; test accuracy {}", percent(epoch.test_accuracy)));
+        Ok(labels.into_iter().fold(classifier, Classifier::with_labels))
     }
 }
 
-/// Finds trained weights, and says which checkpoint that is where it is one of several.
+/// Finds trained weights, and prints the name of the checkpoint if it is chosen from a folder.
 fn weights(path: &Path) -> Result<Weights, Failure> {
     let weights = Weights::find(path)?;
     for damaged in &weights.damaged {
-        tell(&format!("damaged, not used: {damaged}"));
+        eprint_line(&format!("damaged, not used: {damaged}"));
     }
     if let Some(snapshot) = weights.snapshot.as_ref().filter(|_| weights.path != path) {
-        let place = &snapshot.progress;
-        tell(&format!("using {}: epoch {}, image {}", weights.path.display(), place.epoch, place.so_far.images));
+        let progress = &snapshot.progress;
+        let (epoch, images) = (progress.epoch, progress.so_far.images);
+        eprint_line(&format!("using {}: epoch {epoch}, image {images}", weights.path.display()));
     }
     Ok(weights)
 }
 
-/// Finds out whether a result can be written to `path`; nothing is made there or changed.
+/// Checks that a result can be written to `path`. Nothing is created or changed.
 fn try_to_write(path: &Path) -> Result<(), Failure> {
     file::check(path).map_err(|source| Failure::Target { path: path.to_owned(), source })
 }
 
-/// Prints the last line of a command that knows a test accuracy.
+/// Prints the test accuracy, the last line of a command.
 fn print_last(accuracy: f64) -> Result<(), Failure> {
     print(&accuracy_line(accuracy))
 }
 
-/// Prints the last lines of a command; that nobody reads them is no failure.
+/// Prints the last lines of a command. A closed stdout is no failure.
 fn print(lines: &str) -> Result<(), Failure> {
     match print_line(lines) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

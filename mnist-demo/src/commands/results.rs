@@ -1,36 +1,41 @@
-//! What a command leaves: each result is tried, whatever became of the others, and each answer is told.
+//! The results of a command: each is written even if another one failed, and each success or failure is reported.
 
 use std::path::Path;
 
-use crate::console::tell;
+use crate::console::eprint_line;
 use crate::failure::Failure;
 
-/// Counts what could not be saved.
+/// Counts the results that could not be saved.
 #[derive(Debug, Default)]
 pub struct Results {
     failed: usize,
 }
 
 impl Results {
-    /// Tells that the result `what` was saved at `path`, or why it was not.
+    /// Reports that the result `what` was saved at `path`, or why it was not.
     pub fn saved(&mut self, what: &str, path: &Path, outcome: Result<(), Failure>) {
-        if self.went_well(outcome) {
-            tell(&format!("saved {what}: {}", path.display()));
+        if self.succeeded(outcome) {
+            eprint_line(&format!("saved {what}: {}", path.display()));
         }
     }
 
-    /// Tells a failure, if it is one; whether it was none.
-    pub fn went_well(&mut self, outcome: Result<(), Failure>) -> bool {
+    /// Reports and counts a failure. Returns whether there was none.
+    pub fn succeeded(&mut self, outcome: Result<(), Failure>) -> bool {
         if let Err(failure) = &outcome {
-            tell(&format!("error: {failure}"));
+            eprint_line(&format!("error: {failure}"));
             self.failed += 1;
         }
         outcome.is_ok()
     }
 
-    /// Counts a failure that was told when it happened.
-    pub fn count_told(&mut self, failed: bool) {
+    /// Counts a failure that was already reported when it happened.
+    pub fn count_reported(&mut self, failed: bool) {
         self.failed += usize::from(failed);
+    }
+
+    /// Whether nothing failed so far.
+    pub fn all_succeeded(&self) -> bool {
+        self.failed == 0
     }
 
     /// The command's outcome.

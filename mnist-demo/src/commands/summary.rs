@@ -15,10 +15,10 @@ pub struct Arguments {
     source: Source,
 }
 
-/// Prints a line for each layer, and their sum.
+/// Prints a line for each layer, and the sum of the parameters.
 ///
 /// # Errors
-/// If the data set, which decides how wide the ends are, cannot be read.
+/// If the data set, which determines the first and the last width, cannot be read.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let data = arguments.source.read()?;
     let model = perceptron(&data, &mut Random::new(0));

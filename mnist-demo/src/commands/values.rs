@@ -1,14 +1,15 @@
-//! How the values of options are read: each answer to a wrong one says what is wanted, with an example.
+//! Parsers for the values of options. The message for a wrong value says what is expected, with an example.
 
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::thread;
 
-/// More threads than this for each core take so long to wait for one another that a run seems to stand still.
-const MOST_FOR_A_CORE: usize = 64;
-/// More than any machine makes use of.
-const MOST_THREADS: usize = 1024;
+/// The maximum number of threads for each core: with more, the threads wait for each other so long that a run seems to
+/// hang.
+const MAX_PER_CORE: usize = 64;
+/// The maximum number of threads, which is more than any machine can use.
+const MAX_THREADS: usize = 1024;
 
 fn parsed<N: FromStr>(text: &str, right: impl Fn(&N) -> bool, wanted: impl Display) -> Result<N, String> {
     text.parse().ok().filter(right).ok_or_else(|| format!("wanted {wanted}"))
@@ -29,7 +30,7 @@ pub fn learning_rate(text: &str) -> Result<f64, String> {
     parsed(text, |number: &f64| number.is_finite() && *number > 0.0, "a number above 0, such as 0.001")
 }
 
-/// A share in percent.
+/// A percentage.
 pub fn percentage(text: &str) -> Result<f64, String> {
     parsed(text, |number| (1.0..=100.0).contains(number), "percent, from 1 to 100, such as 98")
 }
@@ -39,10 +40,10 @@ pub fn port(text: &str) -> Result<u16, String> {
     parsed(text, |_| true, "the number of a port, from 0 (any that is free) to 65535, such as 8000")
 }
 
-/// The address of this machine in an argument: a number, or `localhost`. Names are not looked up, which can take long.
+/// An address of this machine: an IP address, or `localhost`. Other names are refused: to look them up can take long.
 pub fn host(text: &str) -> Result<IpAddr, String> {
-    let number = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    match number.parse() {
+    let address = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    match address.parse() {
         Ok(host) => Ok(host),
         Err(_) if text == "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
         Err(_) => Err("wanted an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them".to_owned()),
@@ -51,28 +52,24 @@ pub fn host(text: &str) -> Result<IpAddr, String> {
 
 /// A number of threads.
 pub fn threads(text: &str) -> Result<u16, String> {
-    let (most, example) = (most_threads(), cores());
-    let wanted = format!("a whole number from 0 (as many as the machine has) to {most}, such as {example}");
-    parsed(
-        text,
-        |&number: &u16| usize::from(number) <= most,
-        format!("{wanted}: this machine has {}", cores_in_words()),
-    )
+    let (max, example) = (max_threads(), cores());
+    let wanted = format!("a whole number from 0 (one for each core) to {max}, such as {example}");
+    parsed(text, |&number: &u16| usize::from(number) <= max, format!("{wanted}: this machine has {}", cores_in_words()))
 }
 
-/// The cores that the program may use.
+/// The number of cores that the program may use.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Their number, for a sentence.
+/// The number of cores, for a sentence.
 pub fn cores_in_words() -> String {
     let cores = cores();
     if cores == 1 { "one core".to_owned() } else { format!("{cores} cores") }
 }
 
-fn most_threads() -> usize {
-    cores().saturating_mul(MOST_FOR_A_CORE).min(MOST_THREADS)
+fn max_threads() -> usize {
+    cores().saturating_mul(MAX_PER_CORE).min(MAX_THREADS)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which files of a folder are a data set: the four under MNIST's names, or those of one split of EMNIST.
+//! Finds the files of a data set in a folder: four files with MNIST's names, or those of one split of EMNIST.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ const EMNIST_PREFIX: &str = "emnist-";
 const MAPPING: &str = "mapping.txt";
 const LABELS: &str = "labels.txt";
 
-/// The most folders inside of a folder that are searched for files that are missing.
+/// The maximum number of subfolders that are searched, for the error message, when a folder has no data set.
 const MAX_SEARCHED: usize = 64;
 
 /// The files of a data set.
@@ -26,18 +26,20 @@ const MAX_SEARCHED: usize = 64;
 pub(super) struct Files {
     /// Training images and labels, test images and labels.
     pub four: [PathBuf; 4],
-    /// The split of EMNIST, if they have its names.
+    /// The split of EMNIST, if the files have EMNIST's names.
     pub split: Option<String>,
     /// The file with the names of the classes.
     pub labels: Option<PathBuf>,
 }
 
-/// The path of an EMNIST split in a folder, which [`super::Dataset::from_folder`] takes in place of the folder.
+/// The path that stands for an EMNIST split in a folder. [`super::Dataset::from_folder`] accepts it instead of the
+/// folder.
 pub fn split_path(folder: &Path, split: &str) -> PathBuf {
     folder.join(format!("{EMNIST_PREFIX}{split}"))
 }
 
-/// The labels of the classes for a data set at this path, if it still has them: for those who use a network later.
+/// The labels of the classes of the data set at this path, if it is still there. They are needed when a network is
+/// used after its training.
 ///
 /// # Errors
 /// If the file with the labels is wrong.
@@ -52,7 +54,7 @@ impl Files {
     /// The files at a path: a folder, or the path of a split in it ([`split_path`]).
     ///
     /// # Errors
-    /// If there is no such folder, or a file is missing, or there are several splits and none is named.
+    /// If there is no such folder, a file is missing, or there are several splits and the path does not name one.
     pub fn find(path: &Path) -> Result<Self, DataError> {
         let (folder, named) = folder_and_split(path)?;
         let content = Content::of(folder)?;
@@ -71,7 +73,7 @@ impl Files {
         content.files(split.map(str::to_owned))
     }
 
-    /// The labels for so many classes: from the file, or those that the split is known to have.
+    /// The labels of the classes: from the file, or the known labels of the split.
     ///
     /// # Errors
     /// If the file is wrong.
@@ -83,13 +85,13 @@ impl Files {
     }
 }
 
-/// What a folder has.
+/// The files in a folder.
 struct Content<'a> {
     folder: &'a Path,
-    /// The names of the files that are a part of a data set, by split (none: MNIST's names) and by their index in the
-    /// four. Of several names for the same file that is the plain one, else the one with `.gz`.
+    /// The names of the files of data sets, by split (`None`: MNIST's names) and by their index among the four. If a
+    /// file is there under several names, the plain name is preferred to the one with `.gz`.
     splits: BTreeMap<Option<String>, [Option<String>; 4]>,
-    /// All names, in order.
+    /// All names, sorted.
     names: Vec<String>,
 }
 
@@ -97,7 +99,7 @@ impl<'a> Content<'a> {
     fn of(folder: &'a Path) -> Result<Self, DataError> {
         let names = names(folder).map_err(|source| DataError::File { path: folder.to_owned(), source })?;
         let mut splits: BTreeMap<Option<String>, [Option<String>; 4]> = BTreeMap::new();
-        // Some programs unpack `NAME` as a folder NAME with the file in it.
+        // Only files: some programs unpack `NAME.gz` into a folder NAME that contains the file.
         for name in names.iter().filter(|name| folder.join(name).is_file()) {
             if let Some((split, index)) = part(name) {
                 let slot = &mut splits.entry(split.map(str::to_owned)).or_default()[index];
@@ -136,7 +138,7 @@ impl<'a> Content<'a> {
         let name = match (of_split, mappings.as_slice()) {
             (Some(name), _) if has(&name) => name,
             _ if has(LABELS) => LABELS.to_owned(),
-            // MNIST's names with the mapping of the split that was renamed.
+            // Files of a split that were renamed to MNIST's names, with the mapping of the split.
             (None, [only]) if self.splits.len() == 1 => (*only).clone(),
             _ => return None,
         };
@@ -146,7 +148,7 @@ impl<'a> Content<'a> {
     fn no_split(&self, split: &str, splits: &[&str]) -> DataError {
         let files = format!("{} and so on", name_of(Some(split), 0));
         match splits {
-            // The path may be that of a folder as well, since no split is there.
+            // No split is there, so the path may have been meant as a folder.
             [] => {
                 let expected = format!("a folder with the four files of a data set, or {files} in its place");
                 DataError::content(&split_path(self.folder, split), "no such folder", expected)
@@ -155,7 +157,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Nothing of a data set is there.
+    /// The error for a folder without files of a data set.
     fn nothing(&self) -> DataError {
         let holds_some =
             |folder: &PathBuf| names(folder).is_ok_and(|names| names.iter().any(|name| part(name).is_some()));
@@ -171,7 +173,7 @@ impl<'a> Content<'a> {
     }
 }
 
-/// The folder that a path means, and the split if the path names one.
+/// The folder of a path, and the split if the path stands for one.
 fn folder_and_split(path: &Path) -> Result<(&Path, Option<&str>), DataError> {
     let split = path.file_name().and_then(|name| name.to_str()?.strip_prefix(EMNIST_PREFIX));
     let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
@@ -187,7 +189,7 @@ fn folder_and_split(path: &Path) -> Result<(&Path, Option<&str>), DataError> {
     }
 }
 
-/// The names in a folder, in order; those that are no text are of nothing here.
+/// The names in a folder, sorted. Names that are not valid Unicode are left out.
 fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -197,7 +199,7 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The split that a file name belongs to (none: MNIST's names), and which of the four files it is.
+/// The split of a file name (`None`: MNIST's names), and its index among the four files.
 fn part(name: &str) -> Option<(Option<&str>, usize)> {
     let stem = name.strip_suffix(".gz").unwrap_or(name);
     // The spelling with a dot, `train-images.idx3-ubyte`.
@@ -216,7 +218,7 @@ fn dotted(name: &str) -> String {
     name.replacen("-idx", ".idx", 1)
 }
 
-/// Which of two names for the same file is taken: the lower one.
+/// The order of preference of several names for the same file: the lowest is used.
 fn rank(name: &str) -> (bool, bool) {
     (name.contains(".idx"), name.ends_with(".gz"))
 }

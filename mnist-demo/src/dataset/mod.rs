@@ -16,16 +16,16 @@ use self::files::Files;
 use crate::idx::{self, DataError, Idx};
 use crate::labels::Labels;
 
-/// Training and test images of one size, and how many classes they fall into.
+/// Training and test images of the same size, and their classes.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// What to learn from.
+    /// The training images.
     pub train: Images,
-    /// What to be judged by.
+    /// The test images.
     pub test: Images,
-    /// The largest training label plus 1.
+    /// The number of classes: the largest training label plus 1.
     pub classes: usize,
-    /// The names of the classes, or their numbers where the data set has no names for them.
+    /// The names of the classes, or their numbers if the data set has no names.
     pub labels: Labels,
 }
 
@@ -34,24 +34,24 @@ pub struct Dataset {
 pub struct Images {
     pixels: Vec<u8>,
     labels: Vec<u8>,
-    /// Pixels from top to bottom.
+    /// The height of an image, in pixels.
     pub rows: usize,
-    /// Pixels from left to right.
+    /// The width of an image, in pixels.
     pub columns: usize,
 }
 
 impl Images {
-    /// How many images there are.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none; a data set that was read has some.
+    /// Whether there are no images, which is never so for a data set that was read.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// Pixels of an image.
+    /// The number of pixels of an image.
     pub fn width(&self) -> usize {
         self.rows * self.columns
     }
@@ -116,7 +116,7 @@ impl fmt::Display for Identity {
 }
 
 impl Dataset {
-    /// The real digits, which are part of the program.
+    /// The MNIST digits, which are embedded in the program.
     ///
     /// # Errors
     /// Only if the program itself is damaged.
@@ -144,18 +144,18 @@ impl Dataset {
         Dataset::new(train, test, [&path("t10k-images-idx3-ubyte"), &path("t10k-labels-idx1-ubyte")])
     }
 
-    /// Any data set of the same form: four files with MNIST's names, each plain or with `.gz` behind it (the plain
-    /// one is taken if there are both), or with the names of a split of EMNIST,
+    /// Reads a data set in MNIST's format from a folder: four files with MNIST's names, each plain or with `.gz`
+    /// appended (the plain file is preferred), or with the names of a split of EMNIST,
     /// `emnist-letters-train-images-idx3-ubyte` and so on. The spelling with a dot, `train-images.idx3-ubyte`, is
-    /// known too. MNIST's names are preferred; of several splits one is named by a [`split_path`] in place of the
-    /// folder.
+    /// accepted too. MNIST's names are preferred; if there are several splits, a [`split_path`] instead of the folder
+    /// names one.
     ///
-    /// EMNIST's files have their images transposed, and the labels of its letters count from 1: both are put right.
-    /// The names of the classes come from a file beside the others: `labels.txt` or, of EMNIST,
-    /// `emnist-letters-mapping.txt` and the like.
+    /// The images in EMNIST's files are transposed, and the labels of its letters count from 1: both are corrected.
+    /// The names of the classes come from a file in the same folder: `labels.txt` or, for EMNIST,
+    /// `emnist-letters-mapping.txt` and similar names.
     ///
     /// # Errors
-    /// If a file is missing or wrong, or they do not fit together; see [`DataError`].
+    /// If a file is missing or wrong, or the files do not fit together; see [`DataError`].
     pub fn from_folder(path: &Path) -> Result<Self, DataError> {
         let files = Files::find(path)?;
         let [train_images, train_labels, test_images, test_labels] = &files.four;
@@ -177,7 +177,7 @@ impl Dataset {
         Ok(data)
     }
 
-    /// What tells it from other data sets.
+    /// The sizes and the checksum of this data set.
     pub fn identity(&self) -> Identity {
         let mut checksum = crc32fast::Hasher::new();
         for images in [&self.train, &self.test] {
@@ -194,7 +194,8 @@ impl Dataset {
         }
     }
 
-    /// Training and test images that belong together; the paths are those of the test images and labels.
+    /// Joins training and test images, after a check that they fit together. The paths are those of the test images
+    /// and labels, for error messages.
     fn new(train: Images, test: Images, [images_path, labels_path]: [&Path; 2]) -> Result<Self, DataError> {
         if (train.rows, train.columns) != (test.rows, test.columns) {
             let size = |images: &Images| format!("images of {} × {}", images.rows, images.columns);
@@ -213,7 +214,7 @@ impl Dataset {
 const LETTERS: &str = "letters";
 
 impl Images {
-    /// Images and labels as they are in their files; the paths are for messages.
+    /// Images and labels as they are in their files; the paths are for error messages.
     fn new(images: Idx, labels: Idx, [images_path, labels_path]: [&Path; 2]) -> Result<Self, DataError> {
         let &[count, rows, columns] = images.extents.as_slice() else { unreachable!("images have three extents") };
         if count == 0 {
@@ -242,7 +243,7 @@ impl Images {
         (self.rows, self.columns) = (columns, rows);
     }
 
-    /// Makes labels from 1 on ones from 0 on.
+    /// Changes labels that count from 1 to labels that count from 0.
     fn count_from_zero(&mut self, path: &Path) -> Result<(), DataError> {
         for label in &mut self.labels {
             *label = label.checked_sub(1).ok_or_else(|| {

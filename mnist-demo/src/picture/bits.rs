@@ -1,55 +1,57 @@
-//! The compressed data in a JPEG file: bits, and words of Huffman codes made of them. Sections are those of ITU-T recommendation T.81.
+//! Reads the compressed data in a JPEG file: bits, and the Huffman codewords made of them. Section numbers are those of
+//! ITU-T recommendation T.81.
 
-/// Why a file does not hold its picture.
-pub enum Lack {
-    /// It is too large.
+/// Why a file does not contain the whole picture.
+pub enum Defect {
+    /// The picture is too large.
     Size,
-    /// It ends before it is through.
+    /// The file ends too early.
     Bytes,
-    /// The data of a scan is over before all blocks came.
+    /// The data of a scan ends before all blocks have been read.
     Blocks,
-    /// It contradicts itself, or the standard.
-    Sense(&'static str),
+    /// The file contradicts itself or the standard.
+    Invalid(&'static str),
 }
 
-pub type Held<T> = Result<T, Lack>;
+pub type Checked<T> = Result<T, Defect>;
 
-/// A Huffman code: how many words there are of 1 to 16 bits, and what they stand for, in order.
+/// A Huffman code: the number of codewords of 1 to 16 bits, and their symbols, in order.
 #[derive(Clone, Default)]
 pub struct Code<'a> {
     pub counts: [u8; 16],
     pub symbols: &'a [u8],
 }
 
-/// A file, read from the front.
+/// A file and the position in it.
 #[derive(Default)]
 pub struct Bits<'a> {
     pub file: &'a [u8],
-    /// The byte that comes next.
+    /// The index of the next byte.
     pub position: usize,
-    /// The byte of a scan that is being read, and how many of its bits are still to come.
+    /// The current byte of a scan, and the number of its bits that have not been read.
     byte: u8,
     left: u32,
 }
 
 impl<'a> Bits<'a> {
-    /// What is behind so many bytes.
+    /// A reader that starts at this position.
     pub fn after(position: usize, file: &'a [u8]) -> Self {
         Bits { file, position, ..Bits::default() }
     }
 
-    /// What comes, from the next byte on.
-    pub fn rest(&self) -> Held<&'a [u8]> {
-        self.file.get(self.position..).ok_or(Lack::Bytes)
+    /// The bytes from the next one on.
+    pub fn rest(&self) -> Checked<&'a [u8]> {
+        self.file.get(self.position..).ok_or(Defect::Bytes)
     }
 
-    /// Goes to the next whole byte.
+    /// Skips the remaining bits of the current byte.
     pub fn align(&mut self) {
         self.left = 0;
     }
 
-    /// F.2.2.3: words of one length are numbers that follow each other, and those of the next length go on from there.
-    pub fn symbol(&mut self, code: &Code<'_>) -> Held<u8> {
+    /// Reads a codeword and returns its symbol (F.2.2.3). The codewords of one length are consecutive numbers, and
+    /// those of the next length continue from there.
+    pub fn symbol(&mut self, code: &Code<'_>) -> Checked<u8> {
         let (mut word, mut first, mut index) = (0_u32, 0_u32, 0);
         for count in code.counts.map(u32::from) {
             word = 2 * word + self.bit()?;
@@ -59,10 +61,10 @@ impl<'a> Bits<'a> {
             index += count;
             first = 2 * (first + count);
         }
-        Err(Lack::Sense("a word that is not in the Huffman code"))
+        Err(Defect::Invalid("a word that is not in the Huffman code"))
     }
 
-    fn bit(&mut self) -> Held<u32> {
+    fn bit(&mut self) -> Checked<u32> {
         if self.left == 0 {
             self.next_byte()?;
         }
@@ -70,7 +72,7 @@ impl<'a> Bits<'a> {
         Ok(u32::from(self.byte >> self.left) & 1)
     }
 
-    pub fn skip(&mut self, mut count: u32) -> Held<()> {
+    pub fn skip(&mut self, mut count: u32) -> Checked<()> {
         while count > self.left {
             count -= self.left;
             self.next_byte()?;
@@ -79,13 +81,13 @@ impl<'a> Bits<'a> {
         Ok(())
     }
 
-    /// F.1.2.3: 0xff, if it is no mark, is followed by 0.
-    fn next_byte(&mut self) -> Held<()> {
+    /// Reads a byte of a scan. A byte 0xff that is not a marker is followed by 0 (F.1.2.3).
+    fn next_byte(&mut self) -> Checked<()> {
         let rest = self.rest()?;
         (self.byte, self.position) = match *rest {
             [0xff, 0, ..] => (0xff, self.position + 2),
-            [0xff, _, ..] => return Err(Lack::Blocks),
-            [] | [0xff] => return Err(Lack::Bytes),
+            [0xff, _, ..] => return Err(Defect::Blocks),
+            [] | [0xff] => return Err(Defect::Bytes),
             [byte, ..] => (byte, self.position + 1),
         };
         self.left = 8;

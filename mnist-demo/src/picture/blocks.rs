@@ -1,14 +1,15 @@
-//! Whether a JPEG file holds the picture that its header claims, found out without taking memory for it.
+//! Checks that a JPEG file contains the whole picture that its header claims, without allocating memory for the pixels.
 //!
-//! A decoder takes memory for all pixels at once, and fills with grey what then does not come. So the compressed data is walked through first: every
-//! block of 8 × 8 of every component has to be there, which costs the file one bit for each at least. Sequential pictures are followed to their last bit, of
-//! progressive ones the scans that begin the blocks. Sections and tables are those of ITU-T recommendation T.81.
+//! A decoder allocates memory for all pixels at once, and fills missing pixels with grey. So the compressed data is
+//! scanned first: every block of 8 × 8 pixels of every component must be there, and each needs at least one bit of the
+//! file. Sequential pictures are checked to the last bit; of progressive pictures, only the scans that begin the
+//! blocks. Section and table numbers are those of ITU-T recommendation T.81.
 
 use super::PictureError;
-use super::bits::{Bits, Code, Held, Lack};
+use super::bits::{Bits, Checked, Code, Defect};
 
-/// What stands behind 0xff between the segments (table B.1).
-mod mark {
+/// Marker codes: the byte after 0xff between segments (table B.1).
+mod marker {
     pub const SEQUENTIAL: [u8; 2] = [0xc0, 0xc1];
     pub const PROGRESSIVE: u8 = 0xc2;
     pub const CODES: u8 = 0xc4;
@@ -20,141 +21,141 @@ mod mark {
     pub const INTERVAL: u8 = 0xdd;
 }
 
-/// The width and height of the picture that a JPEG file holds, every block of it.
+/// The width and height of the picture in a JPEG file, after a check that every block is there.
 ///
 /// # Errors
-/// If it does not hold it, or has more than `most` pixels.
+/// If the file is damaged or incomplete, or the picture has more than `most` pixels.
 pub fn extent(file: &[u8], most: u64) -> Result<(u32, u32), PictureError> {
-    let mut walk = Walk { bits: Bits::after(2, file), most, ..Walk::default() };
-    let result = walk.through();
-    let Walk { width, height, compressed, .. } = walk;
+    let mut scanner = Scanner { bits: Bits::after(2, file), max: most, ..Scanner::default() };
+    let result = scanner.check();
+    let Scanner { width, height, compressed, .. } = scanner;
     result.map(|()| (width, height)).map_err(|lack| match lack {
-        Lack::Size => PictureError::Large { width, height, most },
-        Lack::Bytes => PictureError::damaged("JPEG", "it ends early"),
-        Lack::Blocks => PictureError::Claim { width, height, bytes: compressed },
-        Lack::Sense(reason) => PictureError::damaged("JPEG", reason),
+        Defect::Size => PictureError::Large { width, height, most },
+        Defect::Bytes => PictureError::damaged("JPEG", "it ends early"),
+        Defect::Blocks => PictureError::Claim { width, height, bytes: compressed },
+        Defect::Invalid(reason) => PictureError::damaged("JPEG", reason),
     })
 }
 
-/// A colour, or what stands for one.
+/// A colour component, such as luminance.
 struct Component {
     id: u8,
-    /// How many blocks lie side by side, and above one another, in the unit that all components share.
+    /// The horizontal and vertical sampling factors: the numbers of blocks in a unit (MCU).
     across: u32,
     down: u32,
-    /// All of its blocks have come.
+    /// Whether all of its blocks have been read.
     whole: bool,
 }
 
 #[derive(Default)]
-struct Walk<'a> {
+struct Scanner<'a> {
     bits: Bits<'a>,
-    /// Pixels that there may be.
-    most: u64,
+    /// The maximum number of pixels.
+    max: u64,
     width: u32,
     height: u32,
     progressive: bool,
     components: Vec<Component>,
-    /// For the first coefficient of a block, and for the others.
+    /// The Huffman codes for the first coefficient of a block, and for the other coefficients.
     codes: [[Code<'a>; 4]; 2],
-    /// Units between two restarts; 0 for none.
+    /// The number of units between two restart markers; 0 for none.
     interval: u32,
-    /// Bytes of data in the scans.
+    /// The number of data bytes in the scans.
     compressed: usize,
 }
 
-impl<'a> Walk<'a> {
-    fn through(&mut self) -> Held<()> {
+impl<'a> Scanner<'a> {
+    fn check(&mut self) -> Checked<()> {
         loop {
-            match self.next_mark()? {
-                mark::END => break,
-                // Marks without a segment.
-                0 | 1 | mark::START => {}
-                mark if mark::RESTARTS.contains(&mark) => {}
-                mark => {
+            match self.next_marker()? {
+                marker::END => break,
+                // Markers without a segment.
+                0 | 1 | marker::START => {}
+                marker if marker::RESTARTS.contains(&marker) => {}
+                marker => {
                     let segment = self.segment()?;
-                    self.read(mark, segment)?;
+                    self.read(marker, segment)?;
                 }
             }
         }
         let whole = !self.components.is_empty() && self.components.iter().all(|component| component.whole);
-        if whole { Ok(()) } else { Err(Lack::Blocks) }
+        if whole { Ok(()) } else { Err(Defect::Blocks) }
     }
 
-    /// A mark is 0xff, as often as it likes, and a byte. Before it anything may stand.
-    fn next_mark(&mut self) -> Held<u8> {
+    /// Finds the next marker: one or more bytes 0xff, and its code. Other bytes before it are skipped.
+    fn next_marker(&mut self) -> Checked<u8> {
         let rest = self.bits.rest()?;
-        let start = rest.iter().position(|&byte| byte == 0xff).ok_or(Lack::Bytes)?;
-        let length = rest[start..].iter().position(|&byte| byte != 0xff).ok_or(Lack::Bytes)?;
+        let start = rest.iter().position(|&byte| byte == 0xff).ok_or(Defect::Bytes)?;
+        let length = rest[start..].iter().position(|&byte| byte != 0xff).ok_or(Defect::Bytes)?;
         self.bits.position += start + length + 1;
         Ok(rest[start + length])
     }
 
-    /// Two bytes with the length, their own included, and the content.
-    fn segment(&mut self) -> Held<&'a [u8]> {
-        let (length, rest) = self.bits.rest()?.split_first_chunk().ok_or(Lack::Bytes)?;
+    /// Reads a segment: two bytes with its length, these two included, and the content.
+    fn segment(&mut self) -> Checked<&'a [u8]> {
+        let (length, rest) = self.bits.rest()?.split_first_chunk().ok_or(Defect::Bytes)?;
         let length = usize::from(u16::from_be_bytes(*length));
-        let content = length.checked_sub(2).ok_or(Lack::Sense("a segment without a length"))?;
+        let content = length.checked_sub(2).ok_or(Defect::Invalid("a segment without a length"))?;
         self.bits.position += length;
-        rest.get(..content).ok_or(Lack::Bytes)
+        rest.get(..content).ok_or(Defect::Bytes)
     }
 
-    fn read(&mut self, mark: u8, segment: &'a [u8]) -> Held<()> {
-        match (mark, segment) {
-            (mark::CODES, _) => self.read_codes(segment),
-            (mark::INTERVAL, &[high, low]) => {
+    fn read(&mut self, marker: u8, segment: &'a [u8]) -> Checked<()> {
+        match (marker, segment) {
+            (marker::CODES, _) => self.read_codes(segment),
+            (marker::INTERVAL, &[high, low]) => {
                 self.interval = u32::from(u16::from_be_bytes([high, low]));
                 Ok(())
             }
-            (mark::INTERVAL, _) => Err(Lack::Sense("no restart interval where one should be")),
-            (mark::SCAN, _) => self.read_scan(segment),
-            _ if mark == mark::PROGRESSIVE || mark::SEQUENTIAL.contains(&mark) => {
-                self.progressive = mark == mark::PROGRESSIVE;
+            (marker::INTERVAL, _) => Err(Defect::Invalid("no restart interval where one should be")),
+            (marker::SCAN, _) => self.read_scan(segment),
+            _ if marker == marker::PROGRESSIVE || marker::SEQUENTIAL.contains(&marker) => {
+                self.progressive = marker == marker::PROGRESSIVE;
                 self.read_frame(segment)
             }
-            _ if mark::OTHER_FRAMES.contains(&mark) => Err(Lack::Sense("it is coded in an unusual way")),
+            _ if marker::OTHER_FRAMES.contains(&marker) => Err(Defect::Invalid("it is coded in an unusual way")),
             _ => Ok(()),
         }
     }
 
-    /// B.2.2: the size and the components.
-    fn read_frame(&mut self, segment: &[u8]) -> Held<()> {
-        let &[_, high, low, left, right, count, ref components @ ..] = segment else { return Err(Lack::Bytes) };
+    /// Reads a frame header: the size and the components (B.2.2).
+    fn read_frame(&mut self, segment: &[u8]) -> Checked<()> {
+        let &[_, high, low, left, right, count, ref components @ ..] = segment else { return Err(Defect::Bytes) };
         if !self.components.is_empty() || count == 0 || components.len() != 3 * usize::from(count) {
-            return Err(Lack::Sense("more than one frame, or less"));
+            return Err(Defect::Invalid("more than one frame, or less"));
         }
         self.height = u32::from(u16::from_be_bytes([high, low]));
         self.width = u32::from(u16::from_be_bytes([left, right]));
-        if u64::from(self.width) * u64::from(self.height) > self.most {
-            return Err(Lack::Size);
+        if u64::from(self.width) * u64::from(self.height) > self.max {
+            return Err(Defect::Size);
         }
         for &[id, sampling, _] in components.as_chunks().0 {
             let (across, down) = (u32::from(sampling >> 4), u32::from(sampling & 15));
             if !(1..=4).contains(&across) || !(1..=4).contains(&down) {
-                return Err(Lack::Sense("a component without blocks"));
+                return Err(Defect::Invalid("a component without blocks"));
             }
             self.components.push(Component { id, across, down, whole: false });
         }
         Ok(())
     }
 
-    /// B.2.4.2: Huffman codes.
-    fn read_codes(&mut self, mut segment: &'a [u8]) -> Held<()> {
-        const NO_CODE: Lack = Lack::Sense("no Huffman code where one should be");
-        while let Some((&[place, ref counts @ ..], rest)) = segment.split_first_chunk::<17>() {
+    /// Reads Huffman codes (B.2.4.2).
+    fn read_codes(&mut self, mut segment: &'a [u8]) -> Checked<()> {
+        const NO_CODE: Defect = Defect::Invalid("no Huffman code where one should be");
+        while let Some((&[destination, ref counts @ ..], rest)) = segment.split_first_chunk::<17>() {
             let count = counts.iter().map(|&count| usize::from(count)).sum();
             let (symbols, rest) = rest.split_at_checked(count).ok_or(NO_CODE)?;
-            let codes = self.codes.get_mut(usize::from(place >> 4)).ok_or(NO_CODE)?;
-            let code = codes.get_mut(usize::from(place & 15)).ok_or(NO_CODE)?;
+            let codes = self.codes.get_mut(usize::from(destination >> 4)).ok_or(NO_CODE)?;
+            let code = codes.get_mut(usize::from(destination & 15)).ok_or(NO_CODE)?;
             *code = Code { counts: *counts, symbols };
             segment = rest;
         }
         if segment.is_empty() { Ok(()) } else { Err(NO_CODE) }
     }
 
-    /// B.2.3: which components come, in which codes, and then their blocks.
-    fn read_scan(&mut self, segment: &[u8]) -> Held<()> {
-        const NO_SCAN: Lack = Lack::Sense("no scan where one should be");
+    /// Reads a scan: its components and their codes (B.2.3), then the blocks.
+    fn read_scan(&mut self, segment: &[u8]) -> Checked<()> {
+        const NO_SCAN: Defect = Defect::Invalid("no scan where one should be");
         let (&count, rest) = segment.split_first().ok_or(NO_SCAN)?;
         if count == 0 {
             return Err(NO_SCAN);
@@ -162,7 +163,8 @@ impl<'a> Walk<'a> {
         let (selectors, rest) = rest.split_at_checked(2 * usize::from(count)).ok_or(NO_SCAN)?;
         let &[first, _, approximation] = rest else { return Err(NO_SCAN) };
         let start = self.bits.position;
-        // Progressive pictures also have scans that refine what has come, and scans of the other coefficients, in which a few bits may stand for many blocks.
+        // Progressive pictures also have scans that refine earlier ones, and scans of the other coefficients. In those
+        // a few bits can stand for many blocks, so they are not checked.
         let begins_blocks = !self.progressive || (first == 0 && approximation >> 4 == 0);
         if begins_blocks {
             let mut scanned = Vec::new();
@@ -171,20 +173,22 @@ impl<'a> Walk<'a> {
                 let code = |class: usize, table: u8| self.codes[class].get(usize::from(table)).cloned().ok_or(NO_SCAN);
                 scanned.push((index, code(0, tables >> 4)?, code(1, tables & 15)?));
             }
-            let walked = self.walk_scan(&scanned);
+            let scanned_blocks = self.scan_blocks(&scanned);
             self.compressed += self.bits.position - start;
-            walked?;
+            scanned_blocks?;
             scanned.iter().for_each(|&(index, ..)| self.components[index].whole = true);
         }
-        // In data 0xff is followed by 0, or by the number of a restart; anything else is the next mark.
+        // In the data 0xff is followed by 0 or by the code of a restart marker; anything else is the next marker.
         let rest = self.bits.rest()?;
-        let mark = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff) && !mark::RESTARTS.contains(&pair[1]);
-        self.bits.position += rest.windows(2).position(mark).ok_or(Lack::Bytes)?;
+        let marker =
+            |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff) && !marker::RESTARTS.contains(&pair[1]);
+        self.bits.position += rest.windows(2).position(marker).ok_or(Defect::Bytes)?;
         Ok(())
     }
 
-    /// A.2: the blocks of several components come in units, those of one alone row by row.
-    fn walk_scan(&mut self, scanned: &[(usize, Code<'_>, Code<'_>)]) -> Held<()> {
+    /// Reads the blocks of a scan. The blocks of several components are interleaved in units (MCUs), those of a single
+    /// component are in row order (A.2).
+    fn scan_blocks(&mut self, scanned: &[(usize, Code<'_>, Code<'_>)]) -> Checked<()> {
         let most = |extent: fn(&Component) -> u32| self.components.iter().map(extent).max().unwrap_or(1);
         let (across, down) = (most(|component| component.across), most(|component| component.down));
         let units = |width: u32, height: u32| width.div_ceil(8) * height.div_ceil(8);
@@ -214,19 +218,20 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn restart(&mut self) -> Held<()> {
+    fn restart(&mut self) -> Checked<()> {
         self.bits.align();
         let fill = self.bits.rest()?.iter().take_while(|&&byte| byte == 0xff).count();
         match self.bits.file.get(self.bits.position + fill) {
-            Some(mark) if fill > 0 && mark::RESTARTS.contains(mark) => self.bits.position += fill + 1,
-            Some(_) => return Err(Lack::Blocks),
-            None => return Err(Lack::Bytes),
+            Some(marker) if fill > 0 && marker::RESTARTS.contains(marker) => self.bits.position += fill + 1,
+            Some(_) => return Err(Defect::Blocks),
+            None => return Err(Defect::Bytes),
         }
         Ok(())
     }
 
-    /// F.2.2: the first coefficient, and the others as runs of zeros with a number behind, until the end of the block is told.
-    fn block(&mut self, first: &Code<'_>, others: &Code<'_>) -> Held<()> {
+    /// Reads a block: the first coefficient, then runs of zeros, each followed by a coefficient, until the code for the
+    /// end of the block (F.2.2).
+    fn block(&mut self, first: &Code<'_>, others: &Code<'_>) -> Checked<()> {
         let length = self.bits.symbol(first)?;
         self.bits.skip(u32::from(length))?;
         let mut coefficient = 1;
@@ -250,9 +255,9 @@ mod tests {
 
     use super::*;
 
-    const MOST: u64 = 1 << 32;
+    const MAX: u64 = 1 << 32;
 
-    /// Small files of several kinds, whose headers tell the truth.
+    /// Small undamaged files of several kinds.
     const WHOLE: [&[u8]; 8] = [
         include_bytes!("../../fuzz/corpus/picture/apart.jpg"),
         include_bytes!("../../fuzz/corpus/picture/baseline.jpg"),
@@ -261,19 +266,21 @@ mod tests {
         include_bytes!("../../fuzz/corpus/picture/progressive.jpg"),
         include_bytes!("../../fuzz/corpus/picture/restart.jpg"),
         include_bytes!("../../fuzz/corpus/picture/subsampled.jpg"),
-        include_bytes!("../../fuzz/corpus/picture/turned.jpg"),
+        include_bytes!("../../fuzz/corpus/picture/rotated.jpg"),
     ];
 
-    /// Where a file has its height and then its width, each as two bytes.
+    /// The index of the height in a file, which the width follows. Each has two bytes.
     fn size(file: &[u8]) -> usize {
-        file.windows(3).position(|mark| mark[0] == 0xff && (0xc0..=0xc2).contains(&mark[1]) && mark[2] == 0).unwrap()
+        file.windows(3)
+            .position(|marker| marker[0] == 0xff && (0xc0..=0xc2).contains(&marker[1]) && marker[2] == 0)
+            .unwrap()
             + 5
     }
 
     fn claiming(file: &[u8], width: u16, height: u16) -> Vec<u8> {
         let mut file = file.to_vec();
-        let place = size(&file);
-        file[place..place + 4].copy_from_slice(&[height.to_be_bytes(), width.to_be_bytes()].concat());
+        let index = size(&file);
+        file[index..index + 4].copy_from_slice(&[height.to_be_bytes(), width.to_be_bytes()].concat());
         file
     }
 
@@ -286,24 +293,24 @@ mod tests {
                     let mut file = Vec::new();
                     let pixels = &image.as_raw()[..(width * height) as usize * channels];
                     JpegEncoder::new_with_quality(&mut file, quality).encode(pixels, width, height, kind).unwrap();
-                    assert_eq!(extent(&file, MOST), Ok((width, height)), "{kind:?}, quality {quality}");
+                    assert_eq!(extent(&file, MAX), Ok((width, height)), "{kind:?}, quality {quality}");
                 }
             }
         }
         for file in WHOLE {
-            let place = size(file);
+            let index = size(file);
             let number = |at: usize| u32::from(u16::from_be_bytes([file[at], file[at + 1]]));
-            assert_eq!(extent(file, MOST), Ok((number(place + 2), number(place))));
+            assert_eq!(extent(file, MAX), Ok((number(index + 2), number(index))));
         }
     }
 
     #[test]
     fn what_is_missing_is_missed() {
         for file in WHOLE {
-            let (width, height) = extent(file, MOST).unwrap();
+            let (width, height) = extent(file, MAX).unwrap();
             let (right, below) = (width.next_multiple_of(16) + 1, height.next_multiple_of(16) + 1);
             for (width, height) in [(right, height), (width, below), (7000, 7000), (65_535, 65_535)] {
-                match extent(&claiming(file, width as u16, height as u16), MOST) {
+                match extent(&claiming(file, width as u16, height as u16), MAX) {
                     Err(PictureError::Claim { width: right, height: below, bytes }) => {
                         assert!((right, below) == (width, height) && bytes < file.len());
                     }
@@ -313,12 +320,12 @@ mod tests {
             let large = extent(&claiming(file, 300, 200), 59_999);
             assert_eq!(large, Err(PictureError::Large { width: 300, height: 200, most: 59_999 }));
             for length in 2..file.len() - 1 {
-                assert_eq!(extent(&file[..length], MOST), Err(PictureError::damaged("JPEG", "it ends early")));
+                assert_eq!(extent(&file[..length], MAX), Err(PictureError::damaged("JPEG", "it ends early")));
             }
         }
     }
 
-    /// A grey picture of one scan, with codes of one word for zero, and the data.
+    /// A grey picture with one scan, whose codes have one codeword, for the symbol zero; and the data.
     fn scan(width: u16, height: u16, frame: u8, data: &[u8]) -> Vec<u8> {
         let code = |class: u8| [&[0xff, 0xc4, 0, 20, class << 4, 1][..], &[0; 15], &[0]].concat();
         let [[top, bottom], [left, right]] = [height, width].map(u16::to_be_bytes);
@@ -330,13 +337,13 @@ mod tests {
     #[test]
     fn a_block_costs_two_bits_or_one() {
         // 64 × 64 pixels are 64 blocks.
-        assert_eq!(extent(&scan(64, 64, 0xc0, &[0; 16]), MOST), Ok((64, 64)));
-        assert_eq!(extent(&scan(64, 64, 0xc2, &[0; 8]), MOST), Ok((64, 64)));
+        assert_eq!(extent(&scan(64, 64, 0xc0, &[0; 16]), MAX), Ok((64, 64)));
+        assert_eq!(extent(&scan(64, 64, 0xc2, &[0; 8]), MAX), Ok((64, 64)));
         let claim = |bytes| Err(PictureError::Claim { width: 64, height: 64, bytes });
-        assert_eq!(extent(&scan(64, 64, 0xc0, &[0; 15]), MOST), claim(15));
-        assert_eq!(extent(&scan(64, 64, 0xc2, &[0; 7]), MOST), claim(7));
-        let odd = extent(&scan(8, 8, 0xc0, &[0x7f; 3]), MOST).unwrap_err();
+        assert_eq!(extent(&scan(64, 64, 0xc0, &[0; 15]), MAX), claim(15));
+        assert_eq!(extent(&scan(64, 64, 0xc2, &[0; 7]), MAX), claim(7));
+        let odd = extent(&scan(8, 8, 0xc0, &[0x7f; 3]), MAX).unwrap_err();
         assert!(odd.to_string().contains("a word that is not in the Huffman code"), "{odd}");
-        assert!(extent(&scan(8, 8, 0xc9, &[0]), MOST).unwrap_err().to_string().contains("unusual"));
+        assert!(extent(&scan(8, 8, 0xc9, &[0]), MAX).unwrap_err().to_string().contains("unusual"));
     }
 }

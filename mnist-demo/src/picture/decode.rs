@@ -1,4 +1,4 @@
-//! From the bytes of a file to a small picture.
+//! Decodes the bytes of a file into a small grey picture.
 
 use std::io::Cursor;
 
@@ -10,19 +10,19 @@ use png::{Limits, Transformations};
 use super::plane::{self, Plane};
 use super::{Picture, PictureError, blocks};
 
-/// The longest side that a picture is made smaller to: nine times that of the digit.
+/// The longest side of a picture after scaling down: nine times that of the digit.
 const LONGEST: u32 = 180;
 
-/// What the PNG decoder may take for rows and tables.
+/// The maximum memory of the PNG decoder, for rows and tables.
 const PNG_MEMORY: usize = 512 << 10;
 
-/// Adds pixels up in squares of `step` × `step`, in whatever order they come.
+/// Scales a picture down: adds up the pixels in squares of `step` × `step`. Pixels may arrive in any order.
 struct Squares {
     width: u32,
     height: u32,
     step: u32,
     columns: u32,
-    /// For each square the sum of light, weighted with opacity, and the sum of opacity.
+    /// For each square the sum of the brightness, weighted by opacity, and the sum of the opacity.
     sums: Vec<[f32; 2]>,
 }
 
@@ -33,9 +33,9 @@ impl Squares {
         Squares { width, height, step, columns, sums: vec![[0.0; 2]; (columns * rows) as usize] }
     }
 
-    /// A pixel of 1 to 4 channels: grey, grey and opacity, red green blue, red green blue and opacity.
+    /// Adds a pixel of 1 to 4 channels: grey; grey, opacity; red, green, blue; red, green, blue, opacity.
     fn add(&mut self, x: u32, y: u32, pixel: &[u8]) {
-        // How bright the primaries of ITU-R BT.709 look.
+        // The luminance weights of ITU-R BT.709.
         let grey =
             |r: u8, g: u8, b: u8| (0.2126 * f32::from(r) + 0.7152 * f32::from(g) + 0.0722 * f32::from(b)) / 255.0;
         let (light, opacity) = match *pixel {
@@ -51,7 +51,7 @@ impl Squares {
         *weight += opacity;
     }
 
-    /// The picture, upright: orientation says how it has to be rotated and mirrored for that.
+    /// The picture, rotated and mirrored as `orientation` requires.
     fn finish(self, orientation: Orientation) -> Picture {
         let (ground, rows) = (self.ground(), self.height.div_ceil(self.step));
         let squares = self.sums.iter().enumerate();
@@ -63,25 +63,26 @@ impl Squares {
         Picture { light: upright(light, orientation) }
     }
 
-    /// The pixels in a square; those at the right and the bottom may be cut.
+    /// The number of pixels in a square. Squares at the right and the bottom edge may be smaller.
     fn area(&self, square: u32) -> f32 {
         let extent = |index: u32, whole: u32| self.step.min(whole - index * self.step);
         (extent(square % self.columns, self.width) * extent(square / self.columns, self.height)) as f32
     }
 
-    /// The shade of the ground that shows the picture where it is transparent.
+    /// The brightness of the background where the picture is transparent.
     fn ground(&self) -> f32 {
         let squares = self.sums.iter().enumerate();
         let visible = squares.filter(|&(square, [_, weight])| *weight > 0.5 * self.area(square as u32));
         let light: Vec<f32> = visible.map(|(_, [sum, weight])| sum / weight).collect();
         let usual = plane::median(light.iter().copied());
         let others = light.iter().filter(|&&light| (light - usual).abs() > 0.25).count();
-        // Ink alone, all of a shade, lies on its opposite; a sheet with ink on it goes on beyond its edges.
+        // If all visible pixels have the same brightness, they are only ink, and the background is the opposite.
+        // Otherwise they are ink on paper, and the background is the paper.
         if light.is_empty() || others * 100 > light.len() { usual } else { 1.0 - usual.round() }
     }
 }
 
-/// Rotates and mirrors a plane as a camera's note says.
+/// Rotates and mirrors a plane according to the orientation in the file's metadata.
 fn upright(plane: Plane, orientation: Orientation) -> Plane {
     match orientation {
         Orientation::NoTransforms => plane,
@@ -95,7 +96,7 @@ fn upright(plane: Plane, orientation: Orientation) -> Plane {
     }
 }
 
-/// The passes of an interlaced PNG: the first column, the distance to the next, the first row, the distance to the next.
+/// The passes of an interlaced PNG: first column, distance between columns, first row, distance between rows.
 const INTERLACED: [[u32; 4]; 7] =
     [[0, 8, 0, 8], [4, 8, 0, 8], [0, 4, 4, 8], [2, 4, 0, 4], [0, 2, 2, 4], [1, 2, 0, 2], [0, 1, 1, 2]];
 
@@ -111,7 +112,7 @@ pub fn png(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
         return Err(PictureError::Large { width, height, most });
     }
     let mut reader = decoder.read_info().map_err(damaged)?;
-    // The decoder takes a colour of one or two bytes, and one too many, for a mistake of ours.
+    // The decoder panics at a palette with an incomplete colour or with more than 256 colours.
     if reader.info().palette.as_ref().is_some_and(|palette| palette.len() % 3 != 0 || palette.len() > 3 * 256) {
         return Err(PictureError::damaged("PNG", "its palette is none"));
     }
@@ -128,13 +129,14 @@ pub fn png(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
         }
     }
     reader.finish().map_err(damaged)?;
-    // The camera's notes may also stand behind the pixels.
+    // The metadata of a camera may also be after the pixels, so it is read last.
     let orientation = reader.info().exif_metadata.as_deref().and_then(Orientation::from_exif_chunk);
     Ok(squares.finish(orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
 pub fn jpeg(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
-    // The decoder takes memory for all pixels, and fills what is missing with grey; a digit with half of it missing is another digit.
+    // The decoder allocates memory for all pixels and fills missing ones with grey; half a digit could then be
+    // classified as another digit. So the file is checked first.
     let extent = blocks::extent(bytes, most)?;
     let damaged = |error: ImageError| PictureError::damaged("JPEG", error);
     let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
@@ -146,8 +148,8 @@ pub fn jpeg(bytes: &[u8], most: u64) -> Result<Picture, PictureError> {
     let (width, height) = (image.width(), image.height());
     let mut squares = Squares::new(width, height);
     let channels = usize::from(image.color().channel_count());
-    let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-    for ((x, y), pixel) in places.zip(image.as_bytes().chunks_exact(channels)) {
+    let positions = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    for ((x, y), pixel) in positions.zip(image.as_bytes().chunks_exact(channels)) {
         squares.add(x, y, pixel);
     }
     Ok(squares.finish(orientation))

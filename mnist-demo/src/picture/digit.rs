@@ -1,5 +1,5 @@
-//! From a small picture to a digit as MNIST has it: light ink on a dark ground, the longest side 20 pixels, the centre of mass in the middle of
-//! 28 × 28. That is how its makers prepared it, see <http://yann.lecun.com/exdb/mnist/>.
+//! Converts a small picture into a digit in MNIST's format: light ink on a dark background, the longest side 20 pixels,
+//! the centre of mass in the middle of 28 × 28 pixels, see <http://yann.lecun.com/exdb/mnist/>.
 
 use image::Luma;
 use image::imageops::{FilterType, crop_imm, resize};
@@ -13,10 +13,10 @@ pub const SIDE: usize = 28;
 /// The longest side of the digit in it.
 const INK_SIDE: u32 = 20;
 
-/// The digit in a picture: 28 × 28 numbers from 0, no ink, to 1, row by row.
+/// The digit in a picture: 28 × 28 pixels from 0 (no ink) to 1, row by row.
 ///
 /// # Errors
-/// If there is nothing to be seen.
+/// If no ink is found.
 pub fn normalise(picture: &Picture) -> Result<Vec<f32>, PictureError> {
     let ink = clear(&ink::of_digit(&picture.light)?);
     let (left, top, width, height) = bounds(&ink)?;
@@ -29,17 +29,17 @@ pub fn normalise(picture: &Picture) -> Result<Vec<f32>, PictureError> {
     Ok(centred(&resize(&cut, scaled(width), scaled(height), FilterType::CatmullRom)))
 }
 
-/// Without the faint values between ground and ink, which are noise and compression.
+/// Sets faint values, which come from noise and compression, to zero.
 fn clear(ink: &Plane) -> Plane {
     let floor = FLOOR * threshold(ink);
     plane::map(ink, |amount| ((amount - floor) / (1.0 - floor)).max(0.0))
 }
 
-/// The part of the threshold between ground and ink below which there is nothing but paper, noise and compression.
+/// The fraction of the ink threshold below which a value is only paper, noise and compression.
 const FLOOR: f32 = 0.3;
 
-/// Where ground ends and ink begins: the cut that parts the values, from 0 to 1, into the two groups whose means are furthest apart (N. Otsu, A threshold
-/// selection method from gray-level histograms, 1979).
+/// The threshold between background and ink. It divides the values, from 0 to 1, into the two groups with the largest
+/// variance between their means (N. Otsu, A threshold selection method from gray-level histograms, 1979).
 fn threshold(values: &Plane) -> f32 {
     const BINS: usize = 64;
     let mut histogram = [0.0_f32; BINS];
@@ -58,10 +58,10 @@ fn threshold(values: &Plane) -> f32 {
     cut as f32 / BINS as f32
 }
 
-/// The least rectangle with all that is clearly ink: left, top, width, height.
+/// The bounding box of all pixels that are clearly ink: left, top, width, height.
 ///
 /// # Errors
-/// If nothing is.
+/// If there are no such pixels.
 fn bounds(ink: &Plane) -> Result<(u32, u32, u32, u32), PictureError> {
     let dark = ink.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] > 0.3);
     let (mut left, mut top, mut right, mut bottom) = (u32::MAX, u32::MAX, 0, 0);
@@ -72,38 +72,39 @@ fn bounds(ink: &Plane) -> Result<(u32, u32, u32, u32), PictureError> {
     if left > right { Err(PictureError::Blank) } else { Ok((left, top, right - left + 1, bottom - top + 1)) }
 }
 
-/// The width of MNIST's strokes, in pixels of a digit of 20: below the first a stroke is made wider, up to the second.
+/// Stroke widths, in pixels of a digit of 20 pixels: strokes below `THIN` are widened to `USUAL`, the width in MNIST.
 const THIN: f32 = 1.6;
 const USUAL: f32 = 2.4;
 
-/// The ink, with strokes made wider if the pen was much finer than those that MNIST was written with.
+/// The ink, with wider strokes if they are much thinner than in MNIST.
 fn thicken(ink: &Plane, longest: u32) -> Plane {
     let (width, height) = ink.dimensions();
     let at = |x: u32, y: u32| if x < width && y < height { ink[(x, y)].0[0] } else { 0.0 };
     let area: f32 = ink.iter().sum();
     let steps = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
     let edges: f32 = steps.map(|(x, y)| (at(x, y) - at(x + 1, y)).abs() + (at(x, y) - at(x, y + 1)).abs()).sum();
-    // A stroke has two edges, and one that runs in any direction crosses 4/π lines of the grid for each of its length.
+    // A stroke has two edges. An edge of random direction crosses on average 4/π grid lines per unit of length.
     let unit = longest as f32 / INK_SIDE as f32;
     let stroke = 8.0 / std::f32::consts::PI * area / edges / unit;
     let reach = (0.5 * (USUAL - stroke) * unit).round() as u32;
     if stroke >= THIN || reach == 0 {
         return ink.clone();
     }
-    // The paper grows on all sides, so that there is room.
-    let widest = |values: &dyn Fn(u32) -> f32, place: u32, count: u32| {
-        let (first, last) = (place.saturating_sub(2 * reach), place.min(count - 1));
+    // The plane grows by `reach` on all sides, so that the wider strokes fit.
+    let widest = |values: &dyn Fn(u32) -> f32, index: u32, count: u32| {
+        let (first, last) = (index.saturating_sub(2 * reach), index.min(count - 1));
         (first..=last).map(values).fold(0.0, f32::max)
     };
     let across = Plane::from_fn(width + 2 * reach, height, |x, y| Luma([widest(&|x| at(x, y), x, width)]));
     Plane::from_fn(width + 2 * reach, height + 2 * reach, |x, y| Luma([widest(&|y| across[(x, y)].0[0], y, height)]))
 }
 
-/// A digit put into the field so that its centre of mass is as near to pixel (14, 14), counted from 0, as whole pixels allow: that is where MNIST's are.
+/// Places the digit in the field of 28 × 28 so that its centre of mass is as near to pixel (14, 14), counted from 0, as
+/// whole pixels allow, as in MNIST.
 fn centred(digit: &Plane) -> Vec<f32> {
     let (width, height) = digit.dimensions();
     let (mut mass, mut across, mut down) = (0.0, 0.0, 0.0);
-    // A sharp filter overshoots.
+    // The filter for scaling can produce values slightly below 0 and above 1.
     let pixels = || digit.enumerate_pixels().map(|(x, y, &Luma([ink]))| (x, y, ink.clamp(0.0, 1.0)));
     for (x, y, ink) in pixels() {
         mass += ink;

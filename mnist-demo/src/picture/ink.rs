@@ -1,13 +1,13 @@
-//! Finds the ink of a digit in a picture that shows more: uneven light, the edge of the paper and what it lies on,
-//! frames, dirt.
+//! Finds the ink of a digit in a picture that may also show uneven light, the edge of the paper, the desk under it,
+//! frames, or dirt.
 //!
-//! 1. Light that falls from one side is a slope, and is taken away.
-//! 2. Each pixel is dark or bright, compared with what is around it.
-//! 3. A rectangle of one kind with something of the other kind inside is a sheet of paper, or the inside of a frame.
-//!    The search begins again in there.
-//! 4. What is at the edge for the most part is ground. Of the other shapes the largest is the digit, with those that
-//!    are large enough for their distance from it.
-//! 5. How much ink there is follows from the difference to the ground, compared with the middle of the strokes.
+//! 1. Light from one side gives a linear slope of brightness, which is subtracted.
+//! 2. Each pixel is classified as dark or bright, relative to its surroundings.
+//! 3. A rectangle of one kind that contains shapes of the other kind is a sheet of paper or the inside of a frame. The
+//!    search is repeated inside of it.
+//! 4. The kind that covers most of the edge is background. Of the other shapes the largest is the digit, together with
+//!    shapes that are large enough for their distance from it.
+//! 5. The amount of ink is the difference to the background, relative to that in the middle of the strokes.
 
 use std::borrow::Cow;
 
@@ -17,13 +17,14 @@ use super::PictureError;
 use super::plane::{self, Plane};
 use super::shapes::{Shape, Shapes, rectangularity};
 
-/// How far the ground is looked for, in parts of the longest side: ink is thinner than twice this.
+/// The distance in which the background is searched, as a fraction of the longest side. Strokes are thinner than twice
+/// this distance.
 const REACH: f32 = 0.2;
 
-/// Sheets within sheets that are looked into, as a frame on a paper on a desk.
+/// The maximum number of nested sheets, such as a frame on a paper on a desk.
 const DEPTH: usize = 3;
 
-/// How much ink there is at each pixel, from 0 to 1, of the digit alone. The plane may be a part of the picture.
+/// The amount of ink of the digit at each pixel, from 0 to 1. The plane may be a part of the picture.
 pub fn of_digit(light: &Plane) -> Result<Plane, PictureError> {
     let mut light = Cow::Borrowed(light);
     for _ in 0..DEPTH {
@@ -33,12 +34,12 @@ pub fn of_digit(light: &Plane) -> Result<Plane, PictureError> {
         light = Cow::Owned(cut(&light, &sheet));
     }
     let [dark, bright] = Layer::both(&light)?;
-    // The edge is ground for the most part.
+    // Most of the edge is background.
     let layer = if dark.shapes.contact() > bright.shapes.contact() { bright } else { dark };
     layer.ink(&light).ok_or(PictureError::Blank)
 }
 
-/// Pixels that the mean over squares reaches: noise is to be smaller than ink.
+/// The radius, in pixels, of the mean that reduces noise. It is larger for noisy pictures.
 fn smoothing(plane: &Plane) -> u32 {
     let pixels = if plane::noise(plane, 1) > 0.01 { 100.0 } else { 200.0 };
     (plane.width().max(plane.height()) as f32 / pixels).round() as u32
@@ -48,10 +49,10 @@ fn smooth(plane: &Plane) -> Plane {
     plane::mean(plane, smoothing(plane))
 }
 
-/// The part of a plane that a sheet covers; NaN beside it.
+/// The part of a plane that a sheet covers; NaN outside of the sheet.
 fn cut(light: &Plane, sheet: &Sheet) -> Plane {
     let (width, height) = (sheet.shape.width(), sheet.shape.height());
-    // The pixels at the edge of the sheet show what is beside it too.
+    // Pixels at the edge of the sheet also show what is beside it, so they are excluded.
     let reach = smoothing(light) + 1;
     let counts = |x: u32, y: u32| {
         x >= reach
@@ -70,7 +71,7 @@ struct Sheet {
     filled: Vec<bool>,
 }
 
-/// The pixels at the edge of the picture, or beside one that does not count.
+/// The pixels at the edge of the picture, or beside a NaN.
 fn edge(plane: &Plane) -> Vec<bool> {
     let (right, bottom) = (plane.width() - 1, plane.height() - 1);
     let is_out = |x: u32, y: u32| plane[(x, y)].0[0].is_nan();
@@ -88,7 +89,7 @@ fn edge(plane: &Plane) -> Vec<bool> {
     plane.enumerate_pixels().map(at_edge).collect()
 }
 
-/// Whether ink is darker than its ground or brighter.
+/// Whether ink is darker or brighter than its background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Polarity {
     Dark,
@@ -99,15 +100,15 @@ enum Polarity {
 type Choice = fn(f32, f32) -> f32;
 
 impl Polarity {
-    /// How far each pixel is from the ground around it. For dark ink the ground is the smallest of the largest values
-    /// around, a closing: it follows what is broader than ink.
+    /// The difference of each pixel to the background around it. For dark ink the background is a morphological
+    /// closing, the minimum of the maxima around a pixel. It keeps everything that is broader than ink.
     fn above_ground(self, flat: &Plane) -> Plane {
         let reach = reach(flat);
         let (outward, inward): (Choice, Choice) = match self {
             Polarity::Dark => (f32::max, f32::min),
             Polarity::Bright => (f32::min, f32::max),
         };
-        // One after the other, so that no plane is kept longer than it is needed.
+        // Each plane is dropped as soon as it is not needed.
         let outermost = plane::extreme(&smooth(flat), reach, outward);
         let mut above = plane::extreme(&outermost, reach, inward);
         drop(outermost);
@@ -115,7 +116,7 @@ impl Polarity {
             Polarity::Dark => ground - value,
             Polarity::Bright => value - ground,
         });
-        // Most pixels are ground: what they have is noise.
+        // Most pixels are background, so their median is the level of the noise.
         let usual = plane::median(above.iter().copied());
         above.iter_mut().for_each(|value| *value -= usual);
         above
@@ -126,20 +127,20 @@ fn reach(plane: &Plane) -> u32 {
     ((REACH * plane.width().max(plane.height()) as f32).round() as u32).max(1)
 }
 
-/// All pixels that are darker, or brighter, than what is around them.
+/// All pixels that are darker, or brighter, than their surroundings.
 struct Layer {
     polarity: Polarity,
     shapes: Shapes,
-    /// Pixels at the edge of the region.
+    /// The number of pixels at the edge of the region.
     edge: u32,
     /// The region's longest side.
     longest: u32,
-    /// The pixels of the region.
+    /// The number of pixels of the region.
     area: u32,
 }
 
 impl Layer {
-    /// What is dark and what is bright.
+    /// The dark pixels and the bright pixels.
     fn both(light: &Plane) -> Result<[Self; 2], PictureError> {
         let smooth = smooth(&plane::without_slope(light));
         let bounds = plane::bounds_between(&smooth).ok_or(PictureError::Blank)?;
@@ -159,14 +160,13 @@ impl Layer {
         Layer { polarity, shapes, edge, longest, area }
     }
 
-    /// Whether a shape lies around all else: the desk, or a frame at the edge. It takes up a side of the picture or
-    /// more.
+    /// Whether a shape surrounds everything else: the desk, or a frame at the edge. Such a shape covers at least a side
+    /// of the picture.
     fn is_surrounding(&self, shape: &Shape) -> bool {
         shape.contact * 5 > self.edge
     }
 
-    /// Whether a shape is a frame, or what can be seen of it: thin, nearly as large as the region, and around
-    /// something.
+    /// Whether a shape is a frame or a part of one: thin, nearly as large as the region, and with another shape inside.
     fn is_frame(&self, shape: &Shape) -> bool {
         let is_within = |other: &Shape| {
             other.label != shape.label && shape.contains(other) && other.longest() * 4 > shape.longest()
@@ -175,7 +175,7 @@ impl Layer {
         is_large && shape.area * 4 < shape.extent() && self.shapes.all.iter().any(is_within)
     }
 
-    /// The shape that most likely is a digit, or its largest part.
+    /// The shape that is most likely the digit, or its largest part.
     fn main(&self) -> Option<&Shape> {
         let largest = |is_candidate: &dyn Fn(&&Shape) -> bool| {
             let shapes = self.shapes.all.iter().filter(|shape| !self.is_frame(shape));
@@ -190,14 +190,14 @@ impl Layer {
         }
     }
 
-    /// For each label whether its shape belongs to the digit.
+    /// For each label, whether its shape belongs to the digit.
     fn digit(&self) -> Option<Vec<bool>> {
         let main = self.main()?;
         Some(self.shapes.together(main, |shape| !self.is_surrounding(shape) && !self.is_frame(shape)))
     }
 
-    /// The largest of these shapes that is a sheet with something of `ink` on it, but is not all there is; and its
-    /// area.
+    /// The largest of these shapes that is a sheet with shapes of `ink` on it and does not cover the whole region; and
+    /// its area.
     fn sheet(&self, ink: &Layer) -> Option<(u32, Sheet)> {
         let sheet = |shape: &Shape| {
             let is_all = shape.contact * 10 > self.edge * 9;
@@ -219,7 +219,7 @@ impl Layer {
         self.shapes.all.iter().filter_map(sheet).max_by_key(|(area, _)| *area)
     }
 
-    /// How much ink there is at each pixel of the digit, from 0 to 1.
+    /// The amount of ink at each pixel of the digit, from 0 to 1.
     fn ink(&self, light: &Plane) -> Option<Plane> {
         let digit = self.digit()?;
         let flat = plane::without_slope(light);
@@ -230,7 +230,7 @@ impl Layer {
                 *value = f32::NAN;
             }
         }
-        // Ink that grows fainter towards its edge is still ink.
+        // Pixels near the digit are included: ink gets fainter towards its edge.
         let near = plane::extreme(&only, 1 + smoothing(&flat), f32::max);
         let contrast = contrast(&only);
         let ink = |x: u32, y: u32| match above[(x, y)].0[0] / contrast(x, y) {
@@ -241,9 +241,9 @@ impl Layer {
     }
 }
 
-/// What ink differs by from its ground, for any pixel: less where there is less light.
+/// The difference between full ink and its background, at any pixel. It is smaller where there is less light.
 fn contrast(ink: &Plane) -> impl Fn(u32, u32) -> f32 + use<> {
-    // The middle of a stroke has all of its colour.
+    // The middle of a stroke has the full difference.
     let mut full = plane::extreme(ink, (reach(ink) / 3).max(1), f32::max);
     plane::combine(&mut full, ink, |full, ink| if ink.is_nan() { f32::NAN } else { full });
     let (slope, least) = (plane::slope(&full), 0.05 * plane::max(&full));

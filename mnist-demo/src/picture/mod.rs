@@ -1,11 +1,11 @@
-//! Pictures of digits, as people have them, turned into what the network has learnt from.
+//! Converts users' pictures of digits into the format that the network was trained on.
 //!
 //! ```text
 //! PNG or JPEG of any size ─ decode ─> Picture, at most 180 × 180 ─ digit ─> 28 × 28, light on dark, centred
 //! ```
 //!
-//! No memory is taken on a header's word: a PNG is read row by row into the small picture; a JPEG, which has to be decoded as a whole, is
-//! decoded only when every block of 8 × 8 pixels that it claims has been found in its bytes.
+//! A wrong header cannot make the program allocate much memory: a PNG is read row by row into the small picture. A JPEG
+//! must be decoded as a whole, so it is decoded only after every block of 8 × 8 pixels has been found in its bytes.
 
 mod bits;
 mod blocks;
@@ -21,76 +21,76 @@ use std::{fs::File, io::Read};
 pub use digit::{SIDE, normalise};
 use plane::Plane;
 
-/// The most pixels of a picture in a file: what the largest cameras of telephones take.
-pub const MOST_PIXELS: u64 = 50_000_000;
+/// The maximum number of pixels of a picture in a file: as many as the largest cameras of telephones have.
+pub const MAX_PIXELS: u64 = 50_000_000;
 
-/// The most bytes of a file.
-const MOST_BYTES: u64 = 64 << 20;
+/// The maximum size of a file, in bytes.
+const MAX_BYTES: u64 = 64 << 20;
 
-/// Why there is no digit to be had from a picture.
+/// Why no digit could be read from a picture.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PictureError {
-    /// The system refused to read.
+    /// The operating system could not read the file.
     #[error("{0}")]
     File(String),
-    /// It is neither of the formats.
+    /// It is neither PNG nor JPEG.
     #[error("found {0}, expected a PNG or JPEG picture")]
     Format(&'static str),
-    /// It begins as a picture and does not go on as one.
+    /// It begins as a picture, but is damaged or incomplete.
     #[error("found a damaged {format} picture ({reason}), expected a whole one")]
     Damaged {
         /// PNG or JPEG.
         format: &'static str,
-        /// What the decoder says.
+        /// The message of the decoder.
         reason: String,
     },
-    /// It is larger than anybody needs for a digit.
+    /// It has too many pixels.
     #[error("found a picture of {width} × {height} pixels, expected at most {most} pixels")]
     Large {
-        /// From left to right.
+        /// The width in pixels.
         width: u32,
-        /// From top to bottom.
+        /// The height in pixels.
         height: u32,
-        /// What would have been read.
+        /// The maximum number of pixels.
         most: u64,
     },
-    /// The header claims more pixels than the bytes hold.
+    /// The header claims more pixels than the data contains.
     #[error(
         "found {bytes} bytes of compressed data, which do not hold the {width} × {height} pixels that the header claims"
     )]
     Claim {
-        /// From left to right.
+        /// The width in pixels.
         width: u32,
-        /// From top to bottom.
+        /// The height in pixels.
         height: u32,
-        /// What there is.
+        /// The size of the compressed data.
         bytes: usize,
     },
-    /// All of one colour.
+    /// All pixels have the same colour.
     #[error("found a picture of one colour, expected a digit on it")]
     Blank,
 }
 
 impl PictureError {
-    /// The reason is brought into one line: decoders have theirs in several.
+    /// Joins the lines of the reason to one line: some decoders have messages of several lines.
     fn damaged(format: &'static str, reason: impl ToString) -> Self {
         let reason = reason.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         PictureError::Damaged { format, reason }
     }
 }
 
-/// A picture in shades of grey, made small.
+/// A grey picture, scaled down.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// From black, 0, to white, 1.
+    /// The brightness, from 0 (black) to 1 (white).
     light: Plane,
 }
 
 impl Picture {
-    /// Decodes a PNG or JPEG picture of at most `most` pixels. The first bytes tell the format.
+    /// Decodes a PNG or JPEG picture of at most `most` pixels. The format is recognized by the first bytes.
     ///
     /// # Errors
-    /// If it is neither, damaged, cut short, or too large.
+    /// If it has another format, or is damaged, incomplete, or too large.
     pub fn decode(bytes: &[u8], most: u64) -> Result<Self, PictureError> {
         match bytes {
             [0x89, b'P', b'N', b'G', ..] => decode::png(bytes, most),
@@ -112,14 +112,14 @@ impl Picture {
     pub fn from_file(path: &Path) -> Result<Self, PictureError> {
         let file = File::open(path).map_err(|error| PictureError::File(error.to_string()))?;
         let mut bytes = Vec::new();
-        let read = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+        let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
         match read.map_err(|error| PictureError::File(error.to_string()))? as u64 {
-            0..=MOST_BYTES => Picture::decode(&bytes, MOST_PIXELS),
+            0..=MAX_BYTES => Picture::decode(&bytes, MAX_PIXELS),
             _ => Err(PictureError::Format("more than 64 MiB")),
         }
     }
 
-    /// From left to right and from top to bottom, in pixels.
+    /// The width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
         self.light.dimensions()
     }

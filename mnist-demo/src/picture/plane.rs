@@ -1,11 +1,11 @@
-//! A grid of values, and what is computed from the values around each.
+//! A grid of values, and filters on it.
 
 use image::{ImageBuffer, Luma};
 
-/// A value for each pixel; NaN where a pixel does not count.
+/// A value for each pixel; NaN for pixels that are excluded.
 pub type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
 
-/// A plane of the same extents whose values follow from an old value each.
+/// Applies a function to each value.
 pub fn map(plane: &Plane, value: impl Fn(f32) -> f32) -> Plane {
     Plane::from_fn(plane.width(), plane.height(), |x, y| Luma([value(plane[(x, y)].0[0])]))
 }
@@ -15,7 +15,7 @@ pub fn combine(plane: &mut Plane, other: &Plane, value: impl Fn(f32, f32) -> f32
     plane.iter_mut().zip(other.iter()).for_each(|(own, other)| *own = value(*own, *other));
 }
 
-/// The value in the middle of those that count; NaN if there are none.
+/// The median of the values that are not NaN; NaN if there are none.
 pub fn median(values: impl Iterator<Item = f32>) -> f32 {
     let mut values: Vec<f32> = values.filter(|value| !value.is_nan()).collect();
     if values.is_empty() {
@@ -30,8 +30,7 @@ pub fn max(plane: &Plane) -> f32 {
     plane.iter().copied().fold(f32::NAN, f32::max)
 }
 
-/// The largest (`f32::max`) or smallest (`f32::min`) of the values in the square that reaches `reach` pixels in all
-/// directions.
+/// For each pixel the largest (`f32::max`) or smallest (`f32::min`) value in the square of radius `reach` around it.
 pub fn extreme(plane: &Plane, reach: u32, choose: fn(f32, f32) -> f32) -> Plane {
     let (width, height) = (plane.width() as usize, plane.height() as usize);
     let mut result = plane.clone();
@@ -45,7 +44,7 @@ pub fn extreme(plane: &Plane, reach: u32, choose: fn(f32, f32) -> f32) -> Plane 
     result
 }
 
-/// The same for every `step`th value from `start` on. `line` is memory to work in.
+/// The same along one line: every `step`th value from `start` on. `line` is a buffer that is reused.
 fn extreme_in_line(
     values: &mut [f32],
     start: usize,
@@ -58,7 +57,7 @@ fn extreme_in_line(
     line.resize(reach, f32::NAN);
     line.extend(values[start..].iter().step_by(step));
     line.resize(line.len() + reach, f32::NAN);
-    // Windows double their length until two of them cover the wanted one.
+    // The windows double their length until two of them cover the whole window.
     let window = 2 * reach + 1;
     let mut length = 1;
     while 2 * length <= window {
@@ -72,24 +71,25 @@ fn extreme_in_line(
     }
 }
 
-/// What ink and ground must differ by at least, from black to white being 1.
+/// The minimum difference between ink and background; black and white differ by 1.
 const FAINTEST: f32 = 0.08;
 
-/// The deviation of normal noise that makes values `distance` pixels apart differ as much as they do.
+/// The standard deviation of the noise, assumed to be normal, estimated from differences of values that are `distance`
+/// pixels apart.
 pub fn noise(plane: &Plane, distance: u32) -> f32 {
     let pairs = plane.rows().flat_map(|row| {
         let row: Vec<f32> = row.map(|pixel| pixel.0[0]).collect();
         let differences = row.windows(1 + distance as usize).map(|pair| (pair[0] - pair[distance as usize]).abs());
         differences.collect::<Vec<_>>()
     });
-    // The median of the absolute difference of two normal values is 0.954 of their deviation.
+    // The median of the absolute difference of two normal values is 0.954 times their standard deviation.
     median(pairs) / 0.954
 }
 
-/// For each pixel the value in the middle between dark and bright around it; none if there is nothing to be seen.
+/// For each pixel the threshold between dark and bright around it; `None` if the whole plane has no contrast.
 ///
-/// Dark and bright are the extremes in the smallest square in which they differ enough; the larger the square, the more
-/// must they differ, as what differs over a distance may be light.
+/// Dark and bright are the extremes in the smallest square in which they differ enough. The larger the square, the more
+/// they must differ, because a difference over a large distance may come from uneven light.
 pub fn bounds_between(plane: &Plane) -> Option<Plane> {
     const SCALES: [(f32, f32); 4] = [(0.08, 0.15), (0.16, 0.2), (0.32, 0.35), (1.0, 0.0)];
     let longest = plane.width().max(plane.height()) as f32;
@@ -113,7 +113,7 @@ pub fn bounds_between(plane: &Plane) -> Option<Plane> {
     Some(bounds)
 }
 
-/// The mean of the values that count in the square that reaches `reach` pixels in all directions; NaN stays.
+/// For each pixel the mean in the square of radius `reach` around it, without NaN. A NaN stays NaN.
 pub fn mean(plane: &Plane, reach: u32) -> Plane {
     let (width, height) = plane.dimensions();
     let around = |index: u32, count: u32| index.saturating_sub(reach)..=(index + reach).min(count - 1);
@@ -128,10 +128,10 @@ pub fn mean(plane: &Plane, reach: u32) -> Plane {
     })
 }
 
-/// The straight slope that fits most of the values, as of light that falls from one side: its value at any pixel.
+/// A linear function of the position that fits most of the values, as light from one side does. Returns the function.
 ///
-/// It is the one with the least sum of absolute differences, found by least squares with weights that follow from the
-/// differences before. Ink and what lies around a sheet hardly count.
+/// It minimizes the sum of absolute differences, by iteratively reweighted least squares: each weight is the inverse of
+/// the difference in the round before. So ink and the surroundings of a sheet have little influence.
 pub fn slope(plane: &Plane) -> impl Fn(u32, u32) -> f32 + use<> {
     const ROUNDS: usize = 8;
     const LEAST_DIFFERENCE: f64 = 0.01;
@@ -154,17 +154,17 @@ pub fn slope(plane: &Plane) -> impl Fn(u32, u32) -> f32 + use<> {
     move |x, y| predicted(slope, at(x, y)) as f32
 }
 
-/// What remains of the values when their slope is taken away.
+/// The values minus their linear slope.
 pub fn without_slope(plane: &Plane) -> Plane {
     let slope = slope(plane);
     let middle = slope(plane.width() / 2, plane.height() / 2);
     Plane::from_fn(plane.width(), plane.height(), |x, y| Luma([plane[(x, y)].0[0] - (slope(x, y) - middle)]))
 }
 
-/// The solution of three linear equations, by Gauss's elimination; none if they do not determine it.
+/// The solution of three linear equations, by Gaussian elimination; `None` if the matrix is singular.
 fn solved(mut rows: [[f64; 4]; 3]) -> Option<[f64; 3]> {
     for column in 0..3 {
-        // The matrix is symmetric and not negative: its diagonal is fit to divide by.
+        // The matrix is symmetric and positive semidefinite, so the pivots can be taken from the diagonal.
         let pivot = rows[column];
         if pivot[column].abs() < 1e-9 {
             return None;

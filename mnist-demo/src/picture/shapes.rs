@@ -1,8 +1,8 @@
-//! Connected pixels and what they may be: parts of a digit, a frame, a sheet of paper, dirt.
+//! Connected components of pixels: parts of a digit, a frame, a sheet of paper, or dirt.
 
 use std::f32::consts::PI;
 
-/// Connected pixels. The rectangle includes `right` and `bottom`.
+/// A connected component and its bounding box, which includes `right` and `bottom`.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     pub label: u16,
@@ -11,7 +11,7 @@ pub struct Shape {
     pub top: u32,
     pub right: u32,
     pub bottom: u32,
-    /// How many of its pixels lie at the edge of the region.
+    /// The number of its pixels at the edge of the region.
     pub contact: u32,
 }
 
@@ -28,7 +28,7 @@ impl Shape {
         self.width().max(self.height())
     }
 
-    /// Pixels in its rectangle.
+    /// The number of pixels in its bounding box.
     pub fn extent(&self) -> u32 {
         self.width() * self.height()
     }
@@ -37,7 +37,7 @@ impl Shape {
         self.left <= other.left && self.top <= other.top && self.right >= other.right && self.bottom >= other.bottom
     }
 
-    /// The rectangle around both.
+    /// Both shapes together.
     fn with(&self, other: &Shape) -> Shape {
         Shape {
             left: self.left.min(other.left),
@@ -62,8 +62,8 @@ pub struct Shapes {
 }
 
 impl Shapes {
-    /// The shapes that the pixels in `mask` form, each connected with its eight neighbours. `at_edge` says which pixels
-    /// lie at the edge of the region.
+    /// The connected components of the pixels in `mask`; each pixel has eight neighbours. `at_edge` is true for pixels
+    /// at the edge of the region.
     pub fn new(width: u32, height: u32, mask: impl Fn(usize) -> bool, at_edge: &[bool]) -> Self {
         let mut shapes = Shapes { width, height, labels: vec![0; (width * height) as usize], all: Vec::new() };
         let mut open = Vec::new();
@@ -100,17 +100,17 @@ impl Shapes {
         chosen[usize::from(self.labels[pixel])]
     }
 
-    /// How many of the pixels at the edge belong to a shape.
+    /// The number of edge pixels that belong to a shape.
     pub fn contact(&self) -> u32 {
         self.all.iter().map(|shape| shape.contact).sum()
     }
 
-    /// The pixels of a shape and of its holes, in its rectangle, row by row.
+    /// The pixels of a shape and of its holes, within its bounding box, row by row.
     pub fn filled(&self, shape: &Shape) -> Vec<bool> {
         let (width, height) = (shape.width(), shape.height());
         let is_shape =
             |x: u32, y: u32| self.labels[((shape.top + y) * self.width + shape.left + x) as usize] == shape.label;
-        // What is reached from the sides of the rectangle is outside.
+        // Pixels that can be reached from the sides of the bounding box are outside.
         let mut filled = vec![true; (width * height) as usize];
         let rows = (0..height).flat_map(|y| [(0, y), (width - 1, y)]);
         let mut open: Vec<(u32, u32)> = (0..width).flat_map(|x| [(x, 0), (x, height - 1)]).chain(rows).collect();
@@ -126,10 +126,10 @@ impl Shapes {
         filled
     }
 
-    /// Which shapes belong together with the `main` one: for each label whether it does. Pieces of a digit are near it
-    /// or of its size, dirt is neither: the smaller a shape, the nearer it has to be.
+    /// For each label, whether its shape belongs to the digit with the shape `main`. The smaller a shape, the nearer it
+    /// must be: pieces of a digit are near or large, dirt is neither.
     pub fn together(&self, main: &Shape, is_candidate: impl Fn(&Shape) -> bool) -> Vec<bool> {
-        // More rounds would only be needed by chains of pieces.
+        // Each round adds shapes near those chosen before. Only chains of pieces would need more rounds.
         const ROUNDS: usize = 8;
         let mut chosen = vec![false; self.all.len() + 1];
         chosen[usize::from(main.label)] = true;
@@ -139,7 +139,7 @@ impl Shapes {
             let longest = whole.longest() as f32;
             let belongs = |shape: &&Shape| {
                 let label = usize::from(shape.label);
-                // What touches the edge may be part of something else.
+                // A shape at the edge may belong to something else, so it counts half.
                 let size = shape.area as f32 / whole.area as f32 / if shape.contact > 0 { 2.0 } else { 1.0 };
                 let most = (0.06 + 0.5 * size).min(0.35) * longest;
                 !chosen[label] && size > 0.004 && gaps[label] <= most && is_candidate(shape)
@@ -156,7 +156,7 @@ impl Shapes {
         chosen
     }
 
-    /// For each label how many pixels lie between its shape and the nearest chosen one.
+    /// For each label, the distance in pixels between its shape and the nearest chosen one.
     fn gaps(&self, chosen: &[bool]) -> Vec<f32> {
         let mut gaps = vec![f32::MAX; self.all.len() + 1];
         for (&label, distance) in self.labels.iter().zip(self.distances(chosen)) {
@@ -166,7 +166,7 @@ impl Shapes {
         gaps
     }
 
-    /// For each pixel how far it is from the nearest pixel of the chosen shapes, in thirds of a pixel (G. Borgefors,
+    /// For each pixel the distance to the nearest pixel of the chosen shapes, in thirds of a pixel (G. Borgefors,
     /// Distance transformations in digital images, 1986: steps along the grid cost 3, diagonal ones 4).
     fn distances(&self, chosen: &[bool]) -> Vec<u16> {
         let (width, height) = (self.width as isize, self.height as isize);
@@ -188,8 +188,8 @@ impl Shapes {
     }
 }
 
-/// How much of the smallest rectangle around it, at any angle, a filled shape covers: about 1 for a sheet of paper, π/4
-/// for a circle.
+/// The fraction of its smallest bounding rectangle, at any angle, that a filled shape covers: about 1 for a sheet of
+/// paper, π/4 for a circle.
 pub fn rectangularity(filled: &[bool], width: u32) -> f32 {
     const ANGLES: usize = 30;
     let inside = filled.iter().enumerate().filter(|&(_, &inside)| inside);

@@ -1,55 +1,59 @@
-//! Pictures as somebody else might have written them: turned, slanted, larger or smaller, moved, and bent a little.
+//! Data augmentation: random rotation, slant, scale, shift and elastic deformation of training images.
 //!
-//! Each pixel of the new picture asks where in the old one it came from:
+//! Each pixel of the new image is read at a source position in the old image:
 //!
 //! ```text
 //! source = centre + A · (pixel - centre) - shift + bend(pixel)
 //! ```
 //!
-//! A is a random rotation, slant and scale. The bend is a smooth random field (Simard, Steinkraus and Platt, *Best practices for convolutional neural networks applied
-//! to visual document analysis*, 2003): random arrows on a coarse grid, between which a cubic B-spline interpolates. All random numbers come from the stream that
-//! is handed in, so a picture's distortion does not depend on which thread computes it, or when.
+//! The matrix A is a random rotation, slant and scale. The bend is an elastic deformation, a smooth random field
+//! (Simard, Steinkraus and Platt, *Best practices for convolutional neural networks applied to visual document
+//! analysis*, 2003): random displacements on a coarse grid, interpolated by a cubic B-spline. All random numbers come
+//! from the stream in the argument, so the distortion of an image does not depend on which thread computes it, or when.
 
 use autograd::{Indices, Random, Tensor, for_each};
 
 use crate::dataset::Images;
 
-/// How much pictures are distorted. Each amount is drawn anew for each picture, evenly up to the number given; the bend's arrows are normal.
+/// How much images are distorted. For each image each amount is drawn from a uniform distribution up to the number
+/// given here; the displacements of the bend have a normal distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distortion {
-    /// Degrees, to either side.
+    /// The largest rotation, in degrees, in both directions.
     pub rotation: f32,
-    /// Columns that the upright slants for each row, to either side.
+    /// The largest shear, in columns per row, in both directions.
     pub slant: f32,
-    /// The share by which each side grows or shrinks.
+    /// The largest relative change of the height and of the width.
     pub scale: f32,
-    /// Pixels, in each direction.
+    /// The largest translation along each axis, in pixels.
     pub shift: f32,
-    /// Pixels: the standard deviation of the arrows on the grid.
+    /// The standard deviation of the displacements on the grid, in pixels.
     pub bend: f32,
 }
 
-/// Arrows of the grid along each side, within the picture; a spline needs one more before the first and two more after it.
+/// The number of grid cells along each side of the image. The spline needs one grid point before the first cell and
+/// two after the last.
 const GRID: usize = 4;
-const ARROWS: usize = GRID + 3;
-/// Dark pixels around a copy of the picture: sampling outside of it finds the nearest of these.
+const POINTS: usize = GRID + 3;
+/// The width of the dark border around the copy of the image. A source position outside of the image is moved to it.
 const MARGIN: usize = 2;
 
-/// Images that a thread distorts in one go: some ten microseconds' work each.
-const TOGETHER: usize = 8;
+/// The number of images in one parallel task. Each image takes about ten microseconds.
+const IMAGES_PER_TASK: usize = 8;
 
 impl Distortion {
-    /// The chosen images, each distorted in its own way, `[chosen, pixels]` from 0 to 1, and their labels. `random` is the batch's own stream.
+    /// The chosen images, each with its own random distortion, `[chosen, pixels]` from 0 to 1, and their labels.
+    /// `random` is the stream of this batch.
     ///
     /// # Panics
     /// If there is no such image.
     pub fn batch(&self, images: &Images, chosen: &[usize], random: &Random) -> (Tensor, Indices) {
         let width = images.width();
         let distorted = Tensor::build([chosen.len(), width], |out| {
-            let groups = out.chunks_mut(TOGETHER * width).zip(chosen.chunks(TOGETHER)).enumerate();
+            let groups = out.chunks_mut(IMAGES_PER_TASK * width).zip(chosen.chunks(IMAGES_PER_TASK)).enumerate();
             for_each(groups, |(group, (out, chosen))| {
-                for (place, (out, &index)) in out.chunks_exact_mut(width).zip(chosen).enumerate() {
-                    let mut random = random.stream((group * TOGETHER + place) as u64);
+                for (offset, (out, &index)) in out.chunks_exact_mut(width).zip(chosen).enumerate() {
+                    let mut random = random.stream((group * IMAGES_PER_TASK + offset) as u64);
                     self.apply(images.image(index), [images.rows, images.columns], &mut random, out);
                 }
             });
@@ -57,7 +61,7 @@ impl Distortion {
         (distorted, chosen.iter().map(|&index| images.labels()[index]).collect())
     }
 
-    /// Writes a distorted picture, with pixels from 0 to 1.
+    /// Writes the distorted image to `out`, with pixels from 0 to 1.
     ///
     /// # Panics
     /// If `pixels` or `out` is not `rows · columns` long.
@@ -67,11 +71,11 @@ impl Distortion {
             "distort: {rows} × {columns} pixels wanted"
         );
         let source = Padded::new(pixels, rows, columns);
-        let mut even = |most: f32| most * (2.0 * random.uniform() as f32 - 1.0);
-        let (sine, cosine) = even(self.rotation).to_radians().sin_cos();
-        let (slant, taller, wider) = (even(self.slant), 1.0 + even(self.scale), 1.0 + even(self.scale));
-        let (down, right) = (even(self.shift), even(self.shift));
-        // Rows first: [y', x'] = rotation · slant · scale · [y, x].
+        let mut uniform = |max: f32| max * (2.0 * random.uniform() as f32 - 1.0);
+        let (sine, cosine) = uniform(self.rotation).to_radians().sin_cos();
+        let (slant, taller, wider) = (uniform(self.slant), 1.0 + uniform(self.scale), 1.0 + uniform(self.scale));
+        let (down, right) = (uniform(self.shift), uniform(self.shift));
+        // In the order (row, column): [y', x'] = rotation · slant · scale · [y, x].
         let along_row = [sine * wider, cosine * wider];
         let along_column = [(cosine + sine * slant) * taller, (cosine * slant - sine) * taller];
         let bend = Bend::new(self.bend, rows, columns, random);
@@ -81,8 +85,8 @@ impl Distortion {
             let y = row as f32 - middle_y;
             let start = [middle_y + along_column[0] * y - down, middle_x + along_column[1] * y - right];
             bend.row(row, [&mut ys, &mut xs]);
-            source.place(&mut ys, start[0] - along_row[0] * middle_x, along_row[0], rows);
-            source.place(&mut xs, start[1] - along_row[1] * middle_x, along_row[1], columns);
+            source.locate(&mut ys, start[0] - along_row[0] * middle_x, along_row[0], rows);
+            source.locate(&mut xs, start[1] - along_row[1] * middle_x, along_row[1], columns);
             for (pixel, (&y, &x)) in out.iter_mut().zip(ys.iter().zip(&xs)) {
                 *pixel = source.at(y, x);
             }
@@ -90,7 +94,7 @@ impl Distortion {
     }
 }
 
-/// A copy of a picture, from 0 to 1, with a dark margin.
+/// A copy of an image, with pixels from 0 to 1 and a dark border.
 struct Padded {
     pixels: Vec<f32>,
     width: usize,
@@ -108,16 +112,17 @@ impl Padded {
         Padded { pixels: padded, width }
     }
 
-    /// Turns the bend along a row into places in the padded picture: each is added to a straight line, and kept inside.
-    fn place(&self, bend: &mut [f32], start: f32, step: f32, length: usize) {
+    /// Converts the displacements along a row into source positions in the padded image: adds the position without
+    /// displacement, and clamps the sum to the image.
+    fn locate(&self, bend: &mut [f32], start: f32, step: f32, length: usize) {
         let margin = MARGIN as f32;
         let end = length as f32 + margin;
-        for (column, place) in bend.iter_mut().enumerate() {
-            *place = (*place + (start + margin) + step * column as f32).max(0.0).min(end);
+        for (column, position) in bend.iter_mut().enumerate() {
+            *position = (*position + (start + margin) + step * column as f32).max(0.0).min(end);
         }
     }
 
-    /// The picture between its pixels: linear in both directions.
+    /// The image at a position between pixels, by bilinear interpolation.
     #[inline]
     fn at(&self, y: f32, x: f32) -> f32 {
         let (row, column) = (y as u32, x as u32);
@@ -129,9 +134,9 @@ impl Padded {
     }
 }
 
-/// A smooth random field of arrows, its two components apart.
+/// A smooth random displacement field, with its two components stored separately.
 struct Bend {
-    /// For each row of the grid, the arrows at each column of the picture.
+    /// For each row of the grid, the displacements at each column of the image.
     rows: [Vec<f32>; 2],
     columns: usize,
     height: usize,
@@ -140,18 +145,22 @@ struct Bend {
 impl Bend {
     fn new(deviation: f32, height: usize, columns: usize, random: &mut Random) -> Self {
         let rows = [(); 2].map(|()| {
-            let mut arrows = [0.0_f32; ARROWS * ARROWS];
-            for arrow in &mut arrows {
-                // A sum of four even numbers is near enough to a normal one, and cheap.
+            let mut displacements = [0.0_f32; POINTS * POINTS];
+            for displacement in &mut displacements {
+                // The sum of four uniform numbers is close enough to a normal one, and cheap.
                 let bits = random.bits();
                 let sum: u64 = (0..4).map(|part| (bits >> (16 * part)) & 0xffff).sum();
-                *arrow = (sum as f32 / 65535.0 - 2.0) * 3.0_f32.sqrt() * deviation;
+                *displacement = (sum as f32 / 65535.0 - 2.0) * 3.0_f32.sqrt() * deviation;
             }
-            let mut rows = vec![0.0; ARROWS * columns];
+            let mut rows = vec![0.0; POINTS * columns];
             for column in 0..columns {
                 let (first, weights) = spline(column, columns);
-                for (arrows, row) in arrows.chunks_exact(ARROWS).zip(rows.chunks_exact_mut(columns)) {
-                    row[column] = weights.iter().zip(&arrows[first..]).map(|(weight, arrow)| weight * arrow).sum();
+                for (displacements, row) in displacements.chunks_exact(POINTS).zip(rows.chunks_exact_mut(columns)) {
+                    row[column] = weights
+                        .iter()
+                        .zip(&displacements[first..])
+                        .map(|(weight, displacement)| weight * displacement)
+                        .sum();
                 }
             }
             rows
@@ -159,7 +168,7 @@ impl Bend {
         Bend { rows, columns, height }
     }
 
-    /// The arrows along a row of the picture.
+    /// The displacements along a row of the image.
     fn row(&self, row: usize, out: [&mut [f32]; 2]) {
         let (first, [a, b, c, d]) = spline(row, self.height);
         for (rows, out) in self.rows.iter().zip(out) {
@@ -174,9 +183,9 @@ impl Bend {
 
 /// The first of the four grid points around a pixel, and their weights: the uniform cubic B-spline.
 fn spline(pixel: usize, length: usize) -> (usize, [f32; 4]) {
-    let place = pixel as f32 / length as f32 * GRID as f32;
-    let first = (place as usize).min(GRID - 1);
-    let t = place - first as f32;
+    let position = pixel as f32 / length as f32 * GRID as f32;
+    let first = (position as usize).min(GRID - 1);
+    let t = position - first as f32;
     let (t2, t3) = (t * t, t * t * t);
     let weights = [(1.0 - t) * (1.0 - t) * (1.0 - t), 3.0 * t3 - 6.0 * t2 + 4.0, 3.0 * (t + t2 - t3) + 1.0, t3];
     (first, weights.map(|weight| weight / 6.0))
@@ -190,7 +199,7 @@ mod tests {
 
     fn picture() -> Vec<u8> {
         (0..28 * 28)
-            .map(|place| if (8..20).contains(&(place / 28)) && (10..18).contains(&(place % 28)) { 200 } else { 0 })
+            .map(|index| if (8..20).contains(&(index / 28)) && (10..18).contains(&(index % 28)) { 200 } else { 0 })
             .collect()
     }
 

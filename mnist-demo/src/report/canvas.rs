@@ -1,5 +1,5 @@
-//! Where plotters draws a PNG: points on a canvas that is finer than the picture, and letters from a font that is part of the program, so that the picture is the
-//! same on every machine.
+//! The drawing backend of plotters for PNG. It draws at a higher resolution than the picture, for smooth edges, and
+//! uses a font that is embedded in the program, so that the picture is the same on every machine.
 
 use std::convert::Infallible;
 use std::sync::LazyLock;
@@ -10,17 +10,16 @@ use plotters_backend::{BackendColor, BackendCoord, BackendTextStyle, DrawingBack
 
 use super::pictures;
 
-static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
-    FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT).expect("the font of the program is whole")
-});
+static FONT: LazyLock<FontRef<'static>> =
+    LazyLock::new(|| FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT).expect("the embedded font is valid"));
 
-/// The canvas has so many points for one of the picture, from left to right and from top to bottom.
-const FINENESS: usize = 2;
+/// The number of points of the canvas for one pixel of the picture, in each direction.
+const OVERSAMPLING: usize = 2;
 
-/// What plotters draws on.
+/// The backend that plotters draws on.
 pub struct Canvas<'s>(pub &'s mut Sheet);
 
-/// A white sheet.
+/// The points of the canvas, white at the beginning.
 pub struct Sheet {
     width: usize,
     height: usize,
@@ -29,47 +28,48 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// For a picture of this size.
+    /// A canvas for a picture of this size in pixels.
     pub fn new(width: usize, height: usize) -> Self {
-        let (width, height) = (width * FINENESS, height * FINENESS);
+        let (width, height) = (width * OVERSAMPLING, height * OVERSAMPLING);
         Sheet { width, height, points: vec![[255.0; 3]; width * height] }
     }
 
-    /// Units of the canvas in one of the picture.
-    pub const fn fineness() -> f64 {
-        FINENESS as f64
+    /// The number of points of the canvas for one pixel of the picture, in each direction.
+    pub const fn oversampling() -> f64 {
+        OVERSAMPLING as f64
     }
 
-    /// The picture.
+    /// The picture as a PNG file: each pixel is the mean of its points.
     pub fn png(&self) -> Vec<u8> {
-        let (width, height) = (self.width / FINENESS, self.height / FINENESS);
+        let (width, height) = (self.width / OVERSAMPLING, self.height / OVERSAMPLING);
         let mut bytes = Vec::with_capacity(width * height * 3);
         for (row, column) in (0..height).flat_map(|row| (0..width).map(move |column| (row, column))) {
             for channel in 0..3 {
-                let fine = (0..FINENESS * FINENESS).map(|part| {
-                    let (y, x) = (row * FINENESS + part / FINENESS, column * FINENESS + part % FINENESS);
+                let points = (0..OVERSAMPLING * OVERSAMPLING).map(|index| {
+                    let y = row * OVERSAMPLING + index / OVERSAMPLING;
+                    let x = column * OVERSAMPLING + index % OVERSAMPLING;
                     self.points[y * self.width + x][channel]
                 });
-                bytes.push((fine.sum::<f32>() / (FINENESS * FINENESS) as f32).round() as u8);
+                bytes.push((points.sum::<f32>() / (OVERSAMPLING * OVERSAMPLING) as f32).round() as u8);
             }
         }
         pictures::png(width, height, png::ColorType::Rgb, &bytes)
     }
 
     fn blend(&mut self, (x, y): BackendCoord, color: BackendColor, cover: f32) {
-        let inside = |place: i32, extent: usize| usize::try_from(place).ok().filter(|&place| place < extent);
+        let inside = |index: i32, extent: usize| usize::try_from(index).ok().filter(|&index| index < extent);
         if let (Some(x), Some(y)) = (inside(x, self.width), inside(y, self.height)) {
             let (red, green, blue) = color.rgb;
-            let share = cover * color.alpha as f32;
+            let opacity = cover * color.alpha as f32;
             for (channel, new) in self.points[y * self.width + x].iter_mut().zip([red, green, blue]) {
-                *channel += share * (f32::from(new) - *channel);
+                *channel += opacity * (f32::from(new) - *channel);
             }
         }
     }
 }
 
-/// Letters with their places from the left, and the width of all.
-fn set(text: &str, size: f64) -> (Vec<ab_glyph::Glyph>, f32) {
+/// The glyphs of a text with their horizontal positions, and the width of the text.
+fn lay_out(text: &str, size: f64) -> (Vec<ab_glyph::Glyph>, f32) {
     let font = FONT.as_scaled(PxScale::from(size as f32));
     let mut x = 0.0;
     let glyphs = text.chars().map(|letter| {
@@ -104,11 +104,11 @@ impl DrawingBackend for Canvas<'_> {
     }
 
     fn estimate_text_size<S: BackendTextStyle>(&self, text: &str, style: &S) -> Outcome<(u32, u32)> {
-        Ok((set(text, style.size()).1.ceil() as u32, style.size().ceil() as u32))
+        Ok((lay_out(text, style.size()).1.ceil() as u32, style.size().ceil() as u32))
     }
 
-    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, place: BackendCoord) -> Outcome {
-        let (glyphs, width) = set(text, style.size());
+    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, position: BackendCoord) -> Outcome {
+        let (glyphs, width) = lay_out(text, style.size());
         let (width, height) = (width.ceil() as i32, style.size().ceil() as i32);
         let left = match style.anchor().h_pos {
             HPos::Left => 0,
@@ -120,7 +120,7 @@ impl DrawingBackend for Canvas<'_> {
             VPos::Center => -height / 2,
             VPos::Bottom => -height,
         };
-        let turned = |x: i32, y: i32| match style.transform() {
+        let rotated = |x: i32, y: i32| match style.transform() {
             FontTransform::None => (x, y),
             FontTransform::Rotate90 => (-y, x),
             FontTransform::Rotate180 => (-x, -y),
@@ -129,8 +129,8 @@ impl DrawingBackend for Canvas<'_> {
         for outline in glyphs.into_iter().filter_map(|glyph| FONT.outline_glyph(glyph)) {
             let corner = outline.px_bounds().min;
             outline.draw(|x, y, cover| {
-                let (x, y) = turned(left + corner.x as i32 + x as i32, top + corner.y as i32 + y as i32);
-                self.0.blend((place.0 + x, place.1 + y), style.color(), cover.min(1.0));
+                let (x, y) = rotated(left + corner.x as i32 + x as i32, top + corner.y as i32 + y as i32);
+                self.0.blend((position.0 + x, position.1 + y), style.color(), cover.min(1.0));
             });
         }
         Ok(())

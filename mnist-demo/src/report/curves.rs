@@ -1,4 +1,4 @@
-//! The curves of a run: loss and accuracy over its epochs, drawn by plotters wherever they are wanted.
+//! The training curves of a run: loss and accuracy over the epochs, drawn by plotters for the page and as files.
 
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
@@ -8,18 +8,18 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::canvas::{Canvas, Sheet};
 use crate::train::{Tally, Trainer};
 
-/// The colours. The page gives others in their place where it is dark.
+/// The colours. The page replaces them by others in dark mode.
 const INK: RGBColor = RGBColor(0x44, 0x4a, 0x55);
 const GRID: RGBColor = RGBColor(0xd9, 0xdd, 0xe4);
 const TRAINING: RGBColor = RGBColor(0xd9, 0x6a, 0x1f);
 const TEST: RGBColor = RGBColor(0x2b, 0x6c, 0xd4);
 const STEPS: RGBColor = RGBColor(0x8e, 0x96, 0xa3);
 
-/// The size of a figure: small, so that its letters are still read where a telephone shows it smaller.
+/// The size of a figure. It is small, so that its letters stay readable when a telephone shows it even smaller.
 const SIZE: (u32, u32) = (400, 300);
-/// How much larger the files show it.
+/// The scale of the figures in the files.
 const ENLARGED: f64 = 1.4;
-/// Up to so many epochs each gets a dot.
+/// Runs of at most this many epochs have a dot for each epoch.
 const DOTTED: usize = 40;
 
 struct Line {
@@ -30,7 +30,7 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// An axis with ticks where we want them.
+/// An axis with given ticks.
 #[derive(Clone)]
 struct Axis {
     low: f64,
@@ -72,7 +72,7 @@ struct Figure {
     epochs: Axis,
     values: Axis,
     lines: Vec<Line>,
-    /// Where there is room to say which line is which: in the upper right corner, or else in the lower.
+    /// Whether the legend is in the upper right corner, or in the lower one, where the lines leave room.
     legend_above: bool,
 }
 
@@ -82,7 +82,7 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// Those of a run's history.
+    /// The curves of a run's history.
     pub fn of(trainer: &Trainer<'_>) -> Self {
         let history = trainer.history();
         let images = trainer.data().train.len() as f64;
@@ -106,7 +106,7 @@ impl Curves {
         }
     }
 
-    /// Both, side by side, as a file of their own.
+    /// Both figures, side by side, as an SVG file.
     pub fn svg(&self) -> String {
         let mut svg = String::new();
         let (width, height) = pair(ENLARGED);
@@ -115,16 +115,16 @@ impl Curves {
         svg
     }
 
-    /// Both, side by side, at twice the size of the SVG.
+    /// Both figures, side by side, as a PNG file with twice the size of the SVG.
     pub fn png(&self) -> Vec<u8> {
         let scale = 2.0 * ENLARGED;
         let (width, height) = pair(scale);
         let mut paper = Sheet::new(width, height);
-        sheet(&Canvas(&mut paper).into_drawing_area(), &self.figures, scale * Sheet::fineness());
+        sheet(&Canvas(&mut paper).into_drawing_area(), &self.figures, scale * Sheet::oversampling());
         paper.png()
     }
 
-    /// Each in words, and drawn without a ground of its own, for the page.
+    /// For the page: the description in words and the SVG, without a background, of each figure.
     pub fn inline(&self) -> [(String, String); 2] {
         self.figures.each_ref().map(|figure| {
             let mut svg = String::new();
@@ -141,7 +141,7 @@ fn pair(scale: f64) -> (usize, usize) {
 }
 
 impl Figure {
-    /// Where its lines end, for those who do not see them.
+    /// The last values of the lines, for screen readers.
     fn in_words(&self) -> String {
         let ends = self.lines.iter().filter(|line| line.dotted).filter_map(|line| {
             let (_, value) = line.points.last()?;
@@ -151,7 +151,7 @@ impl Figure {
     }
 }
 
-/// The loss, by its magnitude: what happens after the first epoch would else lie on the floor.
+/// The loss on a logarithmic axis: on a linear axis everything after the first epoch would be close to zero.
 fn loss(last: f64, steps: Vec<(f64, f64)>, epochs: Vec<(f64, f64)>) -> Figure {
     let magnitudes = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
         let positive = points.into_iter().filter(|(_, loss)| loss.is_finite() && *loss > 1e-12);
@@ -197,7 +197,7 @@ fn accuracy(last: f64, steps: Vec<(f64, f64)>, training: Vec<(f64, f64)>, test: 
                 color: STEPS,
                 width: 1.5,
                 dotted: false,
-                // The first steps lie far below what is worth showing.
+                // The first steps are far below the range of the figure.
                 points: steps.into_iter().filter(|(_, share)| *share >= low).collect(),
             },
             Line { name: "training", color: TRAINING, width: 2.5, dotted: true, points: training },
@@ -214,12 +214,12 @@ fn range<'p>(points: impl Iterator<Item = &'p (f64, f64)>) -> Option<(f64, f64)>
     })
 }
 
-/// A number of three digits, without those that rounding left.
+/// A number rounded to three significant digits.
 fn rounded(number: f64) -> String {
     format!("{number:.2e}").parse().map_or_else(|_| number.to_string(), |short: f64| short.to_string())
 }
 
-/// Whole epochs, at most eight of them.
+/// An axis of epochs with at most nine ticks, at whole epochs.
 fn epoch_axis(last: f64) -> Axis {
     let steps = (0..).flat_map(|power| [1.0, 2.0, 5.0].map(|mark| mark * 10_f64.powi(power)));
     let step = steps.into_iter().find(|step| last / step <= 8.0).expect("steps grow without end");
@@ -239,7 +239,7 @@ const MEMORY: &str = "drawing into memory does not fail";
 /// The height of letters, in units of [`SIZE`].
 const TEXT: f64 = 16.5;
 
-/// Draws a figure; `scale` is what a unit of [`SIZE`] is there.
+/// Draws a figure; `scale` is the length of a unit of [`SIZE`] in the area.
 fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figure: &Figure, scale: f64) {
     let units = |size: f64| (size * scale).round() as u32;
     let font = |size: f64| ("sans-serif", size * scale).into_font().color(&INK);
@@ -270,18 +270,18 @@ fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figure: &Figure, scale:
             chart.draw_series(line.points.iter().map(dot)).expect(MEMORY);
         }
     }
-    // plotters' own legend sets its letters higher than its lines.
+    // The legend is drawn here because that of plotters does not align its text with its lines.
     let plot = chart.plotting_area().strip_coord_spec();
     let (width, height) = plot.dim_in_pixel();
-    let place = |from_right: f64| width as i32 - units(from_right) as i32;
+    let x = |from_right: f64| width as i32 - units(from_right) as i32;
     for (row, line) in figure.lines.iter().enumerate() {
         let from_edge = |rows: usize| units(16.0 + 20.0 * rows as f64) as i32;
         let rows_below = figure.lines.len() - 1 - row;
         let y = if figure.legend_above { from_edge(row) } else { height as i32 - from_edge(rows_below) };
         let style = line.color.stroke_width(units(line.width));
-        plot.draw(&PathElement::new([(place(32.0), y), (place(10.0), y)], style)).expect(MEMORY);
+        plot.draw(&PathElement::new([(x(32.0), y), (x(10.0), y)], style)).expect(MEMORY);
         let name = font(TEXT).pos(Pos::new(HPos::Right, VPos::Center));
-        plot.draw(&Text::new(line.name, (place(38.0), y), name)).expect(MEMORY);
+        plot.draw(&Text::new(line.name, (x(38.0), y), name)).expect(MEMORY);
     }
 }
 

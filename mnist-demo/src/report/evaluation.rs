@@ -1,4 +1,4 @@
-//! How a network reads the test images, class by class.
+//! The evaluation of a network on the test images: confusion matrix, precision, recall and mistakes.
 
 use nn::Layer;
 use nn::metrics::ConfusionMatrix;
@@ -6,20 +6,20 @@ use nn::metrics::ConfusionMatrix;
 use crate::dataset::Images;
 use crate::train::evaluate;
 
-/// An image that was read wrongly.
+/// An image that was classified wrongly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mistake {
-    /// Its number in the test set.
+    /// Its index in the test set.
     pub image: usize,
-    /// What it is.
+    /// Its true class.
     pub label: usize,
-    /// What the network takes it for.
-    pub found: usize,
-    /// With which probability.
+    /// The class that the network predicts.
+    pub predicted: usize,
+    /// The predicted probability of that class.
     pub confidence: f32,
 }
 
-/// What became of the test images.
+/// The predictions of a network for the test images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Images by label and by what they were taken for.

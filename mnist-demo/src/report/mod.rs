@@ -1,7 +1,8 @@
-//! What `train --out DIR` leaves: a page that tells how the run went, its curves as SVG and PNG, and its history as
-//! CSV and JSON.
+//! The report that `train --out DIR` writes: a page about the run, its training curves as SVG and PNG, and its history
+//! as CSV and JSON.
 //!
-//! [`Report::files`] makes them all in memory; [`write()`] puts them into the folder, each whole or not at all.
+//! [`Report::files`] creates all files in memory. [`write()`] writes them to the folder; each file is either complete
+//! or absent.
 
 mod canvas;
 mod curves;
@@ -19,26 +20,27 @@ use serde_json::json;
 pub use evaluation::{Evaluation, Mistake};
 
 use crate::checkpoint::Run;
+use crate::environment;
 use crate::failure::Failure;
 use crate::train::Trainer;
 
 /// The files of a report, the page last.
 const NAMES: [&str; 5] = ["history.csv", "history.json", "curves.svg", "curves.png", "report.html"];
 
-/// A run that has ended, ready to be told.
+/// The contents of a report: a run that has ended, and its evaluation.
 pub struct Report<'a> {
     /// The run.
     pub trainer: &'a Trainer<'a>,
-    /// What the user chose for it.
+    /// The user's settings.
     pub run: &'a Run,
-    /// How its network reads the test images.
+    /// The evaluation of the network on the test images.
     pub evaluation: Evaluation,
-    /// Threads that it computed on.
+    /// The number of threads.
     pub threads: usize,
 }
 
 impl<'a> Report<'a> {
-    /// Reads the test images. Call it inside [`autograd::with_threads`].
+    /// Evaluates the network on the test images. Call it inside [`autograd::with_threads`].
     pub fn new(trainer: &'a Trainer<'a>, run: &'a Run) -> Self {
         let evaluation = Evaluation::new(trainer.network(), &trainer.data().test, trainer.data().classes);
         Report { trainer, run, evaluation, threads: autograd::num_threads() }
@@ -53,7 +55,7 @@ impl<'a> Report<'a> {
         NAMES.into_iter().zip(contents).collect()
     }
 
-    /// A line for each epoch.
+    /// The history as CSV, with a line for each epoch.
     fn csv(&self) -> String {
         let mut csv = "epoch,loss,train_accuracy,test_accuracy,seconds,images,images_per_second\n".to_owned();
         for epoch in &self.trainer.history().epochs {
@@ -88,6 +90,11 @@ impl<'a> Report<'a> {
         );
         let confusion = &self.evaluation.confusion;
         let json = json!({
+            "date": environment::date(),
+            "version": environment::version(),
+            "command": environment::command_line(),
+            "processor": environment::processor(),
+            "kernels": environment::kernels(),
             "settings": self.trainer.settings(),
             "data": self.run.data,
             "threads": self.threads,
@@ -102,7 +109,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Finds out whether the files can be written to the folder, which need not exist yet. Nothing is made or changed.
+/// Checks that the files can be written to the folder, which need not exist yet. Nothing is created or changed.
 ///
 /// # Errors
 /// If they cannot.
@@ -111,7 +118,8 @@ pub fn check(folder: &Path) -> Result<(), Failure> {
     let missing =
         folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && path.symlink_metadata().is_err());
     if let Some(highest) = missing.last() {
-        // What can be made there as a file can be made as a folder; without a slash at its end it is a path of either.
+        // If a file can be created there, so can a folder. `components` removes a slash at the end, which a path of a
+        // file must not have.
         let highest: PathBuf = highest.components().collect();
         return file::check(highest).map_err(|source| failed(folder, source));
     }
@@ -124,11 +132,11 @@ pub fn check(folder: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Writes the files to the folder, which is made if it does not exist: all of them are whole on the disk, beside their
-/// paths, before the first is moved there.
+/// Writes the files to the folder, which is created if it does not exist. First all files are written completely under
+/// temporary names in the same folder, then they are renamed.
 ///
 /// # Errors
-/// If one cannot be written. Those that were there are still there then.
+/// If a file cannot be written. The files of an earlier report are then still there.
 pub fn write(folder: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(|source| Failure::Target { path: folder.to_owned(), source })?;
     let failed = |name: &str, source| Failure::Target { path: folder.join(name), source };

@@ -1,6 +1,5 @@
-//! The page: everything in one file that needs no network.
+//! The report as a web page: one file, without anything that a browser would have to fetch.
 
-use autograd::kernels::simd::isa;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use nn::Module;
 use nn::metrics::ConfusionMatrix;
@@ -8,14 +7,17 @@ use nn::metrics::ConfusionMatrix;
 use super::curves::Curves;
 use super::{Evaluation, Report, pictures};
 use crate::console::percent;
+use crate::environment;
 use crate::labels::Labels;
+use crate::model;
 
-/// Mistakes that are shown.
+/// The number of mistakes that are shown.
 const SHOWN_MISTAKES: usize = 30;
-/// Points that the tiles of the first layer may have in all: a page stays small for data sets of large images too.
+/// The maximum number of points of all tiles of the first layer, so that the page stays small for data sets of large
+/// images.
 const TILE_POINTS: usize = 1 << 18;
-/// Classes that the confusion matrix is a readable table of.
-const TABLE_CLASSES: usize = 32;
+/// The maximum number of classes for which the confusion matrix is shown: a larger table is not readable.
+const MAX_TABLE_CLASSES: usize = 32;
 
 /// The page as HTML.
 pub fn page(report: &Report<'_>, curves: &Curves) -> String {
@@ -34,8 +36,10 @@ pub fn page(report: &Report<'_>, curves: &Curves) -> String {
             body {
                 main {
                     (head(report))
-                    section.curves aria-label="Loss and accuracy" {
-                        @for (words, curve) in curves.inline() { figure role="img" aria-label=(words) { (PreEscaped(curve)) } }
+                    section.curves aria-label="Training curves" {
+                        @for (words, curve) in curves.inline() {
+                            figure role="img" aria-label=(words) { (PreEscaped(curve)) }
+                        }
                     }
                     (confusion(evaluation, labels))
                     (mistakes(report))
@@ -50,12 +54,13 @@ pub fn page(report: &Report<'_>, curves: &Curves) -> String {
     .into_string()
 }
 
+/// The heading: the accuracy, the main figures, and what was trained, on what, when and where.
 fn head(report: &Report<'_>) -> Markup {
     let history = report.trainer.history();
     let wrong = report.evaluation.mistakes.len();
     let figures = [
         (format!("{:.2} s", history.elapsed.as_secs_f64()), "for the whole run"),
-        (grouped(history.speed().round() as usize), "images a second"),
+        (grouped(history.speed().round() as usize), "images per second"),
         (history.epochs.len().to_string(), if history.epochs.len() == 1 { "epoch" } else { "epochs" }),
         (grouped(report.trainer.network().parameter_count()), "parameters"),
     ];
@@ -68,8 +73,25 @@ fn head(report: &Report<'_>) -> Markup {
             dl.figures {
                 @for (figure, what) in figures { div { dt { (what) } dd { (figure) } } }
             }
+            dl.about {
+                @for (what, value) in about(report) { div { dt { (what) } dd { (value) } } }
+            }
         }
     }
+}
+
+/// What was trained, on what, when and where.
+fn about(report: &Report<'_>) -> [(&'static str, String); 7] {
+    let (data, settings) = (report.trainer.data(), report.trainer.settings());
+    [
+        ("model", model::description(data.train.width(), data.classes)),
+        ("data set", format!("{}: {}", report.run.source(), report.run.data)),
+        ("optimizer", settings.recipe.describe_optimizer(settings.learning_rate)),
+        ("date", environment::date()),
+        ("processor", environment::processor()),
+        ("command line", environment::command_line()),
+        ("version", format!("Gradus {}", environment::version())),
+    ]
 }
 
 fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
@@ -83,16 +105,21 @@ fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
         .max()
         .unwrap_or(0)
         .max(1);
-    // Roots, so that a few images are seen beside many.
+    // The square root makes small counts visible beside large ones.
     let strength = |count: usize| (count as f64 / most as f64).sqrt();
     html! {
         section {
-            h2 { "What is taken for what" }
-            p.note { "A row for each class, a column for what the network took its images for. On the diagonal, in blue, they are right." }
+            h2 { "Confusion matrix" }
+            p.note {
+                "Rows: true class. Columns: predicted class. The diagonal, in blue, counts the correct predictions."
+            }
             div.wide {
                 table.confusion {
                     thead {
-                        tr { td.corner {} @for found in 0..classes { th scope="col" { (labels.name(found)) } } }
+                        tr {
+                            td.corner {}
+                            @for predicted in 0..classes { th scope="col" { (labels.name(predicted)) } }
+                        }
                     }
                     tbody {
                         @for label in 0..classes {
@@ -105,8 +132,9 @@ fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
                                     } @else if count == 0 {
                                         td {}
                                     } @else {
-                                        td.wrong style=(format!("--strength:{:.2}", strength(count)))
-                                            title=(format!("{count} images of {name} are taken for {}", labels.name(found))) { (count) }
+                                        td.wrong style=(format!("--strength:{:.2}", strength(count))) title=(words) {
+                                            (count)
+                                        }
                                     }
                                 }
                             }
@@ -125,7 +153,7 @@ fn classes(Evaluation { confusion, .. }: &Evaluation, labels: &Labels) -> Markup
     };
     let (low_precision, low_recall) = (worst(ConfusionMatrix::precision), worst(ConfusionMatrix::recall));
     let lowest = low_precision.min(low_recall);
-    // Bars begin a little below the worst, so that the differences show.
+    // The bars begin a little below the lowest value, so that differences are visible.
     let bar = |value: f64| {
         let length = if lowest < 1.0 && !value.is_nan() {
             100.0 * (0.1 + 0.9 * (value - lowest) / (1.0 - lowest))
@@ -136,14 +164,17 @@ fn classes(Evaluation { confusion, .. }: &Evaluation, labels: &Labels) -> Markup
     };
     html! {
         section {
-            h2 { "Class by class" }
+            h2 { "Precision and recall" }
             p.note {
-                "Precision: of the images taken for a class, the share that is of it. Recall: of the images of a class, the share that was taken for it. "
+                "Precision of a class: the fraction of the images predicted as this class that belong to it. "
+                "Recall of a class: the fraction of its images that are predicted as this class. "
                 "The bars begin at " (share(lowest)) "."
             }
             div.wide {
                 table.classes {
-                    thead { tr { th scope="col" { "class" } th scope="col" { "images" } th scope="col" { "precision" } th scope="col" { "recall" } } }
+                    thead {
+                        tr { @for name in ["class", "images", "precision", "recall"] { th scope="col" { (name) } } }
+                    }
                     tbody {
                         @for class in 0..confusion.classes() {
                             tr {
@@ -168,19 +199,23 @@ fn mistakes(report: &Report<'_>) -> Markup {
     }
     html! {
         section {
-            h2 { "Surely wrong" }
-            p.note { "The test images that the network reads wrongly and is surest of: what they are, what it reads, and how sure it is." }
+            h2 { "Most confident mistakes" }
+            p.note {
+                "The wrongly classified test images with the highest predicted probability: "
+                "true class, predicted class, probability."
+            }
             ul.digits {
                 @for mistake in mistakes.iter().take(SHOWN_MISTAKES) {
-                    @let picture = pictures::png(test.columns, test.rows, png::ColorType::Grayscale, &ink(test.image(mistake.image)));
-                    @let (label, found) = (labels.name(mistake.label), labels.name(mistake.found));
+                    @let pixels = ink(test.image(mistake.image));
+                    @let picture = pictures::png(test.columns, test.rows, png::ColorType::Grayscale, &pixels);
+                    @let (label, predicted) = (labels.name(mistake.label), labels.name(mistake.predicted));
                     li {
                         img src=(pictures::address(&picture)) width=(test.columns) height=(test.rows)
-                            alt=(format!("test image {}: a {label}", mistake.image))
+                            alt=(format!("test image {}, true class {label}", mistake.image))
                             title=(format!("test image {}", mistake.image));
                         div {
-                            span.label { (label) } " read as " span.found { (found) }
-                            small { (sureness(mistake.confidence)) " sure" }
+                            span.label { (label) } " predicted as " span.found { (predicted) }
+                            small { "probability " (confidence(mistake.confidence)) }
                         }
                     }
                 }
@@ -189,21 +224,21 @@ fn mistakes(report: &Report<'_>) -> Markup {
     }
 }
 
-/// Dark ink on light ground; a dark page turns it round.
+/// Dark ink on a light background; in dark mode the style sheet inverts it.
 fn ink(pixels: &[u8]) -> Vec<u8> {
     pixels.iter().map(|&pixel| 255 - pixel).collect()
 }
 
-/// Never 100%: nothing is that sure.
-fn sureness(confidence: f32) -> String {
+/// A probability in percent, rounded down below 100%: a wrong prediction was not certain.
+fn confidence(confidence: f32) -> String {
     format!("{:.2}%", (100.0 * f64::from(confidence)).min(99.99))
 }
 
 fn tiles(report: &Report<'_>) -> Markup {
     let weight = report.trainer.network().named_parameters().swap_remove(0).1.tensor();
     let images = &report.trainer.data().train;
-    let numbers = weight.to_vec();
-    let mut units: Vec<&[f32]> = numbers.chunks(images.width()).collect();
+    let values = weight.to_vec();
+    let mut units: Vec<&[f32]> = values.chunks(images.width()).collect();
     let strength = |unit: &[f32]| unit.iter().map(|weight| weight * weight).sum::<f32>();
     units.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
     let all = units.len();
@@ -212,19 +247,21 @@ fn tiles(report: &Report<'_>) -> Markup {
     sizes.sort_by(f32::total_cmp);
     let largest = sizes[(sizes.len() - 1) * 199 / 200].max(f32::MIN_POSITIVE);
     let (width, height, file) = pictures::tiles(&units, (images.rows, images.columns), 16.min(units.len()), largest);
-    let shown = if units.len() < all {
-        format!("The strongest {} of {all} units", units.len())
-    } else {
-        format!("The {all} units")
-    };
+    let shown =
+        if units.len() < all { format!("{} of the {all} units", units.len()) } else { format!("The {all} units") };
     html! {
         section {
-            h2 { "What the first layer looks for" }
+            h2 { "First-layer weights" }
             p.note {
-                (shown) " of the first layer, the strongest first, each as its weights on the " (images.rows) " × " (images.columns)
-                " pixels: ink where it is " span.above { "blue" } " speaks for the unit, where it is " span.below { "orange" } " against it."
+                (shown) " of the first layer, the largest weights first. Each tile shows the weights of a unit for the "
+                (images.rows) " × " (images.columns) " pixels: "
+                span.above { "blue" } " is positive (ink there activates the unit), "
+                span.below { "orange" } " is negative."
             }
-            div.wide { img.tiles src=(pictures::address(&file)) width=(width) height=(height) alt=(format!("the weights of {} units as tiles of {} × {} points", units.len(), images.rows, images.columns)); }
+            div.wide {
+                img.tiles src=(pictures::address(&file)) width=(width) height=(height)
+                    alt=(format!("weights of {} units, {} × {} points each", units.len(), images.rows, images.columns));
+            }
         }
     }
 }
@@ -232,25 +269,18 @@ fn tiles(report: &Report<'_>) -> Markup {
 fn configuration(report: &Report<'_>) -> Markup {
     let (settings, progress) = (report.trainer.settings(), report.trainer.progress());
     let history = &progress.history;
-    let selected = isa::selected();
-    let kernels = match (selected.isa.name(), selected.matrixmultiply) {
-        (isa, false) => isa.to_owned(),
-        (isa, true) => format!("{isa}, products by the crate matrixmultiply"),
-    };
     let mut epochs = format!("{} of {}", history.epochs.len(), settings.epochs);
     if progress.so_far.images > 0 {
-        // The run was interrupted; the network is that of the moment.
+        // The run was interrupted within an epoch.
         epochs += &format!(", and {} images of the next", grouped(progress.so_far.images));
     }
-    let source = report.run.folder.as_ref().map_or("embedded".to_owned(), |folder| folder.display().to_string());
     let rows = [
         ("recipe", settings.recipe.to_string()),
         ("epochs", epochs),
         ("batch size", settings.batch_size.to_string()),
         ("learning rate", settings.learning_rate.to_string()),
         ("seed", settings.seed.to_string()),
-        ("data set", format!("{source}: {}", report.run.data)),
-        ("kernels", kernels),
+        ("instruction set", environment::kernels()),
         ("threads", report.threads.to_string()),
         (
             "training",
@@ -260,7 +290,7 @@ fn configuration(report: &Report<'_>) -> Markup {
                 grouped(history.speed().round() as usize)
             ),
         ),
-        ("with evaluation", format!("{:.2} s", history.elapsed.as_secs_f64())),
+        ("training and evaluation", format!("{:.2} s", history.elapsed.as_secs_f64())),
     ];
     html! {
         section {
@@ -270,7 +300,7 @@ fn configuration(report: &Report<'_>) -> Markup {
     }
 }
 
-/// A number with its thousands apart.
+/// A number with commas between the thousands.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -293,8 +323,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_wholly_sure() {
-        assert_eq!(sureness(1.0), "99.99%");
-        assert_eq!(sureness(0.5), "50.00%");
+    fn no_confidence_is_100_percent() {
+        assert_eq!(confidence(1.0), "99.99%");
+        assert_eq!(confidence(0.5), "50.00%");
     }
 }

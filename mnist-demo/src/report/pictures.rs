@@ -1,12 +1,12 @@
-//! Small PNGs for the page: digits, and weights as tiles.
+//! Small PNG pictures for the page: digits, and weights as tiles.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A PNG of 8-bit channels.
+/// A PNG file with 8-bit channels.
 ///
 /// # Panics
-/// If the bytes are not as many as the size and the colours want.
+/// If the number of bytes does not fit the size and the colour type.
 pub fn png(width: usize, height: usize, color: png::ColorType, bytes: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
@@ -19,17 +19,18 @@ pub fn png(width: usize, height: usize, color: png::ColorType, bytes: &[u8]) -> 
     file
 }
 
-/// A PNG as an address that a page can show without fetching anything.
+/// A PNG file as a data URL, so that the page contains the picture itself.
 pub fn address(png: &[u8]) -> String {
     format!("data:image/png;base64,{}", STANDARD.encode(png))
 }
 
-/// The colour of numbers above 0, of those below, as the page's bars and curves have them.
+/// The colours of positive and of negative weights, the same as on the page.
 const ABOVE: [u8; 3] = [0x2b, 0x6c, 0xd4];
 const BELOW: [u8; 3] = [0xd9, 0x6a, 0x1f];
 
-/// Rows of tiles, `columns` in a row and a point apart: each shows the numbers of one unit, the stronger the more opaque, 0 not at all. So they read on light and on
-/// dark ground. Full strength is `largest`.
+/// A picture of tiles, `columns` in a row, with a gap of one point. Each tile shows the weights of one unit. The larger
+/// the absolute value, the more opaque the point, so the tiles are visible on light and on dark backgrounds. A weight
+/// of size `largest` is fully opaque.
 pub fn tiles(
     units: &[&[f32]],
     (height, width): (usize, usize),
@@ -41,11 +42,11 @@ pub fn tiles(
     let mut bytes = vec![0; full_width * full_height * 4];
     for (index, unit) in units.iter().enumerate() {
         let (top, left) = (index / columns * (height + 1), index % columns * (width + 1));
-        for (place, &number) in unit.iter().enumerate() {
-            let at = 4 * ((top + place / width) * full_width + left + place % width);
-            let [red, green, blue] = if number > 0.0 { ABOVE } else { BELOW };
-            // 16 steps are more than the eye tells apart here, and make the file half as large.
-            let strength = (16.0 * (number.abs() / largest).min(1.0)).round() / 16.0;
+        for (index, &weight) in unit.iter().enumerate() {
+            let at = 4 * ((top + index / width) * full_width + left + index % width);
+            let [red, green, blue] = if weight > 0.0 { ABOVE } else { BELOW };
+            // 16 levels are more than the eye distinguishes here, and halve the size of the file.
+            let strength = (16.0 * (weight.abs() / largest).min(1.0)).round() / 16.0;
             bytes[at..at + 4].copy_from_slice(&[red, green, blue, (255.0 * strength) as u8]);
         }
     }

@@ -1,4 +1,4 @@
-//! What is answered to a request.
+//! The answers to requests.
 
 use std::fmt::Display;
 use std::pin::pin;
@@ -17,31 +17,31 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::progress::{Progress, Watcher};
+use crate::classifier::{Classifier, rounded};
 use crate::picture::{Picture, SIDE, normalise};
-use crate::reading::{Reader, rounded};
 
-/// The most bytes of a request's body.
-pub const MOST_BYTES: usize = 1 << 20;
+/// The maximum size of a request's body, in bytes.
+pub const MAX_BYTES: usize = 1 << 20;
 
-/// The most pixels of a picture: those of the page have far fewer.
-const MOST_PIXELS: u64 = 4_000_000;
+/// The maximum number of pixels of a picture. The page sends far fewer.
+const MAX_PIXELS: u64 = 4_000_000;
 
-/// The time that a client has to send a body.
+/// The maximum time for the arrival of a body.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 const PAGE: &str = include_str!("page.html");
 
-/// What the page shows: a network, and the training run that it comes from, if it is not over.
+/// The state behind the page: the classifier, and the progress of its training, if it is still being trained.
 pub struct Site {
-    reader: Reader,
+    classifier: Classifier,
     progress: Option<Arc<Mutex<Progress>>>,
 }
 
-/// A request that gets no answer, and why.
+/// A refused request: the status and the reason.
 struct Refusal {
     status: StatusCode,
     message: String,
-    /// The methods that there are, for one that is not.
+    /// The allowed methods, if the request has another one.
     allowed: Option<&'static str>,
 }
 
@@ -58,7 +58,7 @@ fn answer(status: StatusCode, kind: &'static str, content: impl Into<Bytes>) -> 
     set(CONTENT_TYPE, kind);
     set(CACHE_CONTROL, "no-store");
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    // The page needs nothing from elsewhere, and shall not fetch it.
+    // The page needs nothing from other servers, and is not allowed to fetch anything from them.
     let policy =
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
     set(CONTENT_SECURITY_POLICY, policy);
@@ -70,17 +70,17 @@ fn json_answer(value: &Value) -> Answer {
 }
 
 impl Site {
-    /// With a network that is trained.
-    pub fn new(reader: Reader) -> Self {
-        Site { reader, progress: None }
+    /// A site with a trained network.
+    pub fn new(classifier: Classifier) -> Self {
+        Site { classifier, progress: None }
     }
 
-    /// With a network that is being trained.
-    pub fn live(reader: Reader, watcher: &Watcher) -> Self {
-        Site { reader, progress: Some(watcher.progress()) }
+    /// A site with a network that is being trained.
+    pub fn live(classifier: Classifier, watcher: &Watcher) -> Self {
+        Site { classifier, progress: Some(watcher.progress()) }
     }
 
-    /// The answer to any request.
+    /// The answer to a request.
     pub(super) async fn answer<B>(&self, request: Request<B>) -> Answer
     where
         B: Body<Data = Bytes, Error: Display>,
@@ -112,7 +112,7 @@ impl Site {
             }
             "/labels" => {
                 allow(&[Method::GET, Method::HEAD], "GET, HEAD")?;
-                Ok(json_answer(&json!({ "labels": self.reader.labels() })))
+                Ok(json_answer(&json!({ "labels": self.classifier.labels() })))
             }
             "/progress" => {
                 allow(&[Method::GET, Method::HEAD], "GET, HEAD")?;
@@ -123,11 +123,11 @@ impl Site {
                 allow(&[Method::POST], "POST")?;
                 let bytes = whole(&head.headers, body).await?;
                 let pixels = digit(&head.headers, &bytes)?;
-                let mut value = self.reader.read(&pixels).to_json_with_hidden(self.reader.labels());
+                let mut value = self.classifier.predict(&pixels).to_json_with_hidden(self.classifier.labels());
                 value["pixels"] = rounded(&pixels).into();
                 Ok(json_answer(&value))
             }
-            _ => Err(refusal(StatusCode::NOT_FOUND, "there is no such page; the one that there is has the path /")),
+            _ => Err(refusal(StatusCode::NOT_FOUND, "there is no such page; the page has the path /")),
         }
     }
 }
@@ -138,10 +138,10 @@ where
     B: Body<Data = Bytes, Error: Display>,
 {
     if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
-        return Err(refusal(StatusCode::LENGTH_REQUIRED, "the request has no body, or does not tell its length"));
+        return Err(refusal(StatusCode::LENGTH_REQUIRED, "the request has no body, or does not give its length"));
     }
-    let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MOST_BYTES} bytes"));
-    if body.size_hint().lower() > MOST_BYTES as u64 {
+    let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BYTES} bytes"));
+    if body.size_hint().lower() > MAX_BYTES as u64 {
         return Err(too_large());
     }
     match timeout(BODY_TIME, gathered(body)).await {
@@ -152,13 +152,14 @@ where
     }
 }
 
-/// The bytes of a body, unless they are too many. They are put together as they come: pieces of a byte each would take many times the memory.
+/// The bytes of a body; `None` if they are too many. The pieces are copied into one buffer as they arrive: a list of
+/// pieces of one byte each would take many times the memory.
 async fn gathered<B: Body<Data = Bytes>>(body: B) -> Result<Option<Vec<u8>>, B::Error> {
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await.transpose()? {
         let piece = frame.into_data().unwrap_or_default();
-        if bytes.len() + piece.len() > MOST_BYTES {
+        if bytes.len() + piece.len() > MAX_BYTES {
             return Ok(None);
         }
         bytes.extend_from_slice(&piece);
@@ -166,12 +167,12 @@ async fn gathered<B: Body<Data = Bytes>>(body: B) -> Result<Option<Vec<u8>>, B::
     Ok(Some(bytes))
 }
 
-/// The digit in a body: 28 × 28 numbers from 0 to 1.
+/// The digit in a body: 28 × 28 pixels from 0 to 1.
 fn digit(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<f32>, Refusal> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     match kind.split(';').next().unwrap_or_default().trim() {
         "image/png" | "image/jpeg" => {
-            let picture = Picture::decode(bytes, MOST_PIXELS).and_then(|picture| normalise(&picture));
+            let picture = Picture::decode(bytes, MAX_PIXELS).and_then(|picture| normalise(&picture));
             picture.map_err(|error| refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
         }
         "application/json" => pixels(bytes).map_err(|message| refusal(StatusCode::BAD_REQUEST, message)),
@@ -185,9 +186,9 @@ fn digit(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<f32>, Refusal> {
 /// The pixels in a JSON array of 784 numbers from 0 to 255.
 fn pixels(bytes: &[u8]) -> Result<Vec<f32>, String> {
     const EXPECTED: usize = SIDE * SIDE;
-    // Numbers in memory are longer than those in JSON can be.
-    const MOST_BYTES: usize = 64 << 10;
-    if bytes.len() > MOST_BYTES {
+    // A number takes at most a few characters in JSON but four bytes in memory, so the text must be short too.
+    const MAX_BYTES: usize = 64 << 10;
+    if bytes.len() > MAX_BYTES {
         return Err(format!("found {} bytes, expected a JSON array of {EXPECTED} numbers", bytes.len()));
     }
     let numbers: Vec<f32> = serde_json::from_slice(bytes)

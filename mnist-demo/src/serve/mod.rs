@@ -1,19 +1,19 @@
-//! A page where one draws a digit, or what else a network knows, and sees the network read it. It is for this machine
-//! alone, unless another address is asked for.
+//! A web page where the user draws a digit (or another class of the network), and the network classifies it. Only this
+//! machine can open the page, unless the user chooses another address.
 //!
 //! | Request | Answer |
 //! |---|---|
-//! | `GET /` | the page, one file without anything from elsewhere |
-//! | `POST /predict` with `image/png` or `image/jpeg` | what the network made of it, as JSON |
-//! | `POST /predict` with `application/json`, `[0, 0, 255, ...]` | the same for 784 pixels as MNIST has them, from 0, ground, to 255, ink |
+//! | `GET /` | the page, a single file |
+//! | `POST /predict` with `image/png` or `image/jpeg` | the prediction, as JSON |
+//! | `POST /predict` with `application/json`, `[0, 0, 255, ...]` | the same for 784 pixels, 0 to 255 (ink) |
 //! | `GET /labels` | the labels of the classes, in their order |
-//! | `GET /progress` | how a training run is getting on, if there is one |
+//! | `GET /progress` | the progress of the training run, if there is one |
 //!
 //! The answer to `POST /predict` has the class, its label, the labels and probabilities of all classes, the outputs of
-//! the hidden layers, and the 28 × 28 pixels that they saw.
+//! the hidden layers, and the 28 × 28 pixels of the input.
 //!
-//! Whatever comes in, the server goes on: a request has limits in size and time, and what is wrong with it is answered
-//! with a 4xx and a line of JSON.
+//! No request can stop the server: a request has limits in size and time, and a wrong request is answered with a
+//! status of 4xx and a line of JSON.
 
 mod answer;
 mod progress;
@@ -34,28 +34,27 @@ use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-pub use answer::{MOST_BYTES, Site};
+pub use answer::{MAX_BYTES, Site};
 pub use progress::Watcher;
 
 use crate::failure::Failure;
 
-/// Connections at a time; more wait in the system's queue.
-const MOST_CONNECTIONS: usize = 32;
+/// The maximum number of simultaneous connections; others wait in the system's queue.
+const MAX_CONNECTIONS: usize = 32;
 
-/// The time that a client has to send the head of a request; a connection on which nothing comes is closed after it
-/// too.
+/// The maximum time for the arrival of a request's head. An idle connection is closed after the same time.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
-/// The life of a connection. A page simply makes a new one.
+/// The maximum duration of a connection. The page opens a new one when it needs it.
 const LIFE: Duration = Duration::from_secs(120);
 
-/// What is left after it for an answer under way.
+/// The time after that to finish the current answer.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The port of the page, where none is named.
+/// The default port of the page.
 pub const PORT: u16 = 8000;
 
-/// A server that has its port and does not answer yet.
+/// A server that has bound its port but does not answer yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -63,11 +62,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes a port on an address of this machine, or a free port for 0. `flag` is the option with which a user
-    /// chooses the port, for messages.
+    /// Binds a port on an address of this machine; port 0 chooses a free one. `flag` is the option that chooses the
+    /// port, for error messages.
     ///
     /// # Errors
-    /// If the port is taken or not for everybody, or this machine has no such address.
+    /// If the port is in use or not permitted, or this machine has no such address.
     pub fn bind(host: IpAddr, port: u16, flag: &str) -> Result<Self, Failure> {
         let address = SocketAddr::from((host, port));
         let bound = TcpListener::bind(address).and_then(|listener| {
@@ -77,7 +76,7 @@ impl Server {
         bound.map_err(|source| Failure::Listen { address, source: with_advice(source, flag) })
     }
 
-    /// Where the page is, for a browser on this machine.
+    /// The address of the page for a browser on this machine.
     pub fn address(&self) -> String {
         let host = match self.address.ip() {
             IpAddr::V4(host) if host.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
@@ -87,16 +86,16 @@ impl Server {
         format!("http://{}/", SocketAddr::from((host, self.address.port())))
     }
 
-    /// What is to be known about an address that is not for this machine alone.
+    /// A warning, if other machines can open the page.
     pub fn warning(&self) -> Option<String> {
         let public = !self.address.ip().is_loopback();
         public.then(|| format!("warning: anyone who can reach this machine at {} can use the page", self.address))
     }
 
-    /// Answers on a thread of its own for as long as the program runs.
+    /// Answers requests on a new thread until the program ends.
     ///
     /// # Errors
-    /// If the system has no means to wait for connections, or no thread.
+    /// If the system cannot wait for connections or start a thread.
     pub fn run(self, site: Site) -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let answer = move || runtime.block_on(accept(self.listener, Arc::new(site)));
@@ -104,7 +103,7 @@ impl Server {
     }
 }
 
-/// An error of listening with what to do about it.
+/// Adds advice to an error of binding a port.
 fn with_advice(error: io::Error, flag: &str) -> io::Error {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => format!("{flag} N takes another port, {flag} 0 a free one"),
@@ -121,27 +120,27 @@ fn with_advice(error: io::Error, flag: &str) -> io::Error {
     io::Error::new(error.kind(), format!("{error}: {advice}"))
 }
 
-/// Takes connections for ever.
+/// Accepts connections until the program ends.
 async fn accept(listener: TcpListener, site: Arc<Site>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let seats = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let seat = Arc::clone(&seats).acquire_owned().await.expect("nobody closes the semaphore");
+        let permit = Arc::clone(&permits).acquire_owned().await.expect("nobody closes the semaphore");
         match listener.accept().await {
             Ok((stream, _)) => {
                 let site = Arc::clone(&site);
                 tokio::spawn(async move {
                     converse(stream, site).await;
-                    drop(seat);
+                    drop(permit);
                 });
             }
-            // The client has left already, or the system is short of something: it may have it again soon.
+            // The client has already closed the connection, or the system lacks a resource: try again later.
             Err(_) => sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-/// Answers the requests of one connection, whatever it is, until it ends.
+/// Answers the requests of one connection, of any kind, until it ends.
 pub async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, site: Arc<Site>) {
     let service = service_fn(move |request| {
         let site = Arc::clone(&site);
@@ -151,13 +150,13 @@ pub async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, site: Arc<Sit
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
-            // A client that has said all closes its half and may still listen.
+            // A client may close its sending half after the last request and still wait for the answer.
             .half_close(true)
             .max_headers(64)
             .max_buf_size(64 << 10)
             .serve_connection(TokioIo::new(stream), service)
     );
-    // That a client breaks off, or does not speak HTTP, is its own affair: hyper has answered what can be answered.
+    // Errors of the connection are ignored: hyper has already answered where an answer was possible.
     if timeout(LIFE, connection.as_mut()).await.is_err() {
         connection.as_mut().graceful_shutdown();
         let _ = timeout(GRACE, connection).await;
@@ -170,11 +169,11 @@ mod tests {
 
     #[test]
     fn errors_of_listening_say_what_to_type() {
-        let told = |kind| with_advice(io::Error::from(kind), "--port").to_string();
-        assert!(told(io::ErrorKind::AddrInUse).ends_with(": --port N takes another port, --port 0 a free one"));
-        assert!(told(io::ErrorKind::PermissionDenied).contains("--port 8000 is for everybody"));
-        assert!(told(io::ErrorKind::AddrNotAvailable).contains("--host 0.0.0.0"));
-        assert_eq!(told(io::ErrorKind::OutOfMemory), io::Error::from(io::ErrorKind::OutOfMemory).to_string());
+        let answer = |kind| with_advice(io::Error::from(kind), "--port").to_string();
+        assert!(answer(io::ErrorKind::AddrInUse).ends_with(": --port N takes another port, --port 0 a free one"));
+        assert!(answer(io::ErrorKind::PermissionDenied).contains("--port 8000 is for everybody"));
+        assert!(answer(io::ErrorKind::AddrNotAvailable).contains("--host 0.0.0.0"));
+        assert_eq!(answer(io::ErrorKind::OutOfMemory), io::Error::from(io::ErrorKind::OutOfMemory).to_string());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How a training run is getting on, for the page's curves.
+//! The progress of a training run, for the page's curves.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::train::{Epoch, History, Observer, Step, Trainer};
 
-/// What a page shows of a run.
+/// The data about a run that the page shows.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// Epochs that there will be.
+    /// The number of epochs of the run.
     epochs: usize,
-    /// Images in an epoch.
+    /// The number of images in an epoch.
     images: usize,
     history: History,
     images_per_second: f64,
@@ -21,10 +21,10 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// As the page takes it: places in the run in epochs, accuracies as shares.
+    /// The data as JSON: positions in the run in epochs, accuracies from 0 to 1.
     pub(super) fn to_json(&self) -> Value {
-        let place = |images: f64| images / self.images as f64;
-        let losses = self.history.curve.points().map(|(images, point)| [place(images), point.mean_loss()]);
+        let epoch = |images: f64| images / self.images as f64;
+        let losses = self.history.curve.points().map(|(images, point)| [epoch(images), point.mean_loss()]);
         json!({
             "epochs": self.epochs,
             "losses": losses.collect::<Vec<_>>(),
@@ -35,19 +35,19 @@ impl Progress {
     }
 }
 
-/// How often the page learns of steps: more often than it asks.
+/// The minimum time between two updates. The page asks less often than this.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Watches a run for the page.
+/// The observer that passes the progress of a run to the page.
 #[derive(Debug)]
 pub struct Watcher {
     progress: Arc<Mutex<Progress>>,
-    /// When the page last learnt of a step.
-    told: Instant,
+    /// The time of the last update.
+    updated: Instant,
 }
 
 impl Watcher {
-    /// Of a run that begins or goes on now.
+    /// An observer for a run that starts or is resumed now.
     pub fn new(run: &Trainer<'_>) -> Self {
         let progress = Progress {
             epochs: run.settings().epochs,
@@ -56,36 +56,36 @@ impl Watcher {
             images_per_second: 0.0,
             finished: false,
         };
-        Watcher { progress: Arc::new(Mutex::new(progress)), told: Instant::now() }
+        Watcher { progress: Arc::new(Mutex::new(progress)), updated: Instant::now() }
     }
 
-    /// What it has seen, for the page.
+    /// The shared progress, for the page.
     pub(super) fn progress(&self) -> Arc<Mutex<Progress>> {
         Arc::clone(&self.progress)
     }
 
-    /// The run is over.
+    /// Marks the run as finished.
     pub fn finish(&self) {
         self.progress.lock().expect("nobody panics").finished = true;
     }
 
-    fn tell(&mut self, run: &Trainer<'_>, images_per_second: f64) {
+    fn update(&mut self, run: &Trainer<'_>, images_per_second: f64) {
         let mut progress = self.progress.lock().expect("nobody panics");
         progress.history = run.history().clone();
         progress.images_per_second = images_per_second;
-        self.told = Instant::now();
+        self.updated = Instant::now();
     }
 }
 
 impl Observer for Watcher {
     fn step(&mut self, step: &Step, run: &Trainer<'_>) {
-        if self.told.elapsed() >= PACE {
-            self.tell(run, step.so_far.images as f64 / step.duration.as_secs_f64());
+        if self.updated.elapsed() >= PACE {
+            self.update(run, step.so_far.images as f64 / step.duration.as_secs_f64());
         }
     }
 
     fn epoch(&mut self, epoch: &Epoch, run: &Trainer<'_>) -> ControlFlow<()> {
-        self.tell(run, epoch.speed());
+        self.update(run, epoch.speed());
         ControlFlow::Continue(())
     }
 }

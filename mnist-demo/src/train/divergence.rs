@@ -1,21 +1,21 @@
-//! A training that leads nowhere: its loss or its weights are NaN or infinite.
+//! A training that diverged: its loss or its weights are NaN or infinite.
 
 use std::fmt;
 
 use crate::recipe::Recipe;
 
-/// Where a training led to values that are not finite. What it would go on with is of no use, and nothing of it is to
-/// be saved.
+/// Where a training produced values that are not finite. It cannot continue from such values, and they must not be
+/// saved.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub struct Divergence {
     /// The epoch, from 1.
     pub epoch: usize,
-    /// The step of that epoch, from 1: the one whose loss is not finite, or the last one before the weights were
-    /// found.
+    /// The step of that epoch, from 1: the step whose loss is not finite, or the last step before the weights were
+    /// checked.
     pub step: usize,
     /// What was found, such as "the loss is NaN".
     pub found: String,
-    /// The loss of the last step of this process that had a finite one.
+    /// The last finite loss in this process.
     pub last_loss: Option<f64>,
     /// The learning rate of the run.
     pub learning_rate: f64,

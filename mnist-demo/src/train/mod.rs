@@ -1,4 +1,4 @@
-//! The training loop, a step at a time, and the evaluation.
+//! The training loop, one step per call, and the evaluation.
 
 mod divergence;
 mod history;
@@ -19,26 +19,26 @@ pub use observer::{Observer, Step};
 use crate::dataset::{Dataset, Images};
 use crate::finite::{first_non_finite, tensors_of};
 use crate::model::perceptron;
-use crate::recipe::{Place, Recipe};
+use crate::recipe::{Position, Recipe};
 
-/// What a run is determined by. The same settings and data give the same weights, bit by bit, on any number of
-/// threads.
+/// The settings that determine the result of a run. The same settings and data give exactly the same weights, on any
+/// number of threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Passes over the training images.
     pub epochs: usize,
-    /// Images in a step; the last step of an epoch takes what is left.
+    /// Images per step; the last step of an epoch has the remaining images.
     pub batch_size: usize,
-    /// The optimizer's learning rate, which the recipe may change as the run goes.
+    /// The optimizer's learning rate, which the recipe may change during the run.
     pub learning_rate: f64,
-    /// Where the weights, the order of the images, and all else that is random come from.
+    /// The seed of all random numbers: initial weights, order of the images, distortions.
     pub seed: u64,
-    /// How it is done.
+    /// The recipe.
     pub recipe: Recipe,
 }
 
 impl Settings {
-    /// Those of a run that names nothing but its recipe.
+    /// The default settings of a recipe.
     pub fn of(recipe: Recipe) -> Self {
         let (epochs, batch_size, learning_rate) = recipe.usual();
         Settings { epochs, batch_size, learning_rate, seed: 0, recipe }
@@ -46,19 +46,19 @@ impl Settings {
 }
 
 impl Default for Settings {
-    /// The classic program.
+    /// The plain recipe.
     fn default() -> Self {
         Settings::of(Recipe::Plain)
     }
 }
 
-/// Streams of random numbers that a run draws from its seed, beside that of the first weights.
+/// The random streams of a run, derived from its seed. The initial weights use the seed's own stream.
 const ORDERS: u64 = 1;
 const BATCHES: u64 = 2;
 const LAYERS: u64 = 3;
 
-/// A run between two steps. All random numbers are functions of the seed and of the place in the run, so what it
-/// consists of is its weights, the optimizer's state, and a few numbers: where it is and what is remembered.
+/// A run between two steps. All random numbers are functions of the seed and of the position in the run. So the state
+/// of a run is only its weights, the optimizer's state, and its [`Progress`].
 pub struct Trainer<'a> {
     data: &'a Dataset,
     settings: Settings,
@@ -68,42 +68,41 @@ pub struct Trainer<'a> {
     /// The order of the images in the epoch in progress.
     order: Vec<usize>,
     progress: Progress,
-    /// The loss of the last step, to be told if the next one has none that is finite.
+    /// The loss of the last step, for the message if the next loss is not finite.
     last_loss: Option<f64>,
 }
 
-/// Where a run is, and what is remembered of it.
+/// The position in a run, and its history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// The epoch in progress, from 1.
     pub epoch: usize,
-    /// The images of that epoch that were seen.
+    /// The images of that epoch that have been trained on.
     pub so_far: Tally,
-    /// The time of its steps.
+    /// The time of that epoch's steps.
     pub duration: Duration,
-    /// The rest of the past.
+    /// The completed epochs.
     pub history: History,
 }
 
 /// What [`Trainer::advance`] did.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A step was taken.
+    /// It took a training step.
     Step(Step),
-    /// The epoch's images are through: the test images were read.
+    /// It ended the epoch and evaluated the network on the test images.
     Epoch(Epoch),
 }
 
 impl<'a> Trainer<'a> {
-    /// A run at its beginning.
+    /// A run before its first step.
     pub fn new(data: &'a Dataset, settings: Settings) -> Self {
         let start =
             Progress { epoch: 1, so_far: Tally::default(), duration: Duration::ZERO, history: History::default() };
         Trainer::at(data, settings, start)
     }
 
-    /// A run at another place, but with its first weights and the optimizer's first state: a checkpoint puts in the
-    /// others.
+    /// A run at another position, but with the initial weights and optimizer state: the checkpoint restores those.
     pub(crate) fn at(data: &'a Dataset, settings: Settings, progress: Progress) -> Self {
         let model = perceptron(data, &mut Random::new(settings.seed));
         let optimizer = settings.recipe.optimizer(model.named_parameters(), settings.learning_rate);
@@ -117,32 +116,32 @@ impl<'a> Trainer<'a> {
         self.data
     }
 
-    /// What the run is determined by.
+    /// The settings of the run.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Where it is.
+    /// The position in the run.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// What is remembered of it.
+    /// The history of the run.
     pub fn history(&self) -> &History {
         &self.progress.history
     }
 
-    /// The network to evaluate and to save.
+    /// The network.
     pub fn network(&self) -> &Sequential {
         &self.model
     }
 
-    /// The steps taken so far.
+    /// The number of steps so far.
     pub fn steps(&self) -> usize {
         self.epoch_steps() * (self.progress.epoch - 1) + self.epoch_step()
     }
 
-    /// The steps taken in the epoch in progress.
+    /// The number of steps so far in the current epoch.
     pub(crate) fn epoch_step(&self) -> usize {
         self.progress.so_far.images.div_ceil(self.settings.batch_size)
     }
@@ -151,17 +150,17 @@ impl<'a> Trainer<'a> {
         batches(&self.settings).count(self.data.train.len())
     }
 
-    /// Whether all epochs are through.
+    /// Whether all epochs are completed.
     pub fn is_done(&self) -> bool {
         self.progress.history.epochs.len() >= self.settings.epochs
     }
 
-    /// Takes the next step, or ends the epoch after its last one. Call it inside [`autograd::with_threads`], where a
-    /// fork is cheap.
+    /// Takes the next step, or ends the epoch after its last step. Call it inside [`autograd::with_threads`]: there
+    /// the start of a parallel task is cheap.
     ///
     /// # Errors
-    /// If the step's loss, or a weight after the epoch's last step, is NaN or infinite. A step with such a loss
-    /// changes nothing; the run cannot go on.
+    /// If the step's loss, or a weight after the epoch's last step, is NaN or infinite. A step with such a loss does
+    /// not change the weights; the run cannot continue.
     pub fn advance(&mut self) -> Result<Event, Divergence> {
         let start = Instant::now();
         let event = if self.progress.so_far.images < self.order.len() {
@@ -179,10 +178,10 @@ impl<'a> Trainer<'a> {
         Ok(event)
     }
 
-    /// Makes sure that the weights are of use.
+    /// Checks that the weights are finite.
     ///
     /// # Errors
-    /// If one is NaN or infinite. The loss tells of that only at the next step.
+    /// If a weight is NaN or infinite. The loss would show this only at the next step.
     pub fn check_weights(&self) -> Result<(), Divergence> {
         match first_non_finite(tensors_of(&self.model)) {
             Some((name, value)) => Err(self.diverged(self.epoch_step(), format!("{name} has the value {value}"))),
@@ -190,7 +189,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// What is told of a run that found values that are not finite at this step of the epoch, from 1.
+    /// The error for values that are not finite, found at this step of the epoch (from 1).
     pub(crate) fn diverged(&self, step: usize, found: String) -> Divergence {
         let Settings { learning_rate, recipe, .. } = self.settings;
         Divergence { epoch: self.progress.epoch, step, found, last_loss: self.last_loss, learning_rate, recipe }
@@ -198,7 +197,7 @@ impl<'a> Trainer<'a> {
 
     fn step(&mut self) -> Result<Tally, Divergence> {
         let Settings { epochs, batch_size, learning_rate, seed, recipe } = self.settings;
-        let place = Place { step: self.steps(), steps: self.epoch_steps().saturating_mul(epochs) };
+        let position = Position { step: self.steps(), steps: self.epoch_steps().saturating_mul(epochs) };
         let seen = self.progress.so_far.images;
         let chosen = &self.order[seen..self.order.len().min(seen + batch_size)];
         let random = |of_what| Random::new(seed).stream(of_what).stream(place.step as u64);
@@ -210,10 +209,10 @@ impl<'a> Trainer<'a> {
             return Err(self.diverged(self.epoch_step() + 1, format!("the loss is {value}")));
         }
         self.last_loss = Some(value);
-        self.optimizer.set_learning_rate(recipe.learning_rate(learning_rate, place));
+        self.optimizer.set_learning_rate(recipe.learning_rate(learning_rate, position));
         self.optimizer.step_taking(loss.backward());
         let images = chosen.len();
-        Ok(Tally { images, right: right(&scores, &labels), loss: value * images as f64 })
+        Ok(Tally { images, correct: count_correct(&scores, &labels), loss: value * images as f64 })
     }
 
     fn end_epoch(&mut self) -> Epoch {
@@ -245,13 +244,13 @@ fn order(data: &Dataset, settings: &Settings, epoch: usize) -> Vec<usize> {
     batches(settings).order(data.train.len(), epoch as u64)
 }
 
-/// How many scores are largest at their label.
-fn right(scores: &Tensor, labels: &Indices) -> usize {
+/// The number of rows whose largest score is at the label.
+fn count_correct(scores: &Tensor, labels: &Indices) -> usize {
     let predicted = scores.argmax(1, false);
     predicted.as_slice().iter().zip(labels.as_slice()).filter(|(found, label)| found == label).count()
 }
 
-/// Images that are evaluated at once.
+/// The number of images in a batch of the evaluation.
 const EVALUATION_BATCH: usize = 500;
 
 /// Calls `read` with the scores and labels of all images, some at a time and in order.
@@ -266,6 +265,6 @@ pub fn evaluate(model: &impl Layer, images: &Images, mut read: impl FnMut(&Tenso
 /// The share of images whose largest score is at their label.
 pub fn accuracy(model: &impl Layer, images: &Images) -> f64 {
     let mut sum = 0;
-    evaluate(model, images, |scores, labels| sum += right(scores, labels));
+    evaluate(model, images, |scores, labels| sum += count_correct(scores, labels));
     sum as f64 / images.len() as f64
 }

@@ -1,4 +1,4 @@
-//! The seam for those who watch a run as it goes: the console, a page with live curves, a test.
+//! The interface through which the console, the page with live curves, and tests follow a run.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -8,41 +8,41 @@ use super::{Epoch, Tally, Trainer};
 /// A step that was just taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The epoch that it belongs to, from 1.
+    /// Its epoch, from 1.
     pub epoch: usize,
-    /// Its own images and losses.
+    /// The images and losses of this step.
     pub step: Tally,
-    /// Those of the epoch up to and with it.
+    /// The images and losses of the epoch so far, this step included.
     pub so_far: Tally,
-    /// The time of the epoch's steps up to and with it.
+    /// The time of the epoch's steps so far, this step included.
     pub duration: Duration,
 }
 
-/// Who watches a run. Nothing that it does counts into the run's times, but it is in its way.
+/// An observer of a run. The run waits while it is called, but this time is not included in the run's times.
 pub trait Observer: Send {
-    /// Before the first step; a run that goes on has its history already.
+    /// Called before the first step. A resumed run already has a history.
     fn start(&mut self, run: &Trainer<'_>) {
         let _ = run;
     }
 
-    /// After each step.
+    /// Called after each step.
     fn step(&mut self, step: &Step, run: &Trainer<'_>) {
         let _ = (step, run);
     }
 
-    /// After something went wrong that does not end the run; `failure` is a line for the user.
+    /// Called after an error that does not end the run; `failure` is a line for the user.
     fn failed(&mut self, failure: &str) {
         let _ = failure;
     }
 
-    /// After each epoch; `Break` ends the run.
+    /// Called after each epoch; `Break` ends the run.
     fn epoch(&mut self, epoch: &Epoch, run: &Trainer<'_>) -> ControlFlow<()> {
         let _ = (epoch, run);
         ControlFlow::Continue(())
     }
 }
 
-/// Several watch together; each sees everything, and any of them ends the run.
+/// Several observers: all of them are called, and each of them can end the run.
 impl Observer for Vec<&mut dyn Observer> {
     fn start(&mut self, run: &Trainer<'_>) {
         self.iter_mut().for_each(|observer| observer.start(run));

@@ -1,4 +1,4 @@
-//! The running page, and HTTP as plain as it can be.
+//! A running server, and a minimal HTTP client.
 
 #![allow(dead_code)]
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{demo, text};
 
-/// Weights of a short training, made once.
+/// Weights of a short training, which is done once.
 pub fn weights() -> &'static str {
     static WEIGHTS: OnceLock<PathBuf> = OnceLock::new();
     let path = WEIGHTS.get_or_init(|| {
@@ -25,20 +25,20 @@ pub fn weights() -> &'static str {
     path.to_str().unwrap()
 }
 
-/// A program that serves something; it ends with the test.
+/// A server program, which is ended with the test.
 pub struct Server {
     pub program: Child,
     /// Host and port.
     pub address: String,
-    /// Kept open: a program whose reader leaves may end.
+    /// Kept open: a program whose stdout is closed may end.
     pub lines: Option<BufReader<ChildStdout>>,
 }
 
 impl Server {
-    /// Starts a program and waits for the line from which `address` can read where it is.
+    /// Starts a program and waits for a line from which `address` can read its address.
     pub fn start(command: &mut Command, address: impl Fn(&str) -> Option<String>) -> Server {
         let program = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        // Complete from the start, so that the program ends whatever happens.
+        // Created before anything can fail, so that the program is ended in any case.
         let mut server = Server { program, address: String::new(), lines: None };
         let mut lines = BufReader::new(server.program.stdout.take().unwrap());
         let mut line = String::new();
@@ -68,25 +68,25 @@ impl Server {
         stream
     }
 
-    /// Sends bytes as they are, and that there are no more; returns all that comes back until the server closes.
+    /// Sends bytes, closes the sending half, and returns everything until the server closes the connection.
     pub fn say(&self, bytes: &[u8]) -> String {
         self.exchange(bytes, true)
     }
 
-    /// The same, and whether it is to be said that there are no more; not every server likes to hear it.
-    pub fn exchange(&self, bytes: &[u8], and_no_more: bool) -> String {
+    /// The same. `close` is whether the sending half is closed, which not every server accepts.
+    pub fn exchange(&self, bytes: &[u8], close: bool) -> String {
         let mut stream = self.connect();
-        // A server that has refused already need not read the rest.
+        // An error is ignored: a server that has already refused the request need not read the rest.
         let _ = stream.write_all(bytes);
-        if and_no_more {
+        if close {
             let _ = stream.shutdown(Shutdown::Write);
         }
         let (mut answer, mut more) = (Vec::new(), [0; 4096]);
-        // Not every server closes when it has answered.
+        // Not every server closes the connection after its answer.
         while !is_whole(&answer) {
             match stream.read(&mut more) {
                 Ok(count) if count > 0 => answer.extend(&more[..count]),
-                // A program that was stopped for a while and goes on hears of it here.
+                // After a stop of the whole program, a read may be interrupted here.
                 Err(error) if error.kind() == ErrorKind::Interrupted => (),
                 _ => break,
             }
@@ -102,13 +102,13 @@ impl Server {
         (status.unwrap_or_else(|| panic!("{method} {path} {headers}: {answer:?}")), answer)
     }
 
-    /// Asks what a body shows.
+    /// Requests the prediction for a body.
     pub fn predict(&self, kind: &str, body: &[u8]) -> (u16, String) {
         self.ask("POST", "/predict", &format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()), body)
     }
 }
 
-/// Whether an answer has as many bytes as it says.
+/// Whether an answer has as many bytes as its header says.
 fn is_whole(answer: &[u8]) -> bool {
     let text = String::from_utf8_lossy(answer).to_lowercase();
     let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };

@@ -1,4 +1,4 @@
-//! The kinds of pictures, each with all that varies within it.
+//! The kinds of pictures, each with its random variations.
 
 use std::f32::consts::TAU;
 
@@ -7,7 +7,7 @@ use super::scene::{Desk, Frame, Light, Scene, Seed, Speck};
 /// Makes a scene of a kind.
 pub type Kind = fn(&mut Seed) -> Scene;
 
-/// A digit on a ground with real shades, dark on light or light on dark.
+/// A digit on a background with grey levels, dark on light or light on dark.
 fn ground(seed: &mut Seed, sides: &[u32]) -> Scene {
     let dark_on_light = seed.choose(&[true, false]);
     let (light, dark) = (seed.between(0.8, 1.0), seed.between(0.05, 0.25));
@@ -50,7 +50,7 @@ pub fn desk(seed: &mut Seed) -> Scene {
     Scene { side: seed.choose(&[100, 200, 400, 600]), digit, desk, ..scene }
 }
 
-/// The same with light and dark exchanged: a slate on a light desk.
+/// The same with dark and light exchanged: a dark sheet on a light desk.
 pub fn slate(seed: &mut Seed) -> Scene {
     let mut scene = desk(seed);
     (scene.paper, scene.ink) = (1.0 - scene.paper, 1.0 - scene.ink);
@@ -59,13 +59,13 @@ pub fn slate(seed: &mut Seed) -> Scene {
 }
 
 fn lit(seed: &mut Seed, scene: Scene) -> Scene {
-    // The sheet's dark side is as dark as the ink, or the ground, on its light side.
+    // The dark side of the sheet is as dark as the ink, or the background, on its light side.
     let (dark, light) = (scene.paper.min(scene.ink), scene.paper.max(scene.ink));
     let weakest = (dark / light * seed.between(0.9, 1.3)).max(0.1);
     Scene { light: Some(Light { direction: seed.between(0.0, TAU), weakest }), ..scene }
 }
 
-/// Light from any side.
+/// Light from a random side.
 pub fn light(seed: &mut Seed) -> Scene {
     let scene = ground(seed, &[56, 100, 200, 400, 600]);
     let scene = apart(seed, scene);
@@ -112,8 +112,8 @@ pub fn desk_and_speck(seed: &mut Seed) -> Scene {
     let Desk { centre, half, rotation, .. } = scene.desk.expect("there is a desk");
     let (across, along) = (seed.choose(&[-0.9, 0.9]) * half.0, seed.choose(&[-0.9, 0.9]) * half.1);
     let (sine, cosine) = rotation.sin_cos();
-    let place = (centre.0 + cosine * across - sine * along, centre.1 + sine * across + cosine * along);
-    let specks = vec![Speck { centre: place, radius: seed.between(0.004, 0.015) }];
+    let position = (centre.0 + cosine * across - sine * along, centre.1 + sine * across + cosine * along);
+    let specks = vec![Speck { centre: position, radius: seed.between(0.004, 0.015) }];
     Scene { specks, ..scene }
 }
 
@@ -124,21 +124,21 @@ pub fn desk_and_light(seed: &mut Seed) -> Scene {
     Scene { light: Some(Light { direction: seed.between(0.0, TAU), weakest }), ..scene }
 }
 
-/// Noise as of a sensor in the dark.
+/// Noise, as from a camera in the dark.
 pub fn noise(seed: &mut Seed) -> Scene {
     let scene = ground(seed, &[56, 100, 200, 400, 600]);
     let scene = apart(seed, scene);
     Scene { noise: seed.between(0.03, 0.1), ..scene }
 }
 
-/// A JPEG, much compressed.
+/// A strongly compressed JPEG.
 pub fn compression(seed: &mut Seed) -> Scene {
     let scene = ground(seed, &[56, 100, 200, 400]);
     let scene = apart(seed, scene);
     Scene { jpeg: Some(seed.choose(&[20, 50, 80])), ..scene }
 }
 
-/// Any of the kinds that a camera gives, noisy and compressed.
+/// A random kind of a camera's pictures, noisy and compressed.
 pub fn photograph(seed: &mut Seed) -> Scene {
     let kind: Kind = seed.choose(&[light as Kind, desk, desk_and_light, light_and_speck, frame_and_light]);
     let scene = kind(seed);

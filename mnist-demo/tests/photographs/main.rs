@@ -1,5 +1,5 @@
-//! Digits in pictures as people take them: of each kind at least nine of ten are read, and of plain pictures as many as
-//! of the data set itself.
+//! Digits in pictures as users take them. Of each kind at least nine of ten are classified correctly, and of plain
+//! pictures as many as of the data set itself.
 
 mod kinds;
 mod scene;
@@ -7,9 +7,9 @@ mod scene;
 use std::sync::OnceLock;
 
 use kinds::Kind;
+use mnist_demo::classifier::Classifier;
 use mnist_demo::dataset::Dataset;
-use mnist_demo::picture::{MOST_PIXELS, Picture, SIDE, normalise};
-use mnist_demo::reading::Reader;
+use mnist_demo::picture::{MAX_PIXELS, Picture, SIDE, normalise};
 use scene::{Scene, Seed};
 
 /// Test digits that are drawn into each kind of picture.
@@ -18,7 +18,7 @@ const COUNT: usize = 200;
 /// Test digits with their labels, and a quickly trained network.
 struct Trained {
     digits: Vec<(Vec<f32>, usize)>,
-    reader: Reader,
+    classifier: Classifier,
 }
 
 fn trained() -> &'static Trained {
@@ -27,18 +27,18 @@ fn trained() -> &'static Trained {
         let data = Dataset::embedded().unwrap();
         let values = |image: usize| data.test.image(image).iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
         let digits = (0..COUNT).map(|image| (values(image), data.test.labels()[image].into())).collect();
-        Trained { digits, reader: Reader::train().unwrap().0 }
+        Trained { digits, classifier: Classifier::train().unwrap().0 }
     })
 }
 
-/// How many digits are read rightly, each drawn into a scene of its own.
+/// How many digits are classified correctly, each drawn into its own scene.
 fn right(scene: impl Fn(&mut Seed) -> Scene) -> usize {
-    let Trained { digits, reader } = trained();
+    let Trained { digits, classifier } = trained();
     let is_right = |(index, (pixels, label)): (usize, &(Vec<f32>, usize))| {
         let mut seed = Seed(7919 * index as u64 + 1);
         let file = scene(&mut seed).file(pixels, &mut seed);
-        let digit = Picture::decode(&file, MOST_PIXELS).and_then(|picture| normalise(&picture));
-        digit.is_ok_and(|digit| digit.len() == SIDE * SIDE && reader.read(&digit).digit == *label)
+        let digit = Picture::decode(&file, MAX_PIXELS).and_then(|picture| normalise(&picture));
+        digit.is_ok_and(|digit| digit.len() == SIDE * SIDE && classifier.predict(&digit).digit == *label)
     };
     digits.iter().enumerate().filter(|&digit| is_right(digit)).count()
 }
@@ -52,13 +52,13 @@ fn assert_mostly_right(name: &str, kind: Kind) {
 
 #[test]
 fn plain_pictures_are_read_as_well_as_the_data_set() {
-    let Trained { digits, reader } = trained();
-    let eval = digits.iter().filter(|(pixels, label)| reader.read(pixels).digit == *label).count();
+    let Trained { digits, classifier } = trained();
+    let eval = digits.iter().filter(|(pixels, label)| classifier.predict(pixels).digit == *label).count();
     for side in [28, 40, 56, 100, 280] {
         for dark_on_light in [false, true] {
             let right = right(|_| Scene::plain(side, dark_on_light));
             println!("plain, {side}, dark on light {dark_on_light}: {right} of {COUNT}, the data set {eval}");
-            // At most half a percent less.
+            // At most half a percent fewer.
             assert!((right + COUNT / 200) >= eval, "{side}, {dark_on_light}: {right} against {eval}");
         }
     }

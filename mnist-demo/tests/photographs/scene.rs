@@ -1,5 +1,5 @@
-//! Pictures of a digit as a camera, a scanner or a drawing program gives them: with a frame, a desk around the paper,
-//! light from one side, specks, noise and compression. All that varies follows from a seed.
+//! Pictures of a digit as from a camera, a scanner or a drawing program: with a frame, a desk around the paper, light
+//! from one side, specks, noise and compression. All variations are determined by a seed.
 
 use std::io::Cursor;
 
@@ -22,7 +22,7 @@ impl Seed {
         low + (high - low) * (self.bits() >> 40) as f32 / (1 << 24) as f32
     }
 
-    /// One of these.
+    /// A random element.
     pub fn choose<T: Copy>(&mut self, from: &[T]) -> T {
         from[(self.bits() % from.len() as u64) as usize]
     }
@@ -35,8 +35,8 @@ pub struct Frame {
     pub thickness: u32,
 }
 
-/// What is around a sheet of paper, whose centre, half sides and rotation are given in parts of the picture and
-/// radians.
+/// The desk around a sheet of paper. The centre and half sides of the sheet are fractions of the picture, its rotation
+/// is in radians.
 #[derive(Clone, Copy)]
 pub struct Desk {
     pub centre: (f32, f32),
@@ -45,33 +45,33 @@ pub struct Desk {
     pub shade: f32,
 }
 
-/// Light that gets weaker in a straight direction, given in radians: from 1 to `weakest`.
+/// Light that gets linearly weaker in a direction, given in radians: from 1 to `weakest`.
 #[derive(Clone, Copy)]
 pub struct Light {
     pub direction: f32,
     pub weakest: f32,
 }
 
-/// A disc of ink, in parts of the picture.
+/// A disc of ink, in fractions of the picture.
 #[derive(Clone, Copy)]
 pub struct Speck {
     pub centre: (f32, f32),
     pub radius: f32,
 }
 
-/// One picture of a digit. Shades are from 0, black, to 1, white.
+/// A picture of a digit. Grey levels are from 0 (black) to 1 (white).
 #[derive(Clone)]
 pub struct Scene {
     pub side: u32,
     pub paper: f32,
     pub ink: f32,
-    /// Where the 28 × 28 pixels of the digit lie: left, top, side, in parts of the picture.
+    /// The square of the digit's 28 × 28 pixels: left, top, side, in fractions of the picture.
     pub digit: (f32, f32, f32),
     pub frame: Frame,
     pub desk: Option<Desk>,
     pub light: Option<Light>,
     pub specks: Vec<Speck>,
-    /// The deviation of normal noise.
+    /// The standard deviation of normal noise.
     pub noise: f32,
     /// The quality of a JPEG; otherwise it is a PNG.
     pub jpeg: Option<u8>,
@@ -89,13 +89,13 @@ impl Scene {
     /// The file with the picture of a digit of 28 × 28 values, from 0 to 1.
     pub fn file(&self, digit: &[f32], seed: &mut Seed) -> Vec<u8> {
         let image = GrayImage::from_fn(self.side, self.side, |x, y| {
-            // Several samples in a pixel, as a sensor collects light from its whole area.
+            // Several samples per pixel, because a sensor collects light from the whole area of a pixel.
             const SAMPLES: u32 = 2;
             let at =
                 |pixel: u32, sample: u32| (pixel as f32 + (sample as f32 + 0.5) / SAMPLES as f32) / self.side as f32;
             let samples = (0..SAMPLES * SAMPLES).map(|i| self.shade(digit, at(x, i % SAMPLES), at(y, i / SAMPLES)));
             let mean = samples.sum::<f32>() / (SAMPLES * SAMPLES) as f32;
-            // The sum of four uniform values is near enough to a normal one.
+            // The sum of four uniform values is close enough to a normal one.
             let noise = (0..4).map(|_| seed.between(-1.0, 1.0)).sum::<f32>() * 0.75_f32.sqrt();
             let framed = if self.in_frame(x, y) { self.ink * self.light_at(x, y) } else { mean };
             Luma([(255.0 * (framed + self.noise * noise)).round().clamp(0.0, 255.0) as u8])
@@ -120,7 +120,7 @@ impl Scene {
         self.illumination((x as f32 + 0.5) / self.side as f32, (y as f32 + 0.5) / self.side as f32)
     }
 
-    /// How light the picture is at a point, without noise and frame.
+    /// The brightness of the picture at a point, without noise and frame.
     fn shade(&self, digit: &[f32], x: f32, y: f32) -> f32 {
         self.illumination(x, y) * self.reflected(digit, x, y)
     }
@@ -152,7 +152,7 @@ impl Scene {
     }
 }
 
-/// The digit between its pixels, linear in both directions; 0 outside.
+/// The digit at a position between pixels, by bilinear interpolation; 0 outside.
 fn interpolated(digit: &[f32], x: f32, y: f32) -> f32 {
     let at = |x: f32, y: f32| {
         let inside = (0.0..28.0).contains(&x) && (0.0..28.0).contains(&y);

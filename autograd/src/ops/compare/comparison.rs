@@ -1,4 +1,4 @@
-//! Which elements are equal, less, greater, NaN, infinite or close.
+//! Comparisons: which elements are equal, less, greater, NaN, infinite or close.
 
 use crate::float::Float;
 use crate::graph::broadcast::combine;
@@ -29,7 +29,7 @@ fn is_close<T: Float>(rtol: T, atol: T, equal_nan: bool) -> impl Fn(T, T) -> boo
 impl<T: Float> Tensor<T> {
     /// Where a = b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.eq`](https://docs.pytorch.org/docs/stable/generated/torch.eq.html).
+    /// Like [`torch.eq`](https://docs.pytorch.org/docs/stable/generated/torch.eq.html).
     /// No gradient flows through the mask.
     ///
     /// ```
@@ -48,7 +48,7 @@ impl<T: Float> Tensor<T> {
 
     /// Where a ≠ b: true beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.ne`](https://docs.pytorch.org/docs/stable/generated/torch.ne.html).
+    /// Like [`torch.ne`](https://docs.pytorch.org/docs/stable/generated/torch.ne.html).
     /// No gradient flows through the mask.
     ///
     /// # Panics
@@ -60,7 +60,7 @@ impl<T: Float> Tensor<T> {
 
     /// Where a < b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.lt`](https://docs.pytorch.org/docs/stable/generated/torch.lt.html).
+    /// Like [`torch.lt`](https://docs.pytorch.org/docs/stable/generated/torch.lt.html).
     /// No gradient flows through the mask.
     ///
     /// # Panics
@@ -72,7 +72,7 @@ impl<T: Float> Tensor<T> {
 
     /// Where a ≤ b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.le`](https://docs.pytorch.org/docs/stable/generated/torch.le.html).
+    /// Like [`torch.le`](https://docs.pytorch.org/docs/stable/generated/torch.le.html).
     /// No gradient flows through the mask.
     ///
     /// # Panics
@@ -84,7 +84,7 @@ impl<T: Float> Tensor<T> {
 
     /// Where a > b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.gt`](https://docs.pytorch.org/docs/stable/generated/torch.gt.html).
+    /// Like [`torch.gt`](https://docs.pytorch.org/docs/stable/generated/torch.gt.html).
     /// No gradient flows through the mask.
     ///
     /// # Panics
@@ -96,7 +96,7 @@ impl<T: Float> Tensor<T> {
 
     /// Where a ≥ b: false beside NaN. `other` is a tensor, whose shape is broadcast, or a number.
     ///
-    /// As [`torch.ge`](https://docs.pytorch.org/docs/stable/generated/torch.ge.html).
+    /// Like [`torch.ge`](https://docs.pytorch.org/docs/stable/generated/torch.ge.html).
     /// No gradient flows through the mask.
     ///
     /// # Panics
@@ -108,7 +108,7 @@ impl<T: Float> Tensor<T> {
 
     /// Which elements are NaN.
     ///
-    /// As [`torch.isnan`](https://docs.pytorch.org/docs/stable/generated/torch.isnan.html).
+    /// Like [`torch.isnan`](https://docs.pytorch.org/docs/stable/generated/torch.isnan.html).
     /// No gradient flows through the mask.
     #[track_caller]
     pub fn isnan(&self) -> Mask {
@@ -117,7 +117,7 @@ impl<T: Float> Tensor<T> {
 
     /// Which elements are infinite, of either sign.
     ///
-    /// As [`torch.isinf`](https://docs.pytorch.org/docs/stable/generated/torch.isinf.html).
+    /// Like [`torch.isinf`](https://docs.pytorch.org/docs/stable/generated/torch.isinf.html).
     /// No gradient flows through the mask.
     #[track_caller]
     pub fn isinf(&self) -> Mask {
@@ -126,16 +126,16 @@ impl<T: Float> Tensor<T> {
 
     /// Which elements are neither infinite nor NaN.
     ///
-    /// As [`torch.isfinite`](https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html).
+    /// Like [`torch.isfinite`](https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html).
     /// No gradient flows through the mask.
     #[track_caller]
     pub fn isfinite(&self) -> Mask {
         compare("isfinite", self, &Tensor::scalar(T::ZERO), |x, _| x.is_finite())
     }
 
-    /// Where |a - b| ≤ `atol` + `rtol` |b|; infinities are close to themselves alone, NaN to NaN if `equal_nan`.
+    /// Where |a - b| ≤ `atol` + `rtol` |b|. An infinity is close only to itself; NaN is close to NaN if `equal_nan`.
     ///
-    /// As [`torch.isclose`](https://docs.pytorch.org/docs/stable/generated/torch.isclose.html), whose defaults are
+    /// Like [`torch.isclose`](https://docs.pytorch.org/docs/stable/generated/torch.isclose.html), whose defaults are
     /// 10⁻⁵ for `rtol`, 10⁻⁸ for `atol` and false. The shapes are broadcast. No gradient flows through the mask.
     ///
     /// # Panics
@@ -152,7 +152,7 @@ impl<T: Float> Tensor<T> {
 
     /// Whether all elements are close: see [`isclose`](Tensor::isclose).
     ///
-    /// As [`torch.allclose`](https://docs.pytorch.org/docs/stable/generated/torch.allclose.html), whose defaults are
+    /// Like [`torch.allclose`](https://docs.pytorch.org/docs/stable/generated/torch.allclose.html), whose defaults are
     /// 10⁻⁵ for `rtol`, 10⁻⁸ for `atol` and false.
     ///
     /// ```
@@ -170,7 +170,7 @@ impl<T: Float> Tensor<T> {
 
     /// Whether two tensors have the same shape and equal elements: false where an element is NaN.
     ///
-    /// As [`torch.equal`](https://docs.pytorch.org/docs/stable/generated/torch.equal.html).
+    /// Like [`torch.equal`](https://docs.pytorch.org/docs/stable/generated/torch.equal.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(close(false), [true, false, true, false, false, true]);
         assert_eq!(close(true), [true, false, true, false, true, true]);
         assert!(!a.allclose(&b, 1e-5, 1e-8, true) && a.allclose(&a, 0.0, 0.0, true));
-        // With an infinite tolerance too.
+        // Also with an infinite tolerance.
         assert!(!Tensor::scalar(1.0).allclose(&Tensor::scalar(INF), 1e-5, 1e-8, false));
         assert!(!a.equal(&a) && b.narrow(0, 0, 4).equal(&b.narrow(0, 0, 4)));
     }

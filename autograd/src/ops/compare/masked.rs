@@ -1,6 +1,6 @@
-//! Elements chosen by a mask.
+//! Selection of elements by a mask.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::{Backward, broadcast};
 use crate::indices::Indices;
@@ -11,7 +11,7 @@ use crate::ops::binary::Operand;
 use crate::ops::pointwise::chosen;
 use crate::tensor::Tensor;
 
-/// y = a where the mask is true, else b        dy/da = 1 where it is true, else 0, and the other way round for b
+/// y = a where the mask is true, else b        dy/da = 1 where the mask is true, else 0; dy/db = 1 - dy/da
 #[derive(Debug)]
 struct Where<T: Float> {
     condition: Saved<T>,
@@ -33,9 +33,9 @@ impl<T: Float> Op<T> for Where<T> {
 impl<T: Float> Tensor<T> {
     /// This tensor's elements where the mask is true, and those of `other`, a tensor or a number, where it is false.
     ///
-    /// As [`torch.where`](https://docs.pytorch.org/docs/stable/generated/torch.where.html); all three shapes are
-    /// broadcast. The elements are chosen: a NaN that is not chosen reaches neither the result nor a gradient. An
-    /// element that is not chosen gets the gradient 0.
+    /// Like [`torch.where`](https://docs.pytorch.org/docs/stable/generated/torch.where.html); all three shapes are
+    /// broadcast. The elements are selected, not multiplied: a NaN that is not selected influences neither the result
+    /// nor a gradient. An element that is not selected gets the gradient 0.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -53,8 +53,9 @@ impl<T: Float> Tensor<T> {
 
     /// `value` where the mask is true, and this tensor's elements where it is false.
     ///
-    /// As [`torch.Tensor.masked_fill`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill_.html);
-    /// the shapes are broadcast. An element that is replaced gets the gradient 0.
+    /// Like
+    /// [`torch.Tensor.masked_fill`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill_.html); the
+    /// shapes are broadcast. An element that is replaced gets the gradient 0.
     ///
     /// ```
     /// use autograd::{Mask, Tensor};
@@ -74,7 +75,7 @@ impl<T: Float> Tensor<T> {
 
     /// The elements for which the mask is true, in row-major order, as a tensor of one dimension.
     ///
-    /// As [`torch.masked_select`](https://docs.pytorch.org/docs/stable/generated/torch.masked_select.html); the
+    /// Like [`torch.masked_select`](https://docs.pytorch.org/docs/stable/generated/torch.masked_select.html); the
     /// shapes are broadcast. The gradient of an element that is not selected is 0.
     ///
     /// ```
@@ -90,7 +91,10 @@ impl<T: Float> Tensor<T> {
     pub fn masked_select(&self, mask: &Mask) -> Tensor<T> {
         let Some(shape) = self.shape().broadcast(mask.shape()) else {
             let (own, other) = (self.shape(), mask.shape());
-            mistake("masked_select", format_args!("the mask's shape {other} and the tensor's {own} do not broadcast"));
+            shape_error(
+                "masked_select",
+                format_args!("the mask's shape {other} and the tensor's {own} do not broadcast"),
+            );
         };
         let count = shape.numel_for("masked_select");
         let whole = broadcast::expand(self, &shape).expect("a shape stretches to what it was broadcast to");
@@ -103,8 +107,8 @@ impl<T: Float> Tensor<T> {
 impl Mask {
     /// 1 where the mask is true, and 0 where it is false: a constant.
     ///
-    /// To choose elements, prefer [`where_`](Tensor::where_) and [`masked_fill`](Tensor::masked_fill) to a product
-    /// with this: 0 times infinity is NaN.
+    /// To select elements, use [`where_`](Tensor::where_) or [`masked_fill`](Tensor::masked_fill) instead of a product
+    /// with this tensor, because 0 times infinity is NaN.
     ///
     /// ```
     /// use autograd::{Mask, Tensor};
@@ -127,7 +131,7 @@ impl Mask {
 fn where_mask<T: Float>(op: &str, mask: &Mask, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let Some(shape) = a.shape().broadcast(b.shape()).and_then(|shape| shape.broadcast(mask.shape())) else {
         let (mask, a, b) = (mask.shape(), a.shape(), b.shape());
-        mistake(op, format_args!("the mask's shape {mask} and the tensors' {a} and {b} do not broadcast"));
+        shape_error(op, format_args!("the mask's shape {mask} and the tensors' {a} and {b} do not broadcast"));
     };
     let condition = mask.to_tensor();
     let operands = [condition.view(), a.view(), b.view()];

@@ -1,8 +1,8 @@
-//! Losses of yes-or-no answers, from probabilities and from scores (logits).
+//! Losses for binary classification, from probabilities and from scores (logits).
 
 use super::cross_entropy::Reduction;
 use super::{check_target, check_weight, reduced};
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::ops::pointwise::{Activation, Derivative, Keep};
 use crate::tensor::Tensor;
@@ -10,36 +10,36 @@ use crate::tensor::Tensor;
 /// The options of [`Tensor::binary_cross_entropy`], with PyTorch's names and defaults.
 #[derive(Clone, Debug, Default)]
 pub struct BinaryCrossEntropy<T: Float = f32> {
-    /// What becomes of the losses of the single elements.
+    /// The reduction of the losses of the elements.
     pub reduction: Reduction,
-    /// What each element's loss is multiplied by; broadcast to the input's shape.
+    /// The weight of each element's loss; broadcast to the input's shape.
     pub weight: Option<Tensor<T>>,
 }
 
 /// The options of [`Tensor::binary_cross_entropy_with_logits`], with PyTorch's names and defaults.
 #[derive(Clone, Debug, Default)]
 pub struct BinaryCrossEntropyWithLogits<T: Float = f32> {
-    /// What becomes of the losses of the single elements.
+    /// The reduction of the losses of the elements.
     pub reduction: Reduction,
-    /// What each element's loss is multiplied by; broadcast to the input's shape.
+    /// The weight of each element's loss; broadcast to the input's shape.
     pub weight: Option<Tensor<T>>,
-    /// What the part of the loss that belongs to the answer "yes" is multiplied by; broadcast to the input's shape.
+    /// The weight of the positive part of the loss; broadcast to the input's shape.
     pub pos_weight: Option<Tensor<T>>,
 }
 
-/// Logarithms of probabilities are at least this, so that a certain but wrong answer has a finite loss.
+/// The lower bound of logarithms of probabilities, so that a wrong prediction with probability 1 has a finite loss.
 const LEAST_LOGARITHM: f64 = -100.0;
-/// x (1 - x), by which the gradient is divided, is at least this: as in PyTorch, the nearest `f32` in `f64` too.
+/// The lower bound of x (1 - x), the divisor of the gradient. As in PyTorch, it is the nearest `f32`, also in `f64`.
 const LEAST_VARIANCE: f64 = 1e-12_f32 as f64;
 
 /// # Losses: losses of yes-or-no answers, from probabilities and from scores (logits)
 impl<T: Float> Tensor<T> {
-    /// The loss of probabilities x against targets t in [0, 1].    y = -t ln x - (1 - t) ln(1 - x), logarithms at
-    /// least -100    dy/dx = (x - t) / (x (1 - x))
+    /// The loss of probabilities x for targets t in [0, 1].
+    /// y = -t ln x - (1 - t) ln(1 - x), logarithms at least -100        dy/dx = (x - t) / (x (1 - x))
     ///
-    /// As [`torch.nn.BCELoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html); the gradient's
+    /// Like [`torch.nn.BCELoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html); the gradient's
     /// divisor is at least 10⁻¹².
-    /// Of scores, [`binary_cross_entropy_with_logits`](Tensor::binary_cross_entropy_with_logits) keeps all digits.
+    /// For scores, [`binary_cross_entropy_with_logits`](Tensor::binary_cross_entropy_with_logits) is more precise.
     ///
     /// ```
     /// use autograd::{BinaryCrossEntropy, Tensor};
@@ -55,10 +55,10 @@ impl<T: Float> Tensor<T> {
     pub fn binary_cross_entropy(&self, target: &Tensor<T>, options: &BinaryCrossEntropy<T>) -> Tensor<T> {
         let op = "binary_cross_entropy";
         check_target(op, self.shape(), target.shape());
-        // NaN is no probability either, as in PyTorch.
+        // NaN is refused too, as in PyTorch.
         let is_probability = |x: &T| *x >= T::ZERO && *x <= T::ONE;
         if let Some(wrong) = self.to_vec().iter().find(|x| !is_probability(x)) {
-            mistake(op, format_args!("{wrong} in the input is no probability: wanted values from 0 to 1"));
+            argument_error(op, format_args!("{wrong} in the input is no probability: wanted values from 0 to 1"));
         }
         let [least, variance] = [LEAST_LOGARITHM, LEAST_VARIANCE].map(T::from_f64);
         let both = [Keep::Input, Keep::SecondInput];
@@ -82,14 +82,12 @@ impl<T: Float> Tensor<T> {
         reduced(weighted(op, losses, options.weight.as_ref()), options.reduction)
     }
 
-    /// The loss of scores x (logits) against targets t in [0, 1].    y = (1 - t) x + ln(1 + e⁻ˣ)    dy/dx = σ(x) - t
+    /// The loss of scores x (logits) for targets t in [0, 1].    y = (1 - t) x + ln(1 + e⁻ˣ)    dy/dx = σ(x) - t
     ///
-    /// That is the [`binary_cross_entropy`](Tensor::binary_cross_entropy) of σ(x) without its loss of digits: no
-    /// score is too large.
-    /// As
+    /// This is the [`binary_cross_entropy`](Tensor::binary_cross_entropy) of σ(x), but without loss of precision, also
+    /// for large scores. Like
     /// [`torch.nn.BCEWithLogitsLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html);
-    /// a `pos_weight` p multiplies
-    /// the part with t: y = (1 - t) x + (1 + (p - 1) t) ln(1 + e⁻ˣ).
+    /// a `pos_weight` p multiplies the part with t: y = (1 - t) x + (1 + (p - 1) t) ln(1 + e⁻ˣ).
     ///
     /// ```
     /// use autograd::{BinaryCrossEntropyWithLogits, Reduction, Tensor};
@@ -164,7 +162,8 @@ mod tests {
     );
     gradients!(bce_with_logits: |x, t| x.binary_cross_entropy_with_logits(t, &with_logits(None, None)), [3, 4], [3, 4]);
     gradients!(
-        bce_with_logits_weighted: |x, t, w| x.binary_cross_entropy_with_logits(t, &with_logits(Some(w.clone()), Some(w * w))),
+        bce_with_logits_weighted:
+            |x, t, w| x.binary_cross_entropy_with_logits(t, &with_logits(Some(w.clone()), Some(w * w))),
         [3, 4], [3, 4], [4]
     );
 

@@ -1,7 +1,7 @@
-//! The loss of a classifier, from its scores to a number in one pass, and back in one.
+//! The cross-entropy loss of a classifier: forward in one pass over the scores, and backward in one pass.
 
 use super::{check_labels, class_rows};
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::indices::Indices;
@@ -13,7 +13,7 @@ use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// What becomes of the losses of the single examples.
+/// The reduction of the losses of the examples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// Their mean, weighted by the classes' weights; ignored examples do not count.
@@ -21,7 +21,7 @@ pub enum Reduction {
     Mean,
     /// Their sum.
     Sum,
-    /// They are returned one by one, in the targets' shape.
+    /// No reduction: a loss for each example, in the targets' shape.
     None,
 }
 
@@ -36,13 +36,13 @@ pub enum Reduction {
 /// ```
 #[derive(Clone, Debug)]
 pub struct CrossEntropy<T: Float = f32> {
-    /// What becomes of the losses of the single examples.
+    /// The reduction of the losses of the examples.
     pub reduction: Reduction,
-    /// A weight for each class, shape `[classes]`; none means 1 each. A constant.
+    /// A weight for each class, shape `[classes]`, which must be a constant; the default is 1 for each class.
     pub weight: Option<Tensor<T>>,
-    /// Examples with this target count for nothing.
+    /// Examples with this target are ignored.
     pub ignore_index: i64,
-    /// The share of probability that the target spreads evenly over all classes, in [0, 1].
+    /// The label smoothing: the part of the target probability that is distributed evenly over all classes, in [0, 1].
     pub label_smoothing: f64,
     /// Elements of the gradient with a smaller absolute value may be 0. The default is 0: none but denormal ones.
     ///
@@ -79,14 +79,14 @@ struct Loss<T: Float> {
     reduction: Reduction,
 }
 
-/// What the scores are compared with.
+/// The targets of the scores.
 #[derive(Clone, Debug)]
 struct Targets<T: Float> {
     labels: Indices,
     weight: Option<Vec<T>>,
     ignored: i64,
     smoothing: T,
-    /// ε / C, the share of q that a class of weight 1 gets from the smoothing, and Σ of all classes' shares.
+    /// ε / C, the part of q that a class of weight 1 gets from the smoothing, and its sum over all classes.
     even: T,
     even_total: T,
     /// See [`CrossEntropy::min_gradient`]. 0 where labels are smoothed: what is added next is not small, so that a small
@@ -110,17 +110,17 @@ impl<T: Float> Targets<T> {
         self.weight.as_ref().map_or(T::ONE, |weight| weight[class])
     }
 
-    /// Each example's class, unless it is ignored.
+    /// Each example's class; `None` if it is ignored.
     fn classes(&self) -> impl Iterator<Item = Option<usize>> {
         self.labels.as_slice().iter().map(|&label| (label != self.ignored).then_some(label as usize))
     }
 
-    /// (1 - ε) w_t, what the target's own class gets.
+    /// (1 - ε) w_t, the part of the target's own class.
     fn own_share(&self, class: usize) -> T {
         (T::ONE - self.smoothing) * self.weight_of(class)
     }
 
-    /// What the sum of the losses is divided by for their mean.
+    /// The divisor of the sum of the losses for their mean.
     fn total_weight(&self) -> T {
         match &self.weight {
             None => T::from_usize(self.classes().flatten().count()),
@@ -143,8 +143,7 @@ impl<T: Float> Targets<T> {
         own + all * self.even
     }
 
-    /// q, negated and scaled for each example, is added to `out`. The row of an ignored example becomes 0, whatever it
-    /// was.
+    /// Adds q, negated and scaled for each example, to `out`. The row of an ignored example is set to 0.
     fn subtract(&self, scales: &[T], count: usize, out: &mut [T]) {
         for ((class, out), &scale) in self.classes().zip(out.chunks_exact_mut(count)).zip(scales) {
             let Some(class) = class else {
@@ -160,7 +159,7 @@ impl<T: Float> Targets<T> {
         }
     }
 
-    /// Σ q of each example; 0 of an ignored one.
+    /// Σ q of each example; 0 for an ignored one.
     fn totals(&self) -> impl Iterator<Item = T> {
         self.classes().map(|class| class.map_or(T::ZERO, |class| self.own_share(class) + self.even_total))
     }
@@ -172,8 +171,8 @@ impl<T: Float> Targets<T> {
         let (examples, count) = (x.shape()[0], x.shape()[1]);
         let column = |values: Vec<T>| Tensor::from_vec(values, [examples, 1]);
         let counts = column(self.classes().map(|class| if class.is_some() { T::ONE } else { T::ZERO }).collect());
-        // The scores and the gradients of ignored examples are replaced, as they may be NaN or infinite: so would be
-        // what is multiplied by 0.
+        // The scores and the gradients of ignored examples are replaced by constants, because they may be NaN or
+        // infinite, and a product with 0 would be NaN.
         let (x, grad) = (x.gate(&counts.expand(x.shape())), grad.unsqueeze(1).gate(&counts));
         let own = column(self.classes().map(|class| class.map_or(T::ZERO, |class| self.own_share(class))).collect());
         let classes: Vec<i64> = self.classes().map(|class| class.unwrap_or(0) as i64).collect();
@@ -213,9 +212,9 @@ impl<T: Float> Op<T> for Loss<T> {
         ctx.propagate(0, || {
             let scales = grad.to_vec();
             let totals: Vec<T> = self.targets.totals().zip(&scales).map(|(total, &scale)| total * scale).collect();
-            // Arithmetic on denormal values is many times slower, and of examples that the network is sure of there
-            // would be many. Where labels are smoothed, what is added next is not: then a denormal product is part of a
-            // normal gradient.
+            // Arithmetic on denormal values is many times slower, and confident predictions would give many of them, so
+            // they are set to 0. With label smoothing this is not done: there the next addend is not denormal, and a
+            // denormal product is a part of a normal gradient.
             let smallest = if self.targets.smoothing == T::ZERO { T::MIN_POSITIVE } else { T::ZERO };
             let smallest = smallest.maximum(self.targets.min_gradient);
             let (x, sums) = (x.dense(), sums.as_slice().expect("made dense").as_chunks().0);
@@ -258,8 +257,9 @@ fn loss<T: Float>(x: &Tensor<T>, targets: Targets<T>, reduction: Reduction) -> T
 impl<T: Float> Tensor<T> {
     /// The mean cross-entropy between scores (logits) `[N, C]` and class labels `[N]`: shape `[]`.
     ///
-    /// Also `[N, C, d1, ...]` with labels `[N, d1, ...]`, and `[C]` with a single label. See [`cross_entropy_with`](Tensor::cross_entropy_with) for options.
-    /// An element of the gradient that is smaller than the smallest normal number (1.2·10⁻³⁸ for `f32`) may be 0.
+    /// Scores `[N, C, d1, ...]` with labels `[N, d1, ...]`, and scores `[C]` with a single label are accepted too. See
+    /// [`cross_entropy_with`](Tensor::cross_entropy_with) for options. An element of the gradient that is smaller than
+    /// the smallest normal number (1.2·10⁻³⁸ for `f32`) may be 0.
     ///
     /// ```
     /// use autograd::{Indices, Tensor};
@@ -280,8 +280,9 @@ impl<T: Float> Tensor<T> {
     /// The cross-entropy with options: a reduction, weights for the classes, a label to ignore, label smoothing.
     ///    dx_c = w_t (softmax(x)_c - (1 where c = t, else 0))
     ///
-    /// As [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html), whose page has the formulas.
-    /// The mean over no examples is NaN.
+    /// Like
+    /// [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html),
+    /// whose page has the formulas. The mean over no examples is NaN.
     ///
     /// # Panics
     /// If the shapes do not fit, a label is not a class (nor ignored), or the smoothing lies outside of [0, 1].
@@ -304,11 +305,11 @@ impl<T: Float> Tensor<T> {
 #[track_caller]
 pub(super) fn check_smoothing(smoothing: f64) {
     if !(0.0..=1.0).contains(&smoothing) {
-        mistake("cross_entropy", format_args!("a label smoothing of {smoothing} is not between 0 and 1"));
+        argument_error("cross_entropy", format_args!("a label smoothing of {smoothing} is not between 0 and 1"));
     }
 }
 
-/// The share of examples whose largest score is at their label. NaN of none.
+/// The fraction of examples whose largest score is at their label; NaN if there are no examples.
 ///
 /// ```
 /// use autograd::{Indices, Tensor, accuracy};
@@ -322,7 +323,7 @@ pub(super) fn check_smoothing(smoothing: f64) {
 #[track_caller]
 pub fn accuracy<T: Float>(scores: &Tensor<T>, labels: &Indices) -> f64 {
     if scores.rank() != 2 || labels.shape()[..] != scores.shape()[..1] {
-        mistake(
+        shape_error(
             "accuracy",
             format_args!(
                 "the scores have shape {}, the labels {}: wanted [N, C] and [N]",

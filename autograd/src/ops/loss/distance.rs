@@ -1,8 +1,8 @@
-//! Losses of predicted values: functions of the distance from each one to its target.
+//! Losses for regression: functions of the distance between each value and its target.
 
 use super::cross_entropy::Reduction;
 use super::{check_target, reduced};
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::ops::pointwise::{Derivative, Keep};
 use crate::tensor::Tensor;
@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 impl<T: Float> Tensor<T> {
     /// Squared error.    y = (x - t)²        dy/dx = 2 (x - t) = -dy/dt
     ///
-    /// As [`torch.nn.MSELoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html).
+    /// Like [`torch.nn.MSELoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html).
     ///
     /// ```
     /// use autograd::{Reduction, Tensor};
@@ -30,7 +30,7 @@ impl<T: Float> Tensor<T> {
 
     /// Absolute error.    y = |x - t|        dy/dx = sign(x - t) = -dy/dt (0 where they are equal)
     ///
-    /// As [`torch.nn.L1Loss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html).
+    /// Like [`torch.nn.L1Loss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html).
     ///
     /// # Panics
     /// If the shapes differ.
@@ -41,12 +41,11 @@ impl<T: Float> Tensor<T> {
         reduced((self - target).abs(), reduction)
     }
 
-    /// Absolute error, but squared error near 0.    With d = x - t: y = d² / (2 β) where |d| < β, else |d| -
-    /// β/2    dy/dx = d/β there, else sign d
+    /// Absolute error, but squared error near 0.
+    /// With d = x - t: y = d² / (2 β) where |d| < β, else |d| - β/2        dy/dx = d/β where |d| < β, else sign d
     ///
-    /// As [`torch.nn.SmoothL1Loss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html), whose
-    /// β is 1 by default. With β = 0 it is
-    /// the [`l1_loss`](Tensor::l1_loss).
+    /// Like [`torch.nn.SmoothL1Loss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html), whose
+    /// β is 1 by default. With β = 0 it is the [`l1_loss`](Tensor::l1_loss).
     ///
     /// ```
     /// use autograd::{Reduction, Tensor};
@@ -61,19 +60,18 @@ impl<T: Float> Tensor<T> {
     pub fn smooth_l1_loss(&self, target: &Tensor<T>, beta: f64, reduction: Reduction) -> Tensor<T> {
         check_target("smooth_l1_loss", self.shape(), target.shape());
         if beta.is_nan() || beta < 0.0 {
-            mistake("smooth_l1_loss", format_args!("beta is {beta}: wanted 0 or more"));
+            argument_error("smooth_l1_loss", format_args!("beta is {beta}: wanted 0 or more"));
         }
         let distance = self - target;
         let losses = if beta == 0.0 { distance.abs() } else { distance.rounded_abs(T::from_f64(beta)) };
         reduced(losses, reduction)
     }
 
-    /// Squared error, but linear far from 0.    With d = x - t: y = d²/2 where |d| < δ, else δ (|d| - δ/2)    dy/dx =
-    /// d there, else δ sign d
+    /// Squared error, but linear far from 0.
+    /// With d = x - t: y = d²/2 where |d| < δ, else δ (|d| - δ/2)        dy/dx = d where |d| < δ, else δ sign d
     ///
-    /// As [`torch.nn.HuberLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html), whose δ is
-    /// 1 by default: δ times the
-    /// [`smooth_l1_loss`](Tensor::smooth_l1_loss) with β = δ.
+    /// Like [`torch.nn.HuberLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html), whose δ is
+    /// 1 by default. It is δ times the [`smooth_l1_loss`](Tensor::smooth_l1_loss) with β = δ.
     ///
     /// # Panics
     /// If the shapes differ, or `delta` is not positive.
@@ -82,14 +80,14 @@ impl<T: Float> Tensor<T> {
     pub fn huber_loss(&self, target: &Tensor<T>, delta: f64, reduction: Reduction) -> Tensor<T> {
         check_target("huber_loss", self.shape(), target.shape());
         if delta.is_nan() || delta <= 0.0 {
-            mistake("huber_loss", format_args!("delta is {delta}: wanted more than 0"));
+            argument_error("huber_loss", format_args!("delta is {delta}: wanted more than 0"));
         }
         let delta = T::from_f64(delta);
         reduced((self - target).rounded_abs(delta) * delta, reduction)
     }
 
-    /// |x|, but x² / (2 β) where |x| < β. Its derivative is pointwise too, with the derivative 1/β there and 0
-    /// elsewhere.
+    /// |x|, but x² / (2 β) where |x| < β. The derivative is an operation too. Its derivative is 1/β where |x| < β, and
+    /// 0 elsewhere.
     #[track_caller]
     fn rounded_abs(&self, beta: T) -> Tensor<T> {
         let half = T::from_f64(0.5);
@@ -110,7 +108,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// -1 or 1, and NaN for NaN, which [`sign`](crate::Scalar::sign) makes 0.
+/// The sign as -1 or 1, and NaN for NaN, for which [`sign`](crate::Scalar::sign) gives 0.
 #[inline(always)]
 fn sign_or_nan<T: Float>(x: T) -> T {
     let sign = if x < T::ZERO { -T::ONE } else { T::ONE };

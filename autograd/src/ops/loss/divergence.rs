@@ -4,36 +4,36 @@ use super::check_target;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
-/// What becomes of the divergences of the single elements.
+/// The reduction of the divergences of the elements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KlReduction {
     /// Their mean over all elements.
     #[default]
     Mean,
-    /// Their sum divided by the extent of dimension 0: the mean of the examples' divergences, which is what the
-    /// formula means.
+    /// Their sum divided by the extent of dimension 0: the mean of the examples' divergences, as in the mathematical
+    /// definition.
     BatchMean,
     /// Their sum.
     Sum,
-    /// They are returned one by one.
+    /// No reduction.
     None,
 }
 
 /// The options of [`Tensor::kl_div`], with PyTorch's names and defaults.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KlDivergence {
-    /// What becomes of the divergences of the single elements.
+    /// The reduction of the divergences of the elements.
     pub reduction: KlReduction,
-    /// Whether the target holds logarithms of probabilities too.
+    /// Whether the elements of the target are logarithms of probabilities too.
     pub log_target: bool,
 }
 
 /// # Losses: the Kullback-Leibler divergence of two distributions
 impl<T: Float> Tensor<T> {
-    /// The divergence of a target distribution t from the one whose logarithms are x.    y = t (ln t - x), 0 ln 0 =
-    /// 0    dy/dx = -t
+    /// The divergence of a target distribution t from the distribution with logarithms x.
+    /// y = t (ln t - x) with 0 ln 0 = 0        dy/dx = -t
     ///
-    /// As [`torch.nn.KLDivLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html); with
+    /// Like [`torch.nn.KLDivLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html); with
     /// `log_target`, y = eᵗ (t - x).
     ///
     /// ```
@@ -59,7 +59,7 @@ impl<T: Float> Tensor<T> {
         }
     }
 
-    /// x ln x, and 0 for 0.        dy/dx = ln x + 1, which is made NaN at 0, as in PyTorch
+    /// x ln x, and 0 for 0.        dy/dx = ln x + 1, but NaN at 0, as in PyTorch
     #[track_caller]
     fn x_ln_x(&self) -> Tensor<T> {
         let formula = |x: T| {

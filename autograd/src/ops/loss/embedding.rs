@@ -1,23 +1,23 @@
-//! Losses of vectors that stand for things: those of like things are to be near each other.
+//! Losses for embeddings: vectors of similar objects should be close to each other.
 
 use super::cross_entropy::Reduction;
 use super::{check_target, reduced};
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::tensor::Tensor;
 
 /// The options of [`Tensor::triplet_margin_loss`], with PyTorch's names and defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TripletMargin {
-    /// How much farther the negative is to be than the positive.
+    /// How much larger the distance to the negative should be than the distance to the positive.
     pub margin: f64,
-    /// The degree of the norm that measures distances, more than 0; infinite for the largest difference.
+    /// The degree p of the norm that measures distances, more than 0; infinity for the maximum norm.
     pub p: f64,
     /// A small constant that is added to the differences, so that the norm has a derivative.
     pub eps: f64,
-    /// Whether the distance from the positive to the negative counts, where it is the smaller one.
+    /// Whether the distance from the positive to the negative is used instead, if it is smaller.
     pub swap: bool,
-    /// What becomes of the losses of the single examples.
+    /// The reduction of the losses of the examples.
     pub reduction: Reduction,
 }
 
@@ -27,7 +27,7 @@ impl Default for TripletMargin {
     }
 }
 
-/// Keeps the cosine of zero vectors finite.
+/// A small constant that keeps the cosine of zero vectors finite.
 const LEAST_SQUARE: f64 = 1e-12;
 
 /// # Losses: losses of vectors that stand for things: those of like things are to be near each other
@@ -35,7 +35,7 @@ impl<T: Float> Tensor<T> {
     /// The loss of vectors that are to be alike (t = 1) or not (t = -1).    y = 1 - cos(x₁, x₂) where t = 1,
     /// max(cos(x₁, x₂) - m, 0) where t = -1        dx = that of the cosine where the loss is not 0
     ///
-    /// Vectors `[N, D]` with targets `[N]`, or `[D]` with a single one. As
+    /// Vectors `[N, D]` with targets `[N]`, or `[D]` with a single target. Like
     /// [`torch.nn.CosineEmbeddingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html),
     /// whose margin m is 0 by default.
     ///
@@ -61,10 +61,10 @@ impl<T: Float> Tensor<T> {
         check_target(op, own, other.shape());
         if !(1..=2).contains(&own.rank()) || target.shape()[..] != own[..own.rank() - 1] {
             let message = format_args!("shapes {own} and {}: wanted [N, D] and [N], or [D] and []", target.shape());
-            mistake(op, message);
+            shape_error(op, message);
         }
         if target.is_tracked() {
-            mistake(op, "the target is tracked, but no gradient flows to it: detach it");
+            argument_error(op, "the target is tracked, but no gradient flows to it: detach it");
         }
         let own_square = (self * self).sum_dim(-1, false) + T::from_f64(LEAST_SQUARE);
         let other_square = (other * other).sum_dim(-1, false) + T::from_f64(LEAST_SQUARE);
@@ -78,7 +78,8 @@ impl<T: Float> Tensor<T> {
     /// The loss of an anchor a, which is to be nearer to the positive p than to the negative n.    y = max(m + d(a,
     /// p) - d(a, n), 0)        dx = that of d(a, p) - d(a, n) where y > 0
     ///
-    /// Three tensors `[..., D]` of one shape; the distance d is a norm of the difference along the last dimension. As
+    /// Three tensors `[..., D]` of the same shape; the distance d is a norm of the difference along the last dimension.
+    /// Like
     /// [`torch.nn.TripletMarginLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html).
     ///
     /// ```
@@ -102,10 +103,10 @@ impl<T: Float> Tensor<T> {
         check_target(op, self.shape(), positive.shape());
         check_target(op, self.shape(), negative.shape());
         if self.rank() == 0 {
-            mistake(op, "single values are no vectors: wanted [..., D]");
+            shape_error(op, "single values are no vectors: wanted [..., D]");
         }
         if options.p.is_nan() || options.p <= 0.0 {
-            mistake(op, format_args!("a norm of degree {}: wanted more than 0", options.p));
+            argument_error(op, format_args!("a norm of degree {}: wanted more than 0", options.p));
         }
         let mut to_negative = distance(self, negative, options);
         if options.swap {

@@ -1,4 +1,4 @@
-//! Losses that ask for a margin between the right answer and the wrong one.
+//! Losses with a margin between the correct and the wrong prediction.
 
 use super::cross_entropy::Reduction;
 use super::{check_target, reduced};
@@ -7,10 +7,10 @@ use crate::tensor::Tensor;
 
 /// # Losses: losses that ask for a margin between the right answer and the wrong one
 impl<T: Float> Tensor<T> {
-    /// The hinge loss of scores x against answers t of -1 or 1.    y = max(m - x t, 0) with the margin m    dy/dx =
-    /// -t where m - x t > 0, else 0
+    /// The hinge loss of scores x for targets t of -1 or 1.
+    /// y = max(m - x t, 0) with the margin m        dy/dx = -t where m - x t > 0, else 0
     ///
-    /// The margin is usually 1: a score on the right side and as large as that has no loss.
+    /// The margin is usually 1. A score with the correct sign and a magnitude of at least the margin has no loss.
     ///
     /// ```
     /// use autograd::{Reduction, Tensor};
@@ -30,7 +30,7 @@ impl<T: Float> Tensor<T> {
     /// The loss of two scores of which x₁ is to be the larger (t = 1) or x₂ (t = -1).    y = max(m - t (x₁ - x₂), 0)
     /// with the margin m        dy/dx₁ = -t where y > 0, dy/dx₂ = t there
     ///
-    /// As
+    /// Like
     /// [`torch.nn.MarginRankingLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html),
     /// whose margin is 0 by default.
     ///
@@ -50,7 +50,7 @@ impl<T: Float> Tensor<T> {
         reduced((-(target * (self - other)) + T::from_f64(margin)).at_least_0(), reduction)
     }
 
-    /// max(x, 0) with the derivative of PyTorch's `clamp_min`: 1 at 0 too, where [`relu`](Tensor::relu) has 0.
+    /// max(x, 0) with the derivative of PyTorch's `clamp_min`, which is 1 at 0; that of [`relu`](Tensor::relu) is 0.
     #[track_caller]
     pub(super) fn at_least_0(&self) -> Tensor<T> {
         let derivative = piecewise!(|g, x| if x < T::ZERO { T::ZERO } else { g });

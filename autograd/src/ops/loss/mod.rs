@@ -1,4 +1,4 @@
-//! Losses. All but the classifier's are compositions of other operations, so that they can be differentiated any
+//! Losses. All except the cross-entropy are compositions of other operations, so that they can be differentiated any
 //! number of times.
 
 mod binary_cross_entropy;
@@ -17,14 +17,14 @@ pub use nll::NllLoss;
 
 use cross_entropy::Reduction;
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// The mean or the sum of single losses, or the losses themselves.
+/// The reduced losses: their mean, their sum, or the losses themselves.
 #[track_caller]
 fn reduced<T: Float>(losses: Tensor<T>, reduction: Reduction) -> Tensor<T> {
     match reduction {
@@ -34,24 +34,24 @@ fn reduced<T: Float>(losses: Tensor<T>, reduction: Reduction) -> Tensor<T> {
     }
 }
 
-/// Refuses a target of another shape than the input: `[N, 1]` and `[N]` would broadcast to `[N, N]`, which nobody
-/// means.
+/// Panics if the target has another shape than the input: `[N, 1]` and `[N]` would broadcast to `[N, N]`, which is
+/// usually an error.
 #[track_caller]
 fn check_target(op: &str, input: &Shape, target: &Shape) {
     if input != target {
-        mistake(op, format_args!("the input has shape {input}, the target {target}: they must be equal"));
+        shape_error(op, format_args!("the input has shape {input}, the target {target}: they must be equal"));
     }
 }
 
-/// Refuses a weight that is not broadcast to the input's shape.
+/// Panics if a weight does not broadcast to the input's shape.
 #[track_caller]
 fn check_weight(op: &str, name: &str, input: &Shape, weight: &Shape) {
     if input.broadcast(weight).as_ref() != Some(input) {
-        mistake(op, format_args!("the {name} has shape {weight}, which does not broadcast to the input's {input}"));
+        shape_error(op, format_args!("the {name} has shape {weight}, which does not broadcast to the input's {input}"));
     }
 }
 
-/// Scores `[N, C, d1, ...]`, or `[C]`, with an example a row: `[N · d1 · ..., C]`.
+/// Scores `[N, C, d1, ...]` or `[C]` as a matrix with a row for each example: `[N · d1 · ..., C]`.
 #[track_caller]
 fn class_rows<T: Float>(scores: &Tensor<T>) -> Tensor<T> {
     match scores.rank() {
@@ -70,20 +70,20 @@ fn class_rows<T: Float>(scores: &Tensor<T>) -> Tensor<T> {
 #[track_caller]
 fn examples_of(op: &str, scores: &Shape) -> (Shape, usize) {
     if scores.rank() == 0 {
-        mistake(op, "a single value has no classes: wanted [N, C, ...] or [C]");
+        shape_error(op, "a single value has no classes: wanted [N, C, ...] or [C]");
     }
     let axis = usize::from(scores.rank() > 1);
     ((0..scores.rank()).filter(|&dim| dim != axis).map(|dim| scores[dim]).collect(), scores[axis])
 }
 
-/// Refuses labels of another shape than the examples', labels that are no class, and weights that are not one
-/// constant for each class.
+/// Panics if the labels do not have the examples' shape, a label is not a class, or the weights are not a constant for
+/// each class.
 #[track_caller]
 fn check_labels<T: Float>(op: &str, scores: &Shape, labels: &Indices, ignored: i64, weight: Option<&Tensor<T>>) {
     let (examples, classes) = if scores.rank() == 0 { (scores.clone(), 0) } else { examples_of(op, scores) };
     let other = labels.shape();
     if scores.rank() == 0 || examples != *other {
-        mistake(
+        shape_error(
             op,
             format_args!(
                 "the scores have shape {scores}, the targets {other}: wanted [N, C, ...] and [N, ...], or [C] and []"
@@ -93,7 +93,7 @@ fn check_labels<T: Float>(op: &str, scores: &Shape, labels: &Indices, ignored: i
     let is_class = |label: i64| label == ignored || (label >= 0 && label < classes as i64);
     if let Some(wrong) = labels.as_slice().iter().find(|&&label| !is_class(label)) {
         let axis = usize::from(scores.rank() > 1);
-        mistake(
+        shape_error(
             op,
             format_args!("label {wrong} is not one of the {classes} classes (dimension {axis} of shape {scores})"),
         );
@@ -101,14 +101,14 @@ fn check_labels<T: Float>(op: &str, scores: &Shape, labels: &Indices, ignored: i
     check_class_weight(op, classes, weight);
 }
 
-/// Refuses weights that are not one constant for each class.
+/// Panics if the weights are not a constant for each class.
 #[track_caller]
 fn check_class_weight<T: Float>(op: &str, classes: usize, weight: Option<&Tensor<T>>) {
     let Some(weight) = weight else { return };
     if weight.shape()[..] != [classes] {
-        mistake(op, format_args!("the weight has shape {}, wanted [{classes}]", weight.shape()));
+        shape_error(op, format_args!("the weight has shape {}, wanted [{classes}]", weight.shape()));
     }
     if weight.is_tracked() {
-        mistake(op, "the weight is tracked, but no gradient flows to it: detach it");
+        argument_error(op, "the weight is tracked, but no gradient flows to it: detach it");
     }
 }

@@ -12,11 +12,11 @@ use crate::tensor::Tensor;
 /// The options of [`Tensor::nll_loss`], with PyTorch's names and defaults.
 #[derive(Clone, Debug)]
 pub struct NllLoss<T: Float = f32> {
-    /// What becomes of the losses of the single examples. The mean is weighted by the classes' weights.
+    /// The reduction of the losses of the examples. The mean is weighted by the classes' weights.
     pub reduction: Reduction,
-    /// A weight for each class, shape `[classes]`; none means 1 each. A constant.
+    /// A weight for each class, shape `[classes]`, which must be a constant; the default is 1 for each class.
     pub weight: Option<Tensor<T>>,
-    /// Examples with this target count for nothing.
+    /// Examples with this target are ignored.
     pub ignore_index: i64,
 }
 
@@ -28,14 +28,13 @@ impl<T: Float> Default for NllLoss<T> {
 
 /// # Losses: the negative log-likelihood of labels
 impl<T: Float> Tensor<T> {
-    /// The negative log-likelihood of labels t, from log-probabilities x.    y = -w_t x_t    dy/dx_c = -w_t where c =
-    /// t, else 0
+    /// The negative log-likelihood of labels t, from log-probabilities x.
+    /// y = -w_t x_t        dy/dx_c = -w_t for c = t, else 0
     ///
     /// Log-probabilities `[N, C]` with labels `[N]`, `[N, C, d1, ...]` with `[N, d1, ...]`, or `[C]` with a single
-    /// label. As
-    /// [`torch.nn.NLLLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html): the mean is
-    /// divided by the sum of the weights w_t, and
-    /// is NaN of none. Of scores, [`cross_entropy`](Tensor::cross_entropy) is the same in one pass.
+    /// label. Like [`torch.nn.NLLLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html): the mean
+    /// is divided by the sum of the weights w_t, and is NaN if there are no examples. For scores,
+    /// [`cross_entropy`](Tensor::cross_entropy) computes the same in one pass.
     ///
     /// ```
     /// use autograd::{Indices, NllLoss, Tensor};
@@ -58,14 +57,14 @@ impl<T: Float> Tensor<T> {
             Some(weights) => weights[label as usize],
         };
         let losses = if labels.is_empty() || labels.iter().all(|&label| !is_counted(label)) {
-            // There may be no class to take in place of an ignored one.
+            // Without classes there is no valid index for an ignored label.
             class_rows(self).sum_dim(1, false).gate(&Tensor::zeros([labels.len()]))
         } else {
             let column = [labels.len(), 1];
             let chosen: Vec<i64> = labels.iter().map(|&label| if is_counted(label) { label } else { 0 }).collect();
             let counted = labels.iter().map(|&label| if is_counted(label) { T::ONE } else { T::ZERO }).collect();
             let picked = gathered(&class_rows(self), 1, &Indices::new(chosen, column));
-            // What is ignored is replaced, not multiplied by 0: it may be infinite.
+            // Ignored elements are replaced, not multiplied by 0, because they may be infinite.
             let picked = picked.gate(&Tensor::from_vec(counted, column));
             -(picked * Tensor::from_vec(labels.iter().map(weight_of).collect(), column))
         };
@@ -94,7 +93,8 @@ mod tests {
     );
     gradients!(nll_loss_sum: |x| (x * x).nll_loss(&Indices::from([1, 1, 0]), &options(Reduction::Sum)), [3, 4]; fixed);
     gradients!(
-        nll_loss_of_pictures: |x| (x * x).nll_loss(&Indices::new(vec![0, 1, 2, 3, 2, 0], [2, 3]), &options(Reduction::None)),
+        nll_loss_of_pictures:
+            |x| (x * x).nll_loss(&Indices::new(vec![0, 1, 2, 3, 2, 0], [2, 3]), &options(Reduction::None)),
         [2, 4, 3]; fixed
     );
 

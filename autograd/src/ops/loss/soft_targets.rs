@@ -1,21 +1,21 @@
-//! The classifier's loss where the target is a probability for each class.
+//! The cross-entropy loss with a target probability for each class.
 
 use super::cross_entropy::{CrossEntropy, Reduction, check_smoothing};
 use super::{check_class_weight, check_target, class_rows, examples_of};
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::ops::shape::reshaped;
 use crate::tensor::Tensor;
 
 /// # Losses: the classifier's loss where the target is a probability for each class
 impl<T: Float> Tensor<T> {
-    /// The cross-entropy between scores x and probabilities t of the classes.    y = -Σ w_c t_c ln p_c with p =
-    /// softmax x    dy/dx = p Σ w t - w t
+    /// The cross-entropy between scores x and probabilities t of the classes.
+    /// y = -Σ w_c t_c ln p_c with p = softmax x        dy/dx = p Σ w t - w t
     ///
-    /// Both are `[N, C]`, `[N, C, d1, ...]` or `[C]`. As
+    /// Both are `[N, C]`, `[N, C, d1, ...]` or `[C]`. Like
     /// [`torch.nn.CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
-    /// with probabilities: smoothing makes t (1 - ε) t + ε / C, and the mean is taken over the examples, whatever the
-    /// classes' weights.
+    /// with probabilities: smoothing replaces t by (1 - ε) t + ε / C, and the mean is taken over the examples, without
+    /// regard to the classes' weights.
     ///
     /// ```
     /// use autograd::{CrossEntropy, Tensor};
@@ -25,7 +25,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes differ, the smoothing lies outside of [0, 1], or a label is to be ignored, which has no meaning
+    /// If the shapes differ, the smoothing is outside of [0, 1], or `ignore_index` is set, which has no meaning
     /// here.
     #[inline(never)]
     #[track_caller]
@@ -36,7 +36,10 @@ impl<T: Float> Tensor<T> {
         check_class_weight(op, classes, options.weight.as_ref());
         check_smoothing(options.label_smoothing);
         if options.ignore_index >= 0 {
-            mistake(op, format_args!("label {} cannot be ignored: the targets are no labels", options.ignore_index));
+            argument_error(
+                op,
+                format_args!("label {} cannot be ignored: the targets are no labels", options.ignore_index),
+            );
         }
         let (scores, mut target) = (class_rows(self), class_rows(target));
         if options.label_smoothing > 0.0 {
@@ -72,7 +75,8 @@ mod tests {
         [2, 4, 3], [2, 4, 3]; fixed
     );
     gradients!(
-        cross_entropy_soft_of_one: |x, t| x.cross_entropy_soft(t, &CrossEntropy { reduction: Reduction::Sum, ..Default::default() }),
+        cross_entropy_soft_of_one:
+            |x, t| x.cross_entropy_soft(t, &CrossEntropy { reduction: Reduction::Sum, ..Default::default() }),
         [5], [5]
     );
 

@@ -2,7 +2,7 @@
 
 use super::standardize::standardized;
 use super::{check_channels, check_input, scaled_channels};
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::ops::shape::reshaped;
 use crate::shape::Shape;
@@ -10,16 +10,15 @@ use crate::tensor::Tensor;
 
 /// # Softmax and normalization: normalization of each channel over a batch
 impl<T: Float> Tensor<T> {
-    /// Each channel with mean 0 and variance 1 over the batch, and the batch's statistics.    y = (x - μ) / √(v + ε)
-    /// · weight + bias
+    /// Normalizes each channel to mean 0 and variance 1 over the batch, and returns the batch's statistics.
+    /// y = (x - μ) / √(v + ε) · weight + bias
     ///
-    /// The input is `[N, C, ...]`, weight and bias are `[C]`. Beside y it returns the mean μ and the unbiased
-    /// variance v · n / (n - 1) of the n values of each
-    /// channel, `[C]`: constants, from which a layer updates its running statistics. As
+    /// The input is `[N, C, ...]`, weight and bias are `[C]`. In addition to y it returns the mean μ and the unbiased
+    /// variance v · n / (n - 1) of the n values of each channel, `[C]`, as constants, from which a layer updates its
+    /// running statistics. Like
     /// [`torch.nn.functional.batch_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
-    /// in training (Ioffe and Szegedy,
-    /// [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)), whose ε is 10⁻⁵ by default. The derivative is
-    /// [`layer_norm`](Tensor::layer_norm)'s.
+    /// in training (Ioffe and Szegedy, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)), whose ε is 10⁻⁵ by
+    /// default. The derivative is that of [`layer_norm`](Tensor::layer_norm).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -30,7 +29,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the input has fewer than two dimensions or one value alone in each channel, or weight or bias have another
+    /// If the input has fewer than two dimensions or only one value in each channel, or weight or bias have another
     /// shape.
     #[inline(never)]
     #[track_caller]
@@ -44,9 +43,9 @@ impl<T: Float> Tensor<T> {
         check_input("batch_norm", own);
         let (channels, count) = (own[1], own[0] * own[2..].iter().product::<usize>());
         if count == 1 {
-            mistake("batch_norm", format_args!("shape {own} has one value a channel: wanted more for a variance"));
+            shape_error("batch_norm", format_args!("shape {own} has one value a channel: wanted more for a variance"));
         }
-        // A channel a row.
+        // One row for each channel.
         let channels_first = self.transpose(0, 1);
         let rows = reshaped(&channels_first, &Shape::from([channels, count]));
         let (y, moments) = standardized(&rows, true, eps);
@@ -59,9 +58,9 @@ impl<T: Float> Tensor<T> {
     /// Each channel normalized with given statistics, as after training.    y = (x - mean) / √(variance + ε) ·
     /// weight + bias        dx = dy / √(variance + ε) · weight
     ///
-    /// The input is `[N, C, ...]`, the others are `[C]`. As
+    /// The input is `[N, C, ...]`, the others are `[C]`. Like
     /// [`torch.nn.functional.batch_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
-    /// outside of training.
+    /// in evaluation mode.
     ///
     /// ```
     /// use autograd::Tensor;

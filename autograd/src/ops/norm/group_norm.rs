@@ -1,8 +1,8 @@
-//! Normalization of groups of channels, and of single ones.
+//! Normalization of groups of channels, and of single channels.
 
 use super::standardize::standardized;
 use super::{check_input, scaled_channels};
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::ops::shape::reshaped;
 use crate::shape::Shape;
@@ -10,13 +10,13 @@ use crate::tensor::Tensor;
 
 /// # Softmax and normalization: normalization of groups of channels, and of single ones
 impl<T: Float> Tensor<T> {
-    /// Each group of channels of each example with mean 0 and variance 1.    y = (x - μ) / √(v + ε) · weight + bias
+    /// Normalizes each group of channels of each example to mean 0 and variance 1.
+    /// y = (x - μ) / √(v + ε) · weight + bias
     ///
-    /// The input is `[N, C, ...]`, weight and bias are `[C]`, and C is a multiple of `num_groups`. As
+    /// The input is `[N, C, ...]`, weight and bias are `[C]`, and C is a multiple of `num_groups`. Like
     /// [`torch.nn.functional.group_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html)
-    /// (Wu and He,
-    /// [arXiv:1803.08494](https://arxiv.org/abs/1803.08494)), whose ε is 10⁻⁵ by default. The derivative is
-    /// [`layer_norm`](Tensor::layer_norm)'s.
+    /// (Wu and He, [arXiv:1803.08494](https://arxiv.org/abs/1803.08494)), whose ε is 10⁻⁵ by default. The derivative is
+    /// that of [`layer_norm`](Tensor::layer_norm).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -40,23 +40,21 @@ impl<T: Float> Tensor<T> {
         check_input("group_norm", own);
         if num_groups == 0 || !own[1].is_multiple_of(num_groups) {
             let message = format_args!("the {} channels of shape {own} do not make {num_groups} groups", own[1]);
-            mistake("group_norm", message);
+            shape_error("group_norm", message);
         }
         let y = groups_standardized(self, num_groups, eps);
         scaled_channels("group_norm", y, weight, bias)
     }
 
-    /// Each channel of each example with mean 0 and variance 1.    y = (x - μ) / √(v + ε) · weight + bias
+    /// Normalizes each channel of each example to mean 0 and variance 1.    y = (x - μ) / √(v + ε) · weight + bias
     ///
-    /// The input is `[N, C, ...]`, weight and bias are `[C]`. As
+    /// The input is `[N, C, ...]`, weight and bias are `[C]`. Like
     /// [`torch.nn.functional.instance_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html)
-    /// (Ulyanov, Vedaldi
-    /// and Lempitsky, [arXiv:1607.08022](https://arxiv.org/abs/1607.08022)) without running statistics, whose ε is
-    /// 10⁻⁵ by default. The
-    /// derivative is [`layer_norm`](Tensor::layer_norm)'s.
+    /// (Ulyanov, Vedaldi and Lempitsky, [arXiv:1607.08022](https://arxiv.org/abs/1607.08022)) without running
+    /// statistics, whose ε is 10⁻⁵ by default. The derivative is that of [`layer_norm`](Tensor::layer_norm).
     ///
     /// # Panics
-    /// If the input has fewer than three dimensions or one value alone in each channel, or weight or bias have
+    /// If the input has fewer than three dimensions or only one value in each channel, or weight or bias have
     /// another shape.
     #[inline(never)]
     #[track_caller]
@@ -65,13 +63,13 @@ impl<T: Float> Tensor<T> {
         if own.rank() < 3 || own[2..].iter().product::<usize>() == 1 {
             let message =
                 format_args!("the input has shape {own}: wanted [N, C, ...] with more than one value a channel");
-            mistake("instance_norm", message);
+            shape_error("instance_norm", message);
         }
         scaled_channels("instance_norm", groups_standardized(self, own[1], eps), weight, bias)
     }
 }
 
-/// Each of so many groups of channels standardized.
+/// Standardizes each of `groups` groups of channels.
 #[track_caller]
 fn groups_standardized<T: Float>(x: &Tensor<T>, groups: usize, eps: f64) -> Tensor<T> {
     let own = x.shape();

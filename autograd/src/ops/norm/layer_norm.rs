@@ -1,7 +1,7 @@
 //! Normalization of each example over its last dimensions.
 
 use super::standardize::standardized;
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::ops::shape::reshaped;
 use crate::shape::Shape;
@@ -9,15 +9,14 @@ use crate::tensor::Tensor;
 
 /// # Softmax and normalization: normalization of each example over its last dimensions
 impl<T: Float> Tensor<T> {
-    /// Each example with mean 0 and variance 1 over its last dimensions.    y = (x - μ) / √(v + ε) · weight + bias
+    /// Normalizes each example to mean 0 and variance 1 over its last dimensions.
+    /// y = (x - μ) / √(v + ε) · weight + bias
     ///
-    /// As
+    /// Like
     /// [`torch.nn.functional.layer_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html)
-    /// (Ba, Kiros and Hinton,
-    /// [arXiv:1607.06450](https://arxiv.org/abs/1607.06450)), whose ε is 10⁻⁵ by default. `normalized_shape` is the
-    /// input's last extents, and the shape of
-    /// weight and bias. With s = 1/√(v + ε), ŷ = (x - μ) s and g the gradient of ŷ:    dx = s (g - E\[g\] - ŷ E\[g
-    /// ŷ\])
+    /// (Ba, Kiros and Hinton, [arXiv:1607.06450](https://arxiv.org/abs/1607.06450)), whose ε is 10⁻⁵ by default.
+    /// `normalized_shape` are the last extents of the input, and the shape of weight and bias. With s = 1/√(v + ε), ŷ =
+    /// (x - μ) s and g the gradient of ŷ:    dx = s (g - E\[g\] - ŷ E\[g ŷ\])
     ///
     /// ```
     /// use autograd::Tensor;
@@ -40,14 +39,13 @@ impl<T: Float> Tensor<T> {
         scaled("layer_norm", y, &shape, weight, bias)
     }
 
-    /// Each example divided by the root of its mean square over its last dimensions.    y = x / √(E\[x²\] + ε) · weight
+    /// Divides each example by the root mean square over its last dimensions.    y = x / √(E\[x²\] + ε) · weight
     ///
-    /// As
+    /// Like
     /// [`torch.nn.functional.rms_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html)
-    /// (Zhang and Sennrich,
-    /// [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)): without an `eps`, it is the type's
-    /// [`EPSILON`](crate::Scalar::EPSILON). With s = 1/√(E\[x²\] + ε),
-    /// ŷ = x s and g the gradient of ŷ:        dx = s (g - ŷ E\[g ŷ\])
+    /// (Zhang and Sennrich, [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)). The default of `eps` is the type's
+    /// [`EPSILON`](crate::Scalar::EPSILON). With s = 1/√(E\[x²\] + ε), ŷ = x s and g the gradient of ŷ: dx = s (g - ŷ
+    /// E\[g ŷ\])
     ///
     /// ```
     /// use autograd::Tensor;
@@ -75,7 +73,7 @@ impl<T: Float> Tensor<T> {
 fn last_standardized<T: Float>(op: &str, x: &Tensor<T>, shape: &Shape, centred: bool, eps: f64) -> Tensor<T> {
     let own = x.shape();
     if shape.rank() == 0 || !own.ends_with(shape) {
-        mistake(op, format_args!("the input has shape {own}: its last extents are not {shape}"));
+        shape_error(op, format_args!("the input has shape {own}: its last extents are not {shape}"));
     }
     let examples = own[..own.rank() - shape.rank()].iter().product();
     let rows = reshaped(x, &Shape::from([examples, shape.numel()]));
@@ -93,7 +91,7 @@ fn scaled<T: Float>(
 ) -> Tensor<T> {
     for (name, tensor) in [("weight", weight), ("bias", bias)] {
         if let Some(tensor) = tensor.filter(|tensor| tensor.shape() != shape) {
-            mistake(op, format_args!("the {name} has shape {}, wanted {shape}", tensor.shape()));
+            shape_error(op, format_args!("the {name} has shape {}, wanted {shape}", tensor.shape()));
         }
     }
     let y = match weight {

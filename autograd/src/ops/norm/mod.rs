@@ -1,4 +1,4 @@
-//! What normalizes along dimensions.
+//! Normalizations along dimensions.
 
 mod batch_norm;
 mod group_norm;
@@ -6,12 +6,12 @@ mod layer_norm;
 mod softmax;
 mod standardize;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// y · weight + bias, one of each for each channel: dimension 1 of `y`.
+/// y · weight + bias, with a weight and a bias for each channel, which is dimension 1 of `y`.
 #[track_caller]
 fn scaled_channels<T: Float>(
     op: &str,
@@ -37,18 +37,18 @@ fn scaled_channels<T: Float>(
     }
 }
 
-/// Refuses what is not one value for each channel.
+/// Panics unless the tensor has one value for each channel.
 #[track_caller]
 fn check_channels<T: Float>(op: &str, name: &str, tensor: &Tensor<T>, channels: usize) {
     if tensor.shape()[..] != [channels] {
-        mistake(op, format_args!("the {name} has shape {}, wanted [{channels}]", tensor.shape()));
+        shape_error(op, format_args!("the {name} has shape {}, wanted [{channels}]", tensor.shape()));
     }
 }
 
-/// Refuses an input that is not `[N, C, ...]`.
+/// Panics unless the input is `[N, C, ...]`.
 #[track_caller]
 fn check_input(op: &str, input: &Shape) {
     if input.rank() < 2 {
-        mistake(op, format_args!("the input has shape {input}: wanted [N, C, ...]"));
+        shape_error(op, format_args!("the input has shape {input}: wanted [N, C, ...]"));
     }
 }

@@ -54,7 +54,7 @@ impl<T: Float> Op<T> for LogSoftmax<T> {
     }
 }
 
-/// The tensor's shape with 1 in place of an extent.
+/// The tensor's shape with extent 1 along the axis.
 fn without<T: Float>(tensor: &Tensor<T>, axis: usize) -> Shape {
     let mut shape = tensor.shape().clone();
     if axis < shape.rank() {
@@ -63,7 +63,7 @@ fn without<T: Float>(tensor: &Tensor<T>, axis: usize) -> Shape {
     shape
 }
 
-/// Whether the axis is the last one, along which the elements lie side by side. A number alone has none, and is a row of one.
+/// Whether the axis is the last one, along which the elements are contiguous. A scalar counts as a row of one element.
 fn is_last<T: Float>(tensor: &Tensor<T>, axis: usize) -> bool {
     axis + 1 >= tensor.rank()
 }
@@ -79,9 +79,9 @@ fn fused<T: Float>(
     let shape = y.shape();
     if is_last(y, axis) {
         let (grad, y) = (grad.dense(), y.dense());
-        let numbers = [&grad, &y].map(|tensor| tensor.as_slice().expect("dense"));
+        let rows = [&grad, &y].map(|tensor| tensor.as_slice().expect("dense"));
         let count = shape.last().copied().unwrap_or(1);
-        return Tensor::build(shape, |out| rowwise::with_sums(numbers, count, out, term, slope));
+        return Tensor::build(shape, |out| rowwise::with_sums(rows, count, out, term, slope));
     }
     let terms = Tensor::build(shape, |out| map([grad.view(), y.view()], shape, out, |[g, y]| term(g, y)));
     let sums = reduce_to(&terms, &without(y, axis), T::ZERO, |a, b| a + b);
@@ -93,8 +93,8 @@ fn fused<T: Float>(
 impl<T: Float> Tensor<T> {
     /// eˣ divided by its sum along `dim`: positive numbers that add up to 1.        dx = y (dy - Σ y dy)
     ///
-    /// As [`torch.softmax`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html). Large numbers do not overflow; a row that is
-    /// all -∞, or has a +∞, is NaN.
+    /// Like [`torch.softmax`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html). Large
+    /// values do not overflow; a row that is all -∞, or has a +∞, is NaN.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -127,9 +127,9 @@ impl<T: Float> Tensor<T> {
         let shape = self.shape();
         if is_last(self, axis) {
             let dense = self.dense();
-            let numbers = dense.as_slice().expect("dense");
+            let elements = dense.as_slice().expect("dense");
             let count = shape.last().copied().unwrap_or(1);
-            return Tensor::build(shape, |out| rowwise::softmax(numbers, count, out, logarithm));
+            return Tensor::build(shape, |out| rowwise::softmax(elements, count, out, logarithm));
         }
         let kept = without(self, axis);
         let largest = reduce_to(self, &kept, T::NEG_INFINITY, T::maximum);
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(Tensor::scalar(3.0_f32).log_softmax(-1).item(), 0.0);
     }
 
-    /// PyTorch's gradients, for infinite scores and gradients.
+    /// The gradients of PyTorch for infinite scores and gradients.
     #[test]
     fn infinities_are_those_of_pytorch_in_both_orders_along_any_dimension() {
         let (inf, nan) = (f32::INFINITY, f32::NAN);
@@ -206,7 +206,7 @@ mod tests {
                     let x = Tensor::from_vec(vec![0.0, 0.0], [2]).requires_grad();
                     let seed = Tensor::from_vec(vec![scale, -scale], [2]);
                     let y: Tensor = operation(&x, 0);
-                    // Half the scale for softmax, of probabilities ½; the whole one for its logarithm.
+                    // Softmax, with probabilities ½, has half the scale; its logarithm has the whole scale.
                     let expected = if y.to_vec()[0] > 0.0 { scale / 2.0 } else { scale };
                     let found = grad_with(&y, &[&x], &seed, order)[0].to_vec();
                     assert!((found[0] / expected - 1.0).abs() < 1e-3 && found[1] == -found[0], "{found:?}");

@@ -1,4 +1,4 @@
-//! Rows brought to mean 0 and variance 1, or to a mean square of 1: what all normalizations are made of.
+//! Standardization of rows to mean 0 and variance 1, or to a mean square of 1. All normalizations use it.
 
 use crate::float::Float;
 use crate::graph::Backward;
@@ -7,7 +7,7 @@ use crate::op::{Op, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Of each row x of a matrix:
+/// For each row x of a matrix:
 ///
 ///   y = (x - μ) s   with   s = 1 / √(v + ε), μ = E[x] and v = E[(x - μ)²], or μ = 0 where it is not centred
 ///
@@ -56,8 +56,8 @@ impl<T: Float> Standardize<T> {
     }
 }
 
-/// The standardized rows of a matrix, and each row's mean (or 0) and biased variance (or mean square), `[rows, 2]`: a
-/// constant.
+/// The standardized rows of a matrix, and as a constant `[rows, 2]` each row's mean (or 0) and biased variance (or mean
+/// square).
 #[track_caller]
 pub(super) fn standardized<T: Float>(x: &Tensor<T>, centred: bool, epsilon: f64) -> (Tensor<T>, Tensor<T>) {
     let [rows, count] = [x.shape()[0], x.shape()[1]];

@@ -1,13 +1,13 @@
-//! Sums of products, as Einstein's convention writes them.
+//! Sums of products in Einstein notation.
 
 use std::borrow::Borrow;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// The name of a dimension: a letter, or the position from the end of one that an ellipsis stands for.
+/// The label of a dimension: a letter, or for a dimension of an ellipsis its position from the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Label {
     Ellipsis(usize),
@@ -20,7 +20,7 @@ struct Equation {
     result: Vec<Label>,
 }
 
-/// The labels of one term; an ellipsis stands for `hidden` dimensions. A sentence if it is malformed.
+/// Parses the labels of one term; an ellipsis stands for `hidden` dimensions. The error is a sentence.
 fn labels(term: &str, hidden: usize) -> Result<Vec<Label>, String> {
     let mut found = Vec::new();
     let (before, after) = term.split_once("...").unwrap_or((term, ""));
@@ -83,7 +83,8 @@ impl Equation {
     }
 }
 
-/// The result of an equation without `->`: what the ellipses stand for, then the letters that stand once, in order.
+/// The result of an equation without `->`: the dimensions of the ellipses, then the letters that occur once, in
+/// alphabetical order.
 fn implied(operands: &[Vec<Label>], hidden: usize) -> Vec<Label> {
     let mut all: Vec<Label> = operands.concat();
     all.sort_unstable();
@@ -92,7 +93,7 @@ fn implied(operands: &[Vec<Label>], hidden: usize) -> Vec<Label> {
     (0..hidden).rev().map(Label::Ellipsis).chain(letters).collect()
 }
 
-/// A tensor whose dimensions have labels, each once.
+/// A tensor whose dimensions have distinct labels.
 struct Labelled<T: Float> {
     tensor: Tensor<T>,
     labels: Vec<Label>,
@@ -116,7 +117,7 @@ impl<T: Float> Labelled<T> {
         Ok(Labelled { tensor, labels })
     }
 
-    /// The extent of a label; 1 if it is not there.
+    /// The extent of a label; 1 if the tensor does not have it.
     fn extent(&self, label: Label) -> usize {
         self.labels.iter().position(|own| *own == label).map_or(1, |dim| self.tensor.shape()[dim])
     }
@@ -163,7 +164,7 @@ fn repeated(labels: &[Label]) -> Option<(usize, usize)> {
 /// such labels, an elementwise one otherwise.
 #[track_caller]
 fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, is_kept: impl Fn(Label) -> bool) -> Labelled<T> {
-    // A label of one operand, or of extent 1 in one, is summed before the product.
+    // A label that only one operand has, or that has extent 1 in one operand, is summed before the product.
     let shared: Vec<Label> = a.labels.iter().copied().filter(|&label| b.has(label)).collect();
     let alike: Vec<Label> = shared.iter().copied().filter(|&label| a.extent(label) == b.extent(label)).collect();
     let stays = |label: Label| is_kept(label) || alike.contains(&label);
@@ -219,8 +220,8 @@ impl<T: Float> Tensor<T> {
     /// `->` the result has what `...` stands for and the letters that stand once, in alphabetical order.
     ///    dx = for each operand, the sum of products of dy and the other operands
     ///
-    /// As [`torch.einsum`](https://docs.pytorch.org/docs/stable/generated/torch.einsum.html). Operands are multiplied
-    /// from left to right, with [`matmul`](Tensor::matmul) where a letter of both is summed.
+    /// Like [`torch.einsum`](https://docs.pytorch.org/docs/stable/generated/torch.einsum.html). Operands are multiplied
+    /// from left to right, with [`matmul`](Tensor::matmul) if a letter of both is summed.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -230,8 +231,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the equation is malformed, has not a term for each operand and a letter for each dimension, its result has a
-    /// letter twice or one that no operand has, or a letter stands for extents that do not broadcast.
+    /// If the equation is malformed, does not have a term for each operand and a letter for each dimension, its result
+    /// has a letter twice or one that no operand has, or the extents of a letter do not broadcast.
     #[track_caller]
     pub fn einsum(equation: &str, operands: &[impl Borrow<Tensor<T>>]) -> Tensor<T> {
         let tensors: Vec<&Tensor<T>> = operands.iter().map(Borrow::borrow).collect();
@@ -239,7 +240,7 @@ impl<T: Float> Tensor<T> {
             Ok(result) => result,
             Err(message) => {
                 let shapes: Vec<String> = tensors.iter().map(|tensor| tensor.shape().to_string()).collect();
-                mistake("einsum", format_args!("equation '{equation}', shapes {}: {message}", shapes.join(" and ")))
+                shape_error("einsum", format_args!("equation '{equation}', shapes {}: {message}", shapes.join(" and ")))
             }
         }
     }

@@ -1,8 +1,8 @@
-//! A fully connected layer as one operation: product, bias and rectifier in a single pass over the output.
+//! A fully connected layer as one operation: matrix product, bias and ReLU in a single pass over the output.
 
 use ndarray::ArrayViewMut2;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::gemm::{Epilogue, gemm};
@@ -16,27 +16,27 @@ use crate::tensor::Tensor;
 
 /// Y = X Wᵀ + b, or max(X Wᵀ + b, 0)
 ///
-/// With G = dY, zero where the rectifier was shut:        dX = G W, dW = Gᵀ X, db = the sum of G's rows
+/// With G = dY, but 0 where the ReLU gave 0:        dX = G W, dW = Gᵀ X, db = the sum of G's rows
 #[derive(Debug)]
 struct Linear<T: Float> {
     x: Saved<T>,
     weight: Saved<T>,
     has_bias: bool,
-    rectified: Option<Saved<T>>,
+    relu_output: Option<Saved<T>>,
 }
 
 impl<T: Float> Op<T> for Linear<T> {
     fn name(&self) -> &'static str {
-        if self.rectified.is_some() { "linear_relu" } else { "linear" }
+        if self.relu_output.is_some() { "linear_relu" } else { "linear" }
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let (mut grad, mut sum) = (ctx.grad(), None);
-        if let Some(y) = &self.rectified {
+        if let Some(y) = &self.relu_output {
             let y = ctx.get(y);
             if self.has_bias && ctx.needs(2) && !ctx.higher_order() {
-                let (gated, its_sum) = gate_and_sum(&grad.dense(), &y);
-                (grad, sum) = (gated, Some(its_sum));
+                let (masked, its_sum) = relu_backward_and_sum(&grad.dense(), &y);
+                (grad, sum) = (masked, Some(its_sum));
             } else {
                 grad = grad.gate(&y);
             }
@@ -56,19 +56,19 @@ fn gate_and_sum<T: Float>(grad: &Tensor<T>, y: &Tensor<T>) -> (Tensor<T>, Tensor
     let operands = [grad, y].map(|tensor| tensor.as_slice().expect("dense"));
     let mut sum = Tensor::build([y.shape()[1]], |sum| sum.fill(T::ZERO));
     let sums = sum.as_mut_slice().expect("just built");
-    let gate = |out: &mut [T]| map_and_sum(operands, out, sums, |grad, y| grad.gate(y));
-    (Tensor::build_named("gate_and_sum", y.shape().clone(), gate), sum)
+    let fill = |out: &mut [T]| map_and_sum(operands, out, sums, |grad, y| grad.gate(y));
+    (Tensor::build_named("relu_backward", y.shape().clone(), fill), sum)
 }
 
 #[track_caller]
 fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&Tensor<T>>, relu: bool) -> Tensor<T> {
     let (own, other) = (x.shape(), weight.shape());
     if own.rank() == 0 || other.rank() != 2 || own[own.rank() - 1] != other[1] {
-        mistake(op, format_args!("the input has shape {own}, the weight {other}: wanted [..., in] and [out, in]"));
+        shape_error(op, format_args!("the input has shape {own}, the weight {other}: wanted [..., in] and [out, in]"));
     }
     let outputs = other[0];
     if let Some(bias) = bias.filter(|bias| bias.shape()[..] != [outputs]) {
-        mistake(op, format_args!("the bias has shape {}, the weight {other}: wanted [{outputs}]", bias.shape()));
+        shape_error(op, format_args!("the bias has shape {}, the weight {other}: wanted [{outputs}]", bias.shape()));
     }
     if own.rank() != 2 {
         let leading: Shape = own[..own.rank() - 1].iter().copied().chain([outputs]).collect();
@@ -85,8 +85,8 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
     let (left, right, rows) = (as_matrix(x), as_matrix(weight), own[0]);
     let y = Tensor::build_for(op, Shape::from([rows, outputs]), |out| {
         let out = ArrayViewMut2::from_shape((rows, outputs), out).expect("as long as the product");
-        // An untracked input is data, or what was computed from data alone: often zero for many rows at the same
-        // position.
+        // An untracked input is data or was computed only from data. Data often has zeros at the same position in many
+        // rows, so a product that skips zeros is used.
         let multiply = if x.is_tracked() { gemm } else { gemm_skipping_zeros };
         multiply(left, right.reversed_axes(), out, epilogue);
     });
@@ -94,7 +94,7 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
         x: Saved::input(0, x),
         weight: Saved::input(1, weight),
         has_bias: bias.is_some(),
-        rectified: relu.then(|| Saved::output(y)),
+        relu_output: relu.then(|| Saved::output(y)),
     };
     match bias {
         Some(bias) => y.record(&[x, weight, bias], operation),
@@ -107,7 +107,7 @@ impl<T: Float> Tensor<T> {
     /// `x Wᵀ + b` for rows `[..., in]`, a weight `[out, in]` and a bias `[out]`: shape `[..., out]`.
     ///    dx = dy W, dW = dyᵀ x, db = Σ dy
     ///
-    /// As
+    /// Like
     /// [`torch.nn.functional.linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html).
     ///
     /// ```
@@ -152,7 +152,7 @@ mod tests {
     gradients!(linear_relu_without_bias: |x, w| x.linear_relu(w, None), [3, 4], [5, 4]);
 
     #[test]
-    fn the_rectifier_inside_gives_the_numbers_of_the_one_outside() {
+    fn linear_relu_gives_the_same_values_as_linear_and_relu() {
         let x = Tensor::<f32>::randn([7, 30], 0).requires_grad();
         let weight = Tensor::<f32>::randn([9, 30], 1).requires_grad();
         let bias = Tensor::<f32>::randn([9], 2).requires_grad();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn nan_goes_through_the_rectifier_inside() {
+    fn linear_relu_keeps_nan() {
         let x = Tensor::from_vec(vec![f32::NAN, 1.0], [2, 1]);
         let y = x.linear_relu(&Tensor::from_vec(vec![-1.0], [1, 1]), None).to_vec();
         assert!(y[0].is_nan() && y[1] == 0.0);

@@ -1,8 +1,8 @@
-//! The matrix product, of vectors, matrices and stacks of matrices.
+//! The matrix product of vectors, matrices and batches of matrices.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::gemm::{Epilogue, MatrixStack, gemm_batch};
@@ -13,7 +13,7 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::tensor::interchange::matrix;
 
-/// Y = A B        dA = dY Bᵀ, dB = Aᵀ dY, for each matrix of a stack (the engine sums where one was broadcast)
+/// Y = A B        dA = dY Bᵀ, dB = Aᵀ dY, for each matrix of a batch (the engine sums over broadcast dimensions)
 #[derive(Debug)]
 struct MatrixProduct<T: Float> {
     a: Saved<T>,
@@ -32,7 +32,7 @@ impl<T: Float> Op<T> for MatrixProduct<T> {
     }
 }
 
-/// The product of tensors with two dimensions at least, whose shapes are known to fit.
+/// The product of tensors with at least two dimensions, whose shapes have been checked.
 #[track_caller]
 fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let stack_of = |tensor: &Tensor<T>| Shape::from(&tensor.shape()[..tensor.rank() - 2]);
@@ -45,10 +45,10 @@ fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
 }
 
-/// The product of two matrices whose right one is data: faster where that is zero for many columns at the same
-/// position.
+/// The product of two matrices, of which the right one is data. It is faster if many columns of the data have zeros at
+/// the same position.
 ///
-/// It computes Yᵀ = Bᵀ Aᵀ, since the zeros that are skipped are those of the left operand.
+/// It computes Yᵀ = Bᵀ Aᵀ, because the kernel skips zeros of the left operand.
 #[track_caller]
 pub(super) fn matmul_of_data<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let (left, right) = (as_matrix(a), as_matrix(b));
@@ -60,7 +60,7 @@ pub(super) fn matmul_of_data<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T
     .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
 }
 
-/// A tensor of two dimensions as the kernels see it.
+/// A tensor of two dimensions as a view for the kernels.
 pub(super) fn as_matrix<T: Float>(tensor: &Tensor<T>) -> ArrayView2<'_, T> {
     let Layout { shape, strides, offset } = &*tensor.layout;
     matrix(tensor.storage.as_slice(), *offset as isize, [shape[0], shape[1]], [strides[0], strides[1]])
@@ -70,9 +70,10 @@ pub(super) fn as_matrix<T: Float>(tensor: &Tensor<T>) -> ArrayView2<'_, T> {
 impl<T: Float> Tensor<T> {
     /// The matrix product.        dx = dy Bᵀ, dB = Aᵀ dy
     ///
-    /// Vectors: their dot product. Matrices `[m, k]` and `[k, n]`: `[m, n]`. A vector on one side is a row (left) or a
-    /// column (right) whose extent 1 is dropped from the result. With more dimensions: stacks of matrices, broadcast
-    /// against each other. As [`torch.matmul`](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html).
+    /// For two vectors it is the dot product; matrices `[m, k]` and `[k, n]` give `[m, n]`. A single vector is a row
+    /// (left) or a column (right), whose extent 1 is dropped from the result. Tensors with more dimensions are batches
+    /// of matrices, which are broadcast. Like
+    /// [`torch.matmul`](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -89,12 +90,12 @@ impl<T: Float> Tensor<T> {
     pub fn matmul(&self, other: &Tensor<T>) -> Tensor<T> {
         let (a, b) = (self.shape(), other.shape());
         if a.rank() == 0 || b.rank() == 0 {
-            mistake("matmul", format_args!("shapes {a} and {b}: a single number is multiplied with *"));
+            shape_error("matmul", format_args!("shapes {a} and {b}: a single number is multiplied with *"));
         }
         let (inner, outer) = (a[a.rank() - 1], b[b.rank().saturating_sub(2)]);
         if inner != outer {
             let dim = if b.rank() == 1 { -1 } else { -2 };
-            mistake(
+            shape_error(
                 "matmul",
                 format_args!(
                     "shapes {a} and {b}: dimension -1 of the left is {inner}, dimension {dim} of the right {outer}"
@@ -106,7 +107,7 @@ impl<T: Float> Tensor<T> {
             (1, _) => self.unsqueeze(0).matmul(other).squeeze(-2),
             (_, 1) => self.matmul(&other.unsqueeze(1)).squeeze(-1),
             (2, 2) => product(self, other),
-            // One matrix for a whole stack: a single product of all the rows.
+            // The same right matrix for the whole batch: one product with all rows.
             (_, 2) if self.numel() > 0 => {
                 let shape: Shape = a[..a.rank() - 1].iter().copied().chain([b[1]]).collect();
                 product(&self.flatten(0, -2), other).reshape(shape)
@@ -115,7 +116,7 @@ impl<T: Float> Tensor<T> {
                 let stacks = [&a[..a.rank() - 2], &b[..b.rank() - 2]].map(Shape::from);
                 if stacks[0].broadcast(&stacks[1]).is_none() {
                     let [left, right] = stacks;
-                    mistake(
+                    shape_error(
                         "matmul",
                         format_args!("shapes {a} and {b}: the stacks {left} and {right} do not broadcast"),
                     );

@@ -1,16 +1,16 @@
-//! Products of vectors and matrices by their own names, which check the numbers of dimensions.
+//! Products of vectors and matrices under separate names, which check the numbers of dimensions.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
-/// Refuses operands that have other numbers of dimensions than the operation's.
+/// Panics if the operands do not have the operation's numbers of dimensions.
 #[track_caller]
 fn check_ranks<T: Float, const COUNT: usize>(op: &str, operands: [&Tensor<T>; COUNT], ranks: [usize; COUNT]) {
     for (operand, rank) in operands.iter().zip(ranks) {
         if operand.rank() != rank {
             let shapes: Vec<String> = operands.iter().map(|operand| operand.shape().to_string()).collect();
-            mistake(op, format_args!("shapes {}: wanted {ranks:?} dimensions", shapes.join(" and ")));
+            shape_error(op, format_args!("shapes {}: wanted {ranks:?} dimensions", shapes.join(" and ")));
         }
     }
 }
@@ -29,7 +29,7 @@ fn check_inner<T: Float>(op: &str, a: &Tensor<T>, b: &Tensor<T>) {
 impl<T: Float> Tensor<T> {
     /// The products of each element of a vector with each of another.    y_ij = a_i b_j        dx = dy b, db = dyᵀ a
     ///
-    /// As [`torch.outer`](https://docs.pytorch.org/docs/stable/generated/torch.outer.html).
+    /// Like [`torch.outer`](https://docs.pytorch.org/docs/stable/generated/torch.outer.html).
     ///
     /// # Panics
     /// If an operand is no vector.
@@ -42,7 +42,7 @@ impl<T: Float> Tensor<T> {
 
     /// The dot product of two vectors.    y = Σ a_i b_i        dy/da = b, dy/db = a
     ///
-    /// As [`torch.dot`](https://docs.pytorch.org/docs/stable/generated/torch.dot.html).
+    /// Like [`torch.dot`](https://docs.pytorch.org/docs/stable/generated/torch.dot.html).
     ///
     /// # Panics
     /// If an operand is no vector, or their lengths differ.
@@ -56,7 +56,7 @@ impl<T: Float> Tensor<T> {
 
     /// The product of a matrix and a vector.        dx = dy bᵀ, db = Aᵀ dy
     ///
-    /// As [`torch.mv`](https://docs.pytorch.org/docs/stable/generated/torch.mv.html).
+    /// Like [`torch.mv`](https://docs.pytorch.org/docs/stable/generated/torch.mv.html).
     ///
     /// # Panics
     /// If this is no matrix, the other no vector, or the inner extents differ.
@@ -71,7 +71,7 @@ impl<T: Float> Tensor<T> {
     /// The products of matrices of two stacks of as many: `[b, m, k]` and `[b, k, n]` give `[b, m, n]`.
     ///    dx = dy Bᵀ, dB = Aᵀ dy
     ///
-    /// As [`torch.bmm`](https://docs.pytorch.org/docs/stable/generated/torch.bmm.html); [`matmul`](Tensor::matmul)
+    /// Like [`torch.bmm`](https://docs.pytorch.org/docs/stable/generated/torch.bmm.html); [`matmul`](Tensor::matmul)
     /// broadcasts.
     ///
     /// # Panics
@@ -81,7 +81,10 @@ impl<T: Float> Tensor<T> {
     pub fn bmm(&self, other: &Tensor<T>) -> Tensor<T> {
         check_ranks("bmm", [self, other], [3, 3]);
         if self.shape()[0] != other.shape()[0] {
-            mistake("bmm", format_args!("shapes {} and {}: the stacks differ in number", self.shape(), other.shape()));
+            shape_error(
+                "bmm",
+                format_args!("shapes {} and {}: the stacks differ in number", self.shape(), other.shape()),
+            );
         }
         check_inner("bmm", self, other);
         self.matmul(other)
@@ -90,8 +93,8 @@ impl<T: Float> Tensor<T> {
     /// A matrix product added to this tensor, which is broadcast.    y = beta x + alpha A B
     ///    dx = beta dy, dA = alpha dy Bᵀ, dB = alpha Aᵀ dy
     ///
-    /// As [`torch.addmm`](https://docs.pytorch.org/docs/stable/generated/torch.addmm.html), whose `beta` and `alpha`
-    /// are 1 unless given: for `beta` 0 the values of this tensor, NaN too, do not matter.
+    /// Like [`torch.addmm`](https://docs.pytorch.org/docs/stable/generated/torch.addmm.html), whose `beta` and `alpha`
+    /// are 1 by default. For `beta` 0 the values of this tensor are ignored, also NaN.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -111,7 +114,7 @@ impl<T: Float> Tensor<T> {
     /// As [`addmm`](Tensor::addmm), for each matrix of two stacks.
     ///    dx = beta dy, dA = alpha dy Bᵀ, dB = alpha Aᵀ dy
     ///
-    /// As [`torch.baddbmm`](https://docs.pytorch.org/docs/stable/generated/torch.baddbmm.html).
+    /// Like [`torch.baddbmm`](https://docs.pytorch.org/docs/stable/generated/torch.baddbmm.html).
     ///
     /// # Panics
     /// If `a` or `b` is no stack of matrices, the stacks differ in number, the inner extents differ, or this tensor
@@ -126,7 +129,7 @@ impl<T: Float> Tensor<T> {
     fn added_product(&self, op: &str, product: Tensor<T>, beta: T, alpha: T) -> Tensor<T> {
         if self.layout.expand(product.shape()).is_none() {
             let (own, wanted) = (self.shape(), product.shape());
-            mistake(op, format_args!("shape {own} does not stretch to the product's {wanted}"));
+            shape_error(op, format_args!("shape {own} does not stretch to the product's {wanted}"));
         }
         let product = if alpha == T::ONE { product } else { product * alpha };
         match beta {

@@ -1,6 +1,6 @@
-//! The product of two tensors summed over some dimensions of each.
+//! The product of two tensors, summed over some dimensions of each.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::ops::shape::distinct;
 use crate::shape::{Dims, Shape};
@@ -12,7 +12,7 @@ impl<T: Float> Tensor<T> {
     /// result has the remaining dimensions of this tensor, then those of the other one.
     ///    dx = dy and the other tensor, summed over its dimensions
     ///
-    /// As [`torch.tensordot`](https://docs.pytorch.org/docs/stable/generated/torch.tensordot.html) with lists of
+    /// Like [`torch.tensordot`](https://docs.pytorch.org/docs/stable/generated/torch.tensordot.html) with lists of
     /// dimensions.
     ///
     /// ```
@@ -22,8 +22,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such dimension, one is named twice, there are not as many on both sides, or the extents of a
-    /// pair differ.
+    /// If there is no such dimension, one is given twice, the numbers of dimensions differ, or the extents of a pair
+    /// differ.
     #[track_caller]
     pub fn tensordot(&self, other: &Tensor<T>, own: impl Dims, others: impl Dims) -> Tensor<T> {
         let left = distinct("tensordot", &own, self.rank());
@@ -32,7 +32,7 @@ impl<T: Float> Tensor<T> {
         let fits = left.len() == right.len() && left.iter().zip(&right).all(|(&left, &right)| a[left] == b[right]);
         if !fits {
             let (left, right) = (left.as_slice(), right.as_slice());
-            mistake("tensordot", format_args!("dimensions {left:?} of shape {a} and {right:?} of {b} do not pair"));
+            shape_error("tensordot", format_args!("dimensions {left:?} of shape {a} and {right:?} of {b} do not pair"));
         }
         let rest =
             |rank: usize, summed: &[usize]| -> Vec<usize> { (0..rank).filter(|dim| !summed.contains(dim)).collect() };

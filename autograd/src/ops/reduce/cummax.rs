@@ -1,4 +1,4 @@
-//! Running extremes.
+//! Cumulative maxima and minima.
 
 use crate::error::dimension;
 use crate::float::Float;
@@ -10,10 +10,10 @@ use crate::tensor::Tensor;
 
 /// # Reductions and cumulative sums: running extremes
 impl<T: Float> Tensor<T> {
-    /// The largest of all elements up to each one along `dim`, and where they are: of equal ones the last. A NaN
-    /// counts as largest. The gradient goes to where the elements are.
+    /// The cumulative maximum along `dim`, and the indices of the maxima; among equal elements the last. A NaN counts
+    /// as largest. The gradient flows to the elements at these indices.
     ///
-    /// As [`torch.cummax`](https://docs.pytorch.org/docs/stable/generated/torch.cummax.html).
+    /// Like [`torch.cummax`](https://docs.pytorch.org/docs/stable/generated/torch.cummax.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -30,10 +30,10 @@ impl<T: Float> Tensor<T> {
         self.running_extremes(dimension("cummax", dim, self.rank()), |new, old| new >= old)
     }
 
-    /// The smallest of all elements up to each one along `dim`, and where they are: of equal ones the last. A NaN
-    /// counts as smallest. The gradient goes to where the elements are.
+    /// The cumulative minimum along `dim`, and the indices of the minima; among equal elements the last. A NaN counts
+    /// as smallest. The gradient flows to the elements at these indices.
     ///
-    /// As [`torch.cummin`](https://docs.pytorch.org/docs/stable/generated/torch.cummin.html).
+    /// Like [`torch.cummin`](https://docs.pytorch.org/docs/stable/generated/torch.cummin.html).
     ///
     /// # Panics
     /// If there is no such dimension.

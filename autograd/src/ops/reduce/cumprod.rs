@@ -1,4 +1,4 @@
-//! Running products.
+//! Cumulative products.
 
 use super::recurrence::recurrence;
 use crate::error::dimension;
@@ -6,7 +6,7 @@ use crate::float::Float;
 use crate::ops::shape::padded_along;
 use crate::tensor::Tensor;
 
-/// The running products along a dimension that has elements. y_j = x_j y_{j-1} is a linear recurrence that starts
+/// The cumulative products along a dimension that has elements: the linear recurrence y_j = x_j y_{j-1}, which starts
 /// with x_0.
 #[track_caller]
 pub(super) fn running_products<T: Float>(x: &Tensor<T>, dim: usize) -> Tensor<T> {
@@ -17,10 +17,10 @@ pub(super) fn running_products<T: Float>(x: &Tensor<T>, dim: usize) -> Tensor<T>
 
 /// # Reductions and cumulative sums: running products
 impl<T: Float> Tensor<T> {
-    /// The products of all elements up to each one along `dim`.    y_j = x_0 · ... · x_j
+    /// The cumulative products along `dim`.    y_j = x_0 · ... · x_j
     ///
-    /// As [`torch.cumprod`](https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html): taken in `f64`, and
-    /// rounded. The gradient is right where elements are 0, too.
+    /// Like [`torch.cumprod`](https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html): computed in `f64`,
+    /// then rounded. The gradient is also correct if elements are 0.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -33,7 +33,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn cumprod(&self, dim: isize) -> Tensor<T> {
         let dim = dimension("cumprod", dim, self.rank());
-        // A scalar is its own product.
+        // The product of a scalar is the scalar itself.
         if self.rank() == 0 || self.numel() == 0 { self.clone() } else { running_products(self, dim) }
     }
 }

@@ -1,4 +1,4 @@
-//! Running sums.
+//! Cumulative sums.
 
 use crate::error::dimension;
 use crate::float::Float;
@@ -7,7 +7,7 @@ use crate::kernels::scan::{From, scan};
 use crate::ops::linear_map::LinearMap;
 use crate::tensor::Tensor;
 
-/// y_j = x_0 + ... + x_j along `dim`        adjoint: the running sums from the other end
+/// y_j = x_0 + ... + x_j along `dim`        adjoint: the cumulative sums from the other end
 #[derive(Clone, Debug)]
 struct RunningSum {
     dim: usize,

@@ -1,7 +1,7 @@
-//! Largest and smallest elements, and where they are.
+//! Largest and smallest elements, and their indices.
 
 use super::reduced_shapes;
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::graph::broadcast::{reduce_to, sum_to};
@@ -15,11 +15,12 @@ use crate::ops::shape::reshaped;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 
-/// y = the largest (or smallest) of x along some dimensions        dy/dx = 1 / (number of ties) at each place that attains it, else 0
+/// y = the largest (or smallest) of x along some dimensions
+/// dy/dx = 1 / (number of ties) for each element equal to y, else 0
 ///
-/// PyTorch's `max` and its `amax` differ. Where y is NaN, `max` gives the gradient to the NaNs, but `amax` finds no
-/// element equal to y and divides zero by zero. Where the gradient is infinite or NaN, `max` gives 0 to the other
-/// elements, but `amax` multiplies by 0, which makes them NaN.
+/// PyTorch's `max` and its `amax` differ. If y is NaN, `max` gives the gradient to the NaN elements, but `amax` finds
+/// no element equal to y and divides zero by zero. If the gradient is infinite or NaN, `max` gives 0 to the other
+/// elements, but `amax` multiplies by 0, which gives NaN.
 #[derive(Debug)]
 struct Extreme<T: Float> {
     name: &'static str,
@@ -80,9 +81,10 @@ impl<T: Float> Tensor<T> {
         self.extreme("min", Of::All, &Shape::default(), T::INFINITY, T::minimum)
     }
 
-    /// The largest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties share the gradient evenly.
+    /// The largest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties
+    /// share the gradient evenly.
     ///
-    /// As [`torch.amax`](https://docs.pytorch.org/docs/stable/generated/torch.amax.html).
+    /// Like [`torch.amax`](https://docs.pytorch.org/docs/stable/generated/torch.amax.html).
     ///
     /// # Panics
     /// If there is no such dimension, one is named twice, or one has extent 0.
@@ -93,7 +95,8 @@ impl<T: Float> Tensor<T> {
         if keepdim { largest } else { reshaped(&largest, &dropped) }
     }
 
-    /// The smallest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties share the gradient evenly.
+    /// The smallest elements along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Ties
+    /// share the gradient evenly.
     ///
     /// # Panics
     /// If there is no such dimension, one is named twice, or one has extent 0.
@@ -104,9 +107,10 @@ impl<T: Float> Tensor<T> {
         if keepdim { smallest } else { reshaped(&smallest, &dropped) }
     }
 
-    /// The largest elements along one dimension and where they are; of ties the first is taken and gets the gradient. A NaN counts as largest.
+    /// The largest elements along one dimension and their indices. Of equal elements the first is taken and gets the
+    /// gradient. A NaN counts as largest.
     ///
-    /// As [`torch.max`](https://docs.pytorch.org/docs/stable/generated/torch.max.html) with a dimension.
+    /// Like [`torch.max`](https://docs.pytorch.org/docs/stable/generated/torch.max.html) with a dimension.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -125,7 +129,8 @@ impl<T: Float> Tensor<T> {
         self.pick("max_dim", dim, index, keepdim)
     }
 
-    /// The smallest elements along one dimension and where they are; of ties the first is taken and gets the gradient. A NaN counts as smallest.
+    /// The smallest elements along one dimension and their indices. Of equal elements the first is taken and gets the
+    /// gradient. A NaN counts as smallest.
     ///
     /// # Panics
     /// If there is no such dimension, or it has extent 0.
@@ -136,7 +141,8 @@ impl<T: Float> Tensor<T> {
         self.pick("min_dim", dim, index, keepdim)
     }
 
-    /// The index of the largest element along `dim`, the first of ties; a NaN counts as largest. Integers: no gradient flows through them.
+    /// The index of the largest element along `dim`; the first of equal elements. A NaN counts as largest. The result
+    /// is integers, so no gradient flows through it.
     ///
     /// # Panics
     /// If there is no such dimension, or it has extent 0.
@@ -147,7 +153,8 @@ impl<T: Float> Tensor<T> {
         if keepdim { index } else { self.dropped(index, dim) }
     }
 
-    /// The index of the smallest element along `dim`, the first of ties; a NaN counts as smallest. Integers: no gradient flows through them.
+    /// The index of the smallest element along `dim`; the first of equal elements. A NaN counts as smallest. The result
+    /// is integers, so no gradient flows through it.
     ///
     /// # Panics
     /// If there is no such dimension, or it has extent 0.
@@ -172,7 +179,7 @@ impl<T: Float> Tensor<T> {
         let missing = own.rank() - shape.rank();
         let is_reduced = |dim: usize| dim < missing || shape[dim - missing] == 1;
         if (0..own.rank()).any(|dim| own[dim] == 0 && is_reduced(dim)) {
-            mistake(name, format_args!("shape {own} has no elements to choose from"));
+            shape_error(name, format_args!("shape {own} has no elements to choose from"));
         }
         reduce_to(self, shape, identity, combine).record(&[self], |y| Extreme {
             name,
@@ -182,22 +189,22 @@ impl<T: Float> Tensor<T> {
         })
     }
 
-    /// Where the most extreme element along `dim` is, with that dimension kept as 1.
+    /// The index of the most extreme element along `dim`, with that dimension kept with extent 1.
     #[track_caller]
     fn find(&self, op: &str, dim: isize, more_extreme: impl Fn(T, T) -> T + Copy + Sync) -> Indices {
         let dim = dimension(op, dim, self.rank());
         if self.shape().get(dim) == Some(&0) {
-            mistake(op, format_args!("dimension {dim} of shape {} has no elements to choose from", self.shape()));
+            shape_error(op, format_args!("dimension {dim} of shape {} has no elements to choose from", self.shape()));
         }
         let dense = self.dense();
-        let numbers = dense.as_slice().expect("dense");
+        let elements = dense.as_slice().expect("dense");
         let (middle, shape) = if self.rank() == 0 {
             ([1, 1, 1], Shape::default())
         } else {
             let (kept, _) = reduced_shapes(self.shape(), &[dim]);
             (around(self.shape(), dim), kept)
         };
-        Indices::new(argmax::find(numbers, middle, more_extreme), shape)
+        Indices::new(argmax::find(elements, middle, more_extreme), shape)
     }
 
     #[track_caller]

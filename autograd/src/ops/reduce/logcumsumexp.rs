@@ -1,4 +1,4 @@
-//! Logarithms of running sums of exponentials.
+//! Logarithms of cumulative sums of exponentials.
 
 use super::recurrence::recurrence_from_end;
 use crate::error::dimension;
@@ -10,8 +10,9 @@ use crate::op::{Op, Saved};
 use crate::ops::shape::padded_along;
 use crate::tensor::Tensor;
 
-/// y_j = ln Σ_{i≤j} exp x_i along a dimension        dx_i = Σ_{j≥i} dy_j exp(x_i - y_j) = exp(x_i - y_i) t_i,
-/// where t_i = dy_i + exp(y_i - y_{i+1}) t_{i+1}: no factor is larger than 1
+/// y_j = ln Σ_{i≤j} exp x_i along a dimension
+/// dx_i = Σ_{j≥i} dy_j exp(x_i - y_j) = exp(x_i - y_i) t_i with t_i = dy_i + exp(y_i - y_{i+1}) t_{i+1}, whose factors
+/// are at most 1
 #[derive(Debug)]
 struct LogCumSumExp<T: Float> {
     x: Saved<T>,
@@ -39,8 +40,8 @@ impl<T: Float> Tensor<T> {
     /// The logarithms of the sums of eˣ up to each element along `dim`. Large values do not overflow.
     ///    dx_i = Σ dy_j exp(x_i - y_j) over j ≥ i
     ///
-    /// As [`torch.logcumsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html): taken in
-    /// `f64`, and rounded.
+    /// Like [`torch.logcumsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html): computed in
+    /// `f64`, then rounded.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -69,7 +70,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// ln(eᵃ + eᵇ). Of equal infinities it is that infinity, where their difference would be NaN.
+/// ln(eᵃ + eᵇ). For equal infinities the result is that infinity; their difference would be NaN.
 fn log_of_sum(a: f64, b: f64) -> f64 {
     if a == b && a.is_infinite() {
         return a;

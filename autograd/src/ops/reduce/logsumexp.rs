@@ -8,10 +8,11 @@ use crate::tensor::Tensor;
 
 /// # Reductions and cumulative sums: the logarithm of a sum of exponentials
 impl<T: Float> Tensor<T> {
-    /// The logarithm of the sum of eˣ along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. Large values do not overflow; the
-    /// logarithm of no exponentials is -∞.
+    /// The logarithm of the sum of eˣ along the given dimensions, which are dropped, or kept with extent 1 if
+    /// `keepdim`. Large values do not overflow; without elements the result is -∞.
     ///
-    /// As [`torch.logsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html). Its gradient is the [`softmax`](Tensor::softmax).
+    /// Like [`torch.logsumexp`](https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html). Its gradient is
+    /// the [`softmax`](Tensor::softmax).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -33,7 +34,8 @@ impl<T: Float> Tensor<T> {
         if self.numel() == 0 {
             return self.sum_dim(dims, keepdim) + T::NEG_INFINITY;
         }
-        // With the largest element m: ln Σ eˣ⁻ᵐ + m, whatever m is; its gradient cancels, and an infinite one would be taken from itself.
+        // ln Σ eˣ⁻ᵐ + m with the largest element m. The result does not depend on m, so m is a constant without a
+        // gradient. If m is infinite, 0 is used instead, because the difference of infinities is NaN.
         let finite = |largest: Tensor<T>| {
             largest.detach().pointwise("finite", |m| if m.abs() < T::INFINITY { m } else { T::ZERO }, flat())
         };

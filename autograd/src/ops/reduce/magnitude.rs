@@ -1,4 +1,4 @@
-//! Powers of magnitudes, whose derivatives are 0 at 0: what norms and standard deviations are made of.
+//! Powers of magnitudes whose derivatives are 0 at 0, for norms and standard deviations.
 
 use crate::float::Float;
 use crate::ops::pointwise::{Derivative, Keep};
@@ -11,11 +11,11 @@ pub(super) fn magnitude<T: Float>(x: &Tensor<T>, exponent: f64) -> Tensor<T> {
     power(x, exponent, Parity { is_odd: false, is_slope: false })
 }
 
-/// Which of the functions |x|ᵖ and sign(x) |x|ᵖ; each is the other's derivative, but for a factor.
+/// Chooses between |x|ᵖ and sign(x) |x|ᵖ. Except for a factor, the derivative of each has the form of the other.
 #[derive(Clone, Copy)]
 struct Parity {
     is_odd: bool,
-    /// As part of a derivative, a negative power of 0 is 0.
+    /// Whether a negative power of 0 is 0, as in a derivative.
     is_slope: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Reductions: over everything, or over given dimensions.
+//! Reductions over all elements or over given dimensions.
 
 mod cummax;
 mod cumprod;
@@ -18,7 +18,7 @@ use crate::ops::shape::distinct;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 
-/// The shape with the given dimensions made 1, and without them.
+/// The shape with extent 1 in the given dimensions, and the shape without them.
 fn reduced_shapes(shape: &Shape, dims: &[usize]) -> (Shape, Shape) {
     let mut kept = shape.clone();
     dims.iter().for_each(|&dim| kept.set(dim, 1));

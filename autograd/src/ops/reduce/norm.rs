@@ -11,14 +11,14 @@ use crate::tensor::Tensor;
 
 /// # Reductions and cumulative sums: norms
 impl<T: Float> Tensor<T> {
-    /// The p-norms along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`; no dimensions at
-    /// all mean all of them.    y = (Σ |x|ᵖ)^(1/p)        dx = sign(x) |x|ᵖ⁻¹ / yᵖ⁻¹
+    /// The p-norms along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`; an empty list
+    /// means all dimensions.
+    /// y = (Σ |x|ᵖ)^(1/p)        dx = sign(x) |x|ᵖ⁻¹ / yᵖ⁻¹
     ///
-    /// As [`torch.linalg.vector_norm`](https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html):
-    /// `p` is
-    /// 2 for lengths, 1 for sums of magnitudes, ∞ for the largest and -∞ for the smallest magnitude (ties share the
-    /// gradient evenly), 0 for the number of elements other than 0; any other number is an exponent. The gradient is 0
-    /// where a norm is 0, and for an element that is 0.
+    /// Like [`torch.linalg.vector_norm`](https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html):
+    /// `p` is 2 for Euclidean lengths, 1 for sums of magnitudes, ∞ for the largest and -∞ for the smallest magnitude
+    /// (ties share the gradient evenly), 0 for the number of elements other than 0; any other number is an exponent.
+    /// The gradient is 0 where a norm is 0, and for an element that is 0.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -48,7 +48,7 @@ impl<T: Float> Tensor<T> {
         } else if p == f64::NEG_INFINITY {
             self.abs().amin(dims, keepdim)
         } else if p == 0.0 {
-            // The gradient is 0, as the count's is; a NaN counts.
+            // The gradient of a count is 0. A NaN counts as an element other than 0.
             let counted = self.pointwise("is_not_zero", |x| if x == T::ZERO { T::ZERO } else { T::ONE }, flat());
             counted.sum_dim(dims, keepdim)
         } else if p == 1.0 {

@@ -10,8 +10,8 @@ use crate::op::{Op, Saved};
 use crate::ops::shape::{padded_along, reshaped};
 use crate::tensor::Tensor;
 
-/// y = Π x along a dimension, which is kept        dx_i = dy Π_{j≠i} x_j: y / x, or where there are zeros the product
-/// of those before and those after x_i
+/// y = Π x along a dimension, which is kept
+/// dx_i = dy Π_{j≠i} x_j: y / x, or if there are zeros the product of the elements before and after x_i
 #[derive(Debug)]
 struct Product<T: Float> {
     x: Saved<T>,
@@ -46,7 +46,7 @@ fn products_of_others<T: Float>(x: &Tensor<T>, dim: usize) -> Tensor<T> {
 
 /// # Reductions and cumulative sums: products
 impl<T: Float> Tensor<T> {
-    /// The product of all elements: shape `[]`, 1 of none.
+    /// The product of all elements: shape `[]`; 1 if there are none.
     ///
     /// As [`torch.prod`](https://docs.pytorch.org/docs/stable/generated/torch.prod.html). The gradient of an element
     /// is the product of the others, also where some are 0.
@@ -59,7 +59,7 @@ impl<T: Float> Tensor<T> {
     /// The products along one dimension, which is dropped, or kept with extent 1 if `keepdim`; 1 along an extent of 0.
     ///    dy/dx_i = the product of the other elements
     ///
-    /// As [`torch.prod`](https://docs.pytorch.org/docs/stable/generated/torch.prod.html) with a dimension.
+    /// Like [`torch.prod`](https://docs.pytorch.org/docs/stable/generated/torch.prod.html) with a dimension.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -99,7 +99,7 @@ mod tests {
     gradients!(prod_dim: |x| x.prod_dim(1, false), [2, 3, 4]);
     gradients!(prod_dim_kept: |x| x.prod_dim(-1, true), [3, 4]);
 
-    /// No zero, one, two and only zeros among the factors.
+    /// Factors with no zero, one, two, and only zeros.
     #[test]
     fn gradients_are_right_where_factors_are_zero() {
         let factors = vec![1.5, 2.0, -3.0, 0.5, 0.0, 2.0, 0.0, 0.7, 0.0, 0.0, 0.0, 0.0];

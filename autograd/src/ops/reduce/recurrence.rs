@@ -1,5 +1,5 @@
-//! Linear recurrences along a dimension: what running products are, and their gradients, with zeros among the factors
-//! or without.
+//! Linear recurrences along a dimension. Cumulative products and their gradients are such recurrences, also if there
+//! are zeros among the factors.
 
 use crate::float::Float;
 use crate::graph::Backward;

@@ -22,7 +22,7 @@ impl<T: Float> Tensor<T> {
 
     /// The sums along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`.        dy/dx = 1
     ///
-    /// No dimensions at all mean all of them, as in PyTorch.
+    /// An empty list means all dimensions, as in PyTorch.
     ///
     /// ```
     /// use autograd::Tensor;

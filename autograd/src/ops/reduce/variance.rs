@@ -10,7 +10,8 @@ use crate::ops::shape::reshaped;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
-/// y = Σ (x - mean x)² / divisor along some dimensions, which are kept        dx = 2 (x - mean x) dy / divisor
+/// y = Σ (x - mean x)² / divisor along some dimensions, which are kept
+/// dx = 2 (x - mean x) dy / divisor
 #[derive(Debug)]
 struct Variance<T: Float> {
     x: Saved<T>,
@@ -32,14 +33,14 @@ impl<T: Float> Op<T> for Variance<T> {
 
 /// # Reductions and cumulative sums: variances and standard deviations
 impl<T: Float> Tensor<T> {
-    /// The variances along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`; no dimensions
-    /// at all mean all of them.    y = Σ (x - mean x)² / max(n - correction, 0)        dx = 2 (x - mean x) / (n -
-    /// correction)
+    /// The variances along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`; an empty list
+    /// means all dimensions.
+    /// y = Σ (x - mean x)² / max(n - correction, 0)        dx = 2 (x - mean x) / (n - correction)
     ///
-    /// As [`torch.var`](https://docs.pytorch.org/docs/stable/generated/torch.var.html), whose default `correction` is
-    /// 1: an estimate from a sample. 0 is the variance of the elements themselves. NaN where there are no more
-    /// elements than
-    /// `correction`, and all are equal. In two passes, so that a large mean costs no digits.
+    /// Like [`torch.var`](https://docs.pytorch.org/docs/stable/generated/torch.var.html), whose default `correction` is
+    /// 1: an estimate from a sample. With `correction` 0 it is the variance of the elements themselves. The result is
+    /// NaN if there are at most `correction` elements and all are equal. It is computed in two passes, so that a large
+    /// mean does not reduce the precision.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -55,7 +56,7 @@ impl<T: Float> Tensor<T> {
         self.variance("var", &dims, correction, keepdim)
     }
 
-    /// The standard deviations along the given dimensions: the roots of the [variances](Tensor::var), as
+    /// The standard deviations along the given dimensions: the square roots of the [variances](Tensor::var), like
     /// [`torch.std`](https://docs.pytorch.org/docs/stable/generated/torch.std.html).
     /// dx = (x - mean x) / ((n - correction) y), and 0 where y is 0.
     ///
@@ -68,7 +69,7 @@ impl<T: Float> Tensor<T> {
 
     /// The [variances](Tensor::var) and the means along the given dimensions.        dx = as of `var` and `mean_dim`
     ///
-    /// As [`torch.var_mean`](https://docs.pytorch.org/docs/stable/generated/torch.var_mean.html).
+    /// Like [`torch.var_mean`](https://docs.pytorch.org/docs/stable/generated/torch.var_mean.html).
     ///
     /// # Panics
     /// If there is no such dimension, or one is named twice.

@@ -1,8 +1,8 @@
-//! Tensors joined along a dimension.
+//! Concatenation of tensors along a dimension.
 
 use std::borrow::Borrow;
 
-use crate::error::{dimension, mistake};
+use crate::error::{argument_error, dimension, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::map::copy_into;
@@ -10,7 +10,7 @@ use crate::layout::Layout;
 use crate::op::Op;
 use crate::tensor::Tensor;
 
-/// y = the inputs one after another along `dim`        dx = the part of dy that came from x
+/// y = the inputs one after another along `dim`        dx = the part of dy at the position of x
 #[derive(Debug)]
 struct Cat {
     dim: usize,
@@ -37,7 +37,7 @@ impl<T: Float> Tensor<T> {
     /// Joins tensors along an existing dimension; in the others their extents are equal. Tensors of shape `[0]` are
     /// left out, as in PyTorch.        dx_i = the part i of dy
     ///
-    /// As [`torch.cat`](https://docs.pytorch.org/docs/stable/generated/torch.cat.html). Each input's gradient is its
+    /// Like [`torch.cat`](https://docs.pytorch.org/docs/stable/generated/torch.cat.html). Each input's gradient is its
     /// part of the output's.
     ///
     /// ```
@@ -56,7 +56,7 @@ impl<T: Float> Tensor<T> {
     /// Joins tensors of one shape along a new dimension `dim` of the result; -1 adds it at the end.
     ///    dx_i = the part i of dy
     ///
-    /// As [`torch.stack`](https://docs.pytorch.org/docs/stable/generated/torch.stack.html).
+    /// Like [`torch.stack`](https://docs.pytorch.org/docs/stable/generated/torch.stack.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -65,20 +65,20 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are no tensors, their shapes differ, or `dim` lies outside of the result's dimensions.
+    /// If there are no tensors, their shapes differ, or `dim` is outside of the result's dimensions.
     #[track_caller]
     pub fn stack(tensors: &[impl Borrow<Tensor<T>>], dim: isize) -> Tensor<T> {
         let Some(first) = tensors.first() else {
-            mistake("stack", "there are no tensors to join");
+            argument_error("stack", "there are no tensors to join");
         };
         let shape = first.borrow().shape();
         let dim = dimension("stack", dim, shape.rank() + 1) as isize;
         let mut rows = Vec::with_capacity(tensors.len());
-        // A loop, as a closure would be the caller whose line a refusal shows.
+        // A loop, because in a closure `#[track_caller]` would report the line of the closure.
         for tensor in tensors {
             let other = tensor.borrow();
             if other.shape() != shape {
-                mistake("stack", format_args!("shapes {shape} and {} differ", other.shape()));
+                shape_error("stack", format_args!("shapes {shape} and {} differ", other.shape()));
             }
             rows.push(other.unsqueeze(dim));
         }

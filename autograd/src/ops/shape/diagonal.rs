@@ -1,13 +1,13 @@
-//! Diagonals of matrices, and matrices of diagonals.
+//! Diagonals of matrices, and matrices made from diagonals.
 
 use super::placed;
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// y[.., i] = x[.., i, .., i + offset, ..]        adjoint: to those positions, with zeros around them
+/// y[.., i] = x[.., i, .., i + offset, ..]        adjoint: the elements at those positions, zeros elsewhere
 #[derive(Clone, Debug)]
 struct Diagonal {
     dims: [usize; 2],
@@ -32,10 +32,10 @@ impl<T: Float> LinearMap<T> for Diagonal {
 
 /// # Shape: diagonals of matrices, and matrices of diagonals
 impl<T: Float> Tensor<T> {
-    /// The elements `[i, i + offset]` of the dimensions `first` and `second`, which are replaced by a new last one.
+    /// The elements `[i, i + offset]` of the dimensions `first` and `second`. A new last dimension replaces these two.
     /// No element is copied.
     ///
-    /// As [`torch.diagonal`](https://docs.pytorch.org/docs/stable/generated/torch.diagonal.html). The gradient of the
+    /// Like [`torch.diagonal`](https://docs.pytorch.org/docs/stable/generated/torch.diagonal.html). The gradient of the
     /// other elements is 0.
     ///
     /// ```
@@ -51,11 +51,14 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn diagonal(&self, offset: isize, first: isize, second: isize) -> Tensor<T> {
         if self.rank() < 2 {
-            mistake("diagonal", format_args!("shape {} has less than two dimensions", self.shape()));
+            shape_error("diagonal", format_args!("shape {} has less than two dimensions", self.shape()));
         }
         let dims = [first, second].map(|dim| dimension("diagonal", dim, self.rank()));
         if dims[0] == dims[1] {
-            mistake("diagonal", format_args!("dimensions {first} and {second} of shape {} are the same", self.shape()));
+            shape_error(
+                "diagonal",
+                format_args!("dimensions {first} and {second} of shape {} are the same", self.shape()),
+            );
         }
         Diagonal { dims, offset, from: self.shape().clone() }.of(self)
     }
@@ -63,7 +66,7 @@ impl<T: Float> Tensor<T> {
     /// Matrices with the last dimension's elements at `[i, i + offset]` and zeros elsewhere: from shape `[.., n]` to
     /// `[.., n + |offset|, n + |offset|]`.        dx = the diagonals of dy
     ///
-    /// As [`torch.diag_embed`](https://docs.pytorch.org/docs/stable/generated/torch.diag_embed.html).
+    /// Like [`torch.diag_embed`](https://docs.pytorch.org/docs/stable/generated/torch.diag_embed.html).
     ///
     /// # Panics
     /// If this is a scalar.
@@ -79,7 +82,7 @@ impl<T: Float> Tensor<T> {
 
     /// The diagonal of a matrix, or the matrix of a diagonal.        dx = dy on the diagonal
     ///
-    /// As [`torch.diag`](https://docs.pytorch.org/docs/stable/generated/torch.diag.html):
+    /// Like [`torch.diag`](https://docs.pytorch.org/docs/stable/generated/torch.diag.html):
     /// [`diagonal`](Tensor::diagonal) of two dimensions, [`diag_embed`](Tensor::diag_embed) of one.
     ///
     /// # Panics
@@ -90,7 +93,7 @@ impl<T: Float> Tensor<T> {
         match self.rank() {
             1 => self.diag_embed(offset),
             2 => self.diagonal(offset, 0, 1),
-            _ => mistake("diag", format_args!("shape {} is neither a vector nor a matrix", self.shape())),
+            _ => shape_error("diag", format_args!("shape {} is neither a vector nor a matrix", self.shape())),
         }
     }
 }

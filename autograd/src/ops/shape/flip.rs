@@ -1,4 +1,4 @@
-//! The elements backwards along some dimensions.
+//! Reversal of the elements along dimensions.
 
 use smallvec::SmallVec;
 
@@ -9,7 +9,7 @@ use crate::ops::linear_map::LinearMap;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
-/// y = x backwards along some dimensions        its own adjoint
+/// y = x reversed along some dimensions        its own adjoint
 #[derive(Clone, Debug)]
 struct Flip {
     dims: SmallVec<[usize; 4]>,

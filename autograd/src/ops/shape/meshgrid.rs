@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use super::reshaped;
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::broadcast::expand;
 use crate::shape::Shape;
@@ -15,7 +15,8 @@ impl<T: Float> Tensor<T> {
     /// ..]`. The elements of vector `i` are those along dimension `i` of tensor `i`. No element is copied.
     ///    dx = dy summed over the other dimensions
     ///
-    /// As [`torch.meshgrid`](https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html) with `indexing="ij"`.
+    /// Like [`torch.meshgrid`](https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html) with
+    /// `indexing="ij"`.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -31,10 +32,10 @@ impl<T: Float> Tensor<T> {
     pub fn meshgrid(vectors: &[impl Borrow<Tensor<T>>]) -> Vec<Tensor<T>> {
         let vectors: Vec<&Tensor<T>> = vectors.iter().map(Borrow::borrow).collect();
         if vectors.is_empty() {
-            mistake("meshgrid", "there are no vectors");
+            argument_error("meshgrid", "there are no vectors");
         }
         if let Some(wrong) = vectors.iter().find(|vector| vector.rank() > 1) {
-            mistake("meshgrid", format_args!("shape {} is no vector", wrong.shape()));
+            shape_error("meshgrid", format_args!("shape {} is no vector", wrong.shape()));
         }
         let grid: Shape = vectors.iter().map(|vector| vector.numel()).collect();
         grid.numel_for("meshgrid");

@@ -1,4 +1,5 @@
-//! Other ways to walk the same elements: transposes, slices, reshapes. None of them copies, except a reshape that strides cannot say.
+//! Views of the same elements: transposes, slices, reshapes. None of them copies elements, except a reshape that
+//! strides cannot express.
 
 mod cat;
 mod diagonal;
@@ -18,7 +19,7 @@ mod unfold;
 
 use smallvec::SmallVec;
 
-use crate::error::{dimension, mistake};
+use crate::error::{argument_error, dimension};
 use crate::float::Float;
 use crate::kernels::map::copy_into;
 use crate::kernels::parallel::fill;
@@ -41,18 +42,18 @@ pub(crate) fn placed<T: Float>(x: &Tensor<T>, from: &Shape, part: impl FnOnce(&L
     })
 }
 
-/// The dimensions that were named, each once, counted from the front.
+/// The given dimensions, counted from the front, after a check that each is given only once.
 #[track_caller]
 pub(crate) fn distinct(op: &str, dims: &dyn Dims, rank: usize) -> SmallVec<[usize; 4]> {
     let mut seen: SmallVec<[usize; 4]> = SmallVec::new();
     for dim in dims.dims() {
         let index = dimension(op, dim, rank);
         if seen.contains(&index) {
-            mistake(op, format_args!("dimension {dim} is named twice"));
+            argument_error(op, format_args!("dimension {dim} is named twice"));
         }
         seen.push(index);
     }
-    // A single number has a dimension to name, but none to walk.
+    // For a scalar the dimensions 0 and -1 are accepted, but it has no dimension.
     if rank == 0 {
         seen.clear();
     }

@@ -1,8 +1,8 @@
-//! Elements added at the ends of dimensions, or taken away.
+//! Padding: elements are added at the ends of dimensions, or removed.
 
 use smallvec::SmallVec;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::indices::Indices;
@@ -12,12 +12,12 @@ use crate::op::Op;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 
-/// What [`Tensor::pad`] adds at the ends of a dimension.
+/// The elements that [`Tensor::pad`] adds at the ends of a dimension.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PadMode<T = f32> {
-    /// One value.
+    /// A constant value.
     Constant(T),
-    /// The elements next to the end, mirrored at it, without the last one: `c b | a b c | b a`.
+    /// The elements near the end, mirrored at the last element, which is not repeated: `c b | a b c | b a`.
     Reflect,
     /// The last element: `a a | a b c | c c`.
     Replicate,
@@ -25,10 +25,10 @@ pub enum PadMode<T = f32> {
     Circular,
 }
 
-/// How many elements are added before and after those of each dimension; negative counts take elements away.
+/// The numbers of elements to add before and after those of each dimension; negative numbers remove elements.
 type Amounts = SmallVec<[[isize; 2]; 4]>;
 
-/// y = x with a constant around it        dx = dy padded by the opposite amounts with 0
+/// y = x with a constant around it        dx = dy padded with 0 by the negated amounts
 #[derive(Debug)]
 struct Pad {
     amounts: Amounts,
@@ -57,7 +57,7 @@ fn padded<T: Float>(x: &Tensor<T>, amounts: Amounts, value: T) -> Tensor<T> {
         let (Some(left), Some(added)) = (left, added) else {
             let message =
                 format_args!("{before} and {after} elements do not fit dimension {dim} of shape {}", x.shape());
-            mistake("pad", message);
+            shape_error("pad", message);
         };
         part = part.slice(dim, first, left, 1);
         shape.set(dim, left.saturating_add(added));
@@ -73,7 +73,7 @@ fn padded<T: Float>(x: &Tensor<T>, amounts: Amounts, value: T) -> Tensor<T> {
     .record(&[x], |_| Pad { amounts })
 }
 
-/// `value` before and after the elements of one dimension.
+/// Adds `value` before and after the elements of one dimension.
 #[track_caller]
 pub(crate) fn padded_along<T: Float>(x: &Tensor<T>, dim: usize, amounts: [isize; 2], value: T) -> Tensor<T> {
     let mut all = Amounts::from_elem([0; 2], x.rank());
@@ -81,7 +81,7 @@ pub(crate) fn padded_along<T: Float>(x: &Tensor<T>, dim: usize, amounts: [isize;
     padded(x, all, value)
 }
 
-/// The elements of a dimension of `extent` that stand at the padded positions.
+/// For each position of the padded dimension, the index of its element in the dimension of `extent`.
 #[track_caller]
 fn sources<T: Float>(mode: PadMode<T>, [before, after]: [isize; 2], dim: usize, shape: &Shape) -> Indices {
     let extent = shape[dim] as isize;
@@ -93,7 +93,7 @@ fn sources<T: Float>(mode: PadMode<T>, [before, after]: [isize; 2], dim: usize, 
     };
     if before > most || after > most || before.saturating_add(after) < -extent {
         let mode = format!("{mode:?}").to_lowercase();
-        mistake(
+        shape_error(
             "pad",
             format_args!("{before} and {after} elements do not fit dimension {dim} of shape {shape} ({mode})"),
         );
@@ -109,11 +109,11 @@ fn sources<T: Float>(mode: PadMode<T>, [before, after]: [isize; 2], dim: usize, 
 
 /// # Shape: elements added at the ends of dimensions, or taken away
 impl<T: Float> Tensor<T> {
-    /// Adds elements at the ends of dimensions, or takes them away where an amount is negative. `amounts` are pairs,
-    /// the amounts before and after, from the last dimension on: `[left, right, top, bottom]` for images.
+    /// Adds elements at the ends of dimensions, or removes them if an amount is negative. `amounts` are pairs (before,
+    /// after), beginning with the last dimension: `[left, right, top, bottom]` for images.
     ///
-    /// As [`torch.nn.functional.pad`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html),
-    /// for any number of dimensions in every mode. The gradient of an element that is repeated is the sum of theirs.
+    /// Like [`torch.nn.functional.pad`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html),
+    /// for any number of dimensions in every mode. The gradient of an element is the sum over its repetitions.
     ///
     /// ```
     /// use autograd::{PadMode, Tensor};
@@ -123,9 +123,10 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the amounts are no pairs, or more pairs than dimensions; if more elements are taken away than there are; if
-    /// [`Reflect`](PadMode::Reflect) adds as many as there are or more, [`Circular`](PadMode::Circular) more, or
-    /// [`Replicate`](PadMode::Replicate) some to a dimension without elements.
+    /// If the amounts are not pairs, or there are more pairs than dimensions; if more elements are removed than there
+    /// are; if [`Reflect`](PadMode::Reflect) adds at least as many elements as there are,
+    /// [`Circular`](PadMode::Circular) more than there are, or [`Replicate`](PadMode::Replicate) any to a dimension
+    /// without elements.
     #[track_caller]
     pub fn pad(&self, amounts: impl Dims, mode: PadMode<T>) -> Tensor<T> {
         let (written, rank) = (amounts.dims(), self.rank());
@@ -135,7 +136,7 @@ impl<T: Float> Tensor<T> {
                 written.len(),
                 self.shape()
             );
-            mistake("pad", message);
+            shape_error("pad", message);
         }
         let mut all = Amounts::from_elem([0; 2], rank);
         for (pair, from_end) in written.chunks_exact(2).zip(1..) {

@@ -1,15 +1,15 @@
-//! The dimensions in another order.
+//! Permutations of the dimensions.
 
 use smallvec::SmallVec;
 
 use super::distinct;
-use crate::error::{dimension, mistake};
+use crate::error::{argument_error, dimension, shape_error};
 use crate::float::Float;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
-/// y = x with its dimensions in another order        adjoint: back into the old order
+/// y = x with its dimensions in another order        adjoint: the inverse permutation
 #[derive(Clone, Debug)]
 struct Permute {
     order: SmallVec<[usize; 4]>,
@@ -68,7 +68,7 @@ impl<T: Float> Tensor<T> {
         match self.rank() {
             0 | 1 => self.clone(),
             2 => self.transpose(0, 1),
-            _ => mistake("t", format_args!("shape {} is not a matrix: use transpose or permute", self.shape())),
+            _ => shape_error("t", format_args!("shape {} is not a matrix: use transpose or permute", self.shape())),
         }
     }
 
@@ -76,12 +76,12 @@ impl<T: Float> Tensor<T> {
     ///    dx = dy in the order of x
     ///
     /// # Panics
-    /// If `order` does not name each dimension once.
+    /// If `order` does not have each dimension exactly once.
     #[track_caller]
     pub fn permute(&self, order: impl Dims) -> Tensor<T> {
         let named = order.dims().len();
         if named != self.rank() {
-            mistake(
+            shape_error(
                 "permute",
                 format_args!("{named} dimensions are named, shape {} has {}", self.shape(), self.rank()),
             );
@@ -92,7 +92,7 @@ impl<T: Float> Tensor<T> {
     /// Moves dimensions to other positions; the others keep their order. No element is copied.
     ///    dx = dy, moved back
     ///
-    /// As [`torch.movedim`](https://docs.pytorch.org/docs/stable/generated/torch.movedim.html).
+    /// Like [`torch.movedim`](https://docs.pytorch.org/docs/stable/generated/torch.movedim.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -100,14 +100,17 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are not as many sources as destinations, there is no such dimension, or one is named twice.
+    /// If the numbers of sources and destinations differ, there is no such dimension, or one is given twice.
     #[track_caller]
     pub fn movedim(&self, source: impl Dims, destination: impl Dims) -> Tensor<T> {
         let sources = distinct("movedim", &source, self.rank());
         let destinations = distinct("movedim", &destination, self.rank());
         if sources.len() != destinations.len() {
             let counts = [sources.len(), destinations.len()];
-            mistake("movedim", format_args!("{} sources and {} destinations: wanted as many", counts[0], counts[1]));
+            argument_error(
+                "movedim",
+                format_args!("{} sources and {} destinations: wanted as many", counts[0], counts[1]),
+            );
         }
         let mut order: SmallVec<[usize; 4]> = (0..self.rank()).filter(|dim| !sources.contains(dim)).collect();
         let mut moves: SmallVec<[(usize, usize); 4]> = destinations.into_iter().zip(sources).collect();

@@ -1,7 +1,7 @@
-//! The elements several times over.
+//! Repetition of elements.
 
 use super::reshaped;
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::broadcast::expand;
 use crate::indices::Indices;
@@ -13,7 +13,7 @@ impl<T: Float> Tensor<T> {
     /// The tensor `repeats[i]` times along dimension `i`; more repeats than dimensions add leading ones.
     ///    dx = dy summed over the repetitions
     ///
-    /// As [`torch.Tensor.repeat`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html). The
+    /// Like [`torch.Tensor.repeat`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html). The
     /// gradient is the sum over the repetitions.
     ///
     /// ```
@@ -32,7 +32,7 @@ impl<T: Float> Tensor<T> {
     /// As [`repeat`](Tensor::repeat), but fewer repeats than dimensions are those of the last dimensions.
     ///    dx = dy summed over the repetitions
     ///
-    /// As [`torch.tile`](https://docs.pytorch.org/docs/stable/generated/torch.tile.html).
+    /// Like [`torch.tile`](https://docs.pytorch.org/docs/stable/generated/torch.tile.html).
     ///
     /// # Panics
     /// If a number of repeats is negative.
@@ -49,7 +49,7 @@ impl<T: Float> Tensor<T> {
     fn repeated(&self, op: &str, repeats: &[isize]) -> Tensor<T> {
         let own = self.shape();
         if repeats.len() < own.rank() || repeats.iter().any(|&times| times < 0) {
-            mistake(
+            shape_error(
                 op,
                 format_args!("repeats {repeats:?} for shape {own}: wanted one, not negative, for each dimension"),
             );
@@ -57,7 +57,7 @@ impl<T: Float> Tensor<T> {
         let missing = repeats.len() - own.rank();
         let extents = || std::iter::repeat_n(1, missing).chain(own.iter().copied());
         let pairs = || repeats.iter().map(|&times| times.unsigned_abs()).zip(extents());
-        // Each dimension after one of extent 1, which is stretched.
+        // A dimension of extent 1 is inserted before each dimension and expanded.
         let apart: Shape = extents().flat_map(|extent| [1, extent]).collect();
         let stretched: Shape = pairs().flat_map(|(times, extent)| [times, extent]).collect();
         let result: Shape = pairs().map(|(times, extent)| times.saturating_mul(extent)).collect();
@@ -68,9 +68,9 @@ impl<T: Float> Tensor<T> {
 
     /// Each element `repeats` times in a row along `dim`.        dx = dy summed over the repetitions
     ///
-    /// As [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
-    /// with one number of repeats; see [`repeat_interleave_each`](Tensor::repeat_interleave_each) for one for each
-    /// element.
+    /// Like [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+    /// with the same number of repeats for all elements; see
+    /// [`repeat_interleave_each`](Tensor::repeat_interleave_each) for a number for each element.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -93,11 +93,11 @@ impl<T: Float> Tensor<T> {
 
     /// Element `i` along `dim` `repeats[i]` times in a row.        dx = dy summed over the repetitions
     ///
-    /// As [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+    /// Like [`torch.repeat_interleave`](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
     /// with a tensor of repeats.
     ///
     /// # Panics
-    /// If there is no such dimension, the repeats are not one for each element of it, or one is negative.
+    /// If there is no such dimension, the number of repeats is not its extent, or a repeat is negative.
     #[track_caller]
     pub fn repeat_interleave_each(&self, repeats: impl Into<Indices>, dim: isize) -> Tensor<T> {
         let repeats = repeats.into();
@@ -107,7 +107,7 @@ impl<T: Float> Tensor<T> {
                 "{repeats:?} for dimension {axis} of shape {}: wanted {extent} that are not negative",
                 self.shape()
             );
-            mistake("repeat_interleave_each", message);
+            shape_error("repeat_interleave_each", message);
         }
         let each = (0_usize..).zip(repeats.as_slice());
         let index: Indices = each.flat_map(|(element, &times)| std::iter::repeat_n(element, times as usize)).collect();
@@ -117,10 +117,10 @@ impl<T: Float> Tensor<T> {
     /// Stretches dimensions of extent 1, and new leading ones, to `shape`: [`expand`](Tensor::expand) under its other
     /// name.        dx = dy summed over the repetitions
     ///
-    /// As [`torch.broadcast_to`](https://docs.pytorch.org/docs/stable/generated/torch.broadcast_to.html).
+    /// Like [`torch.broadcast_to`](https://docs.pytorch.org/docs/stable/generated/torch.broadcast_to.html).
     ///
     /// # Panics
-    /// If the shape does not stretch to it.
+    /// If the tensor's shape does not broadcast to `shape`.
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl Extents) -> Tensor<T> {
         self.expand(shape)

@@ -1,13 +1,13 @@
-//! The same elements under another shape.
+//! The same elements with another shape.
 
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::layout::Layout;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::{Extents, Shape};
 use crate::tensor::Tensor;
 
-/// y = x under another shape        adjoint: back under the old one
+/// y = x with another shape        adjoint: back to the old shape
 #[derive(Clone, Debug)]
 struct Reshape {
     from: Shape,
@@ -29,7 +29,7 @@ impl<T: Float> LinearMap<T> for Reshape {
     }
 }
 
-/// A view where strides can say it, a copy otherwise.
+/// A view if strides can express it, otherwise a copy.
 #[track_caller]
 fn under<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
     match x.layout.reshape(shape) {
@@ -38,7 +38,7 @@ fn under<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
     }
 }
 
-/// The same elements under a shape that has as many.
+/// The same elements with another shape, which must have the same number of elements.
 #[track_caller]
 pub(crate) fn reshaped<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
     Reshape { from: x.shape().clone(), to: shape.clone() }.of(x)
@@ -65,7 +65,7 @@ impl<T: Float> LinearMap<T> for Unsqueeze {
     }
 }
 
-/// y = x, dense and in row-major order        adjoint: the same values
+/// y = x, contiguous in row-major order        adjoint: the same values
 #[derive(Clone, Debug)]
 struct Contiguous;
 
@@ -89,7 +89,7 @@ impl<T: Float> Tensor<T> {
     /// The same elements, in row-major order, under another shape; one extent may be -1, to be worked out.
     ///    dx = dy in the shape of x
     ///
-    /// A view where strides can say it, a copy otherwise.
+    /// The result is a view if strides can express it, otherwise a copy.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -98,7 +98,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shape has not as many elements.
+    /// If the shape has another number of elements.
     #[track_caller]
     pub fn reshape(&self, shape: impl Extents) -> Tensor<T> {
         let wanted = shape.extents();
@@ -106,7 +106,7 @@ impl<T: Float> Tensor<T> {
         let Some(resolved) = Shape::resolve(&wanted, count) else {
             let message =
                 format_args!("shape {} has {count} elements and does not fit {:?}", self.shape(), wanted.as_slice());
-            mistake("reshape", message);
+            shape_error("reshape", message);
         };
         reshaped(self, &resolved)
     }
@@ -127,7 +127,7 @@ impl<T: Float> Tensor<T> {
         let rank = self.rank();
         let (start, end) = (dimension("flatten", first, rank), dimension("flatten", last, rank));
         if end < start {
-            mistake("flatten", format_args!("dimension {last} lies before {first} in shape {}", self.shape()));
+            shape_error("flatten", format_args!("dimension {last} lies before {first} in shape {}", self.shape()));
         }
         if rank == 0 {
             return reshaped(self, &Shape::from([1]));
@@ -142,7 +142,7 @@ impl<T: Float> Tensor<T> {
 
     /// Splits a dimension into several, of which one may be -1, to be worked out.        dx = dy in the shape of x
     ///
-    /// As [`torch.unflatten`](https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html).
+    /// Like [`torch.unflatten`](https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -150,13 +150,16 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such dimension, or the extents do not multiply to its own.
+    /// If there is no such dimension, or its extent is not the product of the new extents.
     #[track_caller]
     pub fn unflatten(&self, dim: isize, extents: impl Extents) -> Tensor<T> {
         let (dim, extent) = self.dimension_of("unflatten", dim);
         let (own, wanted) = (self.shape(), extents.extents());
         let Some(parts) = Shape::resolve(&wanted, extent) else {
-            mistake("unflatten", format_args!("dimension {dim} of shape {own} does not fit {:?}", wanted.as_slice()));
+            shape_error(
+                "unflatten",
+                format_args!("dimension {dim} of shape {own} does not fit {:?}", wanted.as_slice()),
+            );
         };
         let around = [&own[..dim], &parts[..], &own[dim + 1..]];
         reshaped(self, &around.into_iter().flatten().copied().collect())

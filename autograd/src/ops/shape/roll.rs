@@ -1,9 +1,9 @@
-//! The elements moved along some dimensions; those that leave at the end come back at the start.
+//! Cyclic shifts of the elements along dimensions.
 
 use smallvec::SmallVec;
 
 use super::distinct;
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::kernels::map::copy_into;
 use crate::layout::Layout;
@@ -11,7 +11,7 @@ use crate::ops::linear_map::LinearMap;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 
-/// y[.., (j + shift) mod n, ..] = x[.., j, ..] along each dimension        adjoint: back by as much
+/// y[.., (j + shift) mod n, ..] = x[.., j, ..] along each dimension        adjoint: the negated shift
 #[derive(Clone, Debug)]
 struct Roll {
     dims: SmallVec<[usize; 4]>,
@@ -55,7 +55,7 @@ impl<T: Float> Tensor<T> {
     /// Moves the elements along each of the dimensions by its shift, negative ones towards the start; what leaves at one end comes back at the other.
     ///    dx = dy, moved back
     ///
-    /// As [`torch.roll`](https://docs.pytorch.org/docs/stable/generated/torch.roll.html).
+    /// Like [`torch.roll`](https://docs.pytorch.org/docs/stable/generated/torch.roll.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -63,12 +63,12 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are not as many shifts as dimensions, there is no such dimension, or one is named twice.
+    /// If the numbers of shifts and dimensions differ, there is no such dimension, or one is given twice.
     #[track_caller]
     pub fn roll(&self, shifts: impl Dims, dims: impl Dims) -> Tensor<T> {
         let (shifts, named) = (shifts.dims(), dims.dims().len());
         if shifts.len() != named {
-            mistake("roll", format_args!("{} shifts and {named} dimensions: wanted as many", shifts.len()));
+            argument_error("roll", format_args!("{} shifts and {named} dimensions: wanted as many", shifts.len()));
         }
         Roll { dims: distinct("roll", &dims, self.rank()), shifts }.of(self)
     }

@@ -1,14 +1,15 @@
-//! Parts along a dimension.
+//! Slices along a dimension.
 
 use super::placed;
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::layout::Layout;
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// y = every `step`-th element of x along `dim` from `start` on        adjoint: to those positions, with zeros around them
+/// y = every `step`-th element of x along `dim` from `start` on
+/// adjoint: the elements at those positions, zeros elsewhere
 #[derive(Clone, Debug)]
 struct Slice {
     dim: usize,
@@ -52,7 +53,7 @@ impl<T: Float> Tensor<T> {
         if start.checked_add(length).is_none_or(|end| end > extent) {
             let message =
                 format_args!("{length} elements from {start} on are not in dimension {dim} of shape {}", self.shape());
-            mistake("narrow", message);
+            shape_error("narrow", message);
         }
         Slice { dim, start, length, step: 1, from: self.shape().clone() }.of(self)
     }
@@ -74,7 +75,7 @@ impl<T: Float> Tensor<T> {
         if step == 0 || stop < start || stop > extent {
             let message =
                 format_args!("{start}..{stop} in steps of {step} is not in dimension {dim} of shape {}", self.shape());
-            mistake("slice", message);
+            shape_error("slice", message);
         }
         let length = (stop - start).div_ceil(step);
         Slice { dim, start, length, step, from: self.shape().clone() }.of(self)
@@ -97,7 +98,7 @@ impl<T: Float> Tensor<T> {
         let (dim, extent) = self.dimension_of("select", dim);
         let start = if index < 0 { index + extent as isize } else { index };
         if start < 0 || start >= extent as isize {
-            mistake("select", format_args!("index {index} is not in dimension {dim} of shape {}", self.shape()));
+            shape_error("select", format_args!("index {index} is not in dimension {dim} of shape {}", self.shape()));
         }
         let one = Slice { dim, start: start as usize, length: 1, step: 1, from: self.shape().clone() }.of(self);
         one.squeeze(dim as isize)
@@ -106,7 +107,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub(crate) fn dimension_of(&self, op: &str, dim: isize) -> (usize, usize) {
         if self.rank() == 0 {
-            mistake(op, "a single number has no dimension to take a part of");
+            shape_error(op, "a single number has no dimension to take a part of");
         }
         let dim = dimension(op, dim, self.rank());
         (dim, self.shape()[dim])

@@ -1,6 +1,6 @@
 //! A tensor with a part replaced by another tensor.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::map::{copy_into, map};
@@ -8,8 +8,8 @@ use crate::layout::Layout;
 use crate::op::Op;
 use crate::tensor::Tensor;
 
-/// y = x, with `source` at the elements `start`, `start + step`, ... along `dim`
-/// dx = dy with zeros there, dsource = dy there
+/// y = x, with `source` at the indices `start`, `start + step`, ... along `dim`
+/// dx = dy with zeros at these indices, dsource = dy at these indices
 #[derive(Clone, Debug)]
 struct SliceScatter {
     dim: usize,
@@ -56,8 +56,8 @@ impl<T: Float> Tensor<T> {
     /// what `x[start:stop:step] = source` assigns, as a new tensor.
     ///    dx = dy, 0 in the part, and dsource = dy of the part
     ///
-    /// As [`torch.slice_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.slice_scatter.html). The
-    /// gradient of what is replaced is 0, the source's is that of its elements.
+    /// Like [`torch.slice_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.slice_scatter.html). The
+    /// gradient of replaced elements is 0.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -66,7 +66,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such dimension, `step` is 0, `stop` lies before `start` or beyond the end, or the source does
+    /// If there is no such dimension, `step` is 0, `stop` is before `start` or beyond the end, or the source does
     /// not have the slice's shape.
     #[inline(never)]
     #[track_caller]
@@ -75,13 +75,13 @@ impl<T: Float> Tensor<T> {
         if step == 0 || stop < start || stop > extent {
             let message =
                 format_args!("{start}..{stop} in steps of {step} is not in dimension {dim} of shape {}", self.shape());
-            mistake("slice_scatter", message);
+            shape_error("slice_scatter", message);
         }
         let part = SliceScatter { dim, start, stop, step };
         let mut shape = self.shape().clone();
         shape.set(dim, part.length());
         if *source.shape() != shape {
-            mistake("slice_scatter", format_args!("the source has shape {}, the slice {shape}", source.shape()));
+            shape_error("slice_scatter", format_args!("the source has shape {}, the slice {shape}", source.shape()));
         }
         part.of(self, source)
     }
@@ -89,7 +89,7 @@ impl<T: Float> Tensor<T> {
     /// This tensor with `source` in place of the elements at `index` along `dim`; a negative index counts from the
     /// end.        dx = dy, 0 in the part, and dsource = dy of the part
     ///
-    /// As [`torch.select_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.select_scatter.html).
+    /// Like [`torch.select_scatter`](https://docs.pytorch.org/docs/stable/generated/torch.select_scatter.html).
     ///
     /// # Panics
     /// If there is no such dimension or index, or the source does not have the shape without that dimension.
@@ -99,7 +99,7 @@ impl<T: Float> Tensor<T> {
         let (dim, extent) = self.dimension_of("select_scatter", dim);
         let start = if index < 0 { index + extent as isize } else { index };
         if start < 0 || start >= extent as isize {
-            mistake(
+            shape_error(
                 "select_scatter",
                 format_args!("index {index} is not in dimension {dim} of shape {}", self.shape()),
             );
@@ -107,7 +107,7 @@ impl<T: Float> Tensor<T> {
         let mut shape = self.shape().clone();
         shape.remove(dim);
         if *source.shape() != shape {
-            mistake("select_scatter", format_args!("the source has shape {}, the part {shape}", source.shape()));
+            shape_error("select_scatter", format_args!("the source has shape {}, the part {shape}", source.shape()));
         }
         let start = start as usize;
         SliceScatter { dim, start, stop: start + 1, step: 1 }.of(self, &source.unsqueeze(dim as isize))

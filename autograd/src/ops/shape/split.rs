@@ -1,6 +1,6 @@
-//! A tensor in parts along a dimension. No element is copied.
+//! Splits of a tensor into parts along a dimension. No element is copied.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
@@ -9,7 +9,7 @@ impl<T: Float> Tensor<T> {
     /// Parts of `size` elements along `dim`; the last one is shorter if the extent is no multiple of it.
     ///    dx = the gradients of the parts, joined
     ///
-    /// As [`torch.split`](https://docs.pytorch.org/docs/stable/generated/torch.split.html).
+    /// Like [`torch.split`](https://docs.pytorch.org/docs/stable/generated/torch.split.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -24,14 +24,14 @@ impl<T: Float> Tensor<T> {
     pub fn split(&self, size: usize, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("split", dim);
         if size == 0 && extent > 0 {
-            mistake("split", format_args!("parts of 0 elements along dimension {dim} of shape {}", self.shape()));
+            shape_error("split", format_args!("parts of 0 elements along dimension {dim} of shape {}", self.shape()));
         }
         self.in_parts(size, extent.checked_div(size).map_or(1, |_| extent.div_ceil(size).max(1)), dim)
     }
 
     /// Parts of the given numbers of elements along `dim`.        dx = the gradients of the parts, joined
     ///
-    /// As [`torch.split`](https://docs.pytorch.org/docs/stable/generated/torch.split.html) with a list.
+    /// Like [`torch.split`](https://docs.pytorch.org/docs/stable/generated/torch.split.html) with a list.
     ///
     /// # Panics
     /// If there is no such dimension, or the sizes do not add up to its extent.
@@ -41,7 +41,7 @@ impl<T: Float> Tensor<T> {
         let (_, extent) = self.dimension_of("split_with_sizes", dim);
         if sizes.iter().try_fold(0_usize, |sum, &size| sum.checked_add(size)) != Some(extent) {
             let message = format_args!("sizes {sizes:?} do not add up to dimension {dim} of shape {}", self.shape());
-            mistake("split_with_sizes", message);
+            shape_error("split_with_sizes", message);
         }
         let mut parts = Vec::with_capacity(sizes.len());
         let mut start = 0;
@@ -55,7 +55,7 @@ impl<T: Float> Tensor<T> {
     /// At most `count` parts of one size along `dim`; the last one may be shorter.
     ///    dx = the gradients of the parts, joined
     ///
-    /// As [`torch.chunk`](https://docs.pytorch.org/docs/stable/generated/torch.chunk.html): there can be fewer parts,
+    /// Like [`torch.chunk`](https://docs.pytorch.org/docs/stable/generated/torch.chunk.html): there can be fewer parts,
     /// since their size is the extent divided by `count`, rounded up.
     ///
     /// # Panics
@@ -65,13 +65,13 @@ impl<T: Float> Tensor<T> {
     pub fn chunk(&self, count: usize, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("chunk", dim);
         if count == 0 {
-            mistake("chunk", format_args!("0 parts of shape {}", self.shape()));
+            shape_error("chunk", format_args!("0 parts of shape {}", self.shape()));
         }
         let size = extent.div_ceil(count);
         self.in_parts(size, extent.checked_div(size).map_or(count, |_| extent.div_ceil(size)), dim)
     }
 
-    /// `count` parts of `size` elements, as far as there are elements.
+    /// `count` parts of at most `size` elements each.
     #[track_caller]
     fn in_parts(&self, size: usize, count: usize, dim: isize) -> Vec<Tensor<T>> {
         let (_, extent) = self.dimension_of("split", dim);
@@ -85,7 +85,7 @@ impl<T: Float> Tensor<T> {
 
     /// The parts at each index along `dim`, without that dimension.        dx = the gradients of the parts, stacked
     ///
-    /// As [`torch.unbind`](https://docs.pytorch.org/docs/stable/generated/torch.unbind.html).
+    /// Like [`torch.unbind`](https://docs.pytorch.org/docs/stable/generated/torch.unbind.html).
     ///
     /// # Panics
     /// If there is no such dimension.

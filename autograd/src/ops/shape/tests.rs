@@ -1,4 +1,4 @@
-//! That views share their storage.
+//! Tests that views share their storage.
 
 use crate::tensor::Tensor;
 

@@ -1,6 +1,6 @@
 //! Triangles of matrices.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::ops::linear_map::LinearMap;
 use crate::tensor::Tensor;
@@ -26,7 +26,7 @@ impl<T: Float> LinearMap<T> for Triangle {
             for (index, (out, row)) in
                 out.chunks_exact_mut(columns.max(1)).zip(elements.chunks_exact(columns.max(1))).enumerate()
             {
-                // The columns up to the diagonal, which is in the lower triangle, or before it.
+                // The columns up to the diagonal: with it for the lower triangle, without it for the upper one.
                 let diagonal = ((index % rows) as isize).saturating_add(self.diagonal);
                 let end = diagonal.saturating_add(isize::from(self.is_lower)).clamp(0, columns as isize) as usize;
                 let kept = if self.is_lower { 0..end } else { end..columns };
@@ -46,7 +46,7 @@ impl<T: Float> Tensor<T> {
     /// The lower triangle of each matrix, on and below the diagonal `[i, i + diagonal]`; the other elements are 0,
     /// and so are their gradients.
     ///
-    /// As [`torch.tril`](https://docs.pytorch.org/docs/stable/generated/torch.tril.html).
+    /// Like [`torch.tril`](https://docs.pytorch.org/docs/stable/generated/torch.tril.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -64,7 +64,7 @@ impl<T: Float> Tensor<T> {
     /// The upper triangle of each matrix, on and above the diagonal `[i, i + diagonal]`; the other elements are 0,
     /// and so are their gradients.
     ///
-    /// As [`torch.triu`](https://docs.pytorch.org/docs/stable/generated/torch.triu.html).
+    /// Like [`torch.triu`](https://docs.pytorch.org/docs/stable/generated/torch.triu.html).
     ///
     /// # Panics
     /// If there are less than two dimensions.
@@ -77,7 +77,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     fn triangle(&self, op: &str, is_lower: bool, diagonal: isize) -> Tensor<T> {
         if self.rank() < 2 {
-            mistake(op, format_args!("shape {} has less than two dimensions", self.shape()));
+            shape_error(op, format_args!("shape {} has less than two dimensions", self.shape()));
         }
         Triangle { is_lower, diagonal }.of(self)
     }

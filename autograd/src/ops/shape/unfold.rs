@@ -1,6 +1,6 @@
-//! Windows that move along a dimension.
+//! Sliding windows along a dimension.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::kernels::overlap_add::Overlap;
 use crate::kernels::rowwise::around;
@@ -8,7 +8,7 @@ use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// y[.., w, .., k] = x[.., w · step + k, ..]        adjoint: each element is added to where it was taken from
+/// y[.., w, .., k] = x[.., w · step + k, ..]        adjoint: each element is added at its position in x
 #[derive(Clone, Debug)]
 struct Unfold {
     dim: usize,
@@ -38,12 +38,11 @@ impl<T: Float> LinearMap<T> for Unfold {
 
 /// # Shape: windows that move along a dimension
 impl<T: Float> Tensor<T> {
-    /// Windows of `size` elements along `dim`, each `step` elements after the one before it: from shape `[.., n, ..]`
-    /// to
+    /// Windows of `size` elements along `dim`, each `step` elements after the previous one: from shape `[.., n, ..]` to
     /// `[.., (n - size) / step + 1, .., size]`. No element is copied.
     ///
-    /// As [`torch.Tensor.unfold`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html). The
-    /// gradient of an element is the sum over the windows that it is in.
+    /// Like [`torch.Tensor.unfold`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html). The
+    /// gradient of an element is the sum over the windows that contain it.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -63,9 +62,9 @@ impl<T: Float> Tensor<T> {
                 "windows of {size} in steps of {step} do not fit dimension {dim} of shape {}",
                 self.shape()
             );
-            mistake("unfold", message);
+            shape_error("unfold", message);
         }
-        // Windows that overlap have more elements than there are.
+        // Overlapping windows have more elements than the input, so their number can overflow.
         let mut windows = self.shape().clone();
         windows.set(dim, (extent - size) / step + 1);
         windows.insert(windows.rank(), size);

@@ -1,4 +1,4 @@
-//! The arguments of `train`, and how their values are read.
+//! The arguments of `train`.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,70 +13,70 @@ const EXAMPLES: &str = "\
 Examples:
   mnist-demo train --epochs 5 --save weights.safetensors
   mnist-demo train --recipe best --out report      then open report/report.html
-  mnist-demo train --target-acc 98 --serve         watch it at http://127.0.0.1:8000/
-  mnist-demo train --checkpoint run                press Ctrl-C; then go on:
+  mnist-demo train --target-acc 98 --serve         then open http://127.0.0.1:8000/
+  mnist-demo train --checkpoint run                stop it with Ctrl-C, then continue:
   mnist-demo train --resume run";
 
-/// The arguments of `train`. Those that a resumed run knows already are optional here.
+/// The arguments of `train`. Those that are saved with a run are optional, because a resumed run has them already.
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true, group = ArgGroup::new("kept").multiple(true), after_help = EXAMPLES)]
 pub struct Arguments {
     /// Passes over the training images [default: 10; best: 60]
     #[arg(long, value_name = "N", value_parser = values::positive)]
     pub(super) epochs: Option<usize>,
-    /// Images in a step [default: 64; best: 128]
+    /// Images per training step [default: 64; best: 128]
     #[arg(long, value_name = "N", value_parser = values::positive)]
     pub(super) batch_size: Option<usize>,
-    /// Learning rate of the optimizer; in the recipe best, where it rises and falls, its highest [default: 0.001;
-    /// best: 0.002]
+    /// Learning rate of the optimizer. In the recipe best it rises and falls; this is then its maximum
+    /// [default: 0.001; best: 0.002]
     #[arg(long, value_name = "RATE", value_parser = values::learning_rate)]
     pub(super) lr: Option<f64>,
-    /// A whole number from which all that is random comes, such as the first weights and the order of the images: the
-    /// same seed gives the same weights [default: 0]
+    /// Seed of all random numbers, such as the initial weights and the order of the images. The same seed gives the
+    /// same weights [default: 0]
     #[arg(long, value_name = "SEED", value_parser = values::seed)]
     pub(super) seed: Option<u64>,
     /// How to train [default: plain]
     #[arg(long, value_name = "NAME")]
     pub(super) recipe: Option<Recipe>,
-    /// Stop after the epoch that reads this many percent of the test images rightly, and say how many seconds it took
+    /// Stop after the epoch that reaches this test accuracy in percent, and print how many seconds it took
     #[arg(long, value_name = "PERCENT", value_parser = values::percentage)]
     pub(super) target_acc: Option<f64>,
     #[command(flatten)]
     pub(super) threads: Threads,
     #[command(flatten)]
     pub(super) source: Source,
-    /// Write the trained weights to this file, in the safetensors format; eval, predict and serve take it as
-    /// --weights. A file that is there is replaced once the training has ended well
+    /// Write the trained weights to this file, in the safetensors format. Use it with --weights in eval, predict and
+    /// serve. An existing file is replaced after the training has succeeded
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(super) save: Option<PathBuf>,
     /// Write a report of the run to this folder: report.html, the curves as SVG and PNG, the history as CSV and JSON
     #[arg(long, value_name = "DIR", help_heading = "Results")]
     pub(super) out: Option<PathBuf>,
-    /// Print plain lines, without a progress bar; where the output is no terminal there is none anyway
+    /// Print no progress bar. Without a terminal there is no bar in any case
     #[arg(long, help_heading = "Results")]
     pub(super) plain: bool,
-    /// Show loss and accuracy as they come on a page at this port, on which one also draws digits; it stays until
-    /// Ctrl-C. Without a number the port is 8000; 0 takes a free one
+    /// Show the training curves on a web page on this port, where you can also draw digits. The page stays until
+    /// Ctrl-C. Without a number the port is 8000; 0 chooses a free one
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8000", value_parser = values::port)]
     #[arg(help_heading = "Results")]
     pub(super) serve: Option<u16>,
-    /// The address of this machine at which that page is; with 0.0.0.0 it is reached from other machines too
+    /// The address of this machine to listen on; with 0.0.0.0 other machines can open the page too
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = values::host, requires = "serve")]
     #[arg(help_heading = "Results")]
     pub(super) host: IpAddr,
-    /// Write the whole state of the run to this folder after each epoch, so that --resume can go on from there;
-    /// Ctrl-C writes it too
+    /// Write a checkpoint, the whole state of the run, to this folder after each epoch and after Ctrl-C. --resume
+    /// continues from it
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) checkpoint: Option<PathBuf>,
-    /// Go on with the run in this folder, bit by bit as if it had not been interrupted, and go on writing there. All
-    /// its settings are known; only --epochs, --target-acc, --threads, --every, --keep and where results go may be
-    /// others now. If --checkpoint names the same folder, a run is started there if there is none
+    /// Continue the run in this folder. The result is exactly the same as without the interruption. The settings are
+    /// read from the folder; only --epochs, --target-acc, --threads, --every, --keep and the options for results can
+    /// be changed. If --checkpoint names the same folder, a new run is started if there is none
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) resume: Option<PathBuf>,
-    /// Write a checkpoint every so many steps too, not only after each epoch
+    /// Also write a checkpoint every STEPS steps, not only after each epoch
     #[arg(long, value_name = "STEPS", requires = "kept", value_parser = values::positive, help_heading = "Checkpoints")]
     pub(super) every: Option<usize>,
-    /// How many checkpoints stay, the newest ones [default: 3]
+    /// How many of the newest checkpoints are kept [default: 3]
     #[arg(long, value_name = "N", requires = "kept", value_parser = values::positive, help_heading = "Checkpoints")]
     pub(super) keep: Option<usize>,
 }
@@ -85,7 +85,7 @@ impl Arguments {
     /// The folder of checkpoints, if the run has one.
     ///
     /// # Errors
-    /// If two are named.
+    /// If two different folders are given.
     pub fn kept(&self) -> Result<Option<&Path>, Failure> {
         match (&self.checkpoint, &self.resume) {
             (Some(checkpoint), Some(resume)) if checkpoint != resume => Err(Failure::Usage(format!(
@@ -97,7 +97,7 @@ impl Arguments {
         }
     }
 
-    /// The command that goes on with an interrupted run of these arguments; `program` is how this one was called.
+    /// The command that continues an interrupted run with these arguments; `program` is the path of this program.
     pub fn to_resume(&self, program: &Path, folder: &Path) -> String {
         let mut words = vec![quoted(program), "train --resume".to_owned(), quoted(folder)];
         let threads = self.threads.threads;
@@ -110,11 +110,16 @@ impl Arguments {
     }
 }
 
-/// A path as a shell takes it.
+/// A path, quoted for a shell.
 pub fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
+    quoted_text(&path.display().to_string())
+}
+
+/// An argument, quoted for a shell.
+pub fn quoted_text(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    let is_plain = !text.is_empty() && text.chars().all(plain);
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The run from its first step to whatever ends it, and the checkpoints on the way.
+//! Drives a run from its first step to its end, and writes its checkpoints.
 
 use std::path::PathBuf;
 
@@ -11,34 +11,34 @@ use crate::train::{Event, Observer, Trainer};
 /// Why a run ended without a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All epochs are through.
+    /// All epochs are completed.
     Done,
-    /// The network is as good as was wanted.
+    /// The target accuracy was reached.
     Reached,
-    /// An observer has seen enough.
+    /// An observer ended the run.
     Unwatched,
     /// Ctrl-C was pressed.
     Interrupted,
 }
 
-/// Writes checkpoints of one run.
-pub struct Keeper<'a> {
+/// Writes the checkpoints of a run.
+pub struct CheckpointWriter<'a> {
     folder: &'a Folder,
     run: &'a Run,
     /// The file of the newest one.
     pub newest: Option<PathBuf>,
-    /// Whether one could not be written, which was told then.
+    /// Whether a checkpoint could not be written. The error was reported at that time.
     pub failed: bool,
 }
 
-impl<'a> Keeper<'a> {
-    /// Of a run that writes to this folder.
+impl<'a> CheckpointWriter<'a> {
+    /// A writer for this run and folder.
     pub fn new(folder: &'a Folder, run: &'a Run) -> Self {
-        Keeper { folder, run, newest: None, failed: false }
+        CheckpointWriter { folder, run, newest: None, failed: false }
     }
 
-    /// Writes a checkpoint of this moment. That the first one cannot be written ends the run, of which nothing is lost
-    /// yet. A later one is told, and the training goes on: its other results are worth having.
+    /// Writes a checkpoint of the current state. If the first checkpoint cannot be written, the run ends, since nothing
+    /// is lost yet. A later error is reported and the training continues, so that its other results are not lost.
     fn write(&mut self, trainer: &Trainer<'_>, observers: &mut dyn Observer) -> Result<(), Failure> {
         let snapshot = Snapshot::of(trainer, self.run);
         if let Some((name, value)) = first_non_finite(snapshot.tensors()) {
@@ -64,20 +64,20 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Runs until the epochs are through or something else ends it. With a keeper there is a checkpoint of this moment
-/// when it returns, and one of the start before the first step, since it also tells what run this is.
+/// Runs until all epochs are completed or something else ends the run. With a writer there is a checkpoint before the
+/// first step, which also saves the settings, and one of the final state.
 ///
 /// # Errors
 /// If the training diverges, or the first checkpoint cannot be written.
 pub fn drive(
     trainer: &mut Trainer<'_>,
     target: Option<f64>,
-    mut keeper: Option<&mut Keeper<'_>>,
+    mut writer: Option<&mut CheckpointWriter<'_>>,
     observers: &mut dyn Observer,
 ) -> Result<Ending, Failure> {
-    let mut keep = |trainer: &Trainer<'_>, observers: &mut dyn Observer, now: bool| match &mut keeper {
-        Some(keeper) if now => keeper.write(trainer, observers),
-        Some(keeper) => keeper.after_step(trainer, observers),
+    let mut keep = |trainer: &Trainer<'_>, observers: &mut dyn Observer, now: bool| match &mut writer {
+        Some(writer) if now => writer.write(trainer, observers),
+        Some(writer) => writer.after_step(trainer, observers),
         None => Ok(()),
     };
     observers.start(trainer);
@@ -108,7 +108,7 @@ pub fn drive(
     }
 }
 
-/// Whether the epoch that just ended did as well as was wanted.
+/// Whether the epoch that just ended reached the target accuracy.
 pub fn reached(trainer: &Trainer<'_>, target: Option<f64>) -> bool {
     let between_epochs = trainer.progress().so_far.images == 0;
     let last = trainer.history().epochs.last();

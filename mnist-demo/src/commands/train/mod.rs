@@ -1,4 +1,4 @@
-//! `train`: the default.
+//! `train`, the default command.
 
 mod arguments;
 mod drive;
@@ -10,98 +10,102 @@ use std::path::{Path, PathBuf};
 use autograd::with_threads;
 use nn::checkpoint::CheckpointError;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, quoted_text};
 
-use self::drive::{Ending, Keeper, drive};
+use self::drive::{CheckpointWriter, Ending, drive};
 use self::plan::Plan;
 use super::results::Results;
 use super::{print, print_last, try_to_write};
 use crate::checkpoint::{Folder, Snapshot};
-use crate::console::{Console, tell};
+use crate::classifier::Classifier;
+use crate::console::{Console, eprint_line};
 use crate::failure::Failure;
 use crate::idx::DataError;
 use crate::interrupt;
 use crate::picture::SIDE;
-use crate::reading::Reader;
 use crate::report::{self, Report};
 use crate::serve::{Server, Site, Watcher};
 use crate::train::{Observer, Trainer, accuracy};
 use crate::weights;
 
-/// Trains, and shows it to whoever watches.
+/// Trains the network, shows the progress, and saves the results.
 ///
 /// # Errors
 /// If the data set or a checkpoint cannot be read, the training diverges, a result cannot be written, or Ctrl-C ended
 /// the run.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    // Now, and not after the training, is the time to hear that a result cannot be written.
+    // Paths that cannot be written are reported before the training, not after it.
     arguments.save.as_deref().map_or(Ok(()), try_to_write)?;
     arguments.out.as_deref().map_or(Ok(()), report::check)?;
     let server = arguments.serve.map(|port| Server::bind(arguments.host, port, "--serve")).transpose()?;
     let (plan, folder, found) = prepare(arguments)?;
     let resumed = found.is_some();
     let mut trainer = plan.trainer(found)?;
-    let mut keeper = folder.as_ref().map(|folder| Keeper::new(folder, &plan.run));
+    let mut writer = folder.as_ref().map(|folder| CheckpointWriter::new(folder, &plan.run));
     if let Some(folder) = folder.as_ref().filter(|_| resumed) {
-        sentences::finished(&trainer, plan.run.target, arguments, folder).iter().for_each(|line| tell(line));
+        sentences::finished(&trainer, plan.run.target, arguments, folder).iter().for_each(|line| eprint_line(line));
     }
     let threads = arguments.threads.count();
     interrupt::listen();
     let useful = arguments.save.is_some() || arguments.out.is_some() || folder.is_some();
     let mut console = Console::new(arguments.plain, useful);
-    // Whoever else wants to watch the run as it goes stands in this list.
+    // All observers of the run are in this list.
     let mut observers: Vec<&mut dyn Observer> = vec![&mut console];
     let mut watcher = server.map(|server| show(server, &trainer)).transpose()?;
     observers.extend(watcher.as_mut().map(|watcher| watcher as &mut dyn Observer));
     let (ending, accuracy, report) = with_threads(threads, || {
-        let ending = drive(&mut trainer, plan.run.target, keeper.as_mut(), &mut observers)?;
-        // Before the first epoch has ended there is nothing to tell.
-        let told = arguments.out.is_some() && !trainer.history().epochs.is_empty();
-        let report = told.then(|| Report::new(&trainer, &plan.run).files());
+        eprint_line(&sentences::start(&trainer, &plan.run));
+        let ending = drive(&mut trainer, plan.run.target, writer.as_mut(), &mut observers)?;
+        // Before the end of the first epoch there is nothing to report.
+        let reported = arguments.out.is_some() && !trainer.history().epochs.is_empty();
+        let report = reported.then(|| Report::new(&trainer, &plan.run).files());
         Ok::<_, Failure>((ending, test_accuracy(&trainer), report))
     })?;
     let mut results = Results::default();
-    results.went_well(console.finish().map_err(Failure::from));
-    save(&mut results, arguments, ending, &trainer, keeper.as_ref(), report.as_deref());
+    results.succeeded(console.finish().map_err(Failure::from));
+    save(&mut results, arguments, ending, &trainer, writer.as_ref(), report.as_deref());
     if ending == Ending::Interrupted {
         return Err(Failure::Interrupted(sentences::interrupted(&trainer, arguments, folder.as_ref())));
     }
-    plan.run.target.iter().for_each(|&target| tell(&sentences::verdict(&trainer, target, ending)));
+    plan.run.target.iter().for_each(|&target| eprint_line(&sentences::verdict(&trainer, target, ending)));
     watcher.as_ref().inspect(|watcher| watcher.finish());
-    results.went_well(print_last(accuracy));
+    results.succeeded(print_last(accuracy));
+    if results.all_succeeded() && ending != Ending::Unwatched {
+        eprint_line(&sentences::next(arguments));
+    }
     if watcher.is_some() {
-        tell("the page is still there; Ctrl-C ends the program");
+        eprint_line("the page stays open; Ctrl-C stops the program");
         interrupt::wait();
     }
     results.outcome()
 }
 
-/// Saves what the run leaves: each result, whatever became of the others. A run that Ctrl-C ended leaves no weights.
+/// Saves the results of the run. Each is written even if another one fails. After Ctrl-C no weights are saved.
 fn save(
     results: &mut Results,
     arguments: &Arguments,
     ending: Ending,
     trainer: &Trainer<'_>,
-    keeper: Option<&Keeper<'_>>,
+    writer: Option<&CheckpointWriter<'_>>,
     report: Option<&[(&'static str, Vec<u8>)]>,
 ) {
     if let Some(path) = arguments.save.as_deref().filter(|_| ending != Ending::Interrupted) {
         results.saved("weights", path, save_weights(trainer, path));
     }
-    if let Some(keeper) = keeper {
-        keeper.newest.iter().for_each(|path| tell(&format!("saved checkpoint: {}", path.display())));
-        results.count_told(keeper.failed);
+    if let Some(writer) = writer {
+        writer.newest.iter().for_each(|path| eprint_line(&format!("saved checkpoint: {}", path.display())));
+        results.count_reported(writer.failed);
     }
     match (&arguments.out, report) {
         (Some(folder), Some(files)) => {
             results.saved("report", &folder.join("report.html"), report::write(folder, files));
         }
-        (Some(_), None) => tell("no report: not one epoch has ended"),
+        (Some(_), None) => eprint_line("no report: no epoch was completed"),
         (None, _) => {}
     }
 }
 
-/// Saves the weights, if they are of use.
+/// Saves the weights, if they are finite.
 fn save_weights(trainer: &Trainer<'_>, path: &Path) -> Result<(), Failure> {
     trainer.check_weights()?;
     weights::save(trainer.network(), &trainer.data().labels, path).map_err(|error| match error {
@@ -110,24 +114,24 @@ fn save_weights(trainer: &Trainer<'_>, path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Opens the page on which the run is watched.
+/// Starts the web page that shows the run.
 fn show(server: Server, trainer: &Trainer<'_>) -> Result<Watcher, Failure> {
     let (rows, columns) = (trainer.data().train.rows, trainer.data().train.columns);
     if (rows, columns) != (SIDE, SIDE) {
         return Err(Failure::Usage(format!("--serve: found images of {rows} × {columns}, expected 28 × 28")));
     }
     let watcher = Watcher::new(trainer);
-    let reader = Reader::new(trainer.network()).labelled(trainer.data().labels.clone());
-    server.warning().iter().for_each(|warning| tell(warning));
+    let classifier = Classifier::new(trainer.network()).with_labels(trainer.data().labels.clone());
+    server.warning().iter().for_each(|warning| eprint_line(warning));
     print(&server.address())?;
-    server.run(Site::live(reader, &watcher))?;
+    server.run(Site::live(classifier, &watcher))?;
     Ok(watcher)
 }
 
-/// A checkpoint to go on from, and its file.
+/// The checkpoint that a run is resumed from, and its file.
 type Start = Option<(PathBuf, Snapshot)>;
 
-/// What the run is to be, its folder of checkpoints, and the one that it goes on from.
+/// The plan of the run, its folder of checkpoints, and the checkpoint that it is resumed from.
 fn prepare(arguments: &Arguments) -> Result<(Plan, Option<Folder>, Start), Failure> {
     let Some(path) = arguments.kept()? else { return Ok((Plan::new(arguments)?, None, None)) };
     if !path.exists() {
@@ -135,9 +139,9 @@ fn prepare(arguments: &Arguments) -> Result<(Plan, Option<Folder>, Start), Failu
             return Err(nothing_to_resume(path, "no such folder"));
         }
         if arguments.resume.is_some() {
-            tell(&starting_anew(path));
+            eprint_line(&starting_anew(path));
         }
-        // The folder is made only once the data set has been read.
+        // The folder is created only after the data set has been read successfully.
         return Ok((Plan::new(arguments)?, Some(Folder::open(path)?), None));
     }
     let folder = Folder::open(path)?;
@@ -149,7 +153,7 @@ fn prepare(arguments: &Arguments) -> Result<(Plan, Option<Folder>, Start), Failu
     Ok((plan, Some(folder), found))
 }
 
-/// What there is to go on from; tells the user which checkpoint that is, and which are damaged.
+/// Finds the checkpoint to resume from. Reports its name, and the checkpoints that are damaged.
 fn find(folder: &Folder, arguments: &Arguments) -> Result<Start, Failure> {
     if arguments.resume.is_none() {
         return match folder.steps()?.last() {
@@ -163,22 +167,24 @@ fn find(folder: &Folder, arguments: &Arguments) -> Result<Start, Failure> {
     }
     let found = folder.newest()?;
     for damaged in &found.damaged {
-        tell(&format!("damaged, set aside: {damaged}"));
+        eprint_line(&format!("damaged, set aside: {damaged}"));
     }
     match &found.newest {
         Some((path, snapshot)) => {
-            let place = &snapshot.progress;
-            tell(&format!("resuming from {}: epoch {}, image {}", path.display(), place.epoch, place.so_far.images));
+            let progress = &snapshot.progress;
+            let (epoch, images) = (progress.epoch, progress.so_far.images);
+            eprint_line(&format!("resuming from {}: epoch {epoch}, image {images}", path.display()));
         }
         None if arguments.checkpoint.is_none() => {
             return Err(nothing_to_resume(folder.path(), "no whole checkpoint"));
         }
-        None => tell(&starting_anew(folder.path())),
+        None => eprint_line(&starting_anew(folder.path())),
     }
     Ok(found.newest)
 }
 
-/// That a folder named by `--resume` alone has no run: a new one must be asked for, since it may be the wrong folder.
+/// The error if a folder given by `--resume` alone has no run. A new run is not started then, because the folder may
+/// be the wrong one.
 fn nothing_to_resume(folder: &Path, found: &str) -> Failure {
     let name = arguments::quoted(folder);
     let expected =
@@ -186,12 +192,12 @@ fn nothing_to_resume(folder: &Path, found: &str) -> Failure {
     DataError::content(folder, found, expected).into()
 }
 
-/// That `--resume` found no run where `--checkpoint` allows a new one.
+/// The message if `--resume` found no run and `--checkpoint` allows a new one.
 fn starting_anew(folder: &Path) -> String {
     format!("{}: no whole checkpoint: starting anew", folder.display())
 }
 
-/// The test accuracy of the weights as they are.
+/// The test accuracy of the current weights.
 fn test_accuracy(trainer: &Trainer<'_>) -> f64 {
     match trainer.history().epochs.last() {
         Some(epoch) if trainer.progress().so_far.images == 0 => epoch.test_accuracy,

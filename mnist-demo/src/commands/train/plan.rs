@@ -1,4 +1,4 @@
-//! What a run is to be: its arguments, and what a resumed run already is.
+//! The plan of a run: its settings, from the arguments and from the checkpoint of a resumed run, and its data set.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use crate::idx::DataError;
 use crate::recipe::Recipe;
 use crate::train::{Settings, Trainer};
 
-/// A run that is ready to start or to go on.
+/// A run that is ready to start or to be resumed.
 pub struct Plan {
-    /// What the user chose, now or when the run began.
+    /// The user's settings, from this call or from the checkpoint.
     pub run: Run,
     /// The data set.
     pub data: Dataset,
@@ -45,10 +45,10 @@ impl Plan {
         Ok(Plan { run, data })
     }
 
-    /// A run that goes on. What may differ is taken from the arguments, if it is there.
+    /// A resumed run. Settings that may change are taken from the arguments, if given.
     ///
     /// # Errors
-    /// If an argument contradicts what the run is, or the data set cannot be read or is another by now.
+    /// If an argument contradicts the settings of the run, or the data set cannot be read or has changed.
     pub fn resume(arguments: &Arguments, run: &Run, folder: &Path) -> Result<Self, Failure> {
         let known = &run.settings;
         agree("batch-size", arguments.batch_size, known.batch_size, folder)?;
@@ -77,10 +77,10 @@ impl Plan {
         Ok(Plan { run, data })
     }
 
-    /// The trainer, at the run's beginning or at the place of a checkpoint.
+    /// The trainer, at the beginning of the run or in the state of a checkpoint, which is given with its file.
     ///
     /// # Errors
-    /// If the checkpoint, in the file `path`, does not fit.
+    /// If the checkpoint does not fit the settings or the data.
     pub fn trainer(&self, found: Option<(PathBuf, Snapshot)>) -> Result<Trainer<'_>, Failure> {
         let settings = self.run.settings.clone();
         match found {
@@ -92,18 +92,19 @@ impl Plan {
     }
 }
 
-/// Refuses a setting that is not the run's.
+/// Refuses an argument that differs from the setting of the run.
 fn agree<V: PartialEq + Display>(flag: &str, given: Option<V>, known: V, folder: &Path) -> Result<(), Failure> {
     match given {
         Some(given) if given != known => Err(Failure::Usage(format!(
-            "--{flag}: found {given}, expected {known}, as the run in {} has it; another run wants another --checkpoint folder",
+            "--{flag}: found {given}, expected {known}, as the run in {} has it; \
+             another run wants another --checkpoint folder",
             folder.display()
         ))),
         _ => Ok(()),
     }
 }
 
-/// So that the run can go on from another working directory.
+/// The absolute path, so that the run can be resumed from another working directory.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,15 +1,51 @@
-//! What `train` tells of a run: how it ended, and how to go on.
+//! The messages of `train`: what starts, how it ended, and how to continue.
 
 use std::env;
 use std::path::PathBuf;
 
-use super::arguments::Arguments;
+use nn::Module;
+
+use super::arguments::{Arguments, quoted};
 use super::drive::{Ending, reached};
-use crate::checkpoint::Folder;
+use crate::checkpoint::{Folder, Run};
 use crate::console::percent;
+use crate::environment;
+use crate::model;
 use crate::train::Trainer;
 
-/// How a run with a target accuracy did.
+/// The line before the training: data set, model, parameters, threads and instruction set.
+pub fn start(trainer: &Trainer<'_>, run: &Run) -> String {
+    let data = trainer.data();
+    let source = run.source();
+    let (train, test) = (data.train.len(), data.test.len());
+    let (rows, columns) = (data.train.rows, data.train.columns);
+    let threads = autograd::num_threads();
+    format!(
+        "training on {source}: {train} + {test} images of {rows} × {columns} in {} classes; \
+         model {}, {} parameters; {threads} {}, {}",
+        data.classes,
+        model::description(data.train.width(), data.classes),
+        trainer.network().parameter_count(),
+        if threads == 1 { "thread" } else { "threads" },
+        environment::kernels(),
+    )
+}
+
+/// The next command to type, after a run that succeeded.
+pub fn next(arguments: &Arguments) -> String {
+    let program = quoted(&program());
+    let checkpoints = arguments.resume.as_ref().or(arguments.checkpoint.as_ref());
+    match (&arguments.save, &arguments.out, checkpoints) {
+        (Some(weights), ..) => format!("next: {program} serve --weights {}", quoted(weights)),
+        (None, Some(report), _) => format!("next: open {} in a browser", quoted(&report.join("report.html"))),
+        (None, None, Some(folder)) => format!("next: {program} serve --weights {}", quoted(folder)),
+        (None, None, None) => {
+            format!("the weights were not saved; to save them: {} --save FILE", environment::command_line())
+        }
+    }
+}
+
+/// Whether a run with a target accuracy reached it.
 pub fn verdict(trainer: &Trainer<'_>, target: f64, ending: Ending) -> String {
     let history = trainer.history();
     let (epochs, seconds) = (history.epochs.len(), history.elapsed.as_secs_f64());
@@ -22,18 +58,18 @@ pub fn verdict(trainer: &Trainer<'_>, target: f64, ending: Ending) -> String {
     }
 }
 
-/// Where a run was interrupted.
+/// Where a run was interrupted, and how to continue it.
 pub fn interrupted(trainer: &Trainer<'_>, arguments: &Arguments, folder: Option<&Folder>) -> String {
-    let place = trainer.progress();
+    let progress = trainer.progress();
     let images = trainer.data().train.len();
     let how = match folder {
         Some(folder) => format!("go on with: {}", arguments.to_resume(&program(), folder.path())),
         None => "no weights were kept: --checkpoint DIR makes a run that can go on".to_owned(),
     };
-    format!("interrupted in epoch {}, after {} of {images} images; {how}", place.epoch, place.so_far.images)
+    format!("interrupted in epoch {}, after {} of {images} images; {how}", progress.epoch, progress.so_far.images)
 }
 
-/// That a resumed run has no step left, and how it gets some; `None` if it has.
+/// The message that a resumed run has no steps left, and how to continue it; `None` if it has steps left.
 pub fn finished(trainer: &Trainer<'_>, target: Option<f64>, arguments: &Arguments, folder: &Folder) -> Option<String> {
     let epochs = trainer.history().epochs.len();
     let again = arguments.to_resume(&program(), folder.path());
@@ -49,7 +85,7 @@ pub fn finished(trainer: &Trainer<'_>, target: Option<f64>, arguments: &Argument
     Some(format!("the run is finished: {reason}; go on with a higher target: {again} --target-acc 100"))
 }
 
-/// How the program was called: behind `cargo run` that is a path, and the bare name would not be found.
+/// The path by which the program was called. Under `cargo run` the bare name would not be found.
 fn program() -> PathBuf {
     env::args_os().next().map_or_else(|| "mnist-demo".into(), PathBuf::from)
 }

@@ -41,7 +41,7 @@ fn a_label_is_a_class() {
     Tensor::<f32>::zeros([2, 4]).cross_entropy(&Indices::from([0, 4]));
 }
 
-/// The gradients of both orders, which agree to some bits.
+/// The gradients of both orders, which agree except for rounding.
 fn gradients<T: Float>(
     y: impl Fn(&Tensor<T>) -> Tensor<T>,
     scores: &[f64],
@@ -62,7 +62,7 @@ fn gradients<T: Float>(
     first
 }
 
-/// With NaN equal to itself, and to some digits.
+/// Comparison with a tolerance, where NaN equals NaN.
 fn assert_same(found: &[f64], expected: &[f64]) {
     let same = |(&a, &b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() < 1e-6 * b.abs();
     assert!(found.len() == expected.len() && found.iter().zip(expected).all(same), "{found:?} instead of {expected:?}");
@@ -88,15 +88,15 @@ fn long_sums_of_losses_weights_and_classes_are_accurate() {
         let x = Tensor::zeros([1, classes]).requires_grad();
         let loss = x.cross_entropy_with(&Indices::from([7]), &smooth);
         assert!((f64::from(loss.item()) - exact).abs() < 3e-6 * exact, "{} instead of {exact}", loss.item());
-        // p and q are equal for all classes but one, so that what is left is the error of the sum of q.
+        // p and q are equal for all classes except one, so that the difference is the error of the sum of q.
         let gradient = loss.backward().get(&x).unwrap().to_vec();
         let expected = (1.0 - 0.5) / classes as f32;
         assert!(gradient.iter().enumerate().all(|(c, g)| c == 7 || (g - expected).abs() < 3e-6 * expected));
     }
 }
 
-/// Each normal element of the gradient has three digits at least, whatever its scale; the others are less than the
-/// smallest normal number from it.
+/// Each normal element of the gradient is correct to three digits, whatever its scale; the error of the others is less
+/// than the smallest normal number.
 fn small_gradients_keep_their_digits<T: Float>(tiny: f64, deep: f64) {
     for exponent in 0..60 {
         let scale = tiny * 4_f64.powi(exponent);
@@ -113,8 +113,8 @@ fn small_gradients_keep_their_digits<T: Float>(tiny: f64, deep: f64) {
                 let found = gradients(y, &[0.0, -margin, -margin - 1.0], [1, 3], &[scale]);
                 for (class, &found) in found.iter().enumerate() {
                     let q = smoothing / 3.0 + if class == 0 { 1.0 - smoothing } else { 0.0 };
-                    // Scaled before the subtraction, as a difference of nearly equal numbers has few digits in any
-                    // case.
+                    // Relative to the values before the subtraction: a difference of nearly equal values has few
+                    // correct digits in any case.
                     let (p, q) = (p[class] / sum * scale, q * scale);
                     let tolerance = 1e-3 * (p - q).abs() + 8.0 * T::EPSILON.to_f64() * q + T::MIN_POSITIVE.to_f64();
                     assert!((found - (p - q)).abs() <= tolerance, "{scale:e}, {margin}, {smoothing}: {found:e}");
@@ -133,7 +133,7 @@ fn small_gradients_keep_their_digits_in_both_types() {
     small_gradients_keep_their_digits::<f64>(1e-310, 740.0);
     let y = |x: &Tensor<f32>| x.cross_entropy(&Indices::from([0]));
     assert_same(&gradients(y, &[0.0, 0.0], [1, 2], &[1e-32]), &[-5e-33, 5e-33]);
-    // A denormal probability is a normal gradient where the loss is scaled.
+    // A denormal probability gives a normal gradient if the loss is scaled.
     let gradient = gradients(y, &[0.0, -95.0], [1, 2], &[1e10])[1];
     assert!((gradient / 5.521e-32 - 1.0).abs() < 1e-3, "{gradient:e}");
 }
@@ -169,7 +169,7 @@ fn zeros_and_infinities_do_not_become_nan() {
     type Case<'a> = (&'a [i64; 2], Reduction, f64, Option<[f64; 2]>, [f64; 4], &'a [f64], [f64; 4]);
     let (mean, none) = (Reduction::Mean, Reduction::None);
     let cases: &[Case] = &[
-        // Ignored examples, all of them, or one with scores or a gradient that are not finite.
+        // All examples are ignored, or one whose scores or gradient are not finite.
         (&[-100, -100], mean, 0.0, None, rising, &[1.0], [0.0; 4]),
         (&[-100, -100], mean, 0.1, None, rising, &[1.0], [0.0; 4]),
         (&[-100, -100], mean, 0.0, None, [inf, nan, -inf, 1.0], &[inf], [0.0; 4]),
@@ -177,7 +177,7 @@ fn zeros_and_infinities_do_not_become_nan() {
         (&[-100, 1], mean, 0.1, None, [nan, inf, 1.0, 2.0], &[1.0], [0.0, 0.0, half - 0.05, 0.05 - half]),
         (&[-100, 1], none, 0.0, None, rising, &[inf, 1.0], [0.0, 0.0, half, -half]),
         (&[-100, 1], none, 0.0, None, rising, &[nan, nan], [0.0, 0.0, nan, nan]),
-        // A class without weight.
+        // A class of weight 0.
         (&[0, 1], mean, 0.0, Some([0.0, 1.0]), rising, &[1.0], [0.0, 0.0, half, -half]),
         (&[0, 0], mean, 0.0, Some([0.0, 1.0]), rising, &[1.0], [nan; 4]),
         (&[0, 1], mean, 0.0, Some([0.0, 1.0]), [nan, 0.0, 1.0, 2.0], &[1.0], [nan, nan, half, -half]),
@@ -223,7 +223,7 @@ fn the_loss_of_ignored_examples_is_zero_and_their_mean_nan() {
     }
 }
 
-/// The second gradient too: of ignored examples, whatever their scores, it is 0.
+/// The second-order gradient of ignored examples is 0 too, whatever their scores are.
 #[test]
 fn ignored_examples_have_no_part_in_the_gradients_of_gradients() {
     let x = Tensor::from_vec(vec![f64::NAN, 0.0, 1.0, 2.0], [2, 2]).requires_grad();

@@ -1,4 +1,5 @@
-//! A trained network at work: one digit in, its probabilities and what the layers thought out.
+//! A trained network as a classifier: the input is one digit, the output its probabilities and the activations of the
+//! hidden layers.
 
 use std::path::Path;
 
@@ -14,34 +15,34 @@ use crate::picture::SIDE;
 use crate::train::{Epoch, Settings, Trainer};
 use crate::weights::Weights;
 
-/// Passes over the training images when there are no weights: about as many as a person likes to wait for.
+/// The number of epochs when there are no saved weights: few, so that the user waits only some seconds.
 pub const QUICK_EPOCHS: usize = 3;
 
-/// A perceptron that reads digits of 28 × 28 pixels. It holds handles to its parameters, not copies: if somebody trains
-/// them meanwhile, it reads better and better.
+/// A perceptron that classifies digits of 28 × 28 pixels. It shares its parameters with the network, so its
+/// predictions change while the network is being trained.
 #[derive(Clone)]
-pub struct Reader {
-    /// The layers with their names; a rectifier follows each but the last.
+pub struct Classifier {
+    /// The layers with their names; a ReLU follows each of them except the last.
     layers: Vec<(String, Linear)>,
     labels: Labels,
 }
 
-/// What a network made of one digit.
+/// The output of a network for one digit.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
+pub struct Prediction {
     /// The most probable class, by [`Tensor::argmax`] of the scores.
     pub digit: usize,
     /// The probability of each class.
     pub probabilities: Vec<f32>,
-    /// The names and the outputs of the hidden layers, rectified.
+    /// The names of the hidden layers and their outputs, after the ReLU.
     pub hidden: Vec<(String, Vec<f32>)>,
 }
 
-impl Reader {
-    /// The reader that works with a perceptron's parameters.
+impl Classifier {
+    /// A classifier that uses the parameters of this perceptron.
     ///
     /// # Panics
-    /// If the parameters are not weights and biases by turns, or the first weight is not for 28 × 28 pixels.
+    /// If the parameters are not alternately weights and biases, or the first weight is not for 28 × 28 pixels.
     #[track_caller]
     pub fn new(model: &impl Module) -> Self {
         let named = model.named_parameters();
@@ -52,70 +53,71 @@ impl Reader {
                     let name = name.trim_end_matches(".weight").to_owned();
                     (name, Linear { weight: weight.clone(), bias: Some(bias.clone()) })
                 }
-                _ => panic!("Reader: a perceptron has weights and biases by turns"),
+                _ => panic!("Classifier: the parameters of a perceptron are weights and biases, alternately"),
             })
             .collect();
         let inputs = layers.first().map(|(_, layer)| layer.weight.tensor().shape()[1]);
-        assert_eq!(inputs, Some(SIDE * SIDE), "Reader: the first layer is not for 28 × 28 pixels");
+        assert_eq!(inputs, Some(SIDE * SIDE), "Classifier: the first layer is not for 28 × 28 pixels");
         let classes = layers.last().map_or(0, |(_, layer)| layer.weight.tensor().shape()[0]);
-        Reader { layers, labels: Labels::numbers(classes) }
+        Classifier { layers, labels: Labels::numbers(classes) }
     }
 
-    /// The reader with other labels for its classes.
+    /// The same classifier with other labels for its classes.
     ///
     /// # Panics
     /// If there are more or fewer labels than classes.
     #[track_caller]
-    pub fn labelled(self, labels: Labels) -> Self {
-        assert_eq!(labels.len(), self.labels.len(), "Reader::labelled: there is a label for each class");
-        Reader { labels, ..self }
+    pub fn with_labels(self, labels: Labels) -> Self {
+        assert_eq!(labels.len(), self.labels.len(), "Classifier::with_labels: there is a label for each class");
+        Classifier { labels, ..self }
     }
 
-    /// The labels of the classes: the class numbers, if there are no others.
+    /// The labels of the classes: the class numbers, if no labels were given.
     pub fn labels(&self) -> &Labels {
         &self.labels
     }
 
-    /// With trained weights, for as many classes as they are for. `labels` has the names of the classes; without it
-    /// they are looked for where the weights are, and a file that is there and not right is reported as a note.
+    /// A classifier with trained weights, which also give the number of classes. `labels` is a file with the names of
+    /// the classes. Without it the labels are searched beside the weights; the second value is the error of a file
+    /// that was found there and is wrong.
     ///
     /// # Errors
-    /// If the weights cannot be read, are not those of the perceptron for 28 × 28 pixels, or not finite, or the labels
-    /// are wrong.
+    /// If the weights cannot be read, are not those of the perceptron for 28 × 28 pixels, or are not finite; or if the
+    /// file `labels` is wrong.
     pub fn load(weights: &Weights, labels: Option<&Path>) -> Result<(Self, Option<DataError>), Failure> {
-        let reader = Reader::new(&weights.network(SIDE * SIDE)?);
-        let classes = reader.labels.len();
+        let classifier = Classifier::new(&weights.network(SIDE * SIDE)?);
+        let classes = classifier.labels.len();
         let (labels, note) = match labels {
             Some(path) => (Labels::read(path, classes)?, None),
             None => weights.labels(classes)?,
         };
-        Ok((reader.labelled(labels), note))
+        Ok((classifier.with_labels(labels), note))
     }
 
-    /// With weights learnt now, in [`QUICK_EPOCHS`] epochs of the classic program on MNIST; and how the last of them
-    /// went.
+    /// Trains a network now, for [`QUICK_EPOCHS`] epochs on MNIST with the plain recipe. Returns the classifier, and
+    /// the loss and accuracy of the last epoch.
     ///
     /// # Errors
-    /// Only if the program itself is damaged.
+    /// Only if the embedded data set is damaged.
     pub fn train() -> Result<(Self, Epoch), DataError> {
         let data = Dataset::embedded()?;
         let mut trainer = Trainer::new(&data, Settings { epochs: QUICK_EPOCHS, ..Settings::default() });
         with_threads(0, || {
             while !trainer.is_done() {
-                trainer.advance().expect("the classic program on MNIST does not diverge");
+                trainer.advance().expect("the plain recipe on MNIST does not diverge");
             }
         });
         let last = trainer.history().epochs.last().expect("there is an epoch");
-        Ok((Reader::new(trainer.network()), last.clone()))
+        Ok((Classifier::new(trainer.network()), last.clone()))
     }
 
-    /// Reads 28 × 28 numbers from 0, the ground, to 1, the ink, row by row.
+    /// Classifies a digit of 28 × 28 pixels, row by row: 0 is background, 1 is ink.
     ///
     /// # Panics
-    /// If there are more or fewer.
+    /// If `pixels` does not have 784 elements.
     #[track_caller]
-    pub fn read(&self, pixels: &[f32]) -> Reading {
-        assert_eq!(pixels.len(), SIDE * SIDE, "Reader::read: a digit has 28 × 28 pixels");
+    pub fn predict(&self, pixels: &[f32]) -> Prediction {
+        assert_eq!(pixels.len(), SIDE * SIDE, "Classifier::predict: a digit has 28 × 28 pixels");
         no_grad(|| {
             let ((_, last), before) = self.layers.split_last().expect("a perceptron has layers");
             let mut x = Tensor::from_vec(pixels.to_vec(), [1, pixels.len()]);
@@ -125,15 +127,16 @@ impl Reader {
                 hidden.push((name.clone(), x.to_vec()));
             }
             let scores = last.forward(&x, Mode::Eval);
-            // As `eval` counts: the first class of several with the same score, the first NaN if there is one.
+            // The same rule as in `eval`: the first of several equal scores, or the first NaN if there is one.
             let digit = scores.argmax(1, false).as_slice()[0] as usize;
-            Reading { digit, probabilities: scores.softmax(1).to_vec(), hidden }
+            Prediction { digit, probabilities: scores.softmax(1).to_vec(), hidden }
         })
     }
 }
 
-impl Reading {
-    /// The class, its label, and the labels and probabilities of all classes in their order, rounded to six decimals.
+impl Prediction {
+    /// The class, its label, and the labels and probabilities of all classes, in the order of the classes. Rounded to
+    /// six decimals.
     pub fn to_json(&self, labels: &Labels) -> Value {
         json!({
             "class": self.digit,
@@ -146,18 +149,15 @@ impl Reading {
     /// The same, with the hidden layers' activations.
     pub fn to_json_with_hidden(&self, labels: &Labels) -> Value {
         let mut value = self.to_json(labels);
-        value["hidden"] = self
-            .hidden
-            .iter()
-            .map(|(name, numbers)| json!({ "name": name, "activations": rounded(numbers) }))
-            .collect();
+        value["hidden"] =
+            self.hidden.iter().map(|(name, values)| json!({ "name": name, "activations": rounded(values) })).collect();
         value
     }
 }
 
-/// Numbers as a reader of JSON likes them.
-pub fn rounded(numbers: &[f32]) -> Vec<f64> {
-    numbers.iter().map(|&number| (f64::from(number) * 1e6).round() / 1e6).collect()
+/// Values rounded to six decimals, for JSON.
+pub fn rounded(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&value| (f64::from(value) * 1e6).round() / 1e6).collect()
 }
 
 #[cfg(test)]
@@ -178,9 +178,9 @@ mod tests {
             parameters.last().unwrap().1.set(&Tensor::from_vec(bias.to_vec(), [DIGITS]));
             let images = Tensor::from_vec(vec![0.5; SIDE * SIDE], [1, SIDE * SIDE]);
             let counted = no_grad(|| model.forward(&images, Mode::Eval).argmax(1, false).as_slice()[0]);
-            let reading = Reader::new(&model).read(&[0.5; SIDE * SIDE]);
-            assert_eq!(reading.digit as i64, counted, "{bias:?}");
-            reading.digit
+            let prediction = Classifier::new(&model).predict(&[0.5; SIDE * SIDE]);
+            assert_eq!(prediction.digit as i64, counted, "{bias:?}");
+            prediction.digit
         };
         assert_eq!(class([0.0; DIGITS]), 0);
         assert_eq!(class([0.0, 0.0, 7.0, 0.0, 7.0, 0.0, 0.0, 7.0, 0.0, 0.0]), 2);
