@@ -1,4 +1,4 @@
-//! Checks of gradients against difference quotients: the test of every backward rule, also of a user's own operations.
+//! Gradients against differences: the test of every backward rule, for users' own operations too.
 
 #[cfg(test)]
 #[macro_use]
@@ -12,10 +12,9 @@ use crate::tensor::Tensor;
 
 /// Checks the gradients of `f` at `inputs` against central differences, for every element of every input.
 ///
-/// `f`'s output may have any shape. The check differentiates a weighted sum of its elements with fixed random weights,
-/// because errors could cancel in a plain sum. Use `f64`: the step is 10⁻⁶, the tolerance 10⁻⁶ absolute and relative.
-/// The same as
-/// [`torch.autograd.gradcheck`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html).
+/// `f`'s output may have any shape; a fixed random combination of its elements is differentiated, so that errors that cancel in a plain sum show.
+/// Wants `f64`: the step is 10⁻⁶, the tolerance 10⁻⁶ absolute and relative.
+/// As [`torch.autograd.gradcheck`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html).
 ///
 /// ```
 /// use autograd::{Tensor, check::gradcheck};
@@ -24,8 +23,8 @@ use crate::tensor::Tensor;
 /// ```
 ///
 /// # Errors
-/// A sentence that names the input, the element, the gradient and the difference quotient, for the first element that
-/// differs. For types other than `f64` it also says that the differences are too inexact.
+/// A sentence that names the input, the element, the gradient and the difference quotient, for the first that
+/// disagree; in another type than `f64` it also says that the difference is too coarse there.
 pub fn gradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[Tensor<T>]) -> Result<(), String> {
     compare("first order", first_order(f), inputs)
 }
@@ -39,8 +38,8 @@ fn first_order<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>) -> impl Fn(&[Ten
     }
 }
 
-/// Checks the second-order gradients of `f`: those of a weighted sum of `f`'s input gradients, with fixed random
-/// weights, with respect to the inputs and to the output's gradient. See [`gradcheck`].
+/// Checks the gradients of the gradients of `f`: those of a fixed random combination of `f`'s input gradients, with respect to the inputs and to the
+/// output's gradient. See [`gradcheck`].
 ///
 /// ```
 /// use autograd::{Tensor, check::gradgradcheck};
@@ -88,7 +87,7 @@ fn second_order<T: Float>(
 
 fn compare<T: Float>(
     order: &str,
-    scalar: impl Fn(&[Tensor<T>]) -> Tensor<T>,
+    number: impl Fn(&[Tensor<T>]) -> Tensor<T>,
     inputs: &[Tensor<T>],
 ) -> Result<(), String> {
     let gradients = gradients(&number, inputs);
@@ -101,14 +100,14 @@ fn compare<T: Float>(
                 input.shape()
             ));
         }
-        let (values, slopes) = (input.to_vec(), gradient.to_vec());
-        for element in 0..values.len() {
-            let at = |offset: f64| {
-                let mut values = values.clone();
-                values[element] = T::from_f64(values[element].to_f64() + offset);
+        let (numbers, slopes) = (input.to_vec(), gradient.to_vec());
+        for element in 0..numbers.len() {
+            let at = |moved: f64| {
+                let mut numbers = numbers.clone();
+                numbers[element] = T::from_f64(numbers[element].to_f64() + moved);
                 let mut inputs: Vec<Tensor<T>> = inputs.iter().map(Tensor::detach).collect();
-                inputs[index] = Tensor::from_vec(values, input.shape());
-                scalar(&inputs).item().to_f64()
+                inputs[index] = Tensor::from_vec(numbers, input.shape());
+                number(&inputs).item().to_f64()
             };
             let quotient = (at(step) - at(-step)) / (2.0 * step);
             let slope = slopes[element].to_f64();
@@ -171,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_in_f32_advises_f64() {
+    fn a_failure_in_f32_says_that_f64_is_wanted() {
         let sentence = gradcheck(|x| x[0].exp(), &[Tensor::<f32>::randn([3], 0)]).unwrap_err();
         assert!(
             sentence.contains("f32 has too few digits") && sentence.contains("check with f64 inputs"),
@@ -179,7 +178,7 @@ mod tests {
         );
         let sentence = gradgradcheck(|x| x[0].exp(), &[Tensor::<f32>::randn([3], 0)]).unwrap_err();
         assert!(sentence.contains("check with f64 inputs"), "{sentence}");
-        // The conversion that the message shows.
+        // The conversion that the sentence shows.
         let x = Tensor::<f32>::randn([3], 0);
         let x = Tensor::<f64>::from_vec(x.to_vec().into_iter().map(f64::from).collect(), x.shape());
         gradcheck(|x| x[0].exp(), std::slice::from_ref(&x)).unwrap();

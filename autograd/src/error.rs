@@ -22,14 +22,6 @@ pub(crate) fn argument_error(op: &str, message: impl Display) -> ! {
     panic!("{op}: {message}")
 }
 
-/// The same as [`shape_error`] and [`argument_error`].
-#[cold]
-#[inline(never)]
-#[track_caller]
-pub(crate) fn mistake(op: &str, message: impl Display) -> ! {
-    panic!("{op}: {message}")
-}
-
 /// Converts a dimension that may count from the end (-1 is the last) into an index below `rank`.
 ///
 /// A scalar counts as having one dimension here, as in PyTorch: 0 and -1 are accepted for rank 0.

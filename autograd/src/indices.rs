@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::shape_error;
+use crate::error::{argument_error, shape_error};
 use crate::layout::row_major;
 use crate::random::Seed;
 use crate::shape::{Integer, Shape};
@@ -56,7 +56,7 @@ impl Indices {
     #[track_caller]
     pub fn randint(low: i64, high: i64, shape: impl Into<Shape>, seed: impl Seed) -> Self {
         if low >= high {
-            mistake("randint", format_args!("there is no integer from {low} on below {high}"));
+            argument_error("randint", format_args!("there is no integer from {low} on below {high}"));
         }
         let shape = shape.into();
         let (count, span) = (shape.numel_for("randint"), high.abs_diff(low));

@@ -311,7 +311,7 @@ impl<T: Float> Gradients<T> {
         let value = parameter.tensor();
         if value.shape() != gradient.shape() {
             let (own, other) = (value.shape(), gradient.shape());
-            mistake("Gradients::set", format_args!("a gradient of shape {other} for a parameter {own}"));
+            shape_error("Gradients::set", format_args!("a gradient of shape {other} for a parameter {own}"));
         }
         self.insert(parameter.id(), gradient);
     }

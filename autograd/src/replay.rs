@@ -10,7 +10,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::mode::{self, FORKED, LOGGED, REPLAYED};
 
 /// Something that a run found.
@@ -76,7 +76,7 @@ fn observe(found: Entry) -> Entry {
 
 #[cold]
 fn differs() -> ! {
-    mistake(
+    argument_error(
         "recompute",
         "the closure read other parameters or drew other random numbers when it was run again: \
          it must do the same each time",
@@ -86,7 +86,7 @@ fn differs() -> ! {
 /// The state to draw from, for a stream in the given one.
 pub(crate) fn draw(state: [u64; 2]) -> [u64; 2] {
     if mode::has(FORKED) {
-        mistake(
+        argument_error(
             "recompute",
             "a task that was forked inside of the closure drew from a random stream: such draws have no order \
              that could be repeated. \

@@ -1,5 +1,6 @@
 //! The elements of a tensor: a shared buffer. It is written when it is created, and later only by its only owner.
 
+use crate::error::argument_error;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -45,7 +46,7 @@ impl<T: Scalar> Storage<T> {
     #[track_caller]
     pub(crate) fn build(length: usize, fill: impl FnOnce(&mut [T])) -> Self {
         let Some(mut storage) = Storage::try_take(length) else {
-            crate::error::mistake("tensor", no_memory_for::<T>(length));
+            argument_error("tensor", no_memory_for::<T>(length));
         };
         fill(storage.get_mut().expect("just made, so not shared"));
         storage
@@ -57,8 +58,8 @@ impl<T: Scalar> Storage<T> {
         let block = Block::take(length.checked_mul(size_of::<T>())?)?;
         let header = block.header().cast::<Header>();
         // SAFETY: the line in front of the block is large enough, aligned, and unused; it belongs to whoever has the block.
-        unsafe { header.write(Header { holders: AtomicUsize::new(1), length, block }) };
-        Some(Storage { header, numbers: PhantomData })
+        unsafe { header.write(Header { owners: AtomicUsize::new(1), length, block }) };
+        Some(Storage { header, elements: PhantomData })
     }
 
     #[inline]

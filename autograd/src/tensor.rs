@@ -11,7 +11,7 @@ mod random;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::error::{argument_error, shape_error};
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::{Edge, Id, Node, anomaly};
 use crate::kernels::map::View;
@@ -112,7 +112,7 @@ impl<T: Float> Tensor<T> {
     fn begin(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
         let start = trace::start();
         let Some(storage) = Storage::try_take(layout.numel()) else {
-            mistake(op, format_args!("shape {}: {}", layout.shape, no_memory_for::<T>(layout.numel())));
+            shape_error(op, format_args!("shape {}: {}", layout.shape, no_memory_for::<T>(layout.numel())));
         };
         (start, storage)
     }

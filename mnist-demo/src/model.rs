@@ -5,7 +5,12 @@ use nn::{Linear, ReLU, Sequential};
 
 use crate::dataset::Dataset;
 
-/// The classes of MNIST.
+/// The widths of the layers, for people: `784 → 256 → 128 → 10, ReLU`.
+pub fn description(pixels: usize, classes: usize) -> String {
+    format!("{pixels} → 256 → 128 → {classes}, ReLU")
+}
+
+/// The number of classes of MNIST.
 pub const DIGITS: usize = 10;
 
 /// The name of the last layer's weight. Its shape is `[classes, 128]`, which gives the number of classes of a network.
@@ -16,7 +21,7 @@ pub fn perceptron(data: &Dataset, random: &mut Random) -> Sequential {
     perceptron_for(data.train.width(), data.classes, random)
 }
 
-/// The same network for images of so many pixels in so many classes:
+/// The same network for images of `pixels` pixels and for `classes` classes:
 /// `Linear(pixels, 256) → ReLU → Linear(256, 128) → ReLU → Linear(128, classes)`.
 pub fn perceptron_for(pixels: usize, classes: usize, random: &mut Random) -> Sequential {
     Sequential::new()

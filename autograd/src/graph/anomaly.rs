@@ -9,7 +9,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::node::{Id, Node};
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::lock::ShortLock;
 use crate::mode::{self, Watch};
@@ -97,7 +97,7 @@ pub(crate) fn check_output<T: Float>(name: &str, output: &Tensor<T>, inputs: &[&
     let already = inputs.iter().position(|input| find(&watch, input).is_some());
     let already = already.map_or(String::new(), |input| format!("; input {input} had such a value already"));
     let (shape, line) = (output.shape(), Location::caller());
-    mistake(
+    shape_error(
         name,
         format_args!(
             "forward made {anomaly} of the output, of shape {shape}, from inputs of shapes {shapes:?}{already}; \
@@ -145,7 +145,7 @@ pub(super) fn check_gradient<T: Float>(node: &Node<T>, input: usize, gradient: &
     let already =
         if find(&watch, of_output).is_some() { "; the output's gradient had such a value already" } else { "" };
     let (shape, output) = (gradient.shape(), of_output.shape());
-    mistake(
+    shape_error(
         node.name,
         format_args!(
             "backward made {anomaly} of the gradient of input {input}, of shape {shape}, \

@@ -2,7 +2,7 @@
 //!
 //! They are operations like any other, so that gradients of gradients flow through them; they live below the rest because the engine calls them.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::map::{RowBody, each, map_in_place, map_rows};
@@ -63,7 +63,7 @@ fn no_common_shape(name: &str, a: &Shape, b: &Shape) -> ! {
         .find(|&dim| extent(a, dim) != extent(b, dim) && extent(a, dim) != 1 && extent(b, dim) != 1)
         .expect("shapes that do not broadcast differ somewhere");
     let (from_end, left, right) = (rank - clash, extent(a, clash), extent(b, clash));
-    mistake(name, format_args!("shapes {a} and {b} do not broadcast: dimension -{from_end} is {left} and {right}"))
+    shape_error(name, format_args!("shapes {a} and {b} do not broadcast: dimension -{from_end} is {left} and {right}"))
 }
 
 #[track_caller]
@@ -196,7 +196,7 @@ impl<T: Float> Tensor<T> {
             shape.numel_for("expand");
             return expanded;
         }
-        mistake("expand", format_args!("shape {} does not stretch to {:?}", self.shape(), wanted.as_slice()))
+        shape_error("expand", format_args!("shape {} does not stretch to {:?}", self.shape(), wanted.as_slice()))
     }
 }
 

@@ -9,7 +9,7 @@ use super::broadcast::{accumulate, sum_to};
 use super::gradients::Gradients;
 use super::node::{Edge, Id, Input, Node, Released};
 use super::targets::Targets;
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::parallel::with_recording;
 use crate::mode::{self, WATCHED};
@@ -182,7 +182,7 @@ impl<T: Float> Backward<'_, T> {
         let output = with_recording(true, || anomaly::as_forward(|| compute(&self.node.inputs)));
         if output.shape() != self.grad.shape() {
             let (first, second) = (self.grad.shape(), output.shape());
-            mistake(
+            shape_error(
                 self.node.name,
                 format_args!("the output had shape {first}, and {second} when it was computed again"),
             );
@@ -199,7 +199,7 @@ impl<T: Float> Backward<'_, T> {
     fn sum_for(&self, input: &Input<T>, grad: &Tensor<T>) -> Tensor<T> {
         if input.shape().broadcast(grad.shape()).as_ref() != Some(grad.shape()) {
             let (got, want) = (grad.shape(), input.shape());
-            mistake(
+            shape_error(
                 self.node.name,
                 format_args!("backward made a gradient of shape {got} for an input of shape {want}"),
             );
@@ -210,7 +210,7 @@ impl<T: Float> Backward<'_, T> {
     fn input(&self, index: usize) -> &Input<T> {
         match self.node.inputs.get(index) {
             Some(input) => input,
-            None => mistake(
+            None => argument_error(
                 self.node.name,
                 format_args!("has {} inputs, so none of number {index}", self.node.inputs.len()),
             ),
@@ -310,25 +310,25 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     fn walk_retaining(&self, name: &str, seed: Tensor<T>) -> Gradients<T> {
         if !self.is_tracked() {
-            mistake(name, UNTRACKED);
+            argument_error(name, UNTRACKED);
         }
         match walk_back(self.edge.clone(), seed, None, Order::RetainGraph) {
             Ok(gradients) => gradients,
-            Err(sentence) => mistake(name, sentence),
+            Err(sentence) => argument_error(name, sentence),
         }
     }
 
     #[track_caller]
     fn backward_from(self, name: &str, seed: Tensor<T>) -> Gradients<T> {
         if !self.is_tracked() {
-            mistake(name, UNTRACKED);
+            argument_error(name, UNTRACKED);
         }
         // The result's own numbers are not needed for its gradient.
         let Tensor { edge, storage, .. } = self;
         drop(storage);
         match walk_back(edge, seed, None, Order::First) {
             Ok(gradients) => gradients,
-            Err(sentence) => mistake(name, sentence),
+            Err(sentence) => argument_error(name, sentence),
         }
     }
 }
@@ -337,7 +337,7 @@ impl<T: Float> Tensor<T> {
 fn check_single<T: Float>(name: &str, of: &Tensor<T>) {
     if of.numel() != 1 {
         let shape = of.shape();
-        mistake(
+        shape_error(
             name,
             format_args!("shape {shape} is not a single number: use backward_with(seed), or reduce it first"),
         );
@@ -347,7 +347,7 @@ fn check_single<T: Float>(name: &str, of: &Tensor<T>) {
 #[track_caller]
 pub(super) fn check_seed<T: Float>(name: &str, of: &Tensor<T>, seed: &Tensor<T>) {
     if of.shape() != seed.shape() {
-        mistake(name, format_args!("the seed has shape {}, the tensor {}", seed.shape(), of.shape()));
+        shape_error(name, format_args!("the seed has shape {}, the tensor {}", seed.shape(), of.shape()));
     }
 }
 

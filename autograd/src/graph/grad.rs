@@ -1,7 +1,7 @@
 //! Gradients with respect to chosen tensors.
 
 use super::engine::{Order, UNTRACKED, check_seed, walk_back};
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::tensor::Tensor;
 
@@ -29,7 +29,7 @@ use crate::tensor::Tensor;
 #[track_caller]
 pub fn grad<T: Float>(of: &Tensor<T>, with_respect_to: &[&Tensor<T>], order: Order) -> Vec<Tensor<T>> {
     if of.numel() != 1 {
-        mistake(
+        shape_error(
             "grad",
             format_args!("shape {} is not a single number: use grad_with and a seed, or reduce it first", of.shape()),
         );
@@ -64,20 +64,21 @@ fn grad_of<T: Float>(
     order: Order,
 ) -> Vec<Tensor<T>> {
     if !of.is_tracked() {
-        mistake(name, UNTRACKED);
+        argument_error(name, UNTRACKED);
     }
     let mut ids = Vec::with_capacity(with_respect_to.len());
     for (index, tensor) in with_respect_to.iter().enumerate() {
         match tensor.edge.id() {
             Some(id) => ids.push(id),
-            None => {
-                mistake(name, format_args!("tensor {index} of those asked for is not tracked, so it has no gradient"))
-            }
+            None => argument_error(
+                name,
+                format_args!("tensor {index} of those asked for is not tracked, so it has no gradient"),
+            ),
         }
     }
     let found = match walk_back(of.edge.clone(), seed, Some(ids.clone()), order) {
         Ok(found) => found,
-        Err(sentence) => mistake(name, sentence),
+        Err(sentence) => argument_error(name, sentence),
     };
     let zeros = |tensor: &Tensor<T>| Tensor::zeros(tensor.shape());
     ids.iter()

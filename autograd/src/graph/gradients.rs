@@ -1,5 +1,6 @@
 //! What backward returns: gradients are a value.
 
+use crate::error::shape_error;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::{AddAssign, MulAssign};
@@ -62,7 +63,7 @@ impl<T: Float> Gradients<T> {
             let changed = change(gradient);
             if changed.shape() != gradient.shape() {
                 let message = format_args!("a gradient of shape {} became {}", gradient.shape(), changed.shape());
-                crate::error::mistake("Gradients::map", message);
+                shape_error("Gradients::map", message);
             }
             *gradient = changed;
         }

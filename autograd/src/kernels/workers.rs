@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
 
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::lock::{ShortLock, none_is_held};
 use crate::mode::{Mode, with_default};
 use crate::trace;
@@ -87,7 +87,7 @@ fn default_threads() -> usize {
 fn check_threads(operation: &str, threads: usize) {
     let most = rayon::max_num_threads();
     if threads > most {
-        mistake(operation, format_args!("{threads} threads are more than the {most} that a pool can have"));
+        argument_error(operation, format_args!("{threads} threads are more than the {most} that a pool can have"));
     }
 }
 

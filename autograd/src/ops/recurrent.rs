@@ -1,6 +1,6 @@
 //! One step of a recurrent network.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
@@ -62,7 +62,7 @@ impl<T: Float> Tensor<T> {
         let [of_input, of_hidden] = self.gates("lstm_cell", hidden, weights, 4);
         if cell.shape() != hidden.shape() {
             let (hidden, cell) = (hidden.shape(), cell.shape());
-            mistake("lstm_cell", format_args!("the hidden state has shape {hidden}, the cell state {cell}"));
+            shape_error("lstm_cell", format_args!("the hidden state has shape {hidden}, the cell state {cell}"));
         }
         let gates = (of_input + of_hidden).chunk(4, -1);
         let kept = gates[1].sigmoid() * cell;
@@ -103,7 +103,7 @@ impl<T: Float> Tensor<T> {
                 of_input[..] == [count * size, inputs] && of_hidden[..] == [count * size, size]
             };
         if !fits {
-            mistake(
+            shape_error(
                 op,
                 format_args!(
                     "an input of shape {own}, a hidden state of {state}, and weights of {of_input} and {of_hidden}: \

@@ -1,6 +1,6 @@
 //! Constructors, with PyTorch's names.
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::parallel::fill;
 use crate::random::{Random, Seed};
@@ -78,7 +78,7 @@ impl<T: Float> Tensor<T> {
     fn copied(numbers: &[T], shape: Shape) -> Self {
         let expected = shape.numel_for("from_vec");
         if expected != numbers.len() {
-            mistake(
+            shape_error(
                 "from_vec",
                 format_args!("shape {shape} has {expected} elements, but there are {} numbers", numbers.len()),
             );
@@ -107,7 +107,7 @@ impl<T: Float> Tensor<T> {
         let [first, last, stride] = [0, 1, 2].map(|i| written[i].unwrap_or([start, end, step][i].to_f64()));
         let leads = (stride > 0.0 && last >= first) || (stride < 0.0 && last <= first);
         if !leads || !(last - first).is_finite() || !stride.is_finite() {
-            mistake("arange", format_args!("steps of {step} do not lead from {start} to {end}"));
+            argument_error("arange", format_args!("steps of {step} do not lead from {start} to {end}"));
         }
         let steps = (last - first) / stride;
         // An `f32` with more digits was computed, and rounded then: a 61st goes 61 times into 1, though its `f32` is
@@ -186,7 +186,10 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn uniform(shape: impl Into<Shape>, low: T, high: T, seed: impl Seed) -> Self {
         if !(low <= high && (high - low).is_finite()) {
-            mistake("uniform", format_args!("from {low} to {high} is no interval: low ≤ high is wanted, and finite"));
+            argument_error(
+                "uniform",
+                format_args!("from {low} to {high} is no interval: low ≤ high is wanted, and finite"),
+            );
         }
         let (low, high) = (low.to_f64(), high.to_f64());
         Tensor::drawn("uniform", shape.into(), seed, |random, out| random.fill_uniform(out, low, high))

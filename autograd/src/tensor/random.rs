@@ -1,6 +1,6 @@
 //! Random draws that take more than a shape. (`rand`, `randn` and `uniform` are beside the other constructors.)
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::random::{Random, Seed};
@@ -25,7 +25,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn normal(shape: impl Into<Shape>, mean: T, std: T, seed: impl Seed) -> Self {
         if !(std >= T::ZERO && std.is_finite() && mean.is_finite()) {
-            mistake(
+            argument_error(
                 "normal",
                 format_args!("mean {mean} and standard deviation {std}: wanted finite, and not negative"),
             );
@@ -55,7 +55,7 @@ impl<T: Float> Tensor<T> {
         self.check_untracked("bernoulli");
         let probabilities = self.to_vec();
         if let Some(wrong) = probabilities.iter().find(|&&p| !(p >= T::ZERO && p <= T::ONE)) {
-            mistake("bernoulli", format_args!("{wrong} is no probability: wanted 0 to 1"));
+            argument_error("bernoulli", format_args!("{wrong} is no probability: wanted 0 to 1"));
         }
         Tensor::build_for("bernoulli", self.shape().clone(), |out| {
             seed.draw(|random| {
@@ -93,7 +93,7 @@ impl<T: Float> Tensor<T> {
         let (rows, classes) = match own[..] {
             [classes] => (1, classes),
             [rows, classes] => (rows, classes),
-            _ => mistake("multinomial", format_args!("weights of shape {own}: wanted [n] or [rows, n]")),
+            _ => shape_error("multinomial", format_args!("weights of shape {own}: wanted [n] or [rows, n]")),
         };
         let weights: Vec<f64> = self.to_vec().into_iter().map(T::to_f64).collect();
         check_weights(&weights, [rows, classes], count, replacement);
@@ -110,7 +110,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     fn check_untracked(&self, op: &str) {
         if self.is_tracked() {
-            mistake(op, "the tensor is tracked, but no gradient flows through a draw: detach it");
+            argument_error(op, "the tensor is tracked, but no gradient flows through a draw: detach it");
         }
     }
 }
@@ -120,12 +120,12 @@ fn check_weights(weights: &[f64], [rows, classes]: [usize; 2], count: usize, rep
     for row in 0..rows {
         let row_weights = &weights[row * classes..][..classes];
         if let Some(wrong) = row_weights.iter().find(|weight| !(**weight >= 0.0 && weight.is_finite())) {
-            mistake("multinomial", format_args!("a weight of {wrong}: wanted finite, and not negative"));
+            argument_error("multinomial", format_args!("a weight of {wrong}: wanted finite, and not negative"));
         }
         let possible = row_weights.iter().filter(|&&weight| weight > 0.0).count();
         let wanted = if replacement { count.min(1) } else { count };
         if possible < wanted {
-            mistake(
+            argument_error(
                 "multinomial",
                 format_args!("{count} indices of row {row}, of whose {classes} weights {possible} are above 0"),
             );

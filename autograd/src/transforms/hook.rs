@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::lock::none_is_held;
@@ -65,7 +65,7 @@ impl<T: Float> Op<T> for OnGradient<T> {
         let new = (self.hook)(&grad).unwrap_or_else(|| grad.clone());
         if new.shape() != grad.shape() {
             let (old, new, line) = (grad.shape(), new.shape(), self.line);
-            mistake(
+            shape_error(
                 "on_gradient",
                 format_args!("the hook of {line} made a gradient of shape {new} of one of shape {old}"),
             );

@@ -1,7 +1,7 @@
 //! Products of a vector with a Jacobian or a Hessian, which cost about as much as a few calls of the function.
 
 use super::arguments::Arguments;
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::recompute::has_sources;
 use crate::graph::{Id, Order, broadcast, grad_with};
@@ -72,7 +72,7 @@ fn check_vectors<T: Float>(op: &str, arguments: &[Tensor<T>], vectors: &[Tensor<
     let shapes = |tensors: &[Tensor<T>]| tensors.iter().map(|tensor| tensor.shape().clone()).collect::<Vec<Shape>>();
     let (own, given) = (shapes(arguments), shapes(vectors));
     if own != given {
-        mistake(op, format_args!("the inputs have shapes {own:?}, the vectors {given:?}: they must be the same"));
+        shape_error(op, format_args!("the inputs have shapes {own:?}, the vectors {given:?}: they must be the same"));
     }
 }
 
@@ -107,7 +107,7 @@ pub fn vjp<T: Float, A: Arguments<T>>(
     let call = Call::new(f, &inputs);
     if call.output.shape() != vector.shape() {
         let (own, given) = (call.output.shape(), vector.shape());
-        mistake("vjp", format_args!("the result has shape {own}, the vector {given}: they must be the same"));
+        shape_error("vjp", format_args!("the result has shape {own}, the vector {given}: they must be the same"));
     }
     let products = gradients(&call.output, &call.leaves, vector, call.last_order(Some(vector), false));
     (call.value(), A::each(products))
@@ -191,6 +191,6 @@ pub fn hvp<T: Float, A: Arguments<T>>(
 #[track_caller]
 pub(super) fn check_single<T: Float>(op: &str, output: &Tensor<T>) {
     if output.numel() != 1 {
-        mistake(op, format_args!("the function returned shape {}, not a single number", output.shape()));
+        shape_error(op, format_args!("the function returned shape {}, not a single number", output.shape()));
     }
 }

@@ -1,4 +1,4 @@
-//! `summary`: the network's layers, their shapes, and how many elements are trained.
+//! `summary`: the network's layers, their output shapes and parameter counts.
 
 use autograd::Random;
 use clap::Args;

@@ -22,25 +22,25 @@ pub struct Mistake {
 /// The predictions of a network for the test images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Images by label and by what they were taken for.
+    /// The images by true class and predicted class.
     pub confusion: ConfusionMatrix,
-    /// The images that were read wrongly, the surest first.
+    /// The images that were classified wrongly, the most confident first.
     pub mistakes: Vec<Mistake>,
 }
 
 impl Evaluation {
-    /// Reads the images.
+    /// Classifies the images.
     pub fn new(model: &impl Layer, images: &Images, classes: usize) -> Self {
         let mut evaluation = Evaluation { confusion: ConfusionMatrix::new(classes), mistakes: Vec::new() };
         let mut image = 0;
         evaluate(model, images, |scores, labels| {
-            let (found, probabilities) = (scores.argmax(1, false), scores.softmax(1).to_vec());
-            evaluation.confusion.add(&found, labels);
-            for (row, (&label, &found)) in labels.as_slice().iter().zip(found.as_slice()).enumerate() {
-                let (label, found) = (label as usize, found as usize);
-                if label != found {
-                    let confidence = probabilities[row * classes + found];
-                    evaluation.mistakes.push(Mistake { image: image + row, label, found, confidence });
+            let (predicted, probabilities) = (scores.argmax(1, false), scores.softmax(1).to_vec());
+            evaluation.confusion.add(&predicted, labels);
+            for (row, (&label, &predicted)) in labels.as_slice().iter().zip(predicted.as_slice()).enumerate() {
+                let (label, predicted) = (label as usize, predicted as usize);
+                if label != predicted {
+                    let confidence = probabilities[row * classes + predicted];
+                    evaluation.mistakes.push(Mistake { image: image + row, label, predicted, confidence });
                 }
             }
             image += labels.numel();

@@ -68,7 +68,10 @@ fn head(report: &Report<'_>) -> Markup {
         header {
             div.score {
                 h1 { (percent(report.evaluation.confusion.accuracy())) }
-                p { "of " (grouped(report.trainer.data().test.len())) " test images read rightly, " (grouped(wrong)) " wrongly" }
+                p {
+                    "test accuracy: " (grouped(wrong)) " of " (grouped(report.trainer.data().test.len()))
+                    " test images are classified wrongly"
+                }
             }
             dl.figures {
                 @for (figure, what) in figures { div { dt { (what) } dd { (figure) } } }
@@ -96,11 +99,13 @@ fn about(report: &Report<'_>) -> [(&'static str, String); 7] {
 
 fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
     let classes = evaluation.confusion.classes();
-    if classes > TABLE_CLASSES {
+    if classes > MAX_TABLE_CLASSES {
         return html! {};
     }
     let most = (0..classes)
-        .flat_map(|label| evaluation.confusion.row(label).iter().enumerate().filter(move |(found, _)| *found != label))
+        .flat_map(|label| {
+            evaluation.confusion.row(label).iter().enumerate().filter(move |(predicted, _)| *predicted != label)
+        })
         .map(|(_, &count)| count)
         .max()
         .unwrap_or(0)
@@ -126,9 +131,11 @@ fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
                             @let name = labels.name(label);
                             tr {
                                 th scope="row" { (name) }
-                                @for (found, &count) in evaluation.confusion.row(label).iter().enumerate() {
-                                    @if found == label {
-                                        td.right title=(format!("{count} images of {name} are read rightly")) { (count) }
+                                @for (predicted, &count) in evaluation.confusion.row(label).iter().enumerate() {
+                                    @let other = labels.name(predicted);
+                                    @let words = format!("true {name}, predicted {other}: {count} images");
+                                    @if predicted == label {
+                                        td.right title=(words) { (count) }
                                     } @else if count == 0 {
                                         td {}
                                     } @else {
@@ -180,8 +187,9 @@ fn classes(Evaluation { confusion, .. }: &Evaluation, labels: &Labels) -> Markup
                             tr {
                                 th scope="row" { (labels.name(class)) }
                                 td { (confusion.row(class).iter().sum::<usize>()) }
-                                td.bar style=(bar(confusion.precision(class))) { span { (share(confusion.precision(class))) } }
-                                td.bar style=(bar(confusion.recall(class))) { span { (share(confusion.recall(class))) } }
+                                @for value in [confusion.precision(class), confusion.recall(class)] {
+                                    td.bar style=(bar(value)) { span { (share(value)) } }
+                                }
                             }
                         }
                     }

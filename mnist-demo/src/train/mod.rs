@@ -200,7 +200,7 @@ impl<'a> Trainer<'a> {
         let position = Position { step: self.steps(), steps: self.epoch_steps().saturating_mul(epochs) };
         let seen = self.progress.so_far.images;
         let chosen = &self.order[seen..self.order.len().min(seen + batch_size)];
-        let random = |of_what| Random::new(seed).stream(of_what).stream(place.step as u64);
+        let random = |of_what| Random::new(seed).stream(of_what).stream(position.step as u64);
         let (images, labels) = recipe.batch(&self.data.train, chosen, random(BATCHES));
         let scores = self.model.forward(&images, Mode::Train(&Stream::of(random(LAYERS))));
         let loss = self.criterion.forward(&scores, &labels);
@@ -262,7 +262,7 @@ pub fn evaluate(model: &impl Layer, images: &Images, mut read: impl FnMut(&Tenso
     });
 }
 
-/// The share of images whose largest score is at their label.
+/// The fraction of images whose largest score is at their label.
 pub fn accuracy(model: &impl Layer, images: &Images) -> f64 {
     let mut sum = 0;
     evaluate(model, images, |scores, labels| sum += count_correct(scores, labels));

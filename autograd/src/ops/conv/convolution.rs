@@ -1,7 +1,7 @@
 //! Convolutions of signals and images.
 
 use super::{Kind, as_images, both, check_operands, finished, product};
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::convolve::Geometry;
 use crate::tensor::Tensor;
@@ -110,7 +110,7 @@ fn convolved<T: Float, const DIMS: usize>(
     let (shape, weights) = (x.shape(), w.shape());
     let (channels, filters, groups) = (shape[1], weights[0], options.groups);
     if !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) || weights[1] != channels / groups {
-        mistake(
+        shape_error(
             op,
             format_args!(
                 "the input has shape {}, the weight {}: they do not fit for {groups} groups",
@@ -136,7 +136,7 @@ fn convolved<T: Float, const DIMS: usize>(
     let span = [0, 1].map(|dim| dilation[dim] * (kernel[dim] - 1));
     match options.padding {
         Padding::Same if options.stride != [1; DIMS] => {
-            mistake(op, format_args!("a stride of {:?} with Padding::Same: wanted 1", options.stride))
+            argument_error(op, format_args!("a stride of {:?} with Padding::Same: wanted 1", options.stride))
         }
         Padding::Same => geometry.padding = span.map(|span| span / 2),
         Padding::Zeros(padding) => {
@@ -144,7 +144,7 @@ fn convolved<T: Float, const DIMS: usize>(
             for dim in 0..2 {
                 let padded = from[dim] + 2 * geometry.padding[dim];
                 let Some(rest) = padded.checked_sub(span[dim] + 1) else {
-                    mistake(
+                    shape_error(
                         op,
                         format_args!(
                             "a window of {} elements is larger than the padded input, {padded}: shapes {} and {}",

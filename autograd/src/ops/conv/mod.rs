@@ -8,7 +8,7 @@ mod transposed;
 pub use convolution::{Convolution, Padding};
 pub use transposed::TransposedConvolution;
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::convolve::Geometry;
@@ -110,7 +110,7 @@ fn finished<T: Float, const DIMS: usize>(
     let channels = y.shape()[1];
     let y = match bias {
         Some(bias) if bias.shape()[..] != [channels] => {
-            mistake(op, format_args!("the bias has shape {}, wanted [{channels}]", bias.shape()))
+            shape_error(op, format_args!("the bias has shape {}, wanted [{channels}]", bias.shape()))
         }
         Some(bias) => y + bias.reshape([channels, 1, 1]),
         None => y,
@@ -129,20 +129,20 @@ fn check_operands<const DIMS: usize>(
 ) {
     let dims = if DIMS == 1 { "L" } else { "H, W" };
     if input.rank() != DIMS + 2 && input.rank() != DIMS + 1 {
-        mistake(op, format_args!("the input has shape {input}: wanted [N, C, {dims}] or [C, {dims}]"));
+        shape_error(op, format_args!("the input has shape {input}: wanted [N, C, {dims}] or [C, {dims}]"));
     }
     if weight.rank() != DIMS + 2 || weight[2..].contains(&0) {
-        mistake(
+        shape_error(
             op,
             format_args!("the weight has shape {weight}: wanted {} dimensions, windows of 1 at least", DIMS + 2),
         );
     }
     for (name, step) in steps {
         if step.contains(&0) {
-            mistake(op, format_args!("a {name} of {step:?}: wanted 1 at least"));
+            argument_error(op, format_args!("a {name} of {step:?}: wanted 1 at least"));
         }
     }
     if groups == 0 {
-        mistake(op, "0 groups: wanted 1 at least");
+        argument_error(op, "0 groups: wanted 1 at least");
     }
 }

@@ -1,7 +1,7 @@
 //! Transposed convolutions: the gradients of convolutions, as operations of their own.
 
 use super::{Kind, as_images, both, check_operands, finished, product};
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::convolve::Geometry;
 use crate::tensor::Tensor;
@@ -100,7 +100,10 @@ fn transposed<T: Float, const DIMS: usize>(
     let (shape, weights) = (y.shape(), w.shape());
     if weights[0] != shape[1] || !shape[1].is_multiple_of(groups) {
         let (own, other) = (input.shape(), weight.shape());
-        mistake(op, format_args!("the input has shape {own}, the weight {other}: they do not fit for {groups} groups"));
+        shape_error(
+            op,
+            format_args!("the input has shape {own}, the weight {other}: they do not fit for {groups} groups"),
+        );
     }
     let (stride, dilation) = (both(1, options.stride), both(1, options.dilation));
     let (padding, more) = (both(0, options.padding), both(0, options.output_padding));
@@ -113,12 +116,12 @@ fn transposed<T: Float, const DIMS: usize>(
                 "an output padding of {:?}: wanted less than the stride {:?} or the dilation {:?}",
                 options.output_padding, options.stride, options.dilation
             );
-            mistake(op, message);
+            argument_error(op, message);
         }
         let whole = to[dim].saturating_sub(1) * stride[dim] + dilation[dim] * (kernel[dim] - 1) + more[dim] + 1;
         from[dim] = match whole.checked_sub(2 * padding[dim]) {
             Some(extent) if extent > 0 && to[dim] > 0 => extent,
-            _ => mistake(
+            _ => shape_error(
                 op,
                 format_args!(
                     "shapes {} and {} with a padding of {:?} leave no output",

@@ -1,7 +1,7 @@
 //! Parts by ranges and numbers, and a tensor with such a part replaced.
 
 use super::part::{IndexItem, Part, position, resolve};
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::{Backward, broadcast};
 use crate::indices::Indices;
@@ -103,7 +103,10 @@ impl<T: Float> Tensor<T> {
                 let (own, rank) = (view.shape().clone(), mask.shape().rank());
                 if own[dim..dim + rank] != mask.shape()[..] {
                     let shape = mask.shape();
-                    mistake("at", format_args!("the mask has shape {shape}, the tensor {own} from dimension {dim} on"));
+                    shape_error(
+                        "at",
+                        format_args!("the mask has shape {shape}, the tensor {own} from dimension {dim} on"),
+                    );
                 }
                 let together = [mask.numel()];
                 let extents = own[..dim].iter().chain(&together).chain(&own[dim + rank..]);
@@ -146,12 +149,12 @@ impl<T: Float> Tensor<T> {
     pub fn slice_assign(&self, items: impl AsRef<[IndexItem]>, source: impl Operand<T>) -> Tensor<T> {
         let (part, chosen) = resolve("slice_assign", items.as_ref(), self.shape());
         if chosen.is_some() {
-            mistake("slice_assign", "takes no indices and no mask: see index_put and masked_fill");
+            argument_error("slice_assign", "takes no indices and no mask: see index_put and masked_fill");
         }
         let (source, shape) = (source.into_tensor(), part.of(&self.layout).shape);
         match broadcast::expand(&source, &shape) {
             Some(source) => Assign { part }.of(self, &source),
-            None => mistake(
+            None => shape_error(
                 "slice_assign",
                 format_args!("the source has shape {}, the part {shape}: it does not broadcast", source.shape()),
             ),

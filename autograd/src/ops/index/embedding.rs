@@ -2,7 +2,7 @@
 
 use super::check_bounds;
 use super::index_select::slices_at;
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::indices::Indices;
@@ -55,7 +55,7 @@ impl<T: Float> Tensor<T> {
     pub fn embedding(&self, index: &Indices, padding_idx: Option<i64>) -> Tensor<T> {
         let own = self.shape();
         if own.rank() != 2 {
-            mistake("embedding", format_args!("the table has shape {own}: wanted [rows, width]"));
+            shape_error("embedding", format_args!("the table has shape {own}: wanted [rows, width]"));
         }
         check_bounds("embedding", index, 0, own);
         let rows = own[0] as i64;
@@ -63,7 +63,7 @@ impl<T: Float> Tensor<T> {
         let shape: Shape = index.shape().iter().copied().chain([own[1]]).collect();
         let Some(padding) = padding_idx else { return reshaped(&self.index_select(0, flat), &shape) };
         if !(-rows..rows).contains(&padding) {
-            mistake("embedding", format_args!("padding_idx {padding} is no row of shape {own}"));
+            shape_error("embedding", format_args!("padding_idx {padding} is no row of shape {own}"));
         }
         let padding = padding.rem_euclid(rows);
         let kept = flat.as_slice().iter().map(|&row| if row == padding { T::ZERO } else { T::ONE }).collect();

@@ -1,7 +1,7 @@
 //! Elements chosen by index.
 
 use super::check_bounds;
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::kernels::gather::Chosen;
@@ -87,10 +87,13 @@ impl<T: Float> Tensor<T> {
         let axis = dimension("gather", dim, self.rank());
         let (own, other) = (self.shape(), index.shape());
         if own.rank() == 0 || other.rank() != own.rank() {
-            mistake("gather", format_args!("the index has shape {other}, the tensor {own}: not as many dimensions"));
+            shape_error(
+                "gather",
+                format_args!("the index has shape {other}, the tensor {own}: not as many dimensions"),
+            );
         }
         if let Some(wrong) = (0..own.rank()).find(|&dim| dim != axis && other[dim] > own[dim]) {
-            mistake(
+            shape_error(
                 "gather",
                 format_args!("the index has shape {other}, the tensor {own}: dimension {wrong} is larger"),
             );
@@ -126,7 +129,7 @@ impl<T: Float> Tensor<T> {
             whole.broadcast(&chosen)
         });
         let Some(mut common) = common.flatten() else {
-            mistake(
+            shape_error(
                 "take_along_dim",
                 format_args!("the index has shape {other}, the tensor {own}: they do not broadcast"),
             );

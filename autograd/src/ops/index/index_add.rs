@@ -2,7 +2,7 @@
 
 use super::check_bounds;
 use super::index_select::slices_at;
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::tensor::Tensor;
@@ -38,7 +38,7 @@ impl<T: Float> Tensor<T> {
         wanted.set(dim, index.numel());
         if index.shape().rank() != 1 || *source.shape() != wanted {
             let (own, given, chosen) = (self.shape(), source.shape(), index.shape());
-            mistake(
+            shape_error(
                 "index_add",
                 format_args!("an index of shape {chosen} into shape {own} wants a source of {wanted}, not {given}"),
             );

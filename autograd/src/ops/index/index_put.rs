@@ -1,7 +1,7 @@
 //! Elements at positions that several indices name together.
 
 use super::part::position;
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::broadcast;
 use crate::indices::Indices;
@@ -23,13 +23,13 @@ impl Named {
     #[track_caller]
     fn new(op: &str, indices: &[Indices], own: &Shape) -> Named {
         if indices.is_empty() || indices.len() > own.rank() {
-            mistake(op, format_args!("{} indices into shape {own}: wanted 1 to {}", indices.len(), own.rank()));
+            shape_error(op, format_args!("{} indices into shape {own}: wanted 1 to {}", indices.len(), own.rank()));
         }
         let mut shape = Shape::default();
         for index in indices {
             let Some(common) = shape.broadcast(index.shape()) else {
                 let shapes: Vec<&Shape> = indices.iter().map(Indices::shape).collect();
-                mistake(op, format_args!("indices of shapes {shapes:?} do not broadcast"));
+                shape_error(op, format_args!("indices of shapes {shapes:?} do not broadcast"));
             };
             shape = common;
         }
@@ -104,7 +104,7 @@ impl<T: Float> Tensor<T> {
         let whole = named.whole();
         let Some(values) = broadcast::expand(values, &whole) else {
             let given = values.shape();
-            mistake(
+            shape_error(
                 "index_put",
                 format_args!("values of shape {given} do not broadcast to the {whole} that are named"),
             );

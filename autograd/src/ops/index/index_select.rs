@@ -1,7 +1,7 @@
 //! Whole slices chosen by index.
 
 use super::check_bounds;
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::kernels::bytes::choose;
@@ -86,7 +86,7 @@ impl<T: Float> Tensor<T> {
         let axis = dimension("index_select", dim, self.rank());
         if self.rank() == 0 || index.shape().rank() != 1 {
             let (own, other) = (self.shape(), index.shape());
-            mistake(
+            shape_error(
                 "index_select",
                 format_args!("wants an index of one dimension into a tensor of at least one, not {other} into {own}"),
             );

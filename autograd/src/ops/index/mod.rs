@@ -11,7 +11,7 @@ mod scatter;
 mod search;
 mod sort;
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::indices::Indices;
 use crate::shape::Shape;
 
@@ -23,7 +23,7 @@ pub use search::Unique;
 fn check_bounds(op: &str, index: &Indices, dim: usize, shape: &Shape) {
     let extent = shape[dim] as i64;
     if let Some(wrong) = index.as_slice().iter().find(|&&chosen| chosen < 0 || chosen >= extent) {
-        mistake(op, format_args!("index {wrong} is not in dimension {dim} of shape {shape}"));
+        shape_error(op, format_args!("index {wrong} is not in dimension {dim} of shape {shape}"));
     }
 }
 

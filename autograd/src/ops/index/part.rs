@@ -2,7 +2,7 @@
 
 use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::indices::Indices;
 use crate::layout::Layout;
 use crate::mask::Mask;
@@ -43,9 +43,11 @@ impl IndexItem {
     #[track_caller]
     pub fn step_by(self, by: impl Integer) -> IndexItem {
         match (self, by.to_isize()) {
-            (IndexItem::Range { .. }, 0) => mistake("s!", "a step is not 0"),
+            (IndexItem::Range { .. }, 0) => argument_error("s!", "a step is not 0"),
             (IndexItem::Range { start, stop, step: 1 }, step) => IndexItem::Range { start, stop, step },
-            (other, step) => mistake("s!", format_args!("a step of {step} belongs to a range, not to {other:?}")),
+            (other, step) => {
+                argument_error("s!", format_args!("a step of {step} belongs to a range, not to {other:?}"))
+            }
         }
     }
 }
@@ -188,7 +190,7 @@ pub(super) fn resolve(op: &str, items: &[IndexItem], shape: &Shape) -> (Part, Ch
     let ellipses = items.iter().filter(|item| **item == IndexItem::Ellipsis).count();
     if named > shape.rank() || ellipses > 1 {
         let count = items.len();
-        mistake(op, format_args!("{count} items name {named} dimensions and {ellipses} ellipses of shape {shape}"));
+        shape_error(op, format_args!("{count} items name {named} dimensions and {ellipses} ellipses of shape {shape}"));
     }
     let (mut part, mut chosen) = (Part::default(), None);
     // The dimension of the whole, and that of the part so far.
@@ -215,7 +217,7 @@ pub(super) fn resolve(op: &str, items: &[IndexItem], shape: &Shape) -> (Part, Ch
             }
             IndexItem::Indices(_) | IndexItem::Mask(_) => {
                 if chosen.replace((dim, item.clone())).is_some() {
-                    mistake(op, "only one of the items may be indices or a mask: see Tensor::index for several");
+                    argument_error(op, "only one of the items may be indices or a mask: see Tensor::index for several");
                 }
                 dim += count;
             }
@@ -240,7 +242,7 @@ pub(super) fn position(op: &str, index: isize, dim: usize, shape: &Shape) -> usi
     let extent = shape[dim] as isize;
     let position = if index < 0 { index.saturating_add(extent) } else { index };
     if position < 0 || position >= extent {
-        mistake(op, format_args!("index {index} is not in dimension {dim} of shape {shape}"));
+        shape_error(op, format_args!("index {index} is not in dimension {dim} of shape {shape}"));
     }
     position as usize
 }

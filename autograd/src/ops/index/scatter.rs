@@ -2,7 +2,7 @@
 
 use super::gather::{gathered, positions};
 use super::{check_bounds, scattered};
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::indices::Indices;
@@ -107,7 +107,7 @@ impl<T: Float> Tensor<T> {
         let axis = dimension(op, dim, self.rank());
         let (own, chosen, given) = (self.shape(), index.shape(), source.shape());
         if own.rank() == 0 || chosen.rank() != own.rank() || given.rank() != own.rank() {
-            mistake(
+            shape_error(
                 op,
                 format_args!(
                     "the index has shape {chosen}, the source {given}, the tensor {own}: not as many dimensions"
@@ -116,7 +116,7 @@ impl<T: Float> Tensor<T> {
         }
         let is_too_large = |dim: usize| chosen[dim] > given[dim] || (dim != axis && chosen[dim] > own[dim]);
         if let Some(wrong) = (0..own.rank()).find(|&dim| is_too_large(dim)) {
-            mistake(
+            shape_error(
                 op,
                 format_args!(
                     "the index has shape {chosen}, the source {given}, the tensor {own}: \

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::tensor::Tensor;
@@ -98,7 +98,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn one_hot(index: &Indices, classes: usize) -> Tensor<T> {
         if let Some(wrong) = index.as_slice().iter().find(|&&class| class < 0 || class as u64 >= classes as u64) {
-            mistake("one_hot", format_args!("index {wrong} is none of {classes} classes"));
+            argument_error("one_hot", format_args!("index {wrong} is none of {classes} classes"));
         }
         let mut shape = index.shape().clone();
         shape.insert(shape.rank(), classes);

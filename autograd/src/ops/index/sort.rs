@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::gathered;
-use crate::error::{dimension, mistake};
+use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::kernels::rowwise::around;
@@ -72,10 +72,10 @@ impl<T: Float> Tensor<T> {
         let axis = dimension("topk", dim, self.rank());
         let extent = self.shape().get(axis).copied().unwrap_or(1);
         if count > extent {
-            mistake("topk", format_args!("{count} elements are not in dimension {axis} of shape {}", self.shape()));
+            shape_error("topk", format_args!("{count} elements are not in dimension {axis} of shape {}", self.shape()));
         }
         if self.rank() == 0 && count == 0 {
-            mistake("topk", "a scalar has one element along its dimension, not 0");
+            shape_error("topk", "a scalar has one element along its dimension, not 0");
         }
         self.taken(axis, self.order(axis, count, largest))
     }

@@ -294,7 +294,7 @@ impl<T: Float> Tensor<T> {
         check_smoothing(options.label_smoothing);
         if options.min_gradient.is_nan() || options.min_gradient < 0.0 {
             let found = options.min_gradient;
-            mistake("cross_entropy", format_args!("a least gradient of {found} is not a number from 0 on"));
+            argument_error("cross_entropy", format_args!("a least gradient of {found} is not a number from 0 on"));
         }
         let labels = Targets::new(targets, own[usize::from(own.rank() > 1)], options);
         let y = loss(&class_rows(self), labels, options.reduction);

@@ -1,6 +1,6 @@
 //! Elements kept between bounds, and values for those that are not finite.
 
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
@@ -24,7 +24,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn clamp(&self, min: impl Into<Option<T>>, max: impl Into<Option<T>>) -> Tensor<T> {
         match (min.into(), max.into()) {
-            (None, None) => mistake("clamp", "neither min nor max is given"),
+            (None, None) => argument_error("clamp", "neither min nor max is given"),
             (Some(min), None) => self.clamp_min(min),
             (None, Some(max)) => self.clamp_max(max),
             (Some(min), Some(max)) => self.clamp_between(min, max),

@@ -1,7 +1,7 @@
 //! The mean of each window.
 
 use super::{Sliding, as_planes, both, given, plane, with_plane};
-use crate::error::mistake;
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::kernels::windows::{Window, Windows};
 use crate::ops::linear_map::LinearMap;
@@ -185,7 +185,7 @@ fn pooled<T: Float, const DIMS: usize>(op: &str, x: &Tensor<T>, options: &AvgPoo
     let given = given::<DIMS>(x.shape());
     let (rows, columns) = (sliding(0).windows(op, from[0], &given), sliding(1).windows(op, from[1], &given));
     let divisor = match options.divisor_override {
-        Some(0) => mistake(op, "a divisor of 0: wanted another number"),
+        Some(0) => argument_error(op, "a divisor of 0: wanted another number"),
         Some(divisor) => Divisor::Given(divisor),
         None if options.count_include_pad => Divisor::Padded,
         None => Divisor::Elements,
@@ -197,7 +197,7 @@ fn pooled<T: Float, const DIMS: usize>(op: &str, x: &Tensor<T>, options: &AvgPoo
 fn adapted<T: Float>(op: &str, x: &Tensor<T>, output_size: [usize; 2]) -> Tensor<T> {
     let from = plane(x.shape());
     if from.contains(&0) {
-        mistake(op, format_args!("the input has no elements to take the mean of: a plane is {from:?}"));
+        argument_error(op, format_args!("the input has no elements to take the mean of: a plane is {from:?}"));
     }
     let [rows, columns] = [0, 1].map(|dim| {
         let (extent, count) = (from[dim], output_size[dim]);

@@ -6,7 +6,7 @@ mod max;
 pub use average::AvgPool;
 pub use max::MaxPool;
 
-use crate::error::mistake;
+use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::windows::Window;
 use crate::shape::Shape;
@@ -38,11 +38,14 @@ impl Sliding {
         if kernel == 0 || stride == 0 || dilation == 0 {
             let message =
                 format_args!("a window of {kernel}, a stride of {stride}, a dilation of {dilation}: wanted 1 at least");
-            mistake(op, message);
+            shape_error(op, message);
         }
         let span = dilation * (kernel - 1) + 1;
         if padding > span / 2 {
-            mistake(op, format_args!("a padding of {padding}: wanted at most half of the window, which spans {span}"));
+            argument_error(
+                op,
+                format_args!("a padding of {padding}: wanted at most half of the window, which spans {span}"),
+            );
         }
         let rest = (extent + 2 * padding) as isize - span as isize + if ceil_mode { stride as isize - 1 } else { 0 };
         let mut count = rest.div_euclid(stride as isize) + 1;
@@ -64,7 +67,7 @@ impl Sliding {
             })
             .collect();
         if windows.is_empty() || windows.iter().any(|window| window.count == 0) {
-            mistake(
+            shape_error(
                 op,
                 format_args!(
                     "a window that spans {span} does not fit {extent} elements with a padding of {padding}: \
@@ -81,7 +84,7 @@ impl Sliding {
 fn as_planes<T: Float, const DIMS: usize>(op: &str, x: &Tensor<T>) -> Tensor<T> {
     if x.rank() != DIMS + 1 && x.rank() != DIMS + 2 {
         let dims = if DIMS == 1 { "L" } else { "H, W" };
-        mistake(op, format_args!("the input has shape {}: wanted [N, C, {dims}] or [C, {dims}]", x.shape()));
+        shape_error(op, format_args!("the input has shape {}: wanted [N, C, {dims}] or [C, {dims}]", x.shape()));
     }
     if DIMS == 1 { x.unsqueeze(-2) } else { x.clone() }
 }

@@ -52,7 +52,7 @@ impl<T: Float> Op<T> for Linear<T> {
 
 /// The gradient where the rectifier was open, and the sum of its rows, in one pass with the values of two.
 #[track_caller]
-fn gate_and_sum<T: Float>(grad: &Tensor<T>, y: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
+fn relu_backward_and_sum<T: Float>(grad: &Tensor<T>, y: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
     let operands = [grad, y].map(|tensor| tensor.as_slice().expect("dense"));
     let mut sum = Tensor::build([y.shape()[1]], |sum| sum.fill(T::ZERO));
     let sums = sum.as_mut_slice().expect("just built");

@@ -21,7 +21,7 @@ fn check_inner<T: Float>(op: &str, a: &Tensor<T>, b: &Tensor<T>) {
     let (left, right) = (a.size(-1), b.size(if b.rank() == 1 { 0 } else { -2 }));
     if left != right {
         let (a, b) = (a.shape(), b.shape());
-        mistake(op, format_args!("shapes {a} and {b}: the inner extents are {left} and {right}"));
+        shape_error(op, format_args!("shapes {a} and {b}: the inner extents are {left} and {right}"));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::magnitude::magnitude;
 use super::variance::root;
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::ops::pointwise::flat;
 use crate::ops::shape::distinct;
@@ -41,7 +41,7 @@ impl<T: Float> Tensor<T> {
         let (named, own) = (distinct("norm", dims, self.rank()), self.shape());
         let is_reduced = |dim: usize| named.is_empty() || named.contains(&dim);
         if p.is_infinite() && (0..own.rank()).any(|dim| own[dim] == 0 && is_reduced(dim)) {
-            mistake("norm", format_args!("shape {own} has no elements to choose from for p = {p}"));
+            shape_error("norm", format_args!("shape {own} has no elements to choose from for p = {p}"));
         }
         if p == f64::INFINITY {
             self.abs().amax(dims, keepdim)

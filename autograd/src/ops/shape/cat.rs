@@ -92,10 +92,10 @@ fn joined<T: Float>(all: Vec<&Tensor<T>>, dim: isize) -> Tensor<T> {
     let has_elements: Vec<&Tensor<T>> = all.iter().copied().filter(|tensor| *tensor.shape() != [0]).collect();
     let parts = if has_elements.is_empty() { all } else { has_elements };
     let Some(first) = parts.first() else {
-        mistake("cat", "there are no tensors to join");
+        argument_error("cat", "there are no tensors to join");
     };
     if let Some(number) = parts.iter().position(|part| part.rank() == 0) {
-        mistake("cat", format_args!("tensor {number} is a scalar, which has no dimension: use stack"));
+        shape_error("cat", format_args!("tensor {number} is a scalar, which has no dimension: use stack"));
     }
     let dim = dimension("cat", dim, first.rank());
     let mut shape = first.shape().clone();
@@ -104,7 +104,7 @@ fn joined<T: Float>(all: Vec<&Tensor<T>>, dim: isize) -> Tensor<T> {
         let own = part.shape();
         if own.rank() != shape.rank() || (0..own.rank()).any(|other| other != dim && own[other] != shape[other]) {
             let message = format_args!("shapes {} and {own} differ in more than dimension {dim}", first.shape());
-            mistake("cat", message);
+            shape_error("cat", message);
         }
         extent = extent.saturating_add(own[dim]);
     }

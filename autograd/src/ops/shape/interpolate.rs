@@ -1,6 +1,6 @@
 //! Signals and images resampled to other extents.
 
-use crate::error::mistake;
+use crate::error::shape_error;
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::shape::Shape;
@@ -63,11 +63,11 @@ fn resampled_all<T: Float>(op: &str, x: &Tensor<T>, to: &[(usize, f64)], mode: I
     if to.is_empty() || shape.rank() != to.len() + 2 {
         let message =
             format_args!("{} extents for shape {shape}: wanted one for each dimension behind [N, C]", to.len());
-        mistake(op, message);
+        shape_error(op, message);
     }
     if let Some(dim) = (2..shape.rank()).find(|&dim| shape[dim] == 0 || to[dim - 2].0 == 0) {
         let message = format_args!("dimension {dim} of shape {shape} to {} elements: wanted 1 at least", to[dim - 2].0);
-        mistake(op, message);
+        shape_error(op, message);
     }
     to.iter().enumerate().fold(x.clone(), |x, (dim, &(to, scale))| resampled(&x, dim + 2, to, scale, mode))
 }
