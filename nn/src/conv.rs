@@ -175,6 +175,11 @@ macro_rules! convolutions {
                 if self.padding_mode == PadMode::Constant(T::ZERO) {
                     return x.$operation(&weight, bias.as_ref(), &self.options);
                 }
+                assert!(
+                    self.options.padding != Padding::Same || self.options.stride == [1; $dims],
+                    "{}: a stride of {:?} with Padding::Same: wanted 1",
+                    stringify!($name), self.options.stride
+                );
                 let amounts = pad_amounts(&self.options, &weight.shape()[2..]);
                 let options = Convolution { padding: Padding::Zeros([0; $dims]), ..self.options };
                 x.pad(amounts, self.padding_mode).$operation(&weight, bias.as_ref(), &options)
@@ -238,6 +243,13 @@ mod tests {
         let same = Conv2d::<f64>::new(2, 3, [3, 2], 0).padding_same().padding_mode(PadMode::Replicate);
         let shapes = [zeros, same].map(|layer| layer.forward(&x, Mode::Eval).shape().clone());
         assert!(shapes.iter().all(|shape| *shape == [1, 3, 4, 5]));
+    }
+
+    #[test]
+    #[should_panic(expected = "Conv1d: a stride of [2] with Padding::Same: wanted 1")]
+    fn the_same_extents_need_a_stride_of_1_in_every_padding_mode() {
+        let layer = Conv1d::<f32>::new(1, 1, 3, 0).stride(2).padding_same().padding_mode(PadMode::Replicate);
+        layer.forward(&Tensor::zeros([1, 1, 8]), Mode::Eval);
     }
 
     #[test]
