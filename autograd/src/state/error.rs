@@ -7,7 +7,7 @@ use super::joined;
 /// A value of a saved state that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDifference {
-    /// Its name in the [`StateDict`].
+    /// Its name in the [`StateDict`](super::StateDict).
     pub name: String,
     /// What the state has.
     pub found: String,
