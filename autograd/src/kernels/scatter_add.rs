@@ -10,6 +10,10 @@ use crate::storage::Storage;
 /// Slices that are added to a slot one after another; more are summed in pairs of such blocks.
 const BLOCK: usize = 64;
 
+/// Elements above which threads share the work. To sort the slices, and to read them in that order, takes about as long
+/// as to add them on one thread. (Measured: 262,144 elements of 4,096 slices take 40 µs in their order.)
+const WORTH_SORTING: usize = 32 * ELEMENTS_PER_TASK;
+
 /// Which slices are added to which slots of an array.
 ///
 /// The error of a slot's sum grows with the logarithm of the number of its slices. The slices of a slot are added in
@@ -32,7 +36,7 @@ impl<'a> ScatterAdd<'a> {
     /// Slice i, `width` elements long, is to be added to slot `slots[i]` of `count`. No slot has more than `most` of
     /// them: an upper bound that is cheap to know.
     pub(crate) fn new(slots: &'a [i64], count: usize, most: usize, width: usize) -> Self {
-        let is_shared = slots.len().saturating_mul(width) > 4 * ELEMENTS_PER_TASK && num_threads() > 1;
+        let is_shared = slots.len().saturating_mul(width) > WORTH_SORTING && num_threads() > 1;
         let by_slot = (most > BLOCK || is_shared).then(|| BySlot::new(slots, count, is_shared)).flatten();
         ScatterAdd { slots, by_slot }
     }
@@ -173,8 +177,8 @@ mod tests {
 
     #[test]
     fn the_bits_do_not_depend_on_the_number_of_threads() {
-        for (count, width, arrays) in [(5000, 1, 3), (300, 17, 2), (3, 40, 1)] {
-            let length = 120_000 / width;
+        for (count, width, arrays) in [(5000, 1, 1), (300, 17, 2), (3, 40, 1)] {
+            let length = 2 * WORTH_SORTING / width;
             let slots: Vec<i64> = (0..length).map(|i| ((i * 7919) % count) as i64).collect();
             let elements: Vec<f32> = (0..arrays * length * width).map(|i| (i as f32 * 0.37).sin()).collect();
             let run = |threads| {
