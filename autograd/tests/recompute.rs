@@ -192,9 +192,8 @@ fn draws_of_forked_tasks_are_refused_unless_they_have_a_seed() {
     let seeded = recompute(|x| autograd::join(|| x.dropout(0.5, 1), || x.dropout(0.5, 2)).0, &x);
     let kept = seeded.to_vec().iter().map(|&y| if y == 0.0 { 0.0 } else { 2.0 }).collect::<Vec<_>>();
     assert_eq!(seeded.sum().backward().get(&x).unwrap().to_vec(), kept);
-    let random = Arc::new(Mutex::new(Random::new(0)));
     for is_nested in [false, true] {
-        let random = Arc::clone(&random);
+        let random = Arc::new(Mutex::new(Random::new(0)));
         let draw = move |x: Tensor<f64>| {
             let random = Arc::clone(&random);
             let drop_out = move |x: Tensor<f64>| x.dropout(0.5, &mut *random.lock().unwrap());
