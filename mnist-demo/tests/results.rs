@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use common::{assert_refused, demo, notes, program, text, write_small_set};
+use common::{assert_refused, demo, notes, program, write_small_set};
 
 /// Enough epochs that a test can change something while the run continues.
 const EPOCHS: &str = if cfg!(debug_assertions) { "10" } else { "400" };
