@@ -38,7 +38,7 @@ macro_rules! instances {
     (|$x:ident| $($call:expr),+ $(,)?) => {
         $(
             const _: () = {
-                #[allow(dead_code)]
+                #[allow(dead_code, clippy::eq_op)]
                 fn call<T: $crate::Float>($x: &$crate::Tensor<T>) {
                     let _ = $call;
                 }
