@@ -18,6 +18,7 @@ mod weight;
 mod work;
 
 use super::gemm::GemmKernels;
+use super::gemm::table::selected_tiles;
 use pass::Pass;
 
 /// The extents of a convolution of `x` `[images, channels, ...]` with `w` `[filters, channels / groups, ...]` to `y`
@@ -86,7 +87,7 @@ impl Geometry {
         } else if self.is_plain() {
             self.plain_forward(x, w, y);
         } else {
-            Pass::forward(self).run(x, w, y);
+            Pass::forward(self).run(selected_tiles(), x, w, y);
         }
     }
 
@@ -96,7 +97,7 @@ impl Geometry {
         } else if self.is_plain() {
             self.plain_to_input(y, w, x);
         } else {
-            Pass::to_input(&self).run(y, w, x);
+            Pass::to_input(&self).run(selected_tiles(), y, w, x);
         }
     }
 
@@ -107,7 +108,7 @@ impl Geometry {
         } else if self.result() == 0 || self.images == 0 {
             w.fill(T::ZERO);
         } else {
-            self.weight_gradient(x, y, w);
+            self.weight_gradient(selected_tiles(), x, y, w);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::ThreadBuffers;
 use crate::kernels::gemm::offset_kernel::{MAX_OFFSET_ROWS, Step};
 use crate::kernels::gemm::offset_product::{OffsetTable, PanelShape};
-use crate::kernels::gemm::table::{TileKernels, selected_tiles};
+use crate::kernels::gemm::table::TileKernels;
 use crate::kernels::parallel::for_each_item;
 use crate::scalar::Scalar;
 use crate::storage::Storage;
@@ -139,8 +139,7 @@ impl Pass {
     }
 
     /// Computes the result of all images from what is read, and the weight.
-    pub(super) fn run<T: GemmKernels>(&self, source: &[T], weight: &[T], result: &mut [T]) {
-        let kernels = selected_tiles::<T>();
+    pub(super) fn run<T: GemmKernels>(&self, kernels: &TileKernels<T>, source: &[T], weight: &[T], result: &mut [T]) {
         let padded = Padded::new::<T>(self.source, self.padded.lead, self.padded.stride, self.padded.extents);
         let along = self.direction(kernels);
         let panels = PanelShape::new(kernels, self.out_channels, self.in_channels * self.taps());

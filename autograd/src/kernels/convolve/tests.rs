@@ -1,7 +1,9 @@
 //! The three products against their definition.
 
 use super::Geometry;
+use super::pass::Pass;
 use crate::kernels::gemm::GemmKernels;
+use crate::kernels::gemm::table::{Implementation, available};
 use crate::kernels::parallel::with_threads;
 
 /// Calls `visit` with the positions of y, x and w that meet.
@@ -48,6 +50,7 @@ fn geometries() -> Vec<Geometry> {
         case(1, [20, 3, 1], [7, 9], [1, 5], [[1, 4], [0, 3], [1, 1]]),
         case(1, [2, 2, 1], [4, 4], [1, 1], [[2, 3], [0, 0], [1, 1]]),
         case(2, [2, 3, 1], [3, 3], [2, 2], [[1, 1], [4, 5], [1, 1]]),
+        case(2, [3, 80, 1], [6, 5], [2, 2], [[1, 1], [1, 0], [1, 1]]),
         case(5, [6, 4, 2], [3, 3], [1, 1], plain),
         case(1, [3, 2, 1], [5, 5], [3, 3], [[1, 1], [0, 0], [2, 2]]),
     ]
@@ -84,6 +87,16 @@ fn check<T: GemmKernels>() {
         near(&out_x, &for_x, "x");
         geometry.to_weight(&x, &y, &mut out_w);
         near(&out_w, &for_w, "w");
+        // And on each instruction set.
+        for set in available::<T>().filter(|_| !geometry.is_plain()) {
+            let Implementation::Tiles(kernels) = &set.implementation else { continue };
+            Pass::forward(&geometry).run(kernels, &x, &w, &mut out_y);
+            near(&out_y, &for_y, set.name());
+            Pass::to_input(&geometry).run(kernels, &y, &w, &mut out_x);
+            near(&out_x, &for_x, set.name());
+            geometry.weight_gradient(kernels, &x, &y, &mut out_w);
+            near(&out_w, &for_w, set.name());
+        }
     }
 }
 

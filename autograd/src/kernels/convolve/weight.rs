@@ -13,7 +13,7 @@ use crate::kernels::gemm::offset_kernel::Step;
 use crate::kernels::gemm::offset_product::{
     OffsetDots, OffsetProduct, OffsetTable, PanelShape, RowsOf, transpose_into,
 };
-use crate::kernels::gemm::table::{TileKernels, selected_tiles};
+use crate::kernels::gemm::table::TileKernels;
 use crate::kernels::parallel::{for_each_chunk, for_each_item};
 use crate::kernels::reduce::reduce;
 use crate::storage::Storage;
@@ -31,12 +31,12 @@ const MAX_PARTIAL_ELEMENTS: usize = 1 << 21;
 
 impl Geometry {
     /// The gradient of w, which has elements, from x and the gradient of y, which have some.
-    pub(super) fn weight_gradient<T: GemmKernels>(&self, x: &[T], y: &[T], w: &mut [T]) {
+    pub(super) fn weight_gradient<T: GemmKernels>(&self, kernels: &TileKernels<T>, x: &[T], y: &[T], w: &mut [T]) {
         let images = self.images_per_block(w.len());
         let blocks = self.images.div_ceil(images);
         let part = |block: usize| block * images..self.images.min((block + 1) * images);
         if blocks == 1 {
-            return self.add_images(x, y, part(0), w);
+            return self.add_images(kernels, x, y, w);
         }
         let length = w.len();
         let partial = Storage::build(blocks * length, |partial| {
@@ -45,18 +45,18 @@ impl Geometry {
                     self.plain_weight_gradient(x, y, part(start / length), w);
                 });
             }
-            let sums = Sums::new(self);
+            let sums = Sums::new(kernels, self);
             sums.run(x, y, part, length, partial);
         });
         reduce(partial.as_slice(), [1, blocks, length], w, T::ZERO, |a, b| a + b);
     }
 
-    fn add_images<T: GemmKernels>(&self, x: &[T], y: &[T], images: Range<usize>, w: &mut [T]) {
+    fn add_images<T: GemmKernels>(&self, kernels: &TileKernels<T>, x: &[T], y: &[T], w: &mut [T]) {
         if self.is_plain() {
-            return self.plain_weight_gradient(x, y, images, w);
+            return self.plain_weight_gradient(x, y, 0..self.images, w);
         }
         let length = w.len();
-        Sums::new(self).run(x, y, |_| images.clone(), length, w);
+        Sums::new(kernels, self).run(x, y, |_| 0..self.images, length, w);
     }
 
     /// Images of a block: so many that there are some tasks, and that the blocks' gradients take little memory.
@@ -83,9 +83,8 @@ struct Sums<'a, T: 'static> {
 }
 
 impl<'a, T: GemmKernels> Sums<'a, T> {
-    fn new(geometry: &'a Geometry) -> Self {
+    fn new(kernels: &'a TileKernels<T>, geometry: &'a Geometry) -> Self {
         let Geometry { channels, filters, groups, from, kernel, to, stride, padding, dilation, .. } = *geometry;
-        let kernels = selected_tiles::<T>();
         let reach = [0, 1].map(|dim| dilation[dim] * (kernel[dim] - 1) / stride[dim]);
         let extents = [0, 1].map(|dim| to[dim] + reach[dim]);
         let padded = Padded::new::<T>(from, padding.map(|padding| padding as isize), stride, extents);

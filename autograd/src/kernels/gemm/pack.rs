@@ -81,6 +81,10 @@ pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>, target: *mut V::
             // From the right: only the rightmost band can reach over the end of a step, and the others then mend the
             // next one.
             for lane in (0..width).step_by(V::LANES).rev() {
+                if lane >= count {
+                    (0..depth).for_each(|step| V::splat(V::Element::ZERO).store(target.add(step * width + lane)));
+                    continue;
+                }
                 let rows = V::LANES.min(count - lane);
                 V::transpose(source.offset(lane as isize * across), across, (rows, depth), target.add(lane), width);
             }

@@ -101,8 +101,16 @@ fn dots<T: GemmKernels>(kernels: &TileKernels<T>, random: &mut Random) {
 }
 
 fn panels<T: GemmKernels>(kernels: &TileKernels<T>, random: &mut Random) {
-    for (columns, depth) in [(1, 3), (kernels.lanes, 1), (3 * kernels.lanes + 2, 5), (4 * kernels.lanes, 7)] {
-        let matrix = Array2::from_shape_fn((depth, columns), |_| random.value::<T>());
+    // Panels of one width, of which the last one has fewer vectors of columns: five make three and two.
+    let columns = [1, kernels.lanes, 3 * kernels.lanes + 2, 4 * kernels.lanes + 1, 5 * kernels.lanes];
+    for (columns, depth, is_transposed) in
+        columns.into_iter().flat_map(|columns| [(columns, 7, false), (columns, 5, true), (columns, 1, true)])
+    {
+        let matrix = if is_transposed {
+            Array2::from_shape_fn((columns, depth), |_| random.value::<T>()).reversed_axes()
+        } else {
+            Array2::from_shape_fn((depth, columns), |_| random.value::<T>())
+        };
         let shape = PanelShape::new(kernels, columns, depth);
         let mut packed = vec![T::NAN; shape.elements()];
         let (above, below) = matrix.view().split_at(ndarray::Axis(0), depth / 2);
