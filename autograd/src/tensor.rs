@@ -19,7 +19,7 @@ use crate::shape::Shape;
 use crate::storage::{Storage, no_memory_for};
 use crate::trace;
 
-pub(crate) use mapped::mapped_rows;
+pub(crate) use mapped::{map_inlined, mapped_rows};
 
 /// A multi-dimensional array of numbers that knows how it was computed.
 ///
@@ -94,7 +94,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// A buffer for the elements, which are stale ones of a recycled buffer.
-    #[inline(never)]
+    #[inline]
     #[track_caller]
     fn begin(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
         let start = trace::start();
@@ -104,7 +104,7 @@ impl<T: Float> Tensor<T> {
         (start, storage)
     }
 
-    #[inline(never)]
+    #[inline]
     fn finish(start: Option<Instant>, layout: Arc<Layout>, storage: Storage<T>) -> Self {
         if let Some(start) = start {
             trace::built(start, &layout.shape, storage.as_slice().as_ptr().cast());
@@ -252,30 +252,31 @@ impl<T: Float> Tensor<T> {
         // operation saves its output.)
         let is_new = trace::is_on() && !self.storage.is_shared();
         let op = op(&self);
-        if self.is_entered(inputs, op.name(), is_new) {
+        if trace::is_on() {
+            self.trace_operation(inputs, op.name(), is_new);
+        }
+        if enters_graph(inputs) {
             return Tensor { edge: Edge::Node(Node::new(inputs, op)), ..self };
         }
         self
     }
 
     /// Whether [`record`](Tensor::record) needs the operation: for the graph, or for its name in a trace.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn is_recorded_with(&self, inputs: &[&Tensor<T>]) -> bool {
         enters_graph(inputs) || trace::is_on()
     }
 
-    /// Traces the operation, and returns whether it belongs into the graph.
+    #[cold]
     #[inline(never)]
-    fn is_entered(&self, inputs: &[&Tensor<T>], name: &'static str, is_new: bool) -> bool {
-        if trace::is_on() {
-            let shapes = inputs.iter().map(|input| input.shape().clone()).collect();
-            let address = is_new.then(|| self.storage.as_slice().as_ptr().cast());
-            trace::operation(name, shapes, self.shape(), address);
-        }
-        enters_graph(inputs)
+    fn trace_operation(&self, inputs: &[&Tensor<T>], name: &'static str, is_new: bool) {
+        let shapes = inputs.iter().map(|input| input.shape().clone()).collect();
+        let address = is_new.then(|| self.storage.as_slice().as_ptr().cast());
+        trace::operation(name, shapes, self.shape(), address);
     }
 }
 
+#[inline]
 fn enters_graph<T: Float>(inputs: &[&Tensor<T>]) -> bool {
     is_recording() && inputs.iter().any(|input| input.is_tracked())
 }

@@ -110,7 +110,7 @@ fn floor(module: &str) -> Option<usize> {
         "dimensions" | "elementary" | "error" | "indices" | "layout" | "lock" | "mask" | "pool" | "random"
         | "scalar" | "shape" | "storage" | "trace" => 0,
         "kernels" => 1,
-        "float" | "graph" | "op" | "param" | "tensor" => 2,
+        "float" | "graph" | "instances" | "op" | "param" | "tensor" => 2,
         "check" | "ops" => 3,
         _ => return None,
     })
