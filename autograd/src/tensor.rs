@@ -22,7 +22,7 @@ use crate::shape::Shape;
 use crate::storage::{Storage, no_memory_for};
 use crate::trace;
 
-pub(crate) use mapped::mapped_rows;
+pub(crate) use mapped::{map_inlined, mapped_rows};
 pub use nested::RaggedError;
 
 /// A multi-dimensional array of numbers that knows how it was computed.
@@ -107,7 +107,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// A buffer for the elements, which are stale ones of a recycled buffer.
-    #[inline(never)]
+    #[inline]
     #[track_caller]
     fn begin(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
         let start = trace::start();
@@ -117,7 +117,7 @@ impl<T: Float> Tensor<T> {
         (start, storage)
     }
 
-    #[inline(never)]
+    #[inline]
     fn finish(start: Option<Instant>, layout: Arc<Layout>, storage: Storage<T>) -> Self {
         if let Some(start) = start {
             trace::built(start, &layout.shape, storage.as_slice().as_ptr().cast());
@@ -269,7 +269,10 @@ impl<T: Float> Tensor<T> {
         // operation saves its output.)
         let is_new = trace::is_on() && !self.storage.is_shared();
         let op = op(&self);
-        if self.is_entered(inputs, op.name(), is_new) {
+        if trace::is_on() || mode::has(WATCHED) {
+            self.trace_operation(inputs, op.name(), is_new);
+        }
+        if enters_graph(inputs) {
             let node = Node::new(inputs, op);
             if mode::has(WATCHED) {
                 anomaly::remember_line(node.id);
@@ -280,16 +283,16 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Whether [`record`](Tensor::record) needs the operation: for the graph, or for its name in a trace or a report.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn is_recorded_with(&self, inputs: &[&Tensor<T>]) -> bool {
         enters_graph(inputs) || trace::is_on() || mode::has(WATCHED)
     }
 
-    /// Traces the operation, looks for NaN and infinities if that is asked for, and returns whether the operation belongs
-    /// into the graph.
+    /// Traces the operation, and looks for NaN and infinities if that is asked for.
+    #[cold]
     #[inline(never)]
     #[track_caller]
-    fn is_entered(&self, inputs: &[&Tensor<T>], name: &'static str, is_new: bool) -> bool {
+    fn trace_operation(&self, inputs: &[&Tensor<T>], name: &'static str, is_new: bool) {
         if trace::is_on() {
             let shapes = inputs.iter().map(|input| input.shape().clone()).collect();
             let address = is_new.then(|| self.storage.as_slice().as_ptr().cast());
@@ -298,10 +301,10 @@ impl<T: Float> Tensor<T> {
         if mode::has(WATCHED) {
             anomaly::check_output(name, self, inputs);
         }
-        enters_graph(inputs)
     }
 }
 
+#[inline]
 fn enters_graph<T: Float>(inputs: &[&Tensor<T>]) -> bool {
     mode::has(RECORDING) && inputs.iter().any(|input| input.is_tracked())
 }

@@ -112,7 +112,7 @@ fn floor(module: &str) -> Option<usize> {
         "dimensions" | "elementary" | "error" | "indices" | "layout" | "lock" | "mask" | "mode" | "pool" | "random"
         | "replay" | "scalar" | "shape" | "state" | "storage" | "trace" => 0,
         "kernels" => 1,
-        "float" | "graph" | "op" | "param" | "tensor" => 2,
+        "float" | "graph" | "instances" | "op" | "param" | "tensor" => 2,
         "check" | "ops" | "transforms" => 3,
         _ => return None,
     })

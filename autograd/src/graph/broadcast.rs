@@ -10,7 +10,7 @@ use crate::kernels::parallel::is_recording;
 use crate::kernels::reduce::reduce;
 use crate::op::Op;
 use crate::shape::{Extents, Shape};
-use crate::tensor::{Tensor, mapped_rows};
+use crate::tensor::{Tensor, map_inlined};
 
 /// y = a + b        dy/da = 1, dy/db = 1 (the engine sums where an operand was broadcast)
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(crate) fn combine<T: Float>(
 fn combine_rows<T: Float>(name: &str, operands: [&Tensor<T>; 2], body: &dyn RowBody<T, 2>) -> Tensor<T> {
     let [left, right] = operands;
     if left.shape() == right.shape() {
-        return mapped_rows(operands, body);
+        return map_inlined(operands, body);
     }
     let Some(shape) = left.shape().broadcast(right.shape()) else {
         no_common_shape(name, left.shape(), right.shape());

@@ -113,7 +113,7 @@ impl<T: Float> Node<T> {
     }
 }
 
-#[inline(never)]
+#[inline]
 fn inputs_of<T: Float>(tensors: &[&Tensor<T>]) -> Inputs<T> {
     // Pushed: to collect one or two takes longer than they do.
     let mut inputs = Inputs::new();

@@ -55,8 +55,8 @@ pub(crate) fn map<T: Scalar, const OPERANDS: usize>(
     map_rows(operands, shape, out, &each(formula));
 }
 
-/// As [`map`], with the loop over a row.
-#[inline(never)]
+/// As [`map`], with the loop over a row. What is small and dense is inlined into the caller, the rest is not.
+#[inline]
 pub(crate) fn map_rows<T: Scalar, const OPERANDS: usize>(
     operands: [View<'_, T>; OPERANDS],
     shape: &[usize],
@@ -67,10 +67,11 @@ pub(crate) fn map_rows<T: Scalar, const OPERANDS: usize>(
         return;
     }
     if are_dense(&operands, shape) {
-        // Small ones are one chunk: nothing to walk or to share, which would take longer than a few elements do.
-        return for_each_chunk(out, ELEMENTS_PER_TASK, |start, out| {
-            body.run(rows_of(&operands, start, out.len()), out)
-        });
+        if out.len() <= ELEMENTS_PER_TASK {
+            // Nothing to walk or to share: of a few elements, that would take longer than they do.
+            return body.run(rows_of(&operands, 0, out.len()), out);
+        }
+        return map_dense(operands, out, body);
     }
     map_strided(operands, shape, out, body);
 }
@@ -94,6 +95,16 @@ fn rows_of<'a, T: Scalar, const OPERANDS: usize>(
     rows
 }
 
+#[inline(never)]
+fn map_dense<T: Scalar, const OPERANDS: usize>(
+    operands: [View<'_, T>; OPERANDS],
+    out: &mut [T],
+    body: &dyn RowBody<T, OPERANDS>,
+) {
+    for_each_chunk(out, ELEMENTS_PER_TASK, |start, out| body.run(rows_of(&operands, start, out.len()), out));
+}
+
+#[inline(never)]
 fn map_strided<T: Scalar, const OPERANDS: usize>(
     operands: [View<'_, T>; OPERANDS],
     shape: &[usize],

@@ -22,6 +22,21 @@ pub(crate) fn mapped_rows<T: Float, const OPERANDS: usize>(
     operands: [&Tensor<T>; OPERANDS],
     body: &dyn RowBody<T, OPERANDS>,
 ) -> Tensor<T> {
+    map_inlined(operands, body)
+}
+
+/// As [`mapped_rows`], for what is not inlined itself.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn map_inlined<T: Float, const OPERANDS: usize>(
+    operands: [&Tensor<T>; OPERANDS],
+    body: &dyn RowBody<T, OPERANDS>,
+) -> Tensor<T> {
     let first = operands[0];
-    Tensor::build_in(first.row_major(), |out| map_rows(operands.map(Tensor::view), first.shape(), out, body))
+    // Not `operands.map`, which is not always inlined.
+    let mut views = [first.view(); OPERANDS];
+    for (view, operand) in views.iter_mut().zip(operands) {
+        *view = operand.view();
+    }
+    Tensor::build_in(first.row_major(), |out| map_rows(views, first.shape(), out, body))
 }

@@ -338,6 +338,7 @@ pub fn accuracy<T: Float>(scores: &Tensor<T>, labels: &Indices) -> f64 {
 }
 
 instances!(cross_entropy cross_entropy_with);
+instances!(fn accuracy);
 
 #[cfg(test)]
 mod tests;
