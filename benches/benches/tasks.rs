@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use benches::contest::{CHAIN, ELEMENTWISE, Library, RULES, Task};
-use benches::ours::{copy, gradus, limit};
+use benches::benchmark::Library;
+use benches::ours::{copy, gradus, hand_fused};
 use benches::problem::Problem;
+use benches::task::{CHAIN, ELEMENTWISE, RULES, Task};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Benchmarks the tasks of a group with these libraries on one thread and on two.
@@ -30,7 +31,7 @@ fn group(criterion: &mut Criterion, name: &str, tasks: &[(Task, Throughput)], li
 
 fn train(criterion: &mut Criterion) {
     let tasks = [32, 64, 128, 512].map(|batch| (Task::Train { batch }, Throughput::Elements(batch as u64)));
-    group(criterion, "train", &tasks, &[("Gradus", gradus), ("limit", limit)]);
+    group(criterion, "train", &tasks, &[("Gradus", gradus), ("hand-fused", hand_fused)]);
 }
 
 fn inference(criterion: &mut Criterion) {

@@ -3,7 +3,7 @@
 use autograd::ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 
 use crate::aligned::Aligned;
-use crate::products::Number;
+use crate::products::Element;
 use crate::shapes::Case;
 
 /// A and B of a case, filled with numbers between -1 and 1, and room for C.
@@ -14,7 +14,7 @@ pub struct Operands<T> {
     c: Aligned<T>,
 }
 
-impl<T: Number> Operands<T> {
+impl<T: Element> Operands<T> {
     /// The same numbers at every call.
     pub fn new(case: &Case) -> Self {
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;
@@ -33,13 +33,13 @@ impl<T: Number> Operands<T> {
 
     /// A, B and C.
     pub fn views(&mut self) -> (ArrayView2<'_, T>, ArrayView2<'_, T>, ArrayViewMut2<'_, T>) {
-        let Case { m, n, k, a_turned, b_turned, .. } = self.case;
+        let Case { m, n, k, a_transposed, b_transposed, .. } = self.case;
         let view = |numbers, rows: usize, columns: usize, turned| {
             ArrayView2::from_shape((rows, columns).set_f(turned), numbers).expect("there are as many numbers")
         };
         (
-            view(&self.a, m, k, a_turned),
-            view(&self.b, k, n, b_turned),
+            view(&self.a, m, k, a_transposed),
+            view(&self.b, k, n, b_transposed),
             ArrayViewMut2::from_shape((m, n), &mut self.c[..]).expect("there are as many numbers"),
         )
     }
@@ -59,7 +59,7 @@ const ALL_ROWS: usize = 1 << 27;
 
 impl Oracle {
     /// Computes what A·B should be.
-    pub fn new<T: Number>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Self {
+    pub fn new<T: Element>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Self {
         let ((m, depth), columns) = (a.dim(), b.ncols());
         let count = (ALL_ROWS / (columns * depth).max(1)).max(16).min(m);
         let rows: Vec<usize> =
@@ -87,7 +87,7 @@ impl Oracle {
     ///
     /// # Errors
     /// The first element that is further from the truth than (k + 2)·ε·(|A|·|B|): where it is, what it is and should be.
-    pub fn check<T: Number>(&self, c: ArrayView2<'_, T>) -> Result<(), String> {
+    pub fn check<T: Element>(&self, c: ArrayView2<'_, T>) -> Result<(), String> {
         let tolerance = (self.depth + 2) as f64 * T::EPSILON.to_f64();
         for (index, &row) in self.rows.iter().enumerate() {
             for column in 0..self.columns {
@@ -130,7 +130,7 @@ mod tests {
             assert_eq!((a.dim(), b.dim(), c.dim()), ((case.m, case.k), (case.k, case.n), (case.m, case.n)));
             assert!(a.iter().chain(&b).all(|number| number.abs() <= 1.0) && c.iter().all(|number| number.is_nan()));
             assert_eq!([a.as_ptr(), b.as_ptr(), c.as_ptr()].map(|start| start.addr() % 64), [0; 3]);
-            assert!(case.m == 1 || case.k == 1 || (a.strides()[0] == 1) == case.a_turned);
+            assert!(case.m == 1 || case.k == 1 || (a.strides()[0] == 1) == case.a_transposed);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The work that all entrants do: the same digits in the same order, from the same first weights.
+//! The work that all contenders do: the same digits in the same order, from the same first weights.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -94,7 +94,7 @@ impl Problem {
         rows.iter().map(|&row| self.labels[row])
     }
 
-    /// For entrants in other languages: a line with the number of images and the widths, then images, labels, order (32 bits) and parameters, all
+    /// For contenders in other languages: a line with the number of images and the widths, then images, labels, order (32 bits) and parameters, all
     /// little-endian.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ pub fn operand(length: usize, multiplier: u32) -> Vec<f32> {
     (0..length).map(|index| (8.0 * unit(index) - 2.0) as f32).collect()
 }
 
-/// The multipliers of the first and of the second operand.
+/// The implementations of the first and of the second operand.
 pub const MULTIPLIERS: [u32; 2] = [2_654_435_761, 2_246_822_519];
 
 #[cfg(test)]

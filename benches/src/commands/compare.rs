@@ -1,0 +1,145 @@
+//! `compare`: what changed between two runs, or between a commit and this one.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+
+use super::positive;
+use crate::checkout::{Build, Checkout};
+use crate::comparison::{self, Changes};
+use crate::record::{ContenderInfo, Measurement, Output, Recorder, Run, commit_of, read};
+
+/// The options of `compare`. They come before the files or the command.
+#[derive(Args)]
+pub struct Arguments {
+    /// Build this commit in a worktree in the target folder, and run it and this program by turns
+    #[arg(long, value_name = "COMMIT")]
+    commit: Option<String>,
+    /// With --commit: turns of each program
+    #[arg(long, value_name = "N", default_value = "5", value_parser = positive)]
+    turns: usize,
+    /// Whom to compare [default: the engine, and what else is code of this repository]
+    #[arg(long, value_name = "NAME")]
+    contender: Option<String>,
+    /// Show also what has not changed
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    output: Output,
+    /// Two files that --json wrote, the old one first. With --commit: a command and its options, instead of
+    /// "gemm --quick --alone"
+    #[arg(value_name = "OLD NEW | COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<String>,
+}
+
+/// The command that `--commit` runs if none is given: the engine's products without its peers.
+const USUAL: [&str; 3] = ["gemm", "--quick", "--alone"];
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let mut recorder = Recorder::without_peaks("compare", &arguments.output)?;
+    let is_wanted = |run: &Run, measurement: &Measurement| match &arguments.contender {
+        Some(name) => measurement.contender == *name,
+        None => comparison::is_ours(run, measurement),
+    };
+    let (old, new, changes) = match &arguments.commit {
+        Some(commit) => {
+            let turns = run_by_turns(arguments, commit)?;
+            recorder = recorder.rounds(turns.len(), 0.0);
+            let changes = comparison::by_turns(&turns, is_wanted);
+            let (old, new) = turns.into_iter().next().context("no turn")?;
+            (old, new, changes)
+        }
+        None => {
+            let [old, new] = &arguments.rest[..] else {
+                bail!("two files are needed, the old one and the new one, after the options; or --commit");
+            };
+            let (old, new) = (read(Path::new(old))?, read(Path::new(new))?);
+            let changes = comparison::of_two_runs(&old, &new, is_wanted);
+            (old, new, changes)
+        }
+    };
+    if changes.all.is_empty() {
+        let names: Vec<&str> = new.contenders.iter().map(|info| info.name.as_str()).collect();
+        bail!(
+            "nothing to compare: no benchmark has the same contender in both runs; the new one has {}",
+            names.join(", ")
+        );
+    }
+    show(&mut recorder, arguments, (&old, &new), &changes);
+    recorder.finish(format!("compare: {}", changes.summary()))
+}
+
+/// Prints what the runs are, what changed, and keeps both sides' figures.
+fn show(recorder: &mut Recorder, arguments: &Arguments, (old, new): (&Run, &Run), changes: &Changes) {
+    let commit = |run: &Run| run.commit.clone().unwrap_or_else(|| "unknown".to_owned());
+    recorder.note(format!("old: {}, {}\nnew: {}, {}", commit(old), old.date, commit(new), new.date));
+    for warning in comparison::warnings(old, new) {
+        recorder.note(warning);
+    }
+    match changes.drift {
+        Some(drift) => recorder.note(format!(
+            "The peers, the same programs in both runs, have {drift:.3} times their speed in the new one; the difference \
+             counts as noise."
+        )),
+        None if arguments.commit.is_none() => recorder.note(
+            "Without peers in both runs nothing shows how the machine has drifted between them; --commit measures by turns.",
+        ),
+        None => {}
+    }
+    match changes.table(arguments.all) {
+        Some(table) => recorder.table("\nWork in a second, medians:", table),
+        None => recorder.note("\nNothing has changed beyond the noise."),
+    }
+    for (run, which) in [(old, "old"), (new, "new")] {
+        for info in run.contenders.iter().filter(|info| changes.all.iter().any(|one| one.contender == info.name)) {
+            let (name, settings) = (format!("{} ({which})", info.name), format!("{}, {}", commit(run), info.settings));
+            recorder.contender(&ContenderInfo { name, settings, ..info.clone() });
+        }
+        for measurement in &run.measurements {
+            let is_compared = changes.all.iter().any(|one| one.contender == measurement.contender);
+            if is_compared {
+                let contender = format!("{} ({which})", measurement.contender);
+                recorder.measured(Measurement { contender, ..measurement.clone() });
+            }
+        }
+    }
+}
+
+/// Builds the commit, and runs its program and this one: old, new, new, old, ...
+fn run_by_turns(arguments: &Arguments, commit: &str) -> Result<Vec<(Run, Run)>> {
+    let own = std::env::current_exe().context("this program does not find itself")?;
+    let build = Build::like(&own)?;
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    ensure!(commit_of(repository).is_some(), "{} is in no git repository", repository.display());
+    let checkout = Checkout::new(repository, commit, &build.worktree())?;
+    eprintln!("building {commit} in {}", checkout.folder().display());
+    let other = checkout.build(&build)?;
+    let command = if arguments.rest.is_empty() { USUAL.map(str::to_owned).to_vec() } else { arguments.rest.clone() };
+    let folder = tempfile::tempdir()?;
+    let mut turns = Vec::new();
+    for turn in 0..arguments.turns {
+        let one = |program: &Path, which: &str| {
+            eprintln!("turn {} of {}, {which}", turn + 1, arguments.turns);
+            measure(program, &command, &folder.path().join(format!("{which}-{turn}.json")))
+        };
+        turns.push(if turn % 2 == 0 {
+            let old = one(&other, "old")?;
+            (old, one(&own, "new")?)
+        } else {
+            let new = one(&own, "new")?;
+            (one(&other, "old")?, new)
+        });
+    }
+    Ok(turns)
+}
+
+/// Runs a command of a program; its tables are not shown.
+pub(super) fn measure(program: &Path, command: &[String], json: &PathBuf) -> Result<Run> {
+    let mut process = Command::new(program);
+    let status = process.args(command).arg("--json").arg(json).stdout(Stdio::null()).status();
+    let status = status.with_context(|| format!("{} can't be started", program.display()))?;
+    ensure!(status.success(), "{} {} has failed; the reason is printed above", program.display(), command.join(" "));
+    read(json)
+}
