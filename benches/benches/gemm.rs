@@ -1,7 +1,7 @@
-//! The cases of the command `gemm` as criterion groups: one group a case, one function a call.
+//! The cases of the command `gemm` as criterion groups: one group for each case, one function for each contender.
 //!
-//! `cargo bench -p benches --bench gemm -- "square 256"` runs some of them. `GRADUS_THREADS` gives the number of threads (1 if unset); the
-//! command `gemm` is the fairer judge, because its calls_in_turn take turns.
+//! `cargo bench -p benches --bench gemm -- "square 256"` runs some of them. `GRADUS_THREADS` gives the number of
+//! threads (1 if unset); the command `gemm` is the fairer judge, because its contenders take turns.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn gemm(criterion: &mut Criterion, threads: usize) {
         group.throughput(Throughput::Elements(case.flop() as u64));
         group.sample_size(15).warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(500));
         for implementation in &implementations {
-            // What the filter leaves out is neither made, nor checked, nor run.
+            // Cases that the filter leaves out are neither made, nor checked, nor run.
             group.bench_function(&implementation.info.name, |bencher| {
                 let (a, b, mut c) = operands.get_or_insert_with(|| Operands::<f32>::new(&case)).views();
                 (implementation.multiply)(a, b, c.view_mut());

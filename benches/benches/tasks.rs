@@ -1,6 +1,7 @@
-//! What a user does all day, for criterion: training steps, scores, chains of small operations, passes over memory, optimizers.
+//! Whole tasks for criterion: training steps, scores, chains of small operations, passes over memory, optimizers.
 //!
-//! `cargo bench -p benches --bench tasks -- train`, and so on. The comparisons with other libraries are commands of the program.
+//! `cargo bench -p benches --bench tasks -- train`, and so on. The comparisons with other libraries are commands of the
+//! program.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,7 @@
-"""JAX as a contender: `python jax_contender.py THREADS`. Everything is compiled with `jit`, and the weights' memory is donated."""
+"""JAX as a contender: `python jax_contender.py THREADS`.
+
+Everything is compiled with `jit`, and the weights' memory is donated.
+"""
 
 import os
 import sys

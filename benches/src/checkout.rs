@@ -33,23 +33,23 @@ impl Checkout {
         &self.folder
     }
 
-    /// Builds its program `benches` as this one was built, and returns its path. What cargo prints goes to the terminal.
+    /// Builds its program `benches` as this one was built, and returns its path. Cargo's output goes to the terminal.
     ///
     /// # Errors
     /// If it can't be built.
-    pub fn build(&self, place: &Build) -> Result<PathBuf> {
+    pub fn build(&self, how: &Build) -> Result<PathBuf> {
         // Where cargo knows the variable (1.91), the dependencies that are built already are used again.
-        let status = Command::new(&place.cargo)
+        let status = Command::new(&how.cargo)
             .args(["build", "-p", "benches", "--manifest-path"])
             .arg(self.folder.join("Cargo.toml"))
             .arg("--target-dir")
-            .arg(&place.output)
-            .args(&place.arguments)
-            .env("CARGO_BUILD_BUILD_DIR", &place.target)
+            .arg(&how.output)
+            .args(&how.arguments)
+            .env("CARGO_BUILD_BUILD_DIR", &how.target)
             .status()
-            .with_context(|| format!("{} can't be started", place.cargo.display()))?;
+            .with_context(|| format!("{} can't be started", how.cargo.display()))?;
         ensure!(status.success(), "{} can't be built", self.folder.display());
-        let program = place.output.join(&place.profile).join("benches").with_extension(std::env::consts::EXE_EXTENSION);
+        let program = how.output.join(&how.profile).join("benches").with_extension(std::env::consts::EXE_EXTENSION);
         ensure!(program.is_file(), "the build left no {}", program.display());
         Ok(program)
     }
@@ -94,10 +94,10 @@ pub struct Build {
 }
 
 impl Build {
-    /// As this program was built, which lies in the target folder at `.../PROFILE/benches`.
+    /// As this program was built, whose path is `TARGET/PROFILE/benches`.
     ///
     /// # Errors
-    /// If it lies elsewhere.
+    /// If it has no such path.
     pub fn like(program: &Path) -> Result<Self> {
         let elsewhere = || format!("{} is in no target folder of cargo", program.display());
         let folder = program.parent().with_context(elsewhere)?;
@@ -150,21 +150,21 @@ mod tests {
     fn a_commit_is_checked_out_and_removed_again() {
         let folder = tempfile::tempdir().unwrap();
         repository(folder.path());
-        let place = folder.path().join("target").join("worktree");
+        let worktree = folder.path().join("target").join("worktree");
         let list =
             || String::from_utf8(git(folder.path()).args(["worktree", "list"]).output().unwrap().stdout).unwrap();
         {
-            let checkout = Checkout::new(folder.path(), "HEAD~1", &place).unwrap();
+            let checkout = Checkout::new(folder.path(), "HEAD~1", &worktree).unwrap();
             assert_eq!(std::fs::read_to_string(checkout.folder().join("file")).unwrap(), "old");
             assert_eq!(list().lines().count(), 2);
             // As if the process had been killed: the next one starts afresh.
             std::mem::forget(checkout);
-            let again = Checkout::new(folder.path(), "HEAD", &place).unwrap();
+            let again = Checkout::new(folder.path(), "HEAD", &worktree).unwrap();
             assert_eq!(std::fs::read_to_string(again.folder().join("file")).unwrap(), "new");
         }
-        assert!(!place.exists());
+        assert!(!worktree.exists());
         assert_eq!(list().lines().count(), 1);
-        let error = Checkout::new(folder.path(), "no-such-commit", &place).err().unwrap().to_string();
+        let error = Checkout::new(folder.path(), "no-such-commit", &worktree).err().unwrap().to_string();
         assert!(error.starts_with("no-such-commit can't be checked out: "), "{error}");
     }
 

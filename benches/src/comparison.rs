@@ -37,13 +37,13 @@ pub struct Changes {
     pub all: Vec<Change>,
     /// How many measurements only one of the runs has.
     pub unmatched: usize,
-    /// The speed of the peers in the new run as a multiple of that in the old one; `None` without peers. They are the same
-    /// programs, so it shows how the machine has drifted between the runs.
+    /// The speed of the peers in the new run as a multiple of that in the old one; `None` without peers. They are the
+    /// same programs, so it shows how the machine has drifted between the runs.
     pub drift: Option<f64>,
 }
 
-/// Compares two runs that were made one after the other. A change must exceed the scatter of both runs and the drift of the
-/// machine between them, as far as the peers show it.
+/// Compares two runs that were made one after the other. A change must exceed the scatter of both runs and the drift of
+/// the machine between them, as far as the peers show it.
 pub fn of_two_runs(old: &Run, new: &Run, is_wanted: impl Fn(&Run, &Measurement) -> bool) -> Changes {
     let pairs = pairs(old, new);
     let speedup = |(old, new): &(&Measurement, &Measurement)| old.median / new.median;
@@ -60,8 +60,9 @@ pub fn of_two_runs(old: &Run, new: &Run, is_wanted: impl Fn(&Run, &Measurement) 
     Changes { all, unmatched, drift }
 }
 
-/// Compares runs that were made by turns: old, new, new, old, ... A turn of both programs gives one ratio of their medians;
-/// the scatter of these ratios is the noise. So drift, and what differs from process to process, are part of it.
+/// Compares runs that were made by turns: old, new, new, old, ... A turn of both programs gives one ratio of their
+/// medians; the scatter of these ratios is the noise. So drift, and what differs from process to process, are part of
+/// it.
 pub fn by_turns(turns: &[(Run, Run)], is_wanted: impl Fn(&Run, &Measurement) -> bool) -> Changes {
     let Some((first_old, first_new)) = turns.first() else {
         return Changes { all: Vec::new(), unmatched: 0, drift: None };

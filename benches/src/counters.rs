@@ -102,7 +102,8 @@ mod tests {
     #[test]
     fn counts_are_one_line() {
         let counts = Counts { counts: vec![(CYCLES, 2000), (INSTRUCTIONS, 5000), ("cache misses", 10)] };
-        let line = "Hardware counters, for each step: 200 cycles, 500 instructions, 1 cache misses (2.50 instructions a cycle).";
+        let line = "Hardware counters, for each step: 200 cycles, 500 instructions, 1 cache misses \
+                    (2.50 instructions a cycle).";
         assert_eq!(counts.in_words(10), line);
         let none = Counts { counts: vec![(CYCLES, 0), (INSTRUCTIONS, 0)] };
         assert!(!none.in_words(1).contains("a cycle"));

@@ -1,4 +1,5 @@
-//! Whether other processes disturb a measurement. A figure taken beside a running build says little, and the program says so.
+//! Whether other processes disturb a measurement. A figure taken beside a running build says little, and the program
+//! says so.
 
 use std::fs;
 use std::time::Instant;
@@ -21,8 +22,8 @@ impl LoadMonitor {
         Self { since: Instant::now(), busy: busy() }
     }
 
-    /// How many cores other processes have kept busy since then, on average; `None` where the system does not say (Linux
-    /// does). Processes that this one has started and that have ended count as its own.
+    /// How many cores other processes have kept busy since then, on average; `None` where the system does not say
+    /// (Linux does). Processes that this one has started and that have ended count as its own.
     pub fn others(&self) -> Option<f64> {
         let ((before, own_before), (now, own_now)) = (self.busy?, busy()?);
         let ticks = (now - before) - (own_now - own_before);
@@ -55,8 +56,8 @@ fn busy_of_machine(stat: &str) -> Option<f64> {
     (fields.len() >= 8).then(|| fields[..3].iter().sum::<f64>() + fields[5..8].iter().sum::<f64>())
 }
 
-/// The fields 14 to 17: user and system time, of the process and of its children that have ended. The second field, a name
-/// in brackets, may hold spaces.
+/// The fields 14 to 17: user and system time, of the process and of its children that have ended. The second field, a
+/// name in brackets, may hold spaces.
 fn busy_of_process(stat: &str) -> Option<f64> {
     let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(4);
     let fields: Vec<f64> = fields.map_while(|field| field.parse().ok()).collect();

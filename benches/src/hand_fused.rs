@@ -1,7 +1,7 @@
 //! The hand-fused step: a training step without the engine.
 //!
-//! No tensors, no graph, no optimizer objects, no generality: one network, `inputs → hidden... → classes`, whose buffers are
-//! allocated once, and the arithmetic that every implementation has to do. For each image and step that is
+//! No tensors, no graph, no optimizer objects, no generality: one network, `inputs → hidden... → classes`, whose
+//! buffers are allocated once, and the arithmetic that every implementation has to do. For each image and step that is
 //!
 //! ```text
 //! forward    Y = max(X Wᵀ + b, 0)      2 · in · out  operations for each layer
@@ -9,10 +9,10 @@
 //!            dX = G W                  2 · in · out  for each layer but the first, whose input needs no gradient
 //! ```
 //!
-//! and, once a step, Adam's pass over all weights. It uses the engine's kernels ([`gemm()`], [`gather_rows`], [`update`]), so
-//! that the difference to the engine is what tensors, graph and memory management cost. Whatever can be fused is fused:
-//! bias and ReLU are the product's epilogue, the pass that masks a layer's gradient sums the bias's, and the pass that
-//! computes the loss also computes its gradient.
+//! and, once a step, Adam's pass over all weights. It uses the engine's kernels ([`gemm()`], [`gather_rows`],
+//! [`update`]), so that the difference to the engine is what tensors, graph and memory management cost. Whatever can be
+//! fused is fused: bias and ReLU are the product's epilogue, the pass that masks a layer's gradient sums the bias's,
+//! and the pass that computes the loss also computes its gradient.
 
 use autograd::kernels::bytes::gather_rows;
 use autograd::kernels::update::update;
@@ -102,7 +102,8 @@ impl HandFused {
         }
     }
 
-    /// From the last layer to the first: its input's gradient, then its weight's; then the old weight is not needed any more.
+    /// From the last layer to the first: its input's gradient, then its weight's; then the old weight is not needed any
+    /// more.
     fn backward(&mut self) {
         let rule = self.adam.next();
         for index in (0..self.layers.len()).rev() {
@@ -169,8 +170,8 @@ fn cross_entropy(scores: &[f32], labels: impl Iterator<Item = usize>, classes: u
     sum_of_losses * scale
 }
 
-/// Clears the gradient where ReLU's output is 0, and sums its rows, with the kernel of the optimizers: it runs a function over
-/// several slices at once in the machine's widest vectors.
+/// Clears the gradient where ReLU's output is 0, and sums its rows, with the kernel of the optimizers: it runs a
+/// function over several slices at once in the machine's widest vectors.
 fn mask_and_sum_columns(gradient: &mut [f32], output: &[f32], sums: &mut [f32]) {
     sums.fill(0.0);
     for (gradient, output) in gradient.chunks_exact_mut(sums.len()).zip(output.chunks_exact(sums.len())) {
@@ -216,8 +217,8 @@ impl Adam {
 }
 
 impl AdamStep {
-    /// The weight after the step. The moments are changed in place, and cleared before they become denormal: arithmetic on
-    /// denormal values is many times slower, and the moments of a unit whose gradient stays 0 would remain there.
+    /// The weight after the step. The moments are changed in place, and cleared before they become denormal: arithmetic
+    /// on denormal values is many times slower, and the moments of a unit whose gradient stays 0 would remain there.
     #[inline(always)]
     fn moved(self, weight: f32, gradient: f32, m: &mut f32, v: &mut f32) -> f32 {
         let flushed = |moment: f32| if moment.abs() < f32::MIN_POSITIVE / f32::EPSILON { 0.0 } else { moment };

@@ -2,8 +2,10 @@
 //!
 //! - [`peak`]: what this machine reaches at best, measured; [`disturbance`]: whether other processes disturb;
 //! - [`measure`]: contenders are timed by turns; [`verdict`]: a difference inside the noise decides nothing;
-//! - [`record`]: what a run keeps; [`table`], [`chart`], [`page`]: how it is shown; [`comparison`]: two runs, what changed;
-//! - [`shapes`], [`operands`], [`products`], [`yours`]: matrix products to measure, what they should be, and who computes them;
+//! - [`record`]: what a run keeps; [`table`], [`chart`], [`page`]: how it is shown; [`comparison`]: two runs, what
+//!   changed;
+//! - [`shapes`], [`operands`], [`products`], [`yours`]: matrix products to measure, what they should be, and who
+//!   computes them;
 //! - [`problem`], [`task`]: a perceptron that learns the digits, and other work; [`benchmark`], [`ours`], [`peers`],
 //!   [`hand_fused`]: who does it, and how they are compared;
 //! - [`roofline`], [`counters`]: where the time of a training step goes, and what limits it;

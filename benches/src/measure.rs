@@ -2,8 +2,8 @@
 //!
 //! A machine drifts: its clock, its caches, other processes. Therefore contenders take turns, round by round, and what
 //! counts is how they compare in one run. A turn repeats its closure until it has lasted a millisecond or two, so that
-//! reading the clock costs nothing in comparison; the figure of a contender is the median of its turns. How far the same
-//! comparison scatters from round to round is the noise: see [`verdict`](crate::verdict).
+//! reading the clock costs nothing in comparison; the figure of a contender is the median of its turns. How far the
+//! same comparison scatters from round to round is the noise: see [`verdict`](crate::verdict).
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

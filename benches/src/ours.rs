@@ -27,8 +27,8 @@ pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work
     }
 }
 
-/// [`Library`](crate::benchmark::Library): the training step on images that are kept as `f32`, four times the bytes, and
-/// chosen by `index_select`.
+/// [`Library`](crate::benchmark::Library): the training step on images that are kept as `f32`, four times the bytes,
+/// and chosen by `index_select`.
 pub fn gradus_from_singles(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
     let Task::Train { batch } = task else { return None };
     let all = pixels_of(problem, &(0..problem.labels.len()).collect::<Vec<_>>());

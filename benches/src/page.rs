@@ -10,10 +10,12 @@ use crate::table::Table;
 const STYLE: &str = "
 :root { color-scheme: light dark }
 body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em }
-table { border-collapse: collapse; margin: 0.5em 0 1.5em; font-variant-numeric: tabular-nums; display: block; overflow-x: auto }
+table { border-collapse: collapse; margin: 0.5em 0 1.5em; display: block; overflow-x: auto }
+table { font-variant-numeric: tabular-nums }
 th, td { padding: 0.15em 0.7em; border-bottom: 1px solid #8884; text-align: right; white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
-.lose { color: #d65a14 } .win { color: #14966e } .inconclusive { color: #888 } .warning { color: #d65a14; font-weight: bold }
+.lose { color: #d65a14 } .win { color: #14966e } .inconclusive { color: #888 }
+.warning { color: #d65a14; font-weight: bold }
 svg { max-width: 100%; height: auto } dt { font-weight: bold } .notes { color: #888 }
 ";
 

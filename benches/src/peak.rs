@@ -1,8 +1,8 @@
-//! What this machine reaches at best, measured: multiply-adds in a second with everything in registers, and bytes in a second
-//! of a copy.
+//! What this machine reaches at best, measured: multiply-adds in a second with everything in registers, and bytes in a
+//! second of a copy.
 //!
-//! Every share of the peak that this program prints is a share of these figures from the same run, so that it means the same
-//! on another machine.
+//! Every share of the peak that this program prints is a share of these figures from the same run, so that it means the
+//! same on another machine.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -15,8 +15,8 @@ use crate::aligned::Aligned;
 /// Tries of which the fastest counts.
 const TRIES: usize = 25;
 
-/// The most floating-point operations in a second, in `f32`, that `threads` threads reach with the vectors of an instruction
-/// set. A multiply-add is two.
+/// The most floating-point operations in a second, in `f32`, that `threads` threads reach with the vectors of an
+/// instruction set. A multiply-add is two.
 ///
 /// Each thread keeps so many independent sums that none waits for another, and touches no memory.
 pub fn flops(isa: Isa, threads: usize) -> f64 {
@@ -24,13 +24,13 @@ pub fn flops(isa: Isa, threads: usize) -> f64 {
     best(threads, || (), |()| multiply_adds(isa, STEPS))
 }
 
-/// The sizes of buffers whose copies are measured: inside the first, the second and the third level of a usual cache, and
-/// outside all of them.
+/// The sizes of buffers whose copies are measured: inside the first, the second and the third level of a usual cache,
+/// and outside all of them.
 pub const COPIED: [(&str, usize); 4] =
     [("12 KiB", 12 << 10), ("256 KiB", 256 << 10), ("4 MiB", 4 << 20), ("128 MiB", 128 << 20)];
 
-/// The most bytes in a second, read and written together, of `threads` threads that copy `bytes` bytes each from one buffer of
-/// their own to another.
+/// The most bytes in a second, read and written together, of `threads` threads that copy `bytes` bytes each from one
+/// buffer of their own to another.
 pub fn copy(bytes: usize, threads: usize) -> f64 {
     // About a millisecond's worth in cache, and once at least.
     let repetitions = ((32 << 20) / bytes.max(1)).max(1);
@@ -44,8 +44,8 @@ pub fn copy(bytes: usize, threads: usize) -> f64 {
     })
 }
 
-/// Runs `work` on each of `threads` threads at once, several times, and returns the most work in a second of all together. Each
-/// try lasts from the moment when all are ready to the moment when the last one is done.
+/// Runs `work` on each of `threads` threads at once, several times, and returns the most work in a second of all
+/// together. Each try lasts from the moment when all are ready to the moment when the last one is done.
 fn best<S>(threads: usize, prepare: impl Fn() -> S + Sync, work: impl Fn(&mut S) -> f64 + Sync) -> f64 {
     let barrier = Barrier::new(threads);
     let lap = || {

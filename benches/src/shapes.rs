@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// C ← A·B, with A of m × k and B of k × n numbers.
+/// C ← A·B, with A of m × k and B of k × n elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
     /// What it is called in tables.
@@ -13,9 +13,9 @@ pub struct Case {
     pub n: usize,
     /// The columns of A and rows of B.
     pub k: usize,
-    /// Whether A lies transposed in memory: column after column.
+    /// Whether A is stored transposed: column after column.
     pub a_transposed: bool,
-    /// Whether B does.
+    /// Whether B is.
     pub b_transposed: bool,
 }
 
@@ -55,8 +55,8 @@ impl Case {
 
     /// The product in signs: `(64×784)·(256×784)ᵀ`.
     pub fn formula(&self) -> String {
-        let side = |rows: usize, columns: usize, turned: bool| {
-            if turned { format!("({columns}×{rows})ᵀ") } else { format!("({rows}×{columns})") }
+        let side = |rows: usize, columns: usize, transposed: bool| {
+            if transposed { format!("({columns}×{rows})ᵀ") } else { format!("({rows}×{columns})") }
         };
         format!("{}·{}", side(self.m, self.k, self.a_transposed), side(self.k, self.n, self.b_transposed))
     }
@@ -92,10 +92,11 @@ fn square() -> Vec<Case> {
     sizes.map(|size| Case::new(format!("square {size}"), (size, size, size))).to_vec()
 }
 
-/// The layers of the perceptron: which it is, how many numbers go in and come out.
+/// The layers of the perceptron: which it is, its inputs and its outputs.
 const LAYERS: [(usize, usize, usize); 3] = [(1, 784, 256), (2, 256, 128), (3, 128, 10)];
 
-/// For each layer y = x·Wᵀ forward, and backward dW = dYᵀ·x and, but for the first one (the images need no gradient), dX = dY·W.
+/// For each layer y = x·Wᵀ forward, and backward dW = dYᵀ·x and, except in the first one (the images need no gradient),
+/// dX = dY·W.
 fn mlp() -> Vec<Case> {
     let mut cases = Vec::new();
     for batch in [1, 32, 64, 128, 512] {
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn formulas_show_how_the_operands_lie() {
+    fn formulas_show_the_layout_of_the_operands() {
         let formula = |name: &str| Shapes::Mlp.cases().into_iter().find(|case| case.name == name).unwrap().formula();
         assert_eq!(formula("batch 64 forward 1"), "(64×784)·(256×784)ᵀ");
         assert_eq!(formula("batch 64 dW 1"), "(64×256)ᵀ·(64×784)");

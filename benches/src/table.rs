@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Rows of cells; the first column is aligned left, the others right. It prints as Markdown, so that a run can be pasted
-/// into a page.
+/// Rows of cells; the first column is aligned left, the others right. It prints as Markdown, so that a run can be
+/// pasted into a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// The head first; all rows have as many cells as it has.

@@ -1,4 +1,5 @@
-//! The tasks of the commands `train`, `inference`, `overhead`, `pointwise` and `optim`, and the names by which other processes know them.
+//! The tasks of the commands `train`, `inference`, `overhead`, `pointwise` and `optim`, and the names by which other
+//! processes know them.
 
 use std::fmt;
 use std::str::FromStr;

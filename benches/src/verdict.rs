@@ -15,8 +15,8 @@ const MAX_NOISE_OF_A_TIE: f64 = 0.05;
 /// How far the ratio of two contenders can be trusted, as a share of it; infinite for fewer than three turns.
 ///
 /// From the ratios of their turns, round by round, the larger of two figures: twice the standard error of their median
-/// (about 95 %; from the median absolute deviation, which a few disturbed rounds do not change), and the distance between
-/// the medians of the even and of the odd rounds.
+/// (about 95 %; from the median absolute deviation, which a few disturbed rounds do not change), and the distance
+/// between the medians of the even and of the odd rounds.
 pub fn noise(one: &Series, other: &Series) -> f64 {
     let ratios: Vec<f64> = one.seconds.iter().zip(&other.seconds).map(|(one, other)| other / one).collect();
     noise_of(&ratios)

@@ -32,7 +32,8 @@ mod tests {
 
     #[test]
     fn of_several_versions_the_one_that_was_asked_for() {
-        let lock = "[[package]]\nname = \"ndarray\"\nversion = \"0.16.1\"\n\n[[package]]\nname = \"ndarray\"\nversion = \"0.17.2\"\n";
+        let package = |version: &str| format!("[[package]]\nname = \"ndarray\"\nversion = \"{version}\"\n\n");
+        let lock = &(package("0.16.1") + &package("0.17.2"));
         assert_eq!(find(lock, "ndarray", "0.17"), Some("0.17.2"));
         assert_eq!(find(lock, "ndarray", ""), Some("0.16.1"));
         assert_eq!(find(lock, "ndarray", "0.18"), None);

@@ -1,5 +1,5 @@
-//! Your own matrix product, in Rust. Write it here; `benches gemm --yours` checks it against the oracle and then measures
-//! it beside the others. `benches/README.md` shows how, and how to bring one from a C library instead.
+//! Your own matrix product, in Rust. Write it here; `benches gemm --yours` checks it against the oracle and then
+//! measures it beside the others. `benches/README.md` shows how, and how to bring one from a C library instead.
 
 use autograd::ndarray::{ArrayView2, ArrayViewMut2};
 

@@ -80,11 +80,12 @@ fn show(recorder: &mut Recorder, arguments: &Arguments, (old, new): (&Run, &Run)
     }
     match changes.drift {
         Some(drift) => recorder.note(format!(
-            "The peers, the same programs in both runs, have {drift:.3} times their speed in the new one; the difference \
-             counts as noise."
+            "The peers, the same programs in both runs, have {drift:.3} times their speed in the new one; the \
+             difference counts as noise."
         )),
         None if arguments.commit.is_none() => recorder.note(
-            "Without peers in both runs nothing shows how the machine has drifted between them; --commit measures by turns.",
+            "Without peers in both runs nothing shows how the machine has drifted between them; --commit measures by \
+             turns.",
         ),
         None => {}
     }
@@ -117,19 +118,24 @@ fn run_by_turns(arguments: &Arguments, commit: &str) -> Result<Vec<(Run, Run)>> 
     eprintln!("building {commit} in {}", checkout.folder().display());
     let other = checkout.build(&build)?;
     let command = if arguments.rest.is_empty() { USUAL.map(str::to_owned).to_vec() } else { arguments.rest.clone() };
+    alternate(&other, &own, &command, arguments.turns)
+}
+
+/// Runs a command of two programs by turns.
+fn alternate(old: &Path, new: &Path, command: &[String], count: usize) -> Result<Vec<(Run, Run)>> {
     let folder = tempfile::tempdir()?;
     let mut turns = Vec::new();
-    for turn in 0..arguments.turns {
+    for turn in 0..count {
         let one = |program: &Path, which: &str| {
-            eprintln!("turn {} of {}, {which}", turn + 1, arguments.turns);
-            measure(program, &command, &folder.path().join(format!("{which}-{turn}.json")))
+            eprintln!("turn {} of {count}, {which}", turn + 1);
+            measure(program, command, &folder.path().join(format!("{which}-{turn}.json")))
         };
         turns.push(if turn % 2 == 0 {
-            let old = one(&other, "old")?;
-            (old, one(&own, "new")?)
+            let before = one(old, "old")?;
+            (before, one(new, "new")?)
         } else {
-            let new = one(&own, "new")?;
-            (one(&other, "old")?, new)
+            let now = one(new, "new")?;
+            (one(old, "old")?, now)
         });
     }
     Ok(turns)
@@ -142,4 +148,50 @@ pub(super) fn measure(program: &Path, command: &[String], json: &PathBuf) -> Res
     let status = status.with_context(|| format!("{} can't be started", program.display()))?;
     ensure!(status.success(), "{} {} has failed; the reason is printed above", program.display(), command.join(" "));
     read(json)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::record::tests::example;
+    use crate::record::write_json;
+
+    /// A program that writes a run to its last argument, and notes that it ran.
+    fn program(folder: &Path, name: &str, seconds: f64) -> PathBuf {
+        let (run, script) = (folder.join(format!("{name}.json")), folder.join(name));
+        write_json(&run, &example(&[seconds; 3], &[5e-6; 3])).unwrap();
+        let log = folder.join("log");
+        let text = format!(
+            "#!/bin/sh\nfor last in \"$@\"; do :; done\necho {name} $1 >> '{}'\ncp '{}' \"$last\"\n",
+            log.display(),
+            run.display()
+        );
+        // Written by another process: a file that this one has open for writing can't be run, and a test that forks
+        // meanwhile would keep it open.
+        let write = "printf %s \"$1\" > \"$2\" && chmod +x \"$2\"";
+        let status = Command::new("sh").args(["-c", write, "sh", &text]).arg(&script).status().unwrap();
+        assert!(status.success());
+        script
+    }
+
+    #[test]
+    fn two_programs_take_turns() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (program(folder.path(), "old", 4e-6), program(folder.path(), "new", 3e-6));
+        let turns = alternate(&old, &new, &["gemm".to_owned()], 3).unwrap();
+        let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        assert_eq!(
+            log.lines().collect::<Vec<_>>(),
+            ["old gemm", "new gemm", "new gemm", "old gemm", "old gemm", "new gemm"]
+        );
+        let changes = comparison::by_turns(&turns, comparison::is_ours);
+        assert_eq!(changes.summary(), "1 faster, 0 slower, 0 the same, 0 inconclusive, of 1");
+    }
+
+    #[test]
+    fn a_program_that_fails_ends_the_comparison() {
+        let error = measure(Path::new("false"), &["gemm".to_owned()], &PathBuf::from("none.json")).unwrap_err();
+        assert!(error.to_string().contains("false gemm has failed"), "{error}");
+    }
 }

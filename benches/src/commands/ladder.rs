@@ -105,8 +105,8 @@ fn measure(rungs: &[Rung], size: usize, settings: Settings) -> Result<Vec<Series
     Ok(all)
 }
 
-/// Each step, its share of the peak, and how many times as fast it is as the step before. The engine's product is compared
-/// with the last step on as many threads.
+/// Each step, its share of the peak, and how many times as fast it is as the step before. The engine's product is
+/// compared with the last step on as many threads.
 fn table(rungs: &[Rung], speeds: &[f64], peaks: &[(usize, f64)]) -> Table {
     let mut table = Table::new(["step", "GFLOP/s", "of peak", "times as fast"]);
     for (index, (rung, &speed)) in rungs.iter().zip(speeds).enumerate() {

@@ -19,7 +19,7 @@ use crate::measure::{Series, median};
 use crate::ours::gradus;
 use crate::problem::Problem;
 use crate::record::{Amount, ContenderInfo, Measurement, Output, Recorder, Unit, write_json};
-use crate::roofline::{Limits, Operation, operations, phase_in_words, shapes, total};
+use crate::roofline::{Limits, Operation, operations, phase_in_words, shapes};
 use crate::table::Table;
 use crate::task::Task;
 
@@ -60,6 +60,23 @@ struct Profile {
     rounds: Vec<Vec<Event>>,
 }
 
+impl Profile {
+    /// Seconds of a traced step inside of operations, one figure for each round.
+    fn inside(&self) -> Vec<f64> {
+        let of_round = |events: &Vec<Event>| {
+            let outermost = events.iter().filter(|event| event.depth == 0);
+            outermost.map(|event| event.duration).sum::<Duration>().as_secs_f64() / self.steps as f64
+        };
+        self.rounds.iter().map(of_round).collect()
+    }
+
+    /// The median of what is left of a traced step.
+    fn between(&self) -> f64 {
+        let left: Vec<f64> = self.traced.iter().zip(self.inside()).map(|(whole, inside)| whole - inside).collect();
+        median(&left).max(0.0)
+    }
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     // Before any thread starts: counters count the threads that start after them.
     let counters = Counters::open();
@@ -85,7 +102,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let profile = measure(&mut work, rounds, Duration::from_millis(turn as u64));
     let all = operations(&profile.rounds, profile.steps);
     let title = format!("A training step with {batch} images on {}:", threads_in_words(threads));
-    recorder.table(title, table(&all, &limits, median(&profile.traced)));
+    recorder.table(title, table(&all, &limits, median(&profile.traced), profile.between()));
     explain(&mut recorder, &profile, arguments.no_black);
     recorder.note(match counted {
         Ok(counts) => counts.in_words(COUNTED_STEPS),
@@ -126,7 +143,7 @@ fn measure(work: &mut Work, rounds: usize, turn: Duration) -> Profile {
 }
 
 /// The operations, the longest first: what they have to do, what they reach, and what limits them.
-fn table(all: &[Operation], limits: &Limits, whole: f64) -> Table {
+fn table(all: &[Operation], limits: &Limits, whole: f64, between: f64) -> Table {
     let mut table = Table::new([
         "operation",
         "phase",
@@ -162,37 +179,34 @@ fn table(all: &[Operation], limits: &Limits, whole: f64) -> Table {
         let of_phase = all.iter().filter(|one| one.phase == phase);
         row("all".to_owned(), phase_in_words(phase), of_phase.map(Operation::median).sum());
     }
-    let between = whole - all.iter().map(Operation::median).sum::<f64>();
-    row("between operations".to_owned(), "", between.max(0.0));
+    row("between operations".to_owned(), "", between);
     table
 }
 
 /// The sentences below the table.
 fn explain(recorder: &mut Recorder, profile: &Profile, no_black: bool) {
     recorder.note(
-        "The names are those of functions in autograd/src (grep -rn \"fn linear_relu\"). MFLOP and KB are what the formula \
-         needs at least: each input read once, each output written once. The limit is the peak, or a copy of about as many \
-         bytes, both measured in this run; above 100 % the data came from a nearer cache than the copy's.",
+        "The names are those of functions in autograd/src (grep -rn \"fn linear_relu\"). MFLOP and KB are what the \
+         formula needs at least: each input read once, each output written once. The limit is the peak, or a copy of \
+         about as many bytes, both measured in this run; above 100 % the data came from a nearer cache than that.",
     );
     if !no_black {
         recorder.note(
-            "Digits are mostly black, and products of the first layer leave out zeros: they may exceed the peak. --no-black \
-             measures without that.",
+            "Digits are mostly black, and products of the first layer leave out zeros: they may exceed the peak. \
+             --no-black measures without that.",
         );
     }
     let (traced, untraced) = (median(&profile.traced), median(&profile.untraced));
     let events =
         profile.rounds.iter().map(Vec::len).sum::<usize>() as f64 / (profile.steps * profile.rounds.len()) as f64;
-    let operations = profile.rounds.iter().flatten().filter(|event| event.depth == 0).map(|event| event.duration);
-    let inside = total(operations) / (profile.steps * profile.rounds.len()) as f64;
     recorder.note(format!(
-        "Traced, a step takes {:.1} µs, untraced {:.1} µs: tracing costs {:.1} µs, for {events:.0} events. Of the traced step \
-         {:.1} µs are inside of operations; the rest, \"between operations\", is the training loop, the graph, the memory pool, \
-         and most of the tracing.",
+        "Traced, a step takes {:.1} µs, untraced {:.1} µs: tracing costs {:.1} µs, for {events:.0} events. Of the \
+         traced step {:.1} µs are inside of operations; the rest, \"between operations\", is the training loop, the \
+         graph, the memory pool, and most of the tracing.",
         1e6 * traced,
         1e6 * untraced,
         1e6 * (traced - untraced).max(0.0),
-        1e6 * inside,
+        1e6 * median(&profile.inside()),
     ));
 }
 
@@ -272,10 +286,16 @@ impl<'a> From<&'a Event> for Complete<'a> {
 mod tests {
     use super::*;
     use autograd::Tensor;
+    use std::sync::Mutex;
 
     fn events() -> Vec<Event> {
+        // A trace has the events of all threads, also those of other tests.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock().unwrap();
         let x: Tensor = Tensor::ones([3, 5]).requires_grad();
         let mut events = record(|| x.tanh().sum().backward()).1;
+        let thread = events.iter().find(|event| event.name == "tanh" && event.output == [3, 5]).unwrap().thread;
+        events.retain(|event| event.thread == thread);
         events.iter_mut().for_each(|event| event.duration = Duration::from_micros(10));
         events
     }
@@ -287,15 +307,18 @@ mod tests {
     #[test]
     fn what_ran_is_a_row_with_its_limit() {
         let all = operations(&[events()], 1);
-        let text = table(&all, &limits(), 1e-4).to_string();
+        let text = table(&all, &limits(), 1e-4, 1e-5).to_string();
         // 15 operations on 120 bytes in 10 µs: 0.0015 GFLOP/s and 0.012 GB/s, of 10.
         let row = text.lines().find(|line| line.contains("| tanh ") && line.contains("forward")).unwrap();
         for words in ["[3, 5] -> [3, 5]", "| 10.0 |", "10.0 %", "0.00", "0.01", "memory (12 KiB)"] {
             assert!(row.contains(words), "{words} is missing in\n{row}");
         }
         assert_eq!(text.matches("| tanh ").count(), 2, "one forward, one backward:\n{text}");
-        let whole = table(&all, &limits(), 1.0).to_string();
-        assert!(whole.contains(&format!("| {} others", all.len())) && whole.contains("between operations"), "{whole}");
+        let whole = table(&all, &limits(), 1.0, 0.25).to_string();
+        assert!(
+            whole.contains(&format!("| {} others", all.len())) && whole.contains("| 250000.0 | 25.0 % |"),
+            "{whole}"
+        );
     }
 
     #[test]
@@ -314,9 +337,13 @@ mod tests {
             calls += repeats;
             calls as f64
         });
-        let profile = measure(&mut work, 3, Duration::from_nanos(1));
+        let mut profile = measure(&mut work, 3, Duration::from_nanos(1));
+        // Other tests may have run meanwhile.
+        profile.rounds = vec![Vec::new(); profile.rounds.len()];
         assert_eq!((profile.untraced.len(), profile.traced.len(), profile.rounds.len()), (3, 3, 3));
         assert!(work(0) >= 16.0);
+        assert_eq!(profile.inside(), [0.0; 3]);
+        assert_eq!(profile.between(), median(&profile.traced), "nothing ran that is traced");
     }
 
     #[test]

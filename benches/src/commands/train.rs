@@ -50,8 +50,8 @@ impl Arguments {
 const JUDGED_BATCH: usize = 64;
 const JUDGED_SHARE: f64 = 0.78;
 
-/// After 20 steps all losses must agree to a hundredth: sums in another order change them by much less, another gradient,
-/// rate or batch by much more.
+/// After 20 steps all losses must agree to a hundredth: sums in another order change them by much less, another
+/// gradient, rate or batch by much more.
 const AGREEMENT: Agreement = Agreement { warm_up: 20, tolerance: 0.01 };
 
 /// Names in the table.
@@ -139,8 +139,8 @@ fn contenders(arguments: &Arguments, problem: &Arc<Problem>, threads: usize) -> 
     Ok(contenders)
 }
 
-/// Whether the hand-fused step reaches enough of the peak to measure ours by it. Counted are the operations of the formulas:
-/// products that leave out zeros may do more of them in a second than the peak allows.
+/// Whether the hand-fused step reaches enough of the peak to measure ours by it. Counted are the operations of the
+/// formulas: products that leave out zeros may do more of them in a second than the peak allows.
 fn hand_fused_is_a_measure(options: &Options, problem: &Arc<Problem>, recorder: &mut Recorder) -> Result<bool> {
     let isa = selected().isa;
     let before = peak::flops(isa, 1);
@@ -156,8 +156,8 @@ fn hand_fused_is_a_measure(options: &Options, problem: &Arc<Problem>, recorder: 
     let verdict =
         if is_measure { String::new() } else { format!(", less than {needed:.0}%: ours is not measured by it") };
     recorder.note(format!(
-        "Peak on one thread: {:.1} GFLOP/s ({}). The hand-fused step does {:.1} at batch {JUDGED_BATCH}, {share:.0}% of \
-         it{verdict}.\n",
+        "Peak on one thread: {:.1} GFLOP/s ({}). The hand-fused step does {:.1} at batch {JUDGED_BATCH}, \
+         {share:.0}% of it{verdict}.\n",
         peak / 1e9,
         isa.name(),
         reached / 1e9

@@ -1,5 +1,5 @@
-//! Other libraries as contenders, each in a process of its own, so that its threads, its allocator and its settings don't
-//! disturb the others.
+//! Other libraries as contenders, each in a process of its own, so that its threads, its allocator and its settings
+//! don't disturb the others.
 //!
 //! - candle and burn are compiled in with the feature `peers`; their process is this program again, as `peer NAME`;
 //! - PyTorch and JAX run in a Python that the user names, from the scripts in `benches/python`.
@@ -38,9 +38,9 @@ pub enum Peer {
     Jax,
 }
 
-/// Settings of glibc's allocator in the peers' processes. By default it gives each large buffer back to the system and faults
-/// it in again at the next step, which costs candle, for example, most of its speed. (This engine needs no such setting: it
-/// has a pool.)
+/// Settings of glibc's allocator in the peers' processes. By default it gives each large buffer back to the system and
+/// faults it in again at the next step, which costs candle, for example, most of its speed. (This engine needs no such
+/// setting: it has a pool.)
 pub const ALLOCATOR: [(&str, &str); 3] = [
     ("MALLOC_TRIM_THRESHOLD_", "4294967296"),
     ("MALLOC_MMAP_THRESHOLD_", "4294967296"),

@@ -21,7 +21,8 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Starts the process, and sends it the problem if it can't make it by itself. `variables` says what was set for it.
+    /// Starts the process, and sends it the problem if it can't make it by itself. `variables` says what was set for
+    /// it.
     ///
     /// # Errors
     /// If it can't be started.

@@ -12,7 +12,7 @@ use crate::record::ContenderInfo;
 /// Says who it is, then answers: see `benches/python/contender.py` for the requests.
 ///
 /// # Errors
-/// If a request is not one, or nobody listens any more.
+/// If a line is not a request, or the answers can't be written.
 pub fn serve(
     info: &ContenderInfo,
     library: Library,

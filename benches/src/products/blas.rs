@@ -1,5 +1,5 @@
-//! Peers that are shared libraries with the C interface of BLAS: OpenBLAS, MKL, or a kernel of your own. They are looked for
-//! when the program runs, so that it builds without them.
+//! Peers that are shared libraries with the C interface of BLAS: OpenBLAS, MKL, or a kernel of your own. They are
+//! looked for when the program runs, so that it builds without them.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::path::{Path, PathBuf};
@@ -22,16 +22,16 @@ const USUAL: [&str; 4] = ["libopenblas.so.0", "libopenblas.so", "libmkl_rt.so.2"
 /// How long the threads of a library may spin after a call. The command sets the libraries' own variables to less.
 const SPIN_TIME: Duration = Duration::from_millis(2);
 
-/// The variables that make the threads of OpenBLAS (2²⁰ ticks) and of MKL (one millisecond) sleep soon after a call, so that
-/// they don't take the cores of the next contender. Within a turn they don't sleep.
+/// The variables that make the threads of OpenBLAS (2²⁰ ticks) and of MKL (one millisecond) sleep soon after a call, so
+/// that they don't take the cores of the next contender. Within a turn they don't sleep.
 pub const SLEEP_SOON: [(&str, &str); 2] = [("OPENBLAS_THREAD_TIMEOUT", "20"), ("KMP_BLOCKTIME", "1")];
 
 const ROW_MAJOR: c_int = 101;
 const NOT_TRANSPOSED: c_int = 111;
 const TRANSPOSED: c_int = 112;
 
-/// `cblas_sgemm` or `cblas_dgemm`: order, two transpositions, m, n, k, alpha, A, its stride, B, its stride, beta, C, its
-/// stride.
+/// `cblas_sgemm` or `cblas_dgemm`: order, two transpositions, m, n, k, alpha, A, its stride, B, its stride, beta, C,
+/// its stride.
 type Gemm<T> = unsafe extern "C" fn(
     c_int,
     c_int,
@@ -72,8 +72,8 @@ pub struct Library {
     name: String,
 }
 
-/// Loads the libraries that are named, by `paths` or else by the variable [`VARIABLE`]; then OpenBLAS and MKL from where the
-/// system has them, unless they were named or are missing.
+/// Loads the libraries that are named, by `paths` or else by the variable [`VARIABLE`]; then OpenBLAS and MKL from
+/// where the system has them, unless they were named or are missing.
 ///
 /// # Errors
 /// If one that was named can't be loaded, or has no matrix product.

@@ -44,9 +44,9 @@ impl<T> Implementation<T> {
 /// What the engine is called in tables.
 pub const OURS: &str = "gradus";
 
-/// The engine and all peers there are, the engine first; at the end [`yours`], if it is wanted. Call them inside a rayon
-/// pool of `threads` threads: those that use rayon take the surrounding pool. `matrixmultiply` and `ndarray` read the number
-/// from the variable `MATMUL_NUM_THREADS`, once.
+/// The engine and all peers there are, the engine first; at the end [`yours`], if it is wanted. Call them inside a
+/// rayon pool of `threads` threads: those that use rayon take the surrounding pool. `matrixmultiply` and `ndarray` read
+/// the number from the variable `MATMUL_NUM_THREADS`, once.
 ///
 /// # Errors
 /// If a library in `libraries` can't be loaded, or has no matrix product of this type.

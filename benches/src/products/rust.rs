@@ -76,8 +76,8 @@ macro_rules! crate_products {
                     let (by_a, by_b, by_c) = (strides(a.strides()), strides(b.strides()), strides(c.strides()));
                     let threads = if m * n * k >= 4096 * size_of::<Self>() { threads } else { 1 };
                     let (none, one) = (std::ptr::null(), 1.0 as Self);
-                    // SAFETY: the views are valid for their shapes and strides, and the shapes fit; there are no lists of
-                    // indices and no diagonal; the set is one that this machine has.
+                    // SAFETY: the views are valid for their shapes and strides, and the shapes fit; there are no lists
+                    // of indices and no diagonal; the set is one that this machine has.
                     unsafe {
                         gemm(
                             DType::$name,
@@ -138,8 +138,8 @@ pub(super) fn all<T: Element>(threads: usize) -> Vec<Implementation<T>> {
         move |a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, mut c: ArrayViewMut2<'_, T>| {
             let ((m, k), n) = (a.dim(), b.ncols());
             let (by_a, by_b, by_c) = (strides(a.strides()), strides(b.strides()), strides(c.strides()));
-            // SAFETY: the views are valid for their shapes and strides, and the shapes fit. (The strides of columns are the
-            // first argument.)
+            // SAFETY: the views are valid for their shapes and strides, and the shapes fit. (The strides of columns are
+            // the first argument.)
             unsafe {
                 gemm::gemm(
                     m,

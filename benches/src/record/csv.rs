@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_line_for_each_measurement_with_all_that_it_depends_on() {
-        let run = example(&[4e-6; 3], &[5e-6; 3]);
+        let run = example(&[4e-6; 3], &[8e-6; 3]);
         let text = String::from_utf8(to_csv(&run).unwrap()).unwrap();
         let golden = "\
 command,date,commit,processor,l1_bytes,l2_bytes,l3_bytes,instruction_set,system,benchmark,detail,dtype,threads,\
@@ -120,8 +120,8 @@ gemm,2026-11-28T12:00:00Z,0123456789abcdef0123456789abcdef01234567,\"A processor
 avx512,linux 6.1,square 64,(64×64)·(64×64),f32,1,gradus,0.1.0,1 thread,3,3,2.0,4e-6,4e-6,0.0,524288.0,flop,131.072,\
 GFLOP/s,118.0,20.0,openblas,1.25,0.02,win,0.01,false
 gemm,2026-11-28T12:00:00Z,0123456789abcdef0123456789abcdef01234567,\"A processor, family 25 model 17\",32768,1048576,,\
-avx512,linux 6.1,square 64,(64×64)·(64×64),f32,1,openblas,0.3.21,1 thread,3,3,2.0,5e-6,5e-6,0.0,524288.0,flop,\
-104.8576,GFLOP/s,118.0,20.0,,,,,0.01,false
+avx512,linux 6.1,square 64,(64×64)·(64×64),f32,1,openblas,0.3.21,1 thread,3,3,2.0,8e-6,8e-6,0.0,524288.0,flop,\
+65.536,GFLOP/s,118.0,20.0,,,,,0.01,false
 ";
         assert_eq!(text, golden);
     }

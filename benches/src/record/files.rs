@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, Run};
+use super::{FORMAT, Run, earlier};
 
 /// Writes a value as indented JSON, whole or not at all.
 ///
@@ -17,7 +17,7 @@ pub fn write_json<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<()> {
     write_whole(path, text.as_bytes())
 }
 
-/// Writes a file under another name and then renames it, so that nobody ever finds half of one.
+/// Writes a file under another name and then renames it, so that no reader finds half of one.
 ///
 /// # Errors
 /// If the file can't be written; the message names it.
@@ -35,13 +35,16 @@ struct Header {
     format: u32,
 }
 
-/// Reads a run that `--json` wrote.
+/// Reads a run that `--json` wrote, also one of a program from before there was a format.
 ///
 /// # Errors
 /// If the file can't be read, is not a run, or has another format.
 pub fn read(path: &Path) -> Result<Run> {
     let text = fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
     let expected = || format!("{}: not a run as --json of this program writes it", path.display());
+    if text.trim_start().starts_with('[') {
+        return earlier::read(&text).with_context(expected);
+    }
     let Header { format } = serde_json::from_str(&text).with_context(expected)?;
     if format != FORMAT {
         bail!("{}: a run in format {format}; this program reads format {FORMAT}", path.display());
@@ -76,6 +79,7 @@ mod tests {
         let path = folder.path().join("run.json");
         for (text, words) in [
             ("[1, 2]", "not a run"),
+            ("[]", "not a run"),
             ("{\"format\": 1}", "not a run"),
             ("{\"format\": 99}", "a run in format 99; this program reads format 1"),
             ("", "not a run"),

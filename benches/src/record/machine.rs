@@ -96,10 +96,10 @@ fn processor(cpu_info: &str) -> Option<String> {
         lines.map(|(key, value)| (key.trim(), value.trim())).find(|(key, _)| *key == name).map(|(_, value)| value)
     };
     let name = field("model name").filter(|name| !name.is_empty())?;
-    let numbers = [("family", "cpu family"), ("model", "model"), ("stepping", "stepping")];
-    let numbers = numbers.iter().filter_map(|(word, key)| Some(format!("{word} {}", field(key)?)));
-    let numbers: Vec<String> = numbers.collect();
-    Some(if numbers.is_empty() { name.to_owned() } else { format!("{name}, {}", numbers.join(" ")) })
+    let ids = [("family", "cpu family"), ("model", "model"), ("stepping", "stepping")];
+    let ids = ids.iter().filter_map(|(word, key)| Some(format!("{word} {}", field(key)?)));
+    let ids: Vec<String> = ids.collect();
+    Some(if ids.is_empty() { name.to_owned() } else { format!("{name}, {}", ids.join(" ")) })
 }
 
 /// From the folders `index0`, `index1`, ... of a core.

@@ -1,7 +1,7 @@
 //! `gemm`: the engine's matrix product, its peers, and the peak.
 //!
-//! Each number of threads is measured in a process of its own, a [worker](self::worker), because some of the peers fix their
-//! number when they start. A worker prints a line of JSON for each case; this process makes tables of them.
+//! Each number of threads is measured in a process of its own, a [worker](self::worker), because some of the peers fix
+//! their number when they start. A worker prints a line of JSON for each case; this process makes tables of them.
 
 mod present;
 mod worker;
@@ -38,8 +38,8 @@ pub struct Arguments {
     dtype: Dtype,
     #[command(flatten)]
     effort: Effort,
-    /// A shared library with cblas_sgemm or cblas_dgemm, as often as you like; else those of GRADUS_BLAS. OpenBLAS and MKL
-    /// are measured beside it where the system has them
+    /// A shared library with cblas_sgemm or cblas_dgemm, as often as you like; else those of GRADUS_BLAS. OpenBLAS and
+    /// MKL are measured beside it where the system has them
     #[arg(long, value_name = "PATH")]
     blas: Vec<PathBuf>,
     /// Measure the function in benches/src/yours.rs, too

@@ -11,8 +11,8 @@ use crate::verdict::Comparison;
 pub(super) fn table(results: &[CaseResult], arguments: &Arguments, threads: usize, peak: f64) -> (String, Table) {
     let isa = autograd::kernels::simd::isa::selected().isa.name();
     let title = format!(
-        "{}, {}, instruction set {isa}: the peak is {peak:.1} GFLOP/s, measured in this run. Figures are medians in GFLOP/s \
-         (best: our best turn; ~: only three turns, since it is far behind).",
+        "{}, {}, instruction set {isa}: the peak is {peak:.1} GFLOP/s, measured in this run. Figures are medians in \
+         GFLOP/s (best: our best turn; ~: only three turns, since it is far behind).",
         arguments.dtype.name(),
         threads_in_words(threads),
     );

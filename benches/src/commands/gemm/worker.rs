@@ -18,8 +18,8 @@ use crate::products::{self, Element, Implementation, blas};
 use crate::record::{Amount, ContenderInfo, Measurement, Unit};
 use crate::shapes::Case;
 
-/// A contender whose best turn is slower than this multiple of the fastest one's is dropped after three turns: it can't be
-/// the best peer.
+/// A contender whose best turn is slower than this multiple of the fastest one's is dropped after three turns: it can't
+/// be the best peer.
 const DROP_SLOWER_THAN: f64 = 1.35;
 
 /// A line of a worker's output.
