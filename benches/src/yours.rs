@@ -19,7 +19,7 @@ pub fn multiply<T: Element>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, mut c: A
         for j in 0..b.ncols() {
             let mut sum = T::ZERO;
             for p in 0..a.ncols() {
-                sum = sum + a[(i, p)] * b[(p, j)];
+                sum += a[(i, p)] * b[(p, j)];
             }
             c[(i, j)] = sum;
         }

@@ -90,7 +90,7 @@ impl Peer {
         }
         command.envs(ALLOCATOR);
         let variables = ALLOCATOR.iter().map(|(name, value)| format!("{name}={value}"));
-        let variables: Vec<String> = [format!("threads {threads}")].into_iter().chain(variables).collect();
+        let variables: Vec<String> = variables.collect();
         let wants_the_problem = matches!(self, Peer::Torch | Peer::Jax);
         Remote::start(self.to_string(), command, &variables.join(", "), wants_the_problem.then_some(problem))
     }

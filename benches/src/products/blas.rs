@@ -101,10 +101,13 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<Library>> {
     Ok(found)
 }
 
+/// Libraries with a name of their own in tables.
+const KNOWN: [&str; 2] = ["mkl", "openblas"];
+
 /// What a library is called in tables: `libmine.so` is `mine`.
 fn name_of(path: &Path) -> String {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let known = ["mkl", "openblas"].into_iter().find(|known| file.contains(known));
+    let known = KNOWN.into_iter().find(|known| file.contains(known));
     let stem = file.split(".so").next().unwrap_or_default();
     known.unwrap_or(stem.strip_prefix("lib").unwrap_or(stem)).to_owned()
 }
@@ -146,14 +149,15 @@ impl Library {
         Some(unsafe { CStr::from_ptr(function()) }.to_string_lossy().into_owned())
     }
 
-    /// Its name, its version if it says one, the kernels it chose, where it was found, and its threads.
-    fn info(&self, threads: usize) -> ContenderInfo {
+    /// Its name, its version if it says one, the kernels it chose, and where it was found.
+    fn info(&self) -> ContenderInfo {
         let version = self.says("openblas_get_config").and_then(|config| version_in(&config)).unwrap_or_default();
         let kernels = self.says("openblas_get_corename").map(|core| format!(", {core} kernels")).unwrap_or_default();
-        let variables =
-            SLEEP_SOON.iter().filter_map(|(name, _)| Some(format!(", {name}={}", std::env::var(name).ok()?)));
+        // Only the known libraries read the variables.
+        let variables = SLEEP_SOON.iter().filter(|_| KNOWN.contains(&self.name.as_str()));
+        let variables = variables.filter_map(|(name, _)| Some(format!(", {name}={}", std::env::var(name).ok()?)));
         let variables: String = variables.collect();
-        let settings = format!("{}, threads {threads}{kernels}{variables}", self.path.display());
+        let settings = format!("{}{kernels}{variables}", self.path.display());
         ContenderInfo::peer(&self.name, version, settings)
     }
 
@@ -174,7 +178,7 @@ impl Library {
             let _kept = &handle;
         };
         let spin_time = if threads > 1 { SPIN_TIME } else { Duration::ZERO };
-        Some(Implementation { info: self.info(threads), multiply: Box::new(multiply), spin_time })
+        Some(Implementation { info: self.info(), multiply: Box::new(multiply), spin_time })
     }
 }
 

@@ -45,7 +45,7 @@ macro_rules! crate_products {
             #[cfg(feature = "faer")]
             fn faer(threads: usize) -> Option<Implementation<Self>> {
                 let parallel = if threads == 1 { faer::Par::Seq } else { faer::Par::rayon(threads) };
-                Some(Implementation::<Self>::new(info("faer", "0.24", threads), move |a, b, mut c| {
+                Some(Implementation::<Self>::new(info("faer", "0.24"), move |a, b, mut c| {
                     let ((m, k), n) = (a.dim(), b.ncols());
                     let (by_a, by_b, by_c) = (strides(a.strides()), strides(b.strides()), strides(c.strides()));
                     // SAFETY: the views are valid for their shapes and strides.
@@ -69,8 +69,7 @@ macro_rules! crate_products {
                 } else {
                     return None;
                 };
-                let kernels =
-                    ContenderInfo { name: "faer-kernels".to_owned(), ..info("private-gemm-x86", "0.1", threads) };
+                let kernels = ContenderInfo { name: "faer-kernels".to_owned(), ..info("private-gemm-x86", "0.1") };
                 Some(Implementation::<Self>::new(kernels, move |a, b, mut c| {
                     let ((m, k), n) = (a.dim(), b.ncols());
                     let (by_a, by_b, by_c) = (strides(a.strides()), strides(b.strides()), strides(c.strides()));
@@ -122,8 +121,13 @@ crate_products!(f32, sgemm, F32);
 crate_products!(f64, dgemm, F64);
 
 /// A crate of the workspace.
-fn info(name: &str, version: &str, threads: usize) -> ContenderInfo {
-    ContenderInfo::peer(name, version_of(name, version), format!("threads {threads}"))
+fn info(name: &str, version: &str) -> ContenderInfo {
+    ContenderInfo::peer(name, version_of(name, version), "in the surrounding rayon pool")
+}
+
+/// A crate that reads its number of threads from a variable.
+fn threads_from_variable(name: &str, version: &str) -> ContenderInfo {
+    ContenderInfo { settings: "threads from MATMUL_NUM_THREADS".to_owned(), ..info(name, version) }
 }
 
 fn strides(strides: &[isize]) -> (isize, isize) {
@@ -134,7 +138,7 @@ fn strides(strides: &[isize]) -> (isize, isize) {
 pub(super) fn all<T: Element>(threads: usize) -> Vec<Implementation<T>> {
     let parallel = if threads == 1 { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(threads) };
     let mut all = vec![Implementation::new(
-        info("gemm", "0.19", threads),
+        info("gemm", "0.19"),
         move |a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, mut c: ArrayViewMut2<'_, T>| {
             let ((m, k), n) = (a.dim(), b.ncols());
             let (by_a, by_b, by_c) = (strides(a.strides()), strides(b.strides()), strides(c.strides()));
@@ -166,10 +170,10 @@ pub(super) fn all<T: Element>(threads: usize) -> Vec<Implementation<T>> {
         },
     )];
     all.extend(T::faer(threads));
-    all.push(Implementation::new(info("matrixmultiply", "0.3", threads), T::matrixmultiply));
+    all.push(Implementation::new(threads_from_variable("matrixmultiply", "0.3"), T::matrixmultiply));
     // What `dot` calls, without its allocation.
     all.push(Implementation::new(
-        info("ndarray", "0.17", threads),
+        threads_from_variable("ndarray", "0.17"),
         |a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, mut c: ArrayViewMut2<'_, T>| {
             general_mat_mul(T::ONE, &a, &b, T::ZERO, &mut c);
         },

@@ -83,7 +83,7 @@ pub struct ContenderInfo {
     pub name: String,
     /// Its version; empty if it does not say.
     pub version: String,
-    /// What was set for it: threads, environment variables, instruction set, options.
+    /// What was set for it: environment variables, instruction set, options. Each measurement has its threads.
     pub settings: String,
     /// Whether it is code of this repository, which may differ from commit to commit.
     #[serde(default)]
