@@ -90,6 +90,24 @@ pub fn by_turns(turns: &[(Run, Run)], is_wanted: impl Fn(&Run, &Measurement) -> 
     Changes { all, unmatched, drift: None }
 }
 
+/// Runs of one program as one run with the times of all; `None` if there are none.
+pub fn merged(runs: impl IntoIterator<Item = Run>) -> Option<Run> {
+    let mut runs = runs.into_iter();
+    let mut all = runs.next()?;
+    for run in runs {
+        all.disturbed |= run.disturbed;
+        for own in &mut all.measurements {
+            let Some(more) = run.measurements.iter().find(|one| one.key() == own.key()) else { continue };
+            let mut series = own.series();
+            series.seconds.extend(&more.seconds);
+            let Measurement { seconds, median, best, spread, .. } =
+                Measurement::new(&own.benchmark, own.threads, &series, own.amount);
+            (own.seconds, own.median, own.best, own.spread) = (seconds, median, best, spread);
+        }
+    }
+    Some(all)
+}
+
 /// Whether a measurement is one of code of this repository.
 pub fn is_ours(run: &Run, measurement: &Measurement) -> bool {
     run.contenders.iter().any(|info| info.is_ours && info.name == measurement.contender)
@@ -227,6 +245,17 @@ mod tests {
         assert!(changes.all[0].noise < 1e-9 && (changes.all[0].ratio - 1.0 / 0.9).abs() < 1e-9);
         assert_eq!(by_turns(&turns[..2], is_ours).all[0].verdict, Verdict::Inconclusive, "two turns say too little");
         assert_eq!(by_turns(&[], is_ours).all.len(), 0);
+    }
+
+    #[test]
+    fn turns_of_a_program_become_one_run() {
+        let (one, mut two) = (example(&[3.0, 1.0], &[1.0]), example(&[2.0], &[1.0]));
+        two.disturbed = true;
+        let all = merged([one.clone(), two]).unwrap();
+        let found = &all.measurements[0];
+        assert_eq!((found.seconds.as_slice(), found.median, found.best), ([3.0, 1.0, 2.0].as_slice(), 2.0, 1.0));
+        assert!(all.disturbed && found.figures == one.measurements[0].figures);
+        assert_eq!(merged([]), None);
     }
 
     #[test]

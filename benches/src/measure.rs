@@ -90,11 +90,16 @@ pub fn interleave(contenders: &mut [TimedCall<'_>], settings: Settings) -> Vec<S
             std::thread::sleep(call.spin_time);
         }
         if round + 1 == TURNS_OF_SLOW {
-            let fastest = all.iter().map(Series::best).fold(f64::INFINITY, f64::min);
-            dropped = all.iter().map(|series| series.best() > settings.drop_slower_than * fastest).collect();
+            dropped = too_slow(&all, settings.drop_slower_than);
         }
     }
     all
+}
+
+/// Which of these are slower than a multiple of the fastest.
+fn too_slow(all: &[Series], multiple: f64) -> Vec<bool> {
+    let fastest = all.iter().map(Series::best).fold(f64::INFINITY, f64::min);
+    all.iter().map(|series| series.best() > multiple * fastest).collect()
 }
 
 /// How many calls last at least as long as a turn.
@@ -156,11 +161,16 @@ mod tests {
 
     #[test]
     fn slow_contenders_are_dropped_after_three_rounds() {
-        let sleep = |millis| move || std::thread::sleep(Duration::from_millis(millis));
-        let mut contenders = [TimedCall::new("quick", sleep(1)), TimedCall::new("slow", sleep(20))];
-        let settings = Settings { rounds: 5, turn: Duration::from_micros(1), drop_slower_than: 2.0 };
-        let all = interleave(&mut contenders, settings);
-        assert_eq!((all[0].seconds.len(), all[1].seconds.len()), (5, 3));
+        let series = |seconds: &[f64]| Series { name: String::new(), seconds: seconds.to_vec() };
+        let all = [series(&[3.0, 1.0, 2.0]), series(&[2.1, 2.1, 2.1]), series(&[9.0, 9.0, 1.9])];
+        assert_eq!(too_slow(&all, 2.0), [false, true, false], "the best turn counts");
+        // Every contender is slower than no time at all, and none is slower than infinity.
+        for (drop_slower_than, turns) in [(0.0, 3), (f64::INFINITY, 5)] {
+            let sleep = || std::thread::sleep(Duration::from_micros(10));
+            let mut contenders = [TimedCall::new("one", sleep), TimedCall::new("other", sleep)];
+            let settings = Settings { rounds: 5, turn: Duration::from_micros(1), drop_slower_than };
+            assert!(interleave(&mut contenders, settings).iter().all(|series| series.seconds.len() == turns));
+        }
     }
 
     #[test]

@@ -48,7 +48,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             let turns = run_by_turns(arguments, commit)?;
             recorder = recorder.rounds(turns.len(), 0.0);
             let changes = comparison::by_turns(&turns, is_wanted);
-            let (old, new) = turns.into_iter().next().context("no turn")?;
+            let (old, new): (Vec<Run>, Vec<Run>) = turns.into_iter().unzip();
+            let both = comparison::merged(old).zip(comparison::merged(new));
+            let (old, new) = both.context("no turn")?;
             (old, new, changes)
         }
         None => {
@@ -118,7 +120,13 @@ fn run_by_turns(arguments: &Arguments, commit: &str) -> Result<Vec<(Run, Run)>> 
     eprintln!("building {commit} in {}", checkout.folder().display());
     let other = checkout.build(&build)?;
     let command = if arguments.rest.is_empty() { USUAL.map(str::to_owned).to_vec() } else { arguments.rest.clone() };
-    alternate(&other, &own, &command, arguments.turns)
+    let mut turns = alternate(&other, &own, &command, arguments.turns)?;
+    for (old, new) in turns.iter_mut().filter(|(old, _)| old.commit.is_none()) {
+        // A program from before there was a format does not say them.
+        old.commit = commit_of(checkout.folder());
+        (old.machine, old.date) = (new.machine.clone(), new.date.clone());
+    }
+    Ok(turns)
 }
 
 /// Runs a command of two programs by turns.

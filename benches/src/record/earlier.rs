@@ -1,5 +1,5 @@
-//! Runs from before there was a format: lists of figures, without machine and commit. `compare` reads them, so that a commit of
-//! that time can be compared with one of today.
+//! Runs from before there was a format: lists of figures, without machine and commit. `compare` reads them, so that a
+//! commit of that time can be compared with one of today.
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
