@@ -1,7 +1,7 @@
-//! The cases of the command `gemm` as criterion groups: one group a case, one function a contestant.
+//! The cases of the command `gemm` as criterion groups: one group for each case, one function for each contender.
 //!
-//! `cargo bench -p benches --bench gemm -- "square 256"` runs some of them. `GRADUS_THREADS` gives the number of threads (1 if unset); the
-//! command `gemm` is the fairer judge, because its contestants take turns.
+//! `cargo bench -p benches --bench gemm -- "square 256"` runs some of them. `GRADUS_THREADS` gives the number of
+//! threads (1 if unset); the command `gemm` is the fairer judge, because its contenders take turns.
 
 use std::time::Duration;
 
@@ -22,21 +22,21 @@ fn main() {
 }
 
 fn gemm(criterion: &mut Criterion, threads: usize) {
-    let multipliers = products::all::<f32>(threads, &[]).unwrap_or_else(|error| panic!("{error:#}"));
+    let implementations = products::all::<f32>(threads, &[], false).unwrap_or_else(|error| panic!("{error:#}"));
     for case in Shapes::All.cases() {
         let mut operands = None;
         let mut oracle = None;
         let mut group = criterion.benchmark_group(&case.name);
         group.throughput(Throughput::Elements(case.flop() as u64));
         group.sample_size(15).warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(500));
-        for multiplier in &multipliers {
-            // What the filter leaves out is neither made, nor checked, nor run.
-            group.bench_function(&multiplier.name, |bencher| {
+        for implementation in &implementations {
+            // Cases that the filter leaves out are neither made, nor checked, nor run.
+            group.bench_function(&implementation.info.name, |bencher| {
                 let (a, b, mut c) = operands.get_or_insert_with(|| Operands::<f32>::new(&case)).views();
-                (multiplier.multiply)(a, b, c.view_mut());
+                (implementation.multiply)(a, b, c.view_mut());
                 let checked = oracle.get_or_insert_with(|| Oracle::new(a, b)).check(c.view());
-                assert_eq!(checked, Ok(()), "{}, {}", multiplier.name, case.name);
-                bencher.iter(|| (multiplier.multiply)(a, b, c.view_mut()));
+                assert_eq!(checked, Ok(()), "{}, {}", implementation.info.name, case.name);
+                bencher.iter(|| (implementation.multiply)(a, b, c.view_mut()));
             });
         }
         group.finish();

@@ -1,13 +1,15 @@
-//! What a user does all day, for criterion: training steps, scores, chains of small operations, passes over memory, optimizers.
+//! Whole tasks for criterion: training steps, scores, chains of small operations, passes over memory, optimizers.
 //!
-//! `cargo bench -p benches --bench tasks -- train`, and so on. The comparisons with other libraries are commands of the program.
+//! `cargo bench -p benches --bench tasks -- train`, and so on. The comparisons with other libraries are commands of the
+//! program.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use benches::contest::{CHAIN, ELEMENTWISE, Library, RULES, Task};
-use benches::ours::{copy, gradus, limit};
+use benches::benchmark::Library;
+use benches::ours::{copy, gradus, hand_fused};
 use benches::problem::Problem;
+use benches::task::{CHAIN, ELEMENTWISE, RULES, Task};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Benchmarks the tasks of a group with these libraries on one thread and on two.
@@ -30,7 +32,7 @@ fn group(criterion: &mut Criterion, name: &str, tasks: &[(Task, Throughput)], li
 
 fn train(criterion: &mut Criterion) {
     let tasks = [32, 64, 128, 512].map(|batch| (Task::Train { batch }, Throughput::Elements(batch as u64)));
-    group(criterion, "train", &tasks, &[("Gradus", gradus), ("limit", limit)]);
+    group(criterion, "train", &tasks, &[("Gradus", gradus), ("hand-fused", hand_fused)]);
 }
 
 fn inference(criterion: &mut Criterion) {

@@ -1,28 +1,40 @@
-//! Benchmarks of the Gradus engine: what its programs share.
+//! Benchmarks of the Gradus engine: what its programs share. `benches/README.md` shows how to use them.
 //!
-//! - [`peak`]: what this machine can do at best, measured;
-//! - [`measure`]: contestants take turns, and a difference inside the noise is a tie;
-//! - [`neighbours`]: whether anybody disturbed;
-//! - [`table`], [`chart`], [`json`]: what comes out;
-//! - [`shapes`], [`operands`], [`products`]: matrix products to measure, what they should be, and who computes them;
-//! - [`problem`]: a perceptron that learns the digits; [`contest`], [`ours`], [`peers`], [`limit`]: who trains it, and how they are compared;
-//! - [`ladder`]: a matrix product made fast, a step a file, for reading;
-//! - [`commands`]: one file for each command of the program.
+//! - [`peak`]: what this machine reaches at best, measured; [`disturbance`]: whether other processes disturb;
+//! - [`measure`]: contenders are timed by turns; [`verdict`]: a difference inside the noise decides nothing;
+//! - [`record`]: what a run keeps; [`table`], [`chart`], [`page`]: how it is shown; [`comparison`]: two runs, what
+//!   changed;
+//! - [`shapes`], [`operands`], [`products`], [`yours`]: matrix products to measure, what they should be, and who
+//!   computes them;
+//! - [`problem`], [`task`]: a perceptron that learns the digits, and other work; [`benchmark`], [`ours`], [`peers`],
+//!   [`hand_fused`]: who does it, and how they are compared;
+//! - [`roofline`], [`counters`]: where the time of a training step goes, and what limits it;
+//! - [`ladder`]: a matrix product made fast, a file for each step, for reading;
+//! - [`commands`]: the commands of the program.
 
 pub mod aligned;
+pub mod benchmark;
 pub mod chart;
+pub mod checkout;
 pub mod commands;
-pub mod contest;
-pub mod json;
+pub mod comparison;
+pub mod counters;
+pub mod disturbance;
+pub mod hand_fused;
 pub mod ladder;
-pub mod limit;
 pub mod measure;
-pub mod neighbours;
 pub mod operands;
 pub mod ours;
+pub mod page;
 pub mod peak;
 pub mod peers;
 pub mod problem;
 pub mod products;
+pub mod record;
+pub mod roofline;
 pub mod shapes;
 pub mod table;
+pub mod task;
+pub mod verdict;
+pub mod versions;
+pub mod yours;

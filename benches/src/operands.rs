@@ -3,10 +3,10 @@
 use autograd::ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 
 use crate::aligned::Aligned;
-use crate::products::Number;
+use crate::products::Element;
 use crate::shapes::Case;
 
-/// A and B of a case, filled with numbers between -1 and 1, and room for C.
+/// A and B of a case, filled with values between -1 and 1, and room for C.
 pub struct Operands<T> {
     case: Case,
     a: Aligned<T>,
@@ -14,12 +14,12 @@ pub struct Operands<T> {
     c: Aligned<T>,
 }
 
-impl<T: Number> Operands<T> {
-    /// The same numbers at every call.
+impl<T: Element> Operands<T> {
+    /// The same values at every call.
     pub fn new(case: &Case) -> Self {
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;
         let mut random = || {
-            // Marsaglia's xorshift: enough for numbers whose only duty is to differ.
+            // Marsaglia's xorshift: enough for values that only have to differ.
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
@@ -33,19 +33,20 @@ impl<T: Number> Operands<T> {
 
     /// A, B and C.
     pub fn views(&mut self) -> (ArrayView2<'_, T>, ArrayView2<'_, T>, ArrayViewMut2<'_, T>) {
-        let Case { m, n, k, a_turned, b_turned, .. } = self.case;
-        let view = |numbers, rows: usize, columns: usize, turned| {
-            ArrayView2::from_shape((rows, columns).set_f(turned), numbers).expect("there are as many numbers")
+        let Case { m, n, k, a_transposed, b_transposed, .. } = self.case;
+        let view = |elements, rows: usize, columns: usize, transposed| {
+            ArrayView2::from_shape((rows, columns).set_f(transposed), elements).expect("there are as many elements")
         };
         (
-            view(&self.a, m, k, a_turned),
-            view(&self.b, k, n, b_turned),
-            ArrayViewMut2::from_shape((m, n), &mut self.c[..]).expect("there are as many numbers"),
+            view(&self.a, m, k, a_transposed),
+            view(&self.b, k, n, b_transposed),
+            ArrayViewMut2::from_shape((m, n), &mut self.c[..]).expect("there are as many elements"),
         )
     }
 }
 
-/// What a product should be: computed in `f64` by three loops, with the yardstick of rounding errors |A|·|B| for each element.
+/// What a product should be: computed in `f64` by three loops, with |A|·|B| for each element, the scale of its rounding
+/// errors.
 pub struct Oracle {
     rows: Vec<usize>,
     value: Vec<f64>,
@@ -54,21 +55,21 @@ pub struct Oracle {
     depth: usize,
 }
 
-/// Terms up to which every row is computed; of larger products some rows, spread over all of C, and sixteen at least.
+/// Terms up to which every row is computed; of larger products at least sixteen rows, spread over all of C.
 const ALL_ROWS: usize = 1 << 27;
 
 impl Oracle {
     /// Computes what A·B should be.
-    pub fn new<T: Number>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Self {
+    pub fn new<T: Element>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Self {
         let ((m, depth), columns) = (a.dim(), b.ncols());
         let count = (ALL_ROWS / (columns * depth).max(1)).max(16).min(m);
         let rows: Vec<usize> =
             if count == m { (0..m).collect() } else { (0..count).map(|i| i * (m - 1) / (count - 1)).collect() };
-        let b: Vec<f64> = b.as_standard_layout().iter().map(|number| number.to_f64()).collect();
+        let b: Vec<f64> = b.as_standard_layout().iter().map(|element| element.to_f64()).collect();
         let (mut value, mut magnitude) = (vec![0.0; rows.len() * columns], vec![0.0; rows.len() * columns]);
         for (index, &row) in rows.iter().enumerate() {
-            let place = index * columns..(index + 1) * columns;
-            let (value, magnitude) = (&mut value[place.clone()], &mut magnitude[place]);
+            let range = index * columns..(index + 1) * columns;
+            let (value, magnitude) = (&mut value[range.clone()], &mut magnitude[range]);
             for (step, of_a) in a.row(row).iter().enumerate() {
                 let of_a = of_a.to_f64();
                 for ((value, magnitude), of_b) in
@@ -86,8 +87,8 @@ impl Oracle {
     /// Compares a C.
     ///
     /// # Errors
-    /// The first element that is further from the truth than (k + 2)·ε·(|A|·|B|): where it is, what it is and should be.
-    pub fn check<T: Number>(&self, c: ArrayView2<'_, T>) -> Result<(), String> {
+    /// The first element that differs by more than (k + 2)·ε·(|A|·|B|): its index, what it is and what it should be.
+    pub fn check<T: Element>(&self, c: ArrayView2<'_, T>) -> Result<(), String> {
         let tolerance = (self.depth + 2) as f64 * T::EPSILON.to_f64();
         for (index, &row) in self.rows.iter().enumerate() {
             for column in 0..self.columns {
@@ -123,19 +124,19 @@ mod tests {
     }
 
     #[test]
-    fn operands_lie_as_the_case_says() {
+    fn operands_have_the_layout_of_the_case() {
         for case in Shapes::All.cases().iter().filter(|case| case.largest() <= 1024) {
             let mut operands = Operands::<f32>::new(case);
             let (a, b, c) = operands.views();
             assert_eq!((a.dim(), b.dim(), c.dim()), ((case.m, case.k), (case.k, case.n), (case.m, case.n)));
-            assert!(a.iter().chain(&b).all(|number| number.abs() <= 1.0) && c.iter().all(|number| number.is_nan()));
+            assert!(a.iter().chain(&b).all(|value| value.abs() <= 1.0) && c.iter().all(|value| value.is_nan()));
             assert_eq!([a.as_ptr(), b.as_ptr(), c.as_ptr()].map(|start| start.addr() % 64), [0; 3]);
-            assert!(case.m == 1 || case.k == 1 || (a.strides()[0] == 1) == case.a_turned);
+            assert!(case.m == 1 || case.k == 1 || (a.strides()[0] == 1) == case.a_transposed);
         }
     }
 
     #[test]
-    fn the_numbers_are_the_same_wherever_they_lie() {
+    fn the_values_are_the_same_each_time() {
         let case = Case::new("x", (7, 5, 3));
         let (mut one, mut other) = (Operands::<f32>::new(&case), Operands::<f32>::new(&case));
         assert_eq!(one.views().0, other.views().0);

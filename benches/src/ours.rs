@@ -1,4 +1,4 @@
-//! Gradus as an entrant: each task as a user would write it.
+//! Gradus as a contender: each task as a user writes it.
 
 use std::sync::Arc;
 
@@ -8,11 +8,12 @@ use optim::{Adam, AdamW, Optimizer, Sgd};
 use rayon::prelude::*;
 
 use crate::aligned::Aligned;
-use crate::contest::{CHAIN, Elementwise, GRADIENT, PLANE, Rule, Task, Work};
-use crate::limit::HandFused;
+use crate::benchmark::Work;
+use crate::hand_fused::HandFused;
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
+use crate::task::{CHAIN, Elementwise, GRADIENT, PLANE, Rule, Task};
 
-/// [`Library`](crate::contest::Library): everything that Gradus has.
+/// [`Library`](crate::benchmark::Library): everything that Gradus has.
 pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
     match task {
         Task::Train { batch } => {
@@ -26,15 +27,16 @@ pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work
     }
 }
 
-/// [`Library`](crate::contest::Library): the training step on images that are kept as `f32`, four times the bytes, and chosen by `index_select`.
+/// [`Library`](crate::benchmark::Library): the training step on images that are kept as `f32`, four times the bytes,
+/// and chosen by `index_select`.
 pub fn gradus_from_singles(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
     let Task::Train { batch } = task else { return None };
     let all = pixels_of(problem, &(0..problem.labels.len()).collect::<Vec<_>>());
     Some(train(problem, batch, threads, move |rows| all.index_select(0, rows.to_vec())))
 }
 
-/// [`Library`](crate::contest::Library): the training step without the engine.
-pub fn limit(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
+/// [`Library`](crate::benchmark::Library): the training step without the engine.
+pub fn hand_fused(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
     let Task::Train { batch } = task else { return None };
     let problem = Arc::clone(problem);
     let mut step = HandFused::new(&SIZES, &problem.parameters, batch, LEARNING_RATE);
@@ -52,9 +54,10 @@ pub fn limit(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work>
     }))
 }
 
-/// [`Library`](crate::contest::Library): copies as many bytes as the task moves, half of them read and half written, between buffers of its own.
+/// [`Library`](crate::benchmark::Library): copies as many bytes as the task moves, half of them read and half written,
+/// between buffers of its own.
 pub fn copy(_: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
-    /// Numbers that one thread copies at a time: as many as the engine gives it.
+    /// Elements that one thread copies at a time: as many as the engine gives it.
     const CHUNK: usize = 1 << 15;
     let length = task.bytes() / size_of::<f32>() / 2;
     let (from, mut to) = (Aligned::new(length, || 1.0_f32), Aligned::new(length, || 0.0));
@@ -81,13 +84,13 @@ pub fn perceptron(problem: &Problem) -> Sequential {
         .named("fc2", Linear::new(wide, narrow, 0))
         .named("relu2", ReLU)
         .named("fc3", Linear::new(narrow, classes, 0));
-    for (parameter, numbers) in model.parameters().iter().zip(&problem.parameters) {
-        parameter.update(|own| own.copy_from_slice(numbers));
+    for (parameter, values) in model.parameters().iter().zip(&problem.parameters) {
+        parameter.update(|own| own.copy_from_slice(values));
     }
     model
 }
 
-/// The chosen images as numbers from 0 to 1, and their labels.
+/// The chosen images as values from 0 to 1, and their labels.
 pub fn batch_of(problem: &Problem, rows: &[usize]) -> (Tensor, Indices) {
     (pixels_of(problem, rows), problem.labels_of(rows).collect())
 }
@@ -142,7 +145,7 @@ fn infer(problem: &Problem, batch: usize, threads: usize) -> Work {
 
 fn chain(extent: usize, backward: bool, threads: usize) -> Work {
     let (a, b) = (Tensor::full([extent], 0.999), Tensor::full([extent], 0.001));
-    let walk = move |x: &Tensor| {
+    let run_chain = move |x: &Tensor| {
         let mut y = x * &a;
         y = &y + &b;
         for _ in 1..CHAIN / 2 {
@@ -158,9 +161,9 @@ fn chain(extent: usize, backward: bool, threads: usize) -> Work {
             for _ in 0..repeats {
                 let x = Tensor::full([extent], 0.5).requires_grad();
                 last = if backward {
-                    element(walk(&x).backward_with(&seed).get(&x).expect("x is a leaf"))
+                    element(run_chain(&x).backward_with(&seed).get(&x).expect("x is a leaf"))
                 } else {
-                    no_grad(|| element(&walk(&x)))
+                    no_grad(|| element(&run_chain(&x)))
                 };
             }
             last
@@ -236,7 +239,7 @@ fn optimize(rule: Rule, weights: usize, threads: usize) -> Option<Work> {
     }))
 }
 
-/// One number of many, to be compared: the last one.
+/// One element of many, to be compared: the last one.
 fn element(tensor: &Tensor) -> f64 {
     f64::from(*tensor.as_array().last().expect("a tensor with elements"))
 }
@@ -256,12 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_does_what_the_engine_does() {
+    fn the_hand_fused_step_computes_what_the_engine_does() {
         let problem = Arc::new(Problem::dots(96));
         let task = Task::Train { batch: 16 };
         for threads in [1, 2] {
             let (mut engine, mut hand) =
-                (gradus(&problem, task, threads).unwrap(), limit(&problem, task, threads).unwrap());
+                (gradus(&problem, task, threads).unwrap(), hand_fused(&problem, task, threads).unwrap());
             for step in 0..30 {
                 let (expected, found) = (engine(1), hand(1));
                 assert!((expected - found).abs() < 1e-4 * expected, "step {step}: {found}, the engine has {expected}");

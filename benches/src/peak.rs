@@ -1,6 +1,8 @@
-//! What this machine can do at best, measured: multiply-adds a second with everything in registers, and bytes a second of a copy.
+//! What this machine reaches at best, measured: multiply-adds in a second with everything in registers, and bytes in a
+//! second of a copy.
 //!
-//! Every share of the peak that this program prints is a share of these figures from the same run, so it means the same on another machine.
+//! Every share of the peak that this program prints is a share of these figures from the same run, so that it means the
+//! same on another machine.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -13,7 +15,8 @@ use crate::aligned::Aligned;
 /// Tries of which the fastest counts.
 const TRIES: usize = 25;
 
-/// The most floating-point operations a second, in `f32`, that `threads` threads reach with the vectors of an instruction set. A multiply-add is two.
+/// The most floating-point operations in a second, in `f32`, that `threads` threads reach with the vectors of an
+/// instruction set. A multiply-add is two.
 ///
 /// Each thread keeps so many independent sums that none waits for another, and touches no memory.
 pub fn flops(isa: Isa, threads: usize) -> f64 {
@@ -21,7 +24,13 @@ pub fn flops(isa: Isa, threads: usize) -> f64 {
     best(threads, || (), |()| multiply_adds(isa, STEPS))
 }
 
-/// The most bytes a second, read and written together, of `threads` threads that copy `bytes` bytes each from one buffer of their own to another.
+/// The sizes of buffers whose copies are measured: inside the first, the second and the third level of a usual cache,
+/// and outside all of them.
+pub const COPIED: [(&str, usize); 4] =
+    [("12 KiB", 12 << 10), ("256 KiB", 256 << 10), ("4 MiB", 4 << 20), ("128 MiB", 128 << 20)];
+
+/// The most bytes in a second, read and written together, of `threads` threads that copy `bytes` bytes each from one
+/// buffer of their own to another.
 pub fn copy(bytes: usize, threads: usize) -> f64 {
     // About a millisecond's worth in cache, and once at least.
     let repetitions = ((32 << 20) / bytes.max(1)).max(1);
@@ -35,8 +44,8 @@ pub fn copy(bytes: usize, threads: usize) -> f64 {
     })
 }
 
-/// Runs `work` on each of `threads` threads at once, several times, and returns the most work a second of all together. Each try lasts from the
-/// moment when all are ready to the moment when the last one is done.
+/// Runs `work` on each of `threads` threads at once, several times, and returns the most work in a second of all
+/// together. Each try lasts from the moment when all are ready to the moment when the last one is done.
 fn best<S>(threads: usize, prepare: impl Fn() -> S + Sync, work: impl Fn(&mut S) -> f64 + Sync) -> f64 {
     let barrier = Barrier::new(threads);
     let lap = || {
@@ -76,7 +85,7 @@ fn multiply_adds(isa: Isa, steps: usize) -> f64 {
     }
 }
 
-/// Thirty-two registers: twenty-four sums leave none waiting (two units, four cycles deep, need eight).
+/// Thirty-two registers: with twenty-four sums none waits for another (two units, four cycles deep, need eight).
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 fn avx512(steps: usize) -> f64 {
@@ -114,7 +123,7 @@ fn avx2(steps: usize) -> f64 {
     (2 * 8 * SUMS * steps) as f64
 }
 
-/// Twelve sums of four lanes, which the compiler puts into vectors; fused where every machine of the target can.
+/// Twelve sums of four lanes, which the compiler puts into vectors; fused where every machine of the target has that.
 fn portable(steps: usize) -> f64 {
     const SUMS: usize = 12;
     let (factor, addend) = (black_box([0.5_f32; 4]), black_box([1.0_f32; 4]));

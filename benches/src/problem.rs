@@ -1,4 +1,4 @@
-//! The work that all entrants do: the same digits in the same order, from the same first weights.
+//! The work that all contenders do: the same digits in the same order, from the same first weights.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -14,8 +14,8 @@ pub const SIZES: [usize; 4] = [784, 256, 128, 10];
 /// Adam's learning rate, everywhere.
 pub const LEARNING_RATE: f64 = 1e-3;
 
-/// Floating-point operations of a training step for each image: two for each weight going forward and two for its gradient, and two for the gradient
-/// of each layer's input but the first's.
+/// Floating-point operations of a training step for each image: two for each weight forward, two for its gradient, and
+/// two for the gradient of the input of each layer except the first.
 pub fn operations_per_image() -> f64 {
     let weights: Vec<usize> = SIZES.windows(2).map(|sizes| sizes[0] * sizes[1]).collect();
     (6 * weights.iter().sum::<usize>() - 2 * weights[0]) as f64
@@ -23,8 +23,9 @@ pub fn operations_per_image() -> f64 {
 
 /// The training digits, an order to take them in, and weights to start from.
 ///
-/// These are the real digits: four fifths of their pixels are 0, which the engine's products make use of, and about half of the hidden units are shut, which
-/// is what makes Adam's moments of dead weights decay into denormals. Random pixels would hide that.
+/// These are the real digits: four fifths of their pixels are 0, which the engine's products make use of, and about
+/// half of the hidden units output 0, which makes Adam's moments of their weights decay to denormal values. Random
+/// pixels would hide that.
 pub struct Problem {
     /// `[images, 784]`.
     pub images: Vec<u8>,
@@ -55,7 +56,7 @@ impl Problem {
         Problem::new(images.collect(), (0..count).map(|index| (index % SIZES[3]) as u8).collect())
     }
 
-    /// Makes black pixels the darkest grey: numbers hardly differ, but none is zero.
+    /// Makes black pixels the darkest grey: values hardly differ, but none is zero.
     pub fn lighten(&mut self) {
         self.images.iter_mut().for_each(|pixel| *pixel = (*pixel).max(1));
     }
@@ -94,8 +95,8 @@ impl Problem {
         rows.iter().map(|&row| self.labels[row])
     }
 
-    /// For entrants in other languages: a line with the number of images and the widths, then images, labels, order (32 bits) and parameters, all
-    /// little-endian.
+    /// For contenders in other languages: a line with the number of images and the widths, then images, labels, order
+    /// (32 bits) and parameters, all little-endian.
     ///
     /// # Errors
     /// Those of the writer.
@@ -107,8 +108,8 @@ impl Problem {
         for &row in &self.order {
             to.write_all(&(row as u32).to_le_bytes())?;
         }
-        for number in self.parameters.iter().flatten() {
-            to.write_all(&number.to_le_bytes())?;
+        for value in self.parameters.iter().flatten() {
+            to.write_all(&value.to_le_bytes())?;
         }
         to.flush()
     }
@@ -124,14 +125,14 @@ fn bytes_of(path: &Path, header: usize) -> Result<Vec<u8>> {
     Ok(bytes.split_off(header))
 }
 
-/// Numbers between -2 and 6 for elementwise tasks, from a multiplicative hash of their index, so that any language can make them. Their sum is far
-/// from zero, so that the order of adding hardly changes it.
+/// Values between -2 and 6 for elementwise tasks, from a multiplicative hash of their index, so that any language can
+/// make them. Their sum is far from zero, so that the order of adding hardly changes it.
 pub fn operand(length: usize, multiplier: u32) -> Vec<f32> {
     let unit = |index: usize| f64::from((index as u32).wrapping_add(1).wrapping_mul(multiplier)) / 2_f64.powi(32);
     (0..length).map(|index| (8.0 * unit(index) - 2.0) as f32).collect()
 }
 
-/// The multipliers of the first and of the second operand.
+/// The implementations of the first and of the second operand.
 pub const MULTIPLIERS: [u32; 2] = [2_654_435_761, 2_246_822_519];
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// C ← A·B, with A of m × k and B of k × n numbers.
+/// C ← A·B, with A of m × k and B of k × n elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
     /// What it is called in tables.
@@ -13,24 +13,24 @@ pub struct Case {
     pub n: usize,
     /// The columns of A and rows of B.
     pub k: usize,
-    /// Whether A lies transposed in memory: column after column.
-    pub a_turned: bool,
-    /// Whether B does.
-    pub b_turned: bool,
+    /// Whether A is stored transposed: column after column.
+    pub a_transposed: bool,
+    /// Whether B is.
+    pub b_transposed: bool,
 }
 
 impl Case {
     /// A case in which nothing is transposed.
     pub fn new(name: impl Into<String>, (m, n, k): (usize, usize, usize)) -> Self {
-        Self { name: name.into(), m, n, k, a_turned: false, b_turned: false }
+        Self { name: name.into(), m, n, k, a_transposed: false, b_transposed: false }
     }
 
-    fn a_turned(self) -> Self {
-        Self { a_turned: true, ..self }
+    fn a_transposed(self) -> Self {
+        Self { a_transposed: true, ..self }
     }
 
-    fn b_turned(self) -> Self {
-        Self { b_turned: true, ..self }
+    fn b_transposed(self) -> Self {
+        Self { b_transposed: true, ..self }
     }
 
     /// Floating-point operations: a multiplication and an addition for each of m·n·k terms.
@@ -50,15 +50,15 @@ impl Case {
 
     /// Whether all dimensions are alike and nothing is transposed.
     pub fn is_square(&self) -> bool {
-        self.m == self.n && self.n == self.k && !self.a_turned && !self.b_turned
+        self.m == self.n && self.n == self.k && !self.a_transposed && !self.b_transposed
     }
 
     /// The product in signs: `(64×784)·(256×784)ᵀ`.
     pub fn formula(&self) -> String {
-        let side = |rows: usize, columns: usize, turned: bool| {
-            if turned { format!("({columns}×{rows})ᵀ") } else { format!("({rows}×{columns})") }
+        let side = |rows: usize, columns: usize, transposed: bool| {
+            if transposed { format!("({columns}×{rows})ᵀ") } else { format!("({rows}×{columns})") }
         };
-        format!("{}·{}", side(self.m, self.k, self.a_turned), side(self.k, self.n, self.b_turned))
+        format!("{}·{}", side(self.m, self.k, self.a_transposed), side(self.k, self.n, self.b_transposed))
     }
 }
 
@@ -92,18 +92,19 @@ fn square() -> Vec<Case> {
     sizes.map(|size| Case::new(format!("square {size}"), (size, size, size))).to_vec()
 }
 
-/// The layers of the perceptron: which it is, how many numbers go in and come out.
+/// The layers of the perceptron: which it is, its inputs and its outputs.
 const LAYERS: [(usize, usize, usize); 3] = [(1, 784, 256), (2, 256, 128), (3, 128, 10)];
 
-/// For each layer y = x·Wᵀ forward, and backward dW = dYᵀ·x and, but for the first one (the images need no gradient), dX = dY·W.
+/// For each layer y = x·Wᵀ forward, and backward dW = dYᵀ·x and, except in the first one (the images need no gradient),
+/// dX = dY·W.
 fn mlp() -> Vec<Case> {
     let mut cases = Vec::new();
     for batch in [1, 32, 64, 128, 512] {
         for (layer, inputs, outputs) in LAYERS {
-            cases.push(Case::new(format!("batch {batch} forward {layer}"), (batch, outputs, inputs)).b_turned());
+            cases.push(Case::new(format!("batch {batch} forward {layer}"), (batch, outputs, inputs)).b_transposed());
         }
         for (layer, inputs, outputs) in LAYERS.into_iter().rev() {
-            cases.push(Case::new(format!("batch {batch} dW {layer}"), (outputs, inputs, batch)).a_turned());
+            cases.push(Case::new(format!("batch {batch} dW {layer}"), (outputs, inputs, batch)).a_transposed());
             if layer > 1 {
                 cases.push(Case::new(format!("batch {batch} dX {layer}"), (batch, inputs, outputs)));
             }
@@ -123,14 +124,14 @@ fn odd() -> Vec<Case> {
         Case::new("tall: 4096 rows", (4096, 32, 256)),
         Case::new("skinny: 4096 columns", (32, 4096, 256)),
         Case::new("1 row", (1, 1024, 1024)),
-        Case::new("1 row, B turned", (1, 1024, 1024)).b_turned(),
+        Case::new("1 row, B transposed", (1, 1024, 1024)).b_transposed(),
         Case::new("4 rows", (4, 1024, 1024)),
         Case::new("1 column", (1024, 1, 1024)),
         Case::new("8 columns", (1024, 8, 1024)),
         Case::new("16 columns", (512, 16, 512)),
-        Case::new("512, A turned", (512, 512, 512)).a_turned(),
-        Case::new("512, B turned", (512, 512, 512)).b_turned(),
-        Case::new("512, both turned", (512, 512, 512)).a_turned().b_turned(),
+        Case::new("512, A transposed", (512, 512, 512)).a_transposed(),
+        Case::new("512, B transposed", (512, 512, 512)).b_transposed(),
+        Case::new("512, both transposed", (512, 512, 512)).a_transposed().b_transposed(),
     ]
 }
 
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn formulas_show_how_the_operands_lie() {
+    fn formulas_show_the_layout_of_the_operands() {
         let formula = |name: &str| Shapes::Mlp.cases().into_iter().find(|case| case.name == name).unwrap().formula();
         assert_eq!(formula("batch 64 forward 1"), "(64×784)·(256×784)ᵀ");
         assert_eq!(formula("batch 64 dW 1"), "(64×256)ᵀ·(64×784)");

@@ -2,9 +2,13 @@
 
 use std::fmt;
 
-/// Rows of cells; the first column stands left, the others right. It prints as Markdown, so that a run can be pasted into a page.
-#[derive(Clone, Debug)]
+use serde::{Deserialize, Serialize};
+
+/// Rows of cells; the first column is aligned left, the others right. It prints as Markdown, so that a run can be
+/// pasted into a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
+    /// The head first; all rows have as many cells as it has.
     rows: Vec<Vec<String>>,
 }
 
@@ -24,6 +28,11 @@ impl Table {
         assert!(cells.len() <= columns, "the table has {columns} columns, the row {}", cells.len());
         cells.resize(columns, String::new());
         self.rows.push(cells);
+    }
+
+    /// The head, then the rows.
+    pub fn rows(&self) -> &[Vec<String>] {
+        &self.rows
     }
 }
 
@@ -77,7 +86,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the table has 1 columns, the row 2")]
-    fn a_row_too_long_is_a_mistake() {
+    fn a_row_that_is_too_long_panics() {
         Table::new(["one"]).row(["1", "2"]);
     }
 }

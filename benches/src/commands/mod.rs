@@ -1,6 +1,7 @@
 //! The commands of the program, one file each.
 
 mod bandwidth;
+mod compare;
 pub mod gemm;
 mod inference;
 mod ladder;
@@ -9,6 +10,7 @@ mod overhead;
 mod peak;
 mod peer;
 mod profile;
+mod report;
 mod train;
 
 use anyhow::Result;
@@ -25,7 +27,7 @@ pub enum Command {
     Ladder(ladder::Arguments),
     /// Measure the limits of this machine: multiply-adds a second, and bytes a second.
     Peak(peak::Arguments),
-    /// Compare a training step with those of other libraries, and with one that has no engine.
+    /// Compare a training step with those of other libraries, and with a hand-fused one.
     Train(train::Arguments),
     /// Compare the scores of one image, and of many.
     Inference(inference::Arguments),
@@ -35,8 +37,12 @@ pub enum Command {
     Pointwise(bandwidth::Arguments),
     /// Compare optimizers with a copy of as many bytes.
     Optim(bandwidth::Arguments),
-    /// Tell where the time of a training epoch goes, operation by operation.
+    /// Show where the time of a training step goes, operation by operation, and what limits each: a roofline.
     Profile(profile::Arguments),
+    /// Compare two runs that --json kept, or a commit with this one: what changed beyond the noise.
+    Compare(compare::Arguments),
+    /// Write one page of all tables and charts.
+    Report(report::Arguments),
     /// Answer requests as another library: what these comparisons start.
     #[command(hide = true)]
     Peer(peer::Arguments),
@@ -61,6 +67,8 @@ pub fn run(command: Command) -> Result<()> {
         Command::Pointwise(arguments) => bandwidth::pointwise(&arguments),
         Command::Optim(arguments) => bandwidth::optim(&arguments),
         Command::Profile(arguments) => profile::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Peer(arguments) => peer::run(&arguments),
     }
 }

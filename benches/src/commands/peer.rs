@@ -21,7 +21,7 @@ pub struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let (name, library) = arguments.peer.library()?;
+    let (info, library) = arguments.peer.library()?;
     let problem = Arc::new(Problem::digits()?);
-    serve(name, library, &problem, arguments.threads, stdin().lock(), stdout().lock())
+    serve(&info, library, &problem, arguments.threads, stdin().lock(), stdout().lock())
 }

@@ -1,8 +1,8 @@
 //! Step 3: blocks.
 //!
-//! Two things are used again before they are lost. A block of B, `DEPTH` × `COLUMNS` numbers or 256 KiB, stays in the second-level cache while all of A's rows
-//! pass by. And four steps are done together, so that each number of C is loaded and stored once for four terms. They are added one after the other, so that the
-//! bits stay what they are.
+//! Two things are used again while they are near. A block of B, `DEPTH` × `COLUMNS` elements or 256 KiB, stays in the
+//! second-level cache while all of A's rows are read. And four steps are done together, so that each element of C is
+//! loaded and stored once for four terms. They are added one after the other, so that the bits stay the same.
 
 use super::Sizes;
 

@@ -1,7 +1,8 @@
 //! The ladder: one matrix product, made fast in six steps.
 //!
-//! Each step is a short function that computes C ← A·B on row-major `f32` matrices, and differs from the one before it in one idea. Read them in order;
-//! `autograd/docs/gemm.md` draws what they do. `cargo run --release -p benches -- ladder` measures them.
+//! Each step is a short function that computes C ← A·B on row-major `f32` matrices, and differs from the one before it
+//! in one idea. Read them in order; `autograd/docs/gemm.md` draws what they do. `cargo run --release -p benches --
+//! ladder` measures them.
 
 mod blocked;
 mod naive;
@@ -41,31 +42,31 @@ pub struct Step {
 pub const STEPS: [Step; 6] = [
     Step {
         name: "naive",
-        change: "The definition: each number of C is a sum along a row of A and down a column of B.",
+        change: "The definition: each element of C is a sum along a row of A and down a column of B.",
         is_parallel: false,
         multiply: naive::multiply,
     },
     Step {
         name: "loop order",
-        change: "The two inner loops change places: B and C are walked along their rows, and the compiler can use vectors.",
+        change: "The two inner loops are exchanged: B and C are read along their rows, so the compiler uses vectors.",
         is_parallel: false,
         multiply: order::multiply,
     },
     Step {
         name: "blocked",
-        change: "Each number of C is loaded and stored once for four terms, and a block of B stays in the cache while A passes by.",
+        change: "Each element of C is loaded and stored once for four terms, and a block of B stays in the cache.",
         is_parallel: false,
         multiply: blocked::multiply,
     },
     Step {
         name: "packed",
-        change: "Blocks are copied into the order in which they are read, and a tile of C stays in registers for the whole depth of a block.",
+        change: "Blocks are copied into the order of reading; a tile of C stays in registers for a block's depth.",
         is_parallel: false,
         multiply: packed::multiply,
     },
     Step {
         name: "SIMD micro-kernel",
-        change: "The tile is written with this machine's widest vectors and its fused multiply-add, and is as large as its registers allow.",
+        change: "The tile uses the widest vectors and fused multiply-adds, and is as large as the registers allow.",
         is_parallel: false,
         multiply: simd::multiply,
     },

@@ -1,8 +1,9 @@
 //! Step 1: the definition.
 //!
-//! Each number of C is finished before the next is begun. The innermost loop walks A along a row, where the next number is the next in memory, but B down
-//! a column, where the next number is a whole row away: each step of it fetches a cache line of sixteen numbers and uses one. And each
-//! addition waits for the one before it, because they all go into one sum.
+//! Each element of C is finished before the next is begun. The innermost loop reads A along a row, where the next
+//! element is the next in memory, but B down a column, where the next element is a whole row away: each step fetches a
+//! cache line of sixteen elements and uses one. And each addition waits for the one before it, because they all go into
+//! one sum.
 
 use super::Sizes;
 

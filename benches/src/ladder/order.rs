@@ -1,8 +1,9 @@
 //! Step 2: the order of the loops.
 //!
-//! The same terms, added in the same order for each number of C, but a whole row of C grows at once: row i of C is the sum of B's rows, each times a number of
-//! row i of A. The innermost loop now walks B and C along their rows. Its additions have nothing to do with each other, so the compiler
-//! makes vectors of them without being asked. What is left: for each multiply-add, a number of B and one of C are loaded and one is stored.
+//! The same terms, added in the same order for each element of C, but a whole row of C grows at once: row i of C is the
+//! sum of B's rows, each times an element of row i of A. The innermost loop now passes along the rows of B and C. Its
+//! additions are independent, so the compiler turns them into vectors by itself. What still costs: for each
+//! multiply-add, an element of B and one of C are loaded and one is stored.
 
 use super::Sizes;
 

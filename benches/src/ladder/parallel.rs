@@ -1,8 +1,8 @@
 //! Step 6: threads.
 //!
-//! The blocks of rows of C have nothing to do with each other: each goes to whichever thread is free, which packs its own rows of A for it. All of them read the
-//! same packed B. How C is cut follows from its size, not from the number of threads, and every sum is formed on one thread in the same order as
-//! before: the bits are the same on any number of threads.
+//! The blocks of rows of C are independent: each goes to a thread that is free, which packs the rows of A for it. All
+//! threads read the same packed B. How C is divided follows from its size, not from the number of threads, and every
+//! sum is formed on one thread in the same order as before: the bits are the same on any number of threads.
 
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};

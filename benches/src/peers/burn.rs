@@ -1,4 +1,4 @@
-//! burn as an entrant, on its back end for CPUs, flex.
+//! burn as a contender, on its back end for CPUs, flex.
 
 use std::sync::Arc;
 
@@ -8,13 +8,11 @@ use burn::nn::{Linear, Relu};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 
-use crate::contest::{CHAIN, Elementwise, PLANE, Task, Work};
+use crate::benchmark::Work;
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
+use crate::task::{CHAIN, Elementwise, PLANE, Task};
 
-/// The version is the one that the manifest asks for.
-pub const NAME: &str = "burn 0.22 flex";
-
-/// [`Library`](crate::contest::Library). flex takes the number of threads from `RAYON_NUM_THREADS`.
+/// [`Library`](crate::benchmark::Library). flex takes the number of threads from `RAYON_NUM_THREADS`.
 pub fn burn(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Work> {
     match task {
         Task::Train { batch } => Some(train(problem, batch)),
@@ -39,8 +37,8 @@ impl Perceptron {
             let (inputs, outputs) = (SIZES[index], SIZES[index + 1]);
             // burn's weight is [in, out].
             let weight = &problem.parameters[2 * index];
-            let turned = (0..inputs * outputs).map(|at| weight[at % outputs * inputs + at / outputs]);
-            let weight = TensorData::new(turned.collect::<Vec<f32>>(), [inputs, outputs]);
+            let transposed = (0..inputs * outputs).map(|at| weight[at % outputs * inputs + at / outputs]);
+            let weight = TensorData::new(transposed.collect::<Vec<f32>>(), [inputs, outputs]);
             let bias = TensorData::new(problem.parameters[2 * index + 1].clone(), [outputs]);
             Linear { weight: Param::from_data(weight, device), bias: Some(Param::from_data(bias, device)) }
         };
@@ -125,14 +123,14 @@ fn elementwise(operation: Elementwise) -> Option<Work> {
     Some(repeated(move || function(x.clone(), y.clone())))
 }
 
-/// Work that does something again and again, and ends with the last number of its last result.
+/// Work that does something again and again, and returns the last element of its last result.
 fn repeated<const RANK: usize>(mut once: impl FnMut() -> Tensor<RANK> + 'static) -> Work {
     Box::new(move |repeats| {
         let mut last = once();
         for _ in 1..repeats {
             last = once();
         }
-        let numbers = last.into_data();
-        f64::from(*numbers.as_slice::<f32>().expect("of f32").last().expect("it has elements"))
+        let values = last.into_data();
+        f64::from(*values.as_slice::<f32>().expect("of f32").last().expect("it has elements"))
     })
 }

@@ -1,17 +1,15 @@
-//! candle as an entrant.
+//! candle as a contender.
 
 use std::sync::Arc;
 
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 use candle_nn::{Activation, AdamW, Linear, Module, Optimizer, ParamsAdamW, Sequential, loss, ops, seq};
 
-use crate::contest::{CHAIN, Elementwise, PLANE, Task, Work};
+use crate::benchmark::Work;
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
+use crate::task::{CHAIN, Elementwise, PLANE, Task};
 
-/// The version is the one that the manifest asks for.
-pub const NAME: &str = "candle 0.11";
-
-/// [`Library`](crate::contest::Library). candle takes the number of threads from `RAYON_NUM_THREADS`.
+/// [`Library`](crate::benchmark::Library). candle takes the number of threads from `RAYON_NUM_THREADS`.
 pub fn candle(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Work> {
     let work = match task {
         Task::Train { batch } => train(problem, batch),
@@ -26,9 +24,9 @@ pub fn candle(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Wor
 /// The weights, `[out, in]`, and biases.
 fn variables(problem: &Problem) -> Result<Vec<Var>> {
     let mut variables = Vec::new();
-    for (sizes, numbers) in SIZES.windows(2).zip(problem.parameters.chunks(2)) {
-        variables.push(Var::from_slice(&numbers[0], (sizes[1], sizes[0]), &Device::Cpu)?);
-        variables.push(Var::from_slice(&numbers[1], sizes[1], &Device::Cpu)?);
+    for (sizes, values) in SIZES.windows(2).zip(problem.parameters.chunks(2)) {
+        variables.push(Var::from_slice(&values[0], (sizes[1], sizes[0]), &Device::Cpu)?);
+        variables.push(Var::from_slice(&values[1], sizes[1], &Device::Cpu)?);
     }
     Ok(variables)
 }
@@ -80,7 +78,7 @@ fn infer(problem: &Problem, batch: usize) -> Result<Work> {
 fn chain(extent: usize, backward: bool) -> Result<Work> {
     let full = |value: f32| Tensor::full(value, extent, &Device::Cpu);
     let (a, b, x) = (full(0.999)?, full(0.001)?, full(0.5)?);
-    let walk = move |x: &Tensor| {
+    let run_chain = move |x: &Tensor| {
         let mut y = ((x * &a)? + &b)?;
         for _ in 1..CHAIN / 2 {
             y = ((&y * &a)? + &b)?;
@@ -89,10 +87,10 @@ fn chain(extent: usize, backward: bool) -> Result<Work> {
     };
     Ok(repeated(move || {
         if !backward {
-            return walk(&x);
+            return run_chain(&x);
         }
         let leaf = Var::from_tensor(&x)?;
-        let gradients = walk(leaf.as_tensor())?.backward()?;
+        let gradients = run_chain(leaf.as_tensor())?.backward()?;
         Ok(gradients.get(&leaf).expect("it is a leaf").clone())
     }))
 }
@@ -125,7 +123,7 @@ fn elementwise(operation: Elementwise) -> Option<Result<Work>> {
     Some(Ok(repeated(move || function(&x, &y))))
 }
 
-/// Work that does something again and again, and ends with the last number of its last result.
+/// Work that does something again and again, and returns the last element of its last result.
 fn repeated(mut once: impl FnMut() -> Result<Tensor> + 'static) -> Work {
     let mut run = move |repeats: usize| -> Result<f64> {
         let mut last = once()?;

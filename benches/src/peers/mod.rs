@@ -1,4 +1,5 @@
-//! Other libraries as entrants, each in a process of its own: its threads, its allocator and its settings disturb nobody else's.
+//! Other libraries as contenders, each in a process of its own, so that its threads, its allocator and its settings
+//! don't disturb the others.
 //!
 //! - candle and burn are compiled in with the feature `peers`; their process is this program again, as `peer NAME`;
 //! - PyTorch and JAX run in a Python that the user names, from the scripts in `benches/python`.
@@ -17,8 +18,9 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 
-use crate::contest::{Entrant, Library};
+use crate::benchmark::{Contender, Library};
 use crate::problem::Problem;
+use crate::record::ContenderInfo;
 
 pub use remote::Remote;
 pub use serve::serve;
@@ -36,8 +38,9 @@ pub enum Peer {
     Jax,
 }
 
-/// What glibc's allocator is told in the peers' processes. As shipped it gives each large buffer back to the system and faults it in again at the next step,
-/// where candle, for one, loses most of its speed. (This engine needs no such setting: it has a pool.)
+/// Settings of glibc's allocator in the peers' processes. By default it gives each large buffer back to the system and
+/// faults it in again at the next step, which costs candle, for example, most of its speed. (This engine needs no such
+/// setting: it has a pool.)
 pub const ALLOCATOR: [(&str, &str); 3] = [
     ("MALLOC_TRIM_THRESHOLD_", "4294967296"),
     ("MALLOC_MMAP_THRESHOLD_", "4294967296"),
@@ -48,16 +51,16 @@ impl Peer {
     const ALL: [(&'static str, Peer); 4] =
         [("candle", Peer::Candle), ("burn", Peer::Burn), ("torch", Peer::Torch), ("jax", Peer::Jax)];
 
-    /// The library, if it is one that can be compiled into this program, and was.
+    /// The library and what it is, if it is one that can be compiled into this program, and was.
     ///
     /// # Errors
     /// If it was not.
-    pub fn library(self) -> Result<(&'static str, Library)> {
+    pub fn library(self) -> Result<(ContenderInfo, Library)> {
         match self {
             #[cfg(feature = "peers")]
-            Peer::Candle => Ok((candle::NAME, candle::candle)),
+            Peer::Candle => Ok((compiled_in("candle", "candle-core", "gemm with x86-v4"), candle::candle)),
             #[cfg(feature = "peers")]
-            Peer::Burn => Ok((burn::NAME, burn::burn)),
+            Peer::Burn => Ok((compiled_in("burn", "burn", "flex, gemm with x86-v4"), burn::burn)),
             _ => bail!("{self} is not part of this program: build it with --features peers"),
         }
     }
@@ -76,7 +79,7 @@ impl Peer {
             }
             Peer::Torch | Peer::Jax => {
                 let python = python.with_context(|| format!("{self} needs --python PATH, a Python that has it"))?;
-                let script = format!("{}/python/{self}_entrant.py", env!("CARGO_MANIFEST_DIR"));
+                let script = format!("{}/python/{self}_contender.py", env!("CARGO_MANIFEST_DIR"));
                 let mut command = Command::new(python);
                 command.args([script, threads.to_string()]);
                 command
@@ -86,9 +89,17 @@ impl Peer {
             command.env(variable, threads.to_string());
         }
         command.envs(ALLOCATOR);
+        let variables = ALLOCATOR.iter().map(|(name, value)| format!("{name}={value}"));
+        let variables: Vec<String> = variables.collect();
         let wants_the_problem = matches!(self, Peer::Torch | Peer::Jax);
-        Remote::start(self.to_string(), command, wants_the_problem.then_some(problem))
+        Remote::start(self.to_string(), command, &variables.join(", "), wants_the_problem.then_some(problem))
     }
+}
+
+/// A library that was compiled into this program.
+#[cfg(feature = "peers")]
+fn compiled_in(name: &str, package: &str, settings: &str) -> ContenderInfo {
+    ContenderInfo::peer(name, crate::versions::version_of(package, ""), settings)
 }
 
 /// Starts all of them, which takes a while: so they do it at the same time.
@@ -100,9 +111,9 @@ pub fn start(
     python: Option<&Path>,
     problem: &Problem,
     threads: usize,
-) -> Result<Vec<Box<dyn Entrant>>> {
+) -> Result<Vec<Box<dyn Contender>>> {
     let started: Vec<Remote> = peers.iter().map(|peer| peer.start(python, problem, threads)).collect::<Result<_>>()?;
-    let ready = started.into_iter().map(|remote| Ok(Box::new(remote.ready()?) as Box<dyn Entrant>));
+    let ready = started.into_iter().map(|remote| Ok(Box::new(remote.ready()?) as Box<dyn Contender>));
     ready.collect()
 }
 

@@ -1,4 +1,5 @@
-//! Peers that are shared libraries with the C interface of BLAS: OpenBLAS, MKL. They are looked for when the program runs, so that it builds without them.
+//! Peers that are shared libraries with the C interface of BLAS: OpenBLAS, MKL, or a kernel of your own. They are
+//! looked for when the program runs, so that it builds without them.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::path::{Path, PathBuf};
@@ -9,26 +10,28 @@ use anyhow::{Context, Result, bail};
 use autograd::ndarray::{ArrayView2, ArrayViewMut2};
 use libloading::Library as Handle;
 
-use super::{Multiplier, Number};
+use super::{Element, Implementation};
+use crate::record::ContenderInfo;
 
 /// The variable with the paths of libraries, separated like those of `PATH`.
 pub const VARIABLE: &str = "GRADUS_BLAS";
 
-/// What is looked for if nobody names a library.
+/// What is looked for beside the libraries that are named.
 const USUAL: [&str; 4] = ["libopenblas.so.0", "libopenblas.so", "libmkl_rt.so.2", "libmkl_rt.so"];
 
-/// How long the threads of a library may look for more work after a call. The command sets the libraries' own variables to less.
-const SETTLE: Duration = Duration::from_millis(2);
+/// How long the threads of a library may spin after a call. The command sets the libraries' own variables to less.
+const SPIN_TIME: Duration = Duration::from_millis(2);
 
-/// The variables that make the threads of OpenBLAS (2²⁰ ticks) and of MKL (one millisecond) go to sleep soon, so that they don't take the cores of
-/// whoever has the next turn. Within a turn they don't sleep.
+/// The variables that make the threads of OpenBLAS (2²⁰ ticks) and of MKL (one millisecond) sleep soon after a call, so
+/// that they don't take the cores of the next contender. Within a turn they don't sleep.
 pub const SLEEP_SOON: [(&str, &str); 2] = [("OPENBLAS_THREAD_TIMEOUT", "20"), ("KMP_BLOCKTIME", "1")];
 
 const ROW_MAJOR: c_int = 101;
-const AS_IT_LIES: c_int = 111;
+const NOT_TRANSPOSED: c_int = 111;
 const TRANSPOSED: c_int = 112;
 
-/// `cblas_sgemm` or `cblas_dgemm`: order, two transpositions, m, n, k, alpha, A, its stride, B, its stride, beta, C, its stride.
+/// `cblas_sgemm` or `cblas_dgemm`: order, two transpositions, m, n, k, alpha, A, its stride, B, its stride, beta, C,
+/// its stride.
 type Gemm<T> = unsafe extern "C" fn(
     c_int,
     c_int,
@@ -48,17 +51,17 @@ type Gemm<T> = unsafe extern "C" fn(
 type SetThreads = unsafe extern "C" fn(c_int);
 type GetName = unsafe extern "C" fn() -> *const c_char;
 
-/// What a library calls the product of a number type.
-pub trait Foreign: Sized {
+/// The name of the product of an element type.
+pub trait CblasProduct: Sized {
     /// The function.
     const FUNCTION: &'static str;
 }
 
-impl Foreign for f32 {
+impl CblasProduct for f32 {
     const FUNCTION: &'static str = "cblas_sgemm";
 }
 
-impl Foreign for f64 {
+impl CblasProduct for f64 {
     const FUNCTION: &'static str = "cblas_dgemm";
 }
 
@@ -69,10 +72,11 @@ pub struct Library {
     name: String,
 }
 
-/// Loads the libraries that are named: by `paths`, else by the variable [`VARIABLE`], else under their usual names, where they may be missing.
+/// Loads the libraries that are named, by `paths` or else by the variable [`VARIABLE`]; then OpenBLAS and MKL from
+/// where the system has them, unless they were named or are missing.
 ///
 /// # Errors
-/// If one that was named can't be loaded, or isn't a BLAS.
+/// If one that was named can't be loaded, or has no matrix product.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<Library>> {
     let mut named = paths.to_vec();
     if named.is_empty()
@@ -80,18 +84,32 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<Library>> {
     {
         named = std::env::split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect();
     }
-    if !named.is_empty() {
-        return named.iter().map(|path| Library::load(path)).collect();
-    }
     let mut found: Vec<Library> = Vec::new();
-    for path in USUAL {
-        if let Ok(library) = Library::load(Path::new(path))
-            && found.iter().all(|other| other.name != library.name)
-        {
+    for path in &named {
+        let mut library = Library::load(path)?;
+        let alike = found.iter().filter(|other| name_of(&other.path) == library.name).count();
+        if alike > 0 {
+            library.name = format!("{} {}", library.name, alike + 1);
+        }
+        found.push(library);
+    }
+    for library in USUAL.iter().filter_map(|path| Library::load(Path::new(path)).ok()) {
+        if found.iter().all(|other| other.name != library.name) {
             found.push(library);
         }
     }
     Ok(found)
+}
+
+/// Libraries with a name of their own in tables.
+const KNOWN: [&str; 2] = ["mkl", "openblas"];
+
+/// What a library is called in tables: `libmine.so` is `mine`.
+fn name_of(path: &Path) -> String {
+    let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let known = KNOWN.into_iter().find(|known| file.contains(known));
+    let stem = file.split(".so").next().unwrap_or_default();
+    known.unwrap_or(stem.strip_prefix("lib").unwrap_or(stem)).to_owned()
 }
 
 impl Library {
@@ -100,19 +118,20 @@ impl Library {
     /// # Errors
     /// If it can't be loaded, or has no matrix product.
     fn load(path: &Path) -> Result<Self> {
-        // SAFETY: the library is a BLAS that somebody installed or named; its initialisers start threads and read variables, no more.
+        // SAFETY: the library is one with products that somebody installed or named; its initialisers start threads and
+        // read variables, no more.
         let handle = unsafe { Handle::new(path) }.with_context(|| format!("{} can't be loaded", path.display()))?;
-        let is_mkl = path.to_string_lossy().contains("mkl");
-        let library = Self {
-            handle: Arc::new(handle),
-            path: path.to_owned(),
-            name: if is_mkl { "mkl" } else { "openblas" }.to_owned(),
-        };
-        if library.symbol::<Gemm<f32>>(f32::FUNCTION).is_none() || library.symbol::<Gemm<f64>>(f64::FUNCTION).is_none()
+        let library = Self { handle: Arc::new(handle), path: path.to_owned(), name: name_of(path) };
+        if library.symbol::<Gemm<f32>>(f32::FUNCTION).is_none() && library.symbol::<Gemm<f64>>(f64::FUNCTION).is_none()
         {
-            bail!("{}: no function {} with 32-bit sizes in it", path.display(), f32::FUNCTION);
+            bail!("{}: neither {} nor {} in it", path.display(), f32::FUNCTION, f64::FUNCTION);
         }
         Ok(library)
+    }
+
+    /// Where it was found.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A function by its name, or by that with the prefix that SciPy's build gives it.
@@ -123,19 +142,28 @@ impl Library {
         })
     }
 
-    /// Where it was found, and which kernels it chose if it tells.
-    pub fn description(&self) -> String {
-        let core = self.symbol::<GetName>("openblas_get_corename").map(|name| {
-            // SAFETY: the function returns a string that lives as long as the library.
-            unsafe { CStr::from_ptr(name()) }.to_string_lossy().into_owned()
-        });
-        let core = core.map(|core| format!(" ({core} kernels)")).unwrap_or_default();
-        format!("{}: {}{core}", self.name, self.path.display())
+    /// What a function of the library says about itself.
+    fn says(&self, function: &str) -> Option<String> {
+        let function = self.symbol::<GetName>(function)?;
+        // SAFETY: the function returns a string that lives as long as the library.
+        Some(unsafe { CStr::from_ptr(function()) }.to_string_lossy().into_owned())
     }
 
-    /// Its product, at a number of threads.
-    pub(super) fn multiplier<T: Number>(&self, threads: usize) -> Multiplier<T> {
-        let gemm: Gemm<T> = self.symbol(T::FUNCTION).expect("looked up when the library was loaded");
+    /// Its name, its version if it says one, the kernels it chose, and where it was found.
+    fn info(&self) -> ContenderInfo {
+        let version = self.says("openblas_get_config").and_then(|config| version_in(&config)).unwrap_or_default();
+        let kernels = self.says("openblas_get_corename").map(|core| format!(", {core} kernels")).unwrap_or_default();
+        // Only the known libraries read the variables.
+        let variables = SLEEP_SOON.iter().filter(|_| KNOWN.contains(&self.name.as_str()));
+        let variables = variables.filter_map(|(name, _)| Some(format!(", {name}={}", std::env::var(name).ok()?)));
+        let variables: String = variables.collect();
+        let settings = format!("{}{kernels}{variables}", self.path.display());
+        ContenderInfo::peer(&self.name, version, settings)
+    }
+
+    /// Its product, at a number of threads; `None` if it has none of this type.
+    pub(super) fn implementation<T: Element>(&self, threads: usize) -> Option<Implementation<T>> {
+        let gemm: Gemm<T> = self.symbol(T::FUNCTION)?;
         let count = c_int::try_from(threads).unwrap_or(c_int::MAX);
         for name in ["openblas_set_num_threads", "MKL_Set_Num_Threads"] {
             if let Some(set) = self.symbol::<SetThreads>(name) {
@@ -144,46 +172,61 @@ impl Library {
             }
         }
         let handle = Arc::clone(&self.handle);
-        let multiply = move |a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, mut c: ArrayViewMut2<'_, T>| {
-            let ((m, k), n) = (a.dim(), b.ncols());
-            let size = |size: usize| c_int::try_from(size).expect("sizes of a benchmark fit");
-            let ((a_lies, a_stride), (b_lies, b_stride)) = (lies(&a), lies(&b));
-            // SAFETY: the views are valid for their shapes, which fit; C lies by rows; the library is kept loaded by `handle`.
-            unsafe {
-                gemm(
-                    ROW_MAJOR,
-                    a_lies,
-                    b_lies,
-                    size(m),
-                    size(n),
-                    size(k),
-                    T::ONE,
-                    a.as_ptr(),
-                    a_stride,
-                    b.as_ptr(),
-                    b_stride,
-                    T::ZERO,
-                    c.as_mut_ptr(),
-                    size(n),
-                );
-            }
+        let multiply = move |a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, c: ArrayViewMut2<'_, T>| {
+            // SAFETY: the function has the signature of `cblas_?gemm`, and the library is kept loaded by `handle`.
+            unsafe { call(gemm, a, b, c) };
             let _kept = &handle;
         };
-        let settle = if threads > 1 { SETTLE } else { Duration::ZERO };
-        Multiplier { name: self.name.clone(), multiply: Box::new(multiply), settle }
+        let spin_time = if threads > 1 { SPIN_TIME } else { Duration::ZERO };
+        Some(Implementation { info: self.info(), multiply: Box::new(multiply), spin_time })
     }
 }
 
-/// How a matrix lies, by rows or by columns, and how far its lines are apart.
-fn lies<T>(matrix: &ArrayView2<'_, T>) -> (c_int, c_int) {
+/// Calls a function of the interface: C ← A·B, with C stored by rows.
+///
+/// # Safety
+/// It must be a `cblas_sgemm` or `cblas_dgemm` of a library that is loaded.
+unsafe fn call<T: Element>(gemm: Gemm<T>, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, mut c: ArrayViewMut2<'_, T>) {
+    let ((m, k), n) = (a.dim(), b.ncols());
+    let size = |size: usize| c_int::try_from(size).expect("sizes of a benchmark fit");
+    let ((a_layout, a_stride), (b_layout, b_stride)) = (layout(&a), layout(&b));
+    // SAFETY: the views are valid for their shapes, which fit; C is stored by rows.
+    unsafe {
+        gemm(
+            ROW_MAJOR,
+            a_layout,
+            b_layout,
+            size(m),
+            size(n),
+            size(k),
+            T::ONE,
+            a.as_ptr(),
+            a_stride,
+            b.as_ptr(),
+            b_stride,
+            T::ZERO,
+            c.as_mut_ptr(),
+            size(n),
+        );
+    }
+}
+
+/// The version in OpenBLAS's own words: `OpenBLAS 0.3.21 DYNAMIC_ARCH ...`.
+fn version_in(config: &str) -> Option<String> {
+    let mut words = config.split_whitespace().skip_while(|word| *word != "OpenBLAS").skip(1);
+    words.next().filter(|word| word.starts_with(|first: char| first.is_ascii_digit())).map(str::to_owned)
+}
+
+/// Whether a matrix is stored by rows or by columns, and the distance of its lines.
+fn layout<T>(matrix: &ArrayView2<'_, T>) -> (c_int, c_int) {
     let (rows, columns) = matrix.dim();
     let (by_row, by_column) = (matrix.strides()[0], matrix.strides()[1]);
     let (how, line, length) = if by_column == 1 || columns == 1 && by_row != 1 {
-        (AS_IT_LIES, by_row, columns)
+        (NOT_TRANSPOSED, by_row, columns)
     } else {
         (TRANSPOSED, by_column, rows)
     };
-    // The distance of a single line means nothing, but BLAS wants it to be no less than a line's length.
+    // The distance of a single line means nothing, but BLAS checks that it is no less than a line's length.
     (how, c_int::try_from(line.unsigned_abs().max(length).max(1)).expect("sizes of a benchmark fit"))
 }
 
@@ -199,12 +242,22 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_told_by_rows_or_by_columns() {
+    fn names_and_versions() {
+        let name = |path: &str| name_of(Path::new(path));
+        assert_eq!([name("/usr/lib/libopenblas.so.0"), name("libmkl_rt.so.2")], ["openblas", "mkl"]);
+        assert_eq!([name("./libmine.so"), name("/x/kernel.so.1.2")], ["mine", "kernel"]);
+        let config = "OpenBLAS 0.3.21 DYNAMIC_ARCH NO_AFFINITY SkylakeX MAX_THREADS=64";
+        assert_eq!(version_in(config).as_deref(), Some("0.3.21"));
+        assert_eq!(version_in("NO_LAPACKE DYNAMIC_ARCH"), None);
+    }
+
+    #[test]
+    fn matrices_are_stored_by_rows_or_by_columns() {
         let matrix = Array2::<f32>::zeros((3, 5));
-        assert_eq!(lies(&matrix.view()), (AS_IT_LIES, 5));
-        assert_eq!(lies(&matrix.t()), (TRANSPOSED, 5));
-        assert_eq!(lies(&Array2::<f32>::zeros((1, 5)).view()), (AS_IT_LIES, 5));
-        assert_eq!(lies(&Array2::<f32>::zeros((1, 5)).t()), (TRANSPOSED, 5));
-        assert_eq!(lies(&Array2::<f32>::zeros((5, 1)).t()), (AS_IT_LIES, 5));
+        assert_eq!(layout(&matrix.view()), (NOT_TRANSPOSED, 5));
+        assert_eq!(layout(&matrix.t()), (TRANSPOSED, 5));
+        assert_eq!(layout(&Array2::<f32>::zeros((1, 5)).view()), (NOT_TRANSPOSED, 5));
+        assert_eq!(layout(&Array2::<f32>::zeros((1, 5)).t()), (TRANSPOSED, 5));
+        assert_eq!(layout(&Array2::<f32>::zeros((5, 1)).t()), (NOT_TRANSPOSED, 5));
     }
 }

@@ -1,4 +1,7 @@
-"""JAX as an entrant: `python jax_entrant.py THREADS`. Everything is compiled with `jit`, and the weights' memory is donated."""
+"""JAX as a contender: `python jax_contender.py THREADS`.
+
+Everything is compiled with `jit`, and the weights' memory is donated.
+"""
 
 import os
 import sys
@@ -13,7 +16,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from entrant import GRADIENT, operands, serve
+from contender import GRADIENT, operands, serve
 
 
 def scores_of(parameters, x):
@@ -42,7 +45,7 @@ def step(parameters, means, squares, count, images, labels, rows):
 
 
 def train(problem, size):
-    parameters = [jnp.array(numbers) for numbers in problem.parameters]
+    parameters = [jnp.array(values) for values in problem.parameters]
     state = parameters, [jnp.zeros_like(p) for p in parameters], [jnp.zeros_like(p) for p in parameters], jnp.float32(0)
     images, labels = jnp.array(problem.images), jnp.array(problem.labels.astype("int32"))
     batches = [jnp.array(rows.astype("int32")) for rows in problem.batches(size)]
@@ -60,7 +63,7 @@ def train(problem, size):
 
 
 def infer(problem, size):
-    parameters = [jnp.array(numbers) for numbers in problem.parameters]
+    parameters = [jnp.array(values) for values in problem.parameters]
     pixels = jnp.array(problem.pixels(size))
     function = jax.jit(scores_of)
 
@@ -124,4 +127,4 @@ def prepare(problem, words):
     return None
 
 
-serve(f"JAX {jax.__version__}", prepare)
+serve("JAX", jax.__version__, "jit, donated memory", prepare)

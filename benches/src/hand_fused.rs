@@ -1,7 +1,7 @@
-//! The limit: a training step with the engine taken away.
+//! The hand-fused step: a training step without the engine.
 //!
-//! What remains when there are no tensors, no graph, no optimizer objects and no generality: one network, `inputs → hidden... → classes`, whose
-//! buffers are allocated once, and the arithmetic that nobody can avoid. Per image and step that is
+//! No tensors, no graph, no optimizer objects, no generality: one network, `inputs → hidden... → classes`, whose
+//! buffers are allocated once, and the arithmetic that every implementation has to do. For each image and step that is
 //!
 //! ```text
 //! forward    Y = max(X Wᵀ + b, 0)      2 · in · out  operations for each layer
@@ -9,9 +9,10 @@
 //!            dX = G W                  2 · in · out  for each layer but the first, whose input needs no gradient
 //! ```
 //!
-//! and, once a step, Adam's pass over all weights. It uses the engine's kernels ([`gemm()`], [`gather_rows`], [`update`]), so what it is faster
-//! by is what tensors, graph and memory management cost. Everything else that could be saved is saved here: bias and rectifier are the product's epilogue, the bias's
-//! gradient comes from the pass that gates the layer's, the loss's gradient from the pass that finds the loss.
+//! and, once a step, Adam's pass over all weights. It uses the engine's kernels ([`gemm()`], [`gather_rows`],
+//! [`update`]), so that the difference to the engine is what tensors, graph and memory management cost. Whatever can be
+//! fused is fused: bias and ReLU are the product's epilogue, the pass that masks a layer's gradient sums the bias's,
+//! and the pass that computes the loss also computes its gradient.
 
 use autograd::kernels::bytes::gather_rows;
 use autograd::kernels::update::update;
@@ -32,7 +33,7 @@ struct Layer {
     outputs: usize,
     weight: Parameter,
     bias: Parameter,
-    /// `[batch, out]`, after the rectifier if there is one.
+    /// `[batch, out]`, after ReLU if there is one.
     output: Vec<f32>,
     /// The gradient with respect to the product, `[batch, out]`.
     gradient: Vec<f32>,
@@ -101,7 +102,8 @@ impl HandFused {
         }
     }
 
-    /// From the last layer to the first: its input's gradient, then its weight's, and then nobody needs the old weight any more.
+    /// From the last layer to the first: its input's gradient, then its weight's; then the old weight is not needed any
+    /// more.
     fn backward(&mut self) {
         let rule = self.adam.next();
         for index in (0..self.layers.len()).rev() {
@@ -111,7 +113,7 @@ impl HandFused {
             if let Some(below) = before.last_mut() {
                 let weight = matrix(&layer.weight.value, layer.outputs, layer.inputs);
                 gemm(gradient, weight, matrix_mut(&mut below.gradient, self.batch, layer.inputs), Epilogue::Store);
-                gate_and_sum_columns(&mut below.gradient, &below.output, &mut below.bias.gradient);
+                mask_and_sum_columns(&mut below.gradient, &below.output, &mut below.bias.gradient);
             }
             let input = before.last().map_or(&self.pixels, |below| &below.output);
             let of_weight = matrix_mut(&mut layer.weight.gradient, layer.outputs, layer.inputs);
@@ -136,12 +138,12 @@ impl Parameter {
     }
 }
 
-fn matrix(numbers: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((rows, columns), numbers).expect("as long as the matrix")
+fn matrix(elements: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
+    ArrayView2::from_shape((rows, columns), elements).expect("as long as the matrix")
 }
 
-fn matrix_mut(numbers: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
-    ArrayViewMut2::from_shape((rows, columns), numbers).expect("as long as the matrix")
+fn matrix_mut(elements: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
+    ArrayViewMut2::from_shape((rows, columns), elements).expect("as long as the matrix")
 }
 
 /// The mean of -ln softmax at the labels, and its gradient (softmax - one-hot) / examples in the same pass.
@@ -168,15 +170,15 @@ fn cross_entropy(scores: &[f32], labels: impl Iterator<Item = usize>, classes: u
     sum_of_losses * scale
 }
 
-/// Clears the gradient where the rectifier was shut, and sums its rows: the optimizers' kernel, which runs a rule over several rows at once in the machine's
-/// widest vectors, does for that too.
-fn gate_and_sum_columns(gradient: &mut [f32], output: &[f32], sums: &mut [f32]) {
+/// Clears the gradient where ReLU's output is 0, and sums its rows, with the kernel of the optimizers: it runs a
+/// function over several slices at once in the machine's widest vectors.
+fn mask_and_sum_columns(gradient: &mut [f32], output: &[f32], sums: &mut [f32]) {
     sums.fill(0.0);
     for (gradient, output) in gradient.chunks_exact_mut(sums.len()).zip(output.chunks_exact(sums.len())) {
         update(gradient, output, [&mut *sums], |gradient, output, [sum]| {
-            let gated = if output > 0.0 { gradient } else { 0.0 };
-            *sum += gated;
-            gated
+            let masked = if output > 0.0 { gradient } else { 0.0 };
+            *sum += masked;
+            masked
         });
     }
 }
@@ -215,8 +217,8 @@ impl Adam {
 }
 
 impl AdamStep {
-    /// The weight after the step; the moments are changed in place, and cleared before they become denormal: arithmetic on such numbers is many times slower,
-    /// and the moments of a unit that never fires again would stay there.
+    /// The weight after the step. The moments are changed in place, and cleared before they become denormal: arithmetic
+    /// on denormal values is many times slower, and the moments of a unit whose gradient stays 0 would remain there.
     #[inline(always)]
     fn moved(self, weight: f32, gradient: f32, m: &mut f32, v: &mut f32) -> f32 {
         let flushed = |moment: f32| if moment.abs() < f32::MIN_POSITIVE / f32::EPSILON { 0.0 } else { moment };

@@ -1,4 +1,4 @@
-"""PyTorch as an entrant: `python torch_entrant.py THREADS`."""
+"""PyTorch as a contender: `python torch_contender.py THREADS`."""
 
 import sys
 
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from entrant import CHAIN, GRADIENT, MULTIPLIERS, operand, operands, serve
+from contender import CHAIN, GRADIENT, MULTIPLIERS, operand, operands, serve
 
 THREADS = int(sys.argv[1])
 torch.set_num_threads(THREADS)
@@ -18,8 +18,8 @@ def model_of(problem):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     model = nn.Sequential(*layers[:-1])
     with torch.no_grad():
-        for parameter, numbers in zip(model.parameters(), problem.parameters):
-            parameter.copy_(torch.from_numpy(numbers.copy()))
+        for parameter, values in zip(model.parameters(), problem.parameters):
+            parameter.copy_(torch.from_numpy(values.copy()))
     return model
 
 
@@ -62,7 +62,7 @@ def infer(problem, size):
 def chain(extent, backward):
     a, b, seed = torch.full((extent,), 0.999), torch.full((extent,), 0.001), torch.ones(extent)
 
-    def walk(x):
+    def run_chain(x):
         for _ in range(CHAIN // 2):
             x = x * a
             x = x + b
@@ -72,11 +72,11 @@ def chain(extent, backward):
         for _ in range(repeats):
             x = torch.full((extent,), 0.5, requires_grad=backward)
             if backward:
-                walk(x).backward(seed)
+                run_chain(x).backward(seed)
                 last = x.grad
             else:
                 with torch.no_grad():
-                    last = walk(x)
+                    last = run_chain(x)
         return last[-1].item()
 
     return work
@@ -159,4 +159,4 @@ def prepare(problem, words):
             return optimize(rule, int(count))
 
 
-serve(f"PyTorch {torch.__version__.split('+')[0]}", prepare)
+serve("PyTorch", torch.__version__.split("+")[0], "fused optimizers", prepare)

@@ -1,9 +1,9 @@
-"""An entrant of the benchmarks in a process of its own.
+"""A contender of the benchmarks in a process of its own.
 
 The problem comes on standard input (see `Problem::write`), then requests, one a line; each gets one line for an answer:
 
     prepare TASK    yes, or no if the library has nothing to do it with
-    run REPEATS     the seconds that they took, and a number that all entrants must agree on
+    run REPEATS     the seconds that they took, and a value that all contenders must agree on
 """
 
 import sys
@@ -40,12 +40,12 @@ class Problem:
         return self.order[: whole * size].reshape(whole, size)
 
     def pixels(self, size):
-        """The first batch, as numbers from 0 to 1."""
+        """The first batch, as values from 0 to 1."""
         return self.images[self.batches(size)[0]].astype(np.float32) / 255
 
 
 def operand(length, multiplier):
-    """Numbers between -2 and 6: see `operand` in problem.rs."""
+    """Values between -2 and 6: see `operand` in problem.rs."""
     hashed = np.arange(1, length + 1, dtype=np.uint32) * np.uint32(multiplier)
     return (8 * (hashed.astype(np.float64) / 2.0**32) - 2).astype(np.float32)
 
@@ -55,11 +55,14 @@ def operands():
     return [operand(PLANE[0] * PLANE[1], multiplier).reshape(PLANE) for multiplier in MULTIPLIERS]
 
 
-def serve(name, prepare):
-    """Answers requests until there are none. `prepare(problem, words)` returns a function of the repetitions, or None."""
+def serve(name, version, settings, prepare):
+    """Says who it is, then answers requests until there are none.
+
+    `prepare(problem, words)` returns a function of the repetitions, or None.
+    """
     stream = sys.stdin.buffer
     problem = Problem(stream)
-    print(name, flush=True)
+    print(name, version, settings, sep="\t", flush=True)
     work = None
     for line in stream:
         verb, *words = line.decode().split()

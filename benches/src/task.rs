@@ -1,0 +1,193 @@
+//! The tasks of the commands `train`, `inference`, `overhead`, `pointwise` and `optim`, and the names by which other
+//! processes know them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context, Error, Result, bail};
+
+use crate::record::{Amount, Unit};
+
+/// What a contender repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// A training step on the next batch.
+    Train {
+        /// Images in it.
+        batch: usize,
+    },
+    /// The scores of one and the same batch, without gradients.
+    Infer {
+        /// Images in it.
+        batch: usize,
+    },
+    /// 500 times `y = y · a`, then `y = y + b`, from a leaf of shape `[extent]`.
+    Chain {
+        /// Elements of each tensor.
+        extent: usize,
+        /// Whether the gradient of the leaf is wanted; otherwise nothing is recorded.
+        backward: bool,
+    },
+    /// An elementwise operation, a reduction or a softmax on `[4096, 1024]`.
+    Elementwise(Elementwise),
+    /// A step of an optimizer on one parameter, whose gradient is always the same.
+    Optimize {
+        /// The optimizer.
+        rule: Rule,
+        /// Weights of the parameter.
+        weights: usize,
+    },
+}
+
+/// Operations in a chain.
+pub const CHAIN: usize = 1000;
+
+/// The shape of elementwise tasks.
+pub const PLANE: [usize; 2] = [4096, 1024];
+
+/// An operation on one or two tensors of shape [`PLANE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elementwise {
+    /// What it is called, as a function of tensors.
+    pub name: &'static str,
+    /// Whole tensors that it must at least read and write.
+    pub tensors: usize,
+}
+
+/// The elementwise tasks. The reductions read one tensor and write almost nothing. A name that ends in `_rows` reduces
+/// along dimension 0; one that ends in [`GRADIENT`] computes an operation and the gradient of its input.
+pub const ELEMENTWISE: [Elementwise; 23] = {
+    const fn task(name: &'static str, tensors: usize) -> Elementwise {
+        Elementwise { name, tensors }
+    }
+    [
+        task("add", 3),
+        task("mul", 3),
+        task("scale", 2),
+        task("relu", 2),
+        task("exp", 2),
+        task("tanh", 2),
+        task("sigmoid", 2),
+        task("gelu", 2),
+        task("gelu_tanh", 2),
+        task("erf", 2),
+        task("sum", 1),
+        task("sum_rows", 1),
+        task("sum_columns", 1),
+        task("max", 1),
+        task("max_rows", 1),
+        task("argmax", 1),
+        task("softmax", 2),
+        task("softmax_rows", 2),
+        task("log_softmax", 2),
+        task("transpose", 2),
+        task("gelu_gradient", 5),
+        task("softmax_gradient", 5),
+        task("log_softmax_gradient", 5),
+    ]
+};
+
+/// The ending of a task's name that runs forward and backward.
+pub const GRADIENT: &str = "_gradient";
+
+/// An optimizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// What it is called.
+    pub name: &'static str,
+    /// Values that are read and written for each weight.
+    pub values: usize,
+}
+
+/// The optimizers. Each reads the weight and its gradient and writes the weight; a value of state is read and written.
+pub const RULES: [Rule; 4] = [
+    Rule { name: "sgd", values: 3 },
+    Rule { name: "momentum", values: 5 },
+    Rule { name: "adam", values: 7 },
+    Rule { name: "adamw", values: 7 },
+];
+
+impl Task {
+    /// Bytes that one repetition must at least read and write; 0 where another amount of work counts.
+    pub fn bytes(self) -> usize {
+        let values = match self {
+            Task::Elementwise(operation) => operation.tensors * PLANE[0] * PLANE[1],
+            Task::Optimize { rule, weights } => rule.values * weights,
+            Task::Train { .. } | Task::Infer { .. } | Task::Chain { .. } => 0,
+        };
+        values * size_of::<f32>()
+    }
+
+    /// How much work one repetition is.
+    pub fn amount(self) -> Amount {
+        match self {
+            Task::Train { batch } | Task::Infer { batch } => Amount::new(batch as f64, Unit::Image),
+            Task::Chain { .. } => Amount::new(CHAIN as f64, Unit::Operation),
+            Task::Elementwise(_) | Task::Optimize { .. } => Amount::new(self.bytes() as f64, Unit::Byte),
+        }
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Task::Train { batch } => write!(f, "train {batch}"),
+            Task::Infer { batch } => write!(f, "infer {batch}"),
+            Task::Chain { extent, backward } => write!(f, "chain {extent} {}", u8::from(*backward)),
+            Task::Elementwise(operation) => write!(f, "elementwise {}", operation.name),
+            Task::Optimize { rule, weights } => write!(f, "optimize {} {weights}", rule.name),
+        }
+    }
+}
+
+impl FromStr for Task {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let unknown = || format!("\"{text}\" is not a task");
+        let number = |word: &str| word.parse().with_context(unknown);
+        Ok(match text.split_whitespace().collect::<Vec<_>>()[..] {
+            ["train", batch] => Task::Train { batch: number(batch)? },
+            ["infer", batch] => Task::Infer { batch: number(batch)? },
+            ["chain", extent, backward] => Task::Chain { extent: number(extent)?, backward: backward == "1" },
+            ["elementwise", name] => {
+                let known = ELEMENTWISE.into_iter().find(|operation| operation.name == name);
+                Task::Elementwise(known.with_context(unknown)?)
+            }
+            ["optimize", name, weights] => {
+                let rule = RULES.into_iter().find(|rule| rule.name == name).with_context(unknown)?;
+                Task::Optimize { rule, weights: number(weights)? }
+            }
+            _ => bail!(unknown()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_read_as_it_is_written() {
+        let mut tasks = vec![
+            Task::Train { batch: 64 },
+            Task::Infer { batch: 1 },
+            Task::Chain { extent: 32, backward: true },
+            Task::Chain { extent: 1, backward: false },
+        ];
+        tasks.extend(ELEMENTWISE.map(Task::Elementwise));
+        tasks.extend(RULES.map(|rule| Task::Optimize { rule, weights: 7 }));
+        for task in tasks {
+            assert_eq!(task.to_string().parse::<Task>().unwrap(), task);
+            assert!(task.amount().value >= 1.0);
+        }
+        assert!("train".parse::<Task>().is_err() && "elementwise cbrt".parse::<Task>().is_err());
+    }
+
+    #[test]
+    fn passes_over_memory_count_their_bytes() {
+        let adam = Task::Optimize { rule: RULES[2], weights: 10 };
+        assert_eq!((adam.bytes(), adam.amount()), (7 * 4 * 10, Amount::new(280.0, Unit::Byte)));
+        assert_eq!(Task::Train { batch: 64 }.bytes(), 0);
+    }
+}
