@@ -253,7 +253,8 @@ impl<T: Float> Neg for Tensor<T> {
     }
 }
 
-instances!(|x| x + x, x - x, x * x, x / x, -x);
+instances!(subtract multiply divide divide_by);
+instances!(|x| x + x, -x);
 instances!(|x| x + T::ONE, x - T::ONE, x * T::ONE, x / T::ONE);
 
 #[cfg(test)]

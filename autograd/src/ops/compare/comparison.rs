@@ -220,7 +220,7 @@ trait Relation: Scalar {
 impl<S: Scalar> Relation for S {}
 
 instances!(isnan isinf isfinite is_close_to equal);
-instances!(|x| x.eq(x), x.ne(x), x.lt(x), x.le(x), x.gt(x), x.ge(x));
+instances!(|x| x.eq(x), x.ne(x), x.lt(x), x.le(x), x.gt(x), x.ge(x), x.allclose(x, T::ZERO, T::ZERO, true));
 
 #[cfg(test)]
 mod tests {

@@ -100,7 +100,7 @@ pub(super) fn root<T: Float>(x: &Tensor<T>) -> Tensor<T> {
     magnitude(x, 0.5)
 }
 
-instances!(|x| x.var_mean(0, 1, true), x.std(0, 1, true));
+instances!(|x| x.var(0, 1, true), x.var_mean(0, 1, true), x.std(0, 1, true));
 
 #[cfg(test)]
 mod tests {

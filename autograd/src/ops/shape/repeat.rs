@@ -128,7 +128,7 @@ impl<T: Float> Tensor<T> {
 }
 
 instances!(repeat_interleave);
-instances!(|x| x.repeat([1, 2]));
+instances!(|x| x.repeat([1, 2]), x.repeat_interleave_each([1], 0), x.broadcast_to([1]));
 
 #[cfg(test)]
 mod tests {
