@@ -59,8 +59,8 @@ pub fn gzip(bytes: &[u8]) {
 
 /// A PNG or JPEG file, and the digit on it. Only a JPEG that holds its picture may take memory for it.
 pub fn picture(bytes: &[u8]) {
-    const MOST_PIXELS: u64 = 1 << 22;
-    let (digit, most) = in_use(|| Picture::decode(bytes, MOST_PIXELS).and_then(|it| normalise(&it)));
+    const MAX_PIXELS: u64 = 1 << 22;
+    let (digit, most) = in_use(|| Picture::decode(bytes, MAX_PIXELS).and_then(|it| normalise(&it)));
     let pixels = match (JpegDecoder::new(Cursor::new(bytes)), &digit) {
         (Ok(jpeg), Ok(_) | Err(PictureError::Blank | PictureError::Damaged { .. })) => {
             let (width, height) = jpeg.dimensions();

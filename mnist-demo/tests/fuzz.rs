@@ -8,7 +8,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::{GrayImage, ImageFormat, Luma};
-use mnist_demo::serve::MOST_BYTES;
+use mnist_demo::serve::MAX_BYTES;
 
 fn corpus(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
@@ -80,10 +80,10 @@ fn request() {
         let head = format!("POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{head}\r\n\r\n");
         checks::request(&[head.as_bytes(), body].concat());
     };
-    let length = format!("Content-Length: {MOST_BYTES}");
-    said(&length, format!("[{}0]", "0,".repeat(MOST_BYTES / 2 - 1)).as_bytes());
-    said(&length, &[b'['; MOST_BYTES]);
-    said("Transfer-Encoding: chunked", &b"1\r\n0\r\n".repeat(MOST_BYTES));
+    let length = format!("Content-Length: {MAX_BYTES}");
+    said(&length, format!("[{}0]", "0,".repeat(MAX_BYTES / 2 - 1)).as_bytes());
+    said(&length, &[b'['; MAX_BYTES]);
+    said("Transfer-Encoding: chunked", &b"1\r\n0\r\n".repeat(MAX_BYTES));
     checks::request(&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10_000));
 }
 

@@ -12,7 +12,7 @@ use image::imageops::{FilterType, resize};
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageEncoder, ImageFormat, Luma, Rgba, RgbaImage};
 use mnist_demo::dataset::Dataset;
-use mnist_demo::picture::{MOST_PIXELS, Picture, PictureError, SIDE, normalise};
+use mnist_demo::picture::{MAX_PIXELS, Picture, PictureError, SIDE, normalise};
 use mnist_demo::reading::Reader;
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
 }
 
 fn digit(file: &[u8]) -> Result<Vec<f32>, PictureError> {
-    normalise(&Picture::decode(file, MOST_PIXELS)?)
+    normalise(&Picture::decode(file, MAX_PIXELS)?)
 }
 
 /// The quickly trained network, shared by the tests.
@@ -155,7 +155,7 @@ fn pictures_are_shown_as_the_camera_notes() {
     // The letter F, neither symmetric nor square: all eight differ.
     let is_ink = |x: u32, y: u32| matches!((x, y), (5..9, 5..35) | (9..20, 5..9) | (9..15, 17..21));
     let upright = GrayImage::from_fn(24, 40, |x, y| Luma([if is_ink(x, y) { 30 } else { 220 }]));
-    let light = |file: &[u8]| Picture::decode(file, MOST_PIXELS).unwrap();
+    let light = |file: &[u8]| Picture::decode(file, MAX_PIXELS).unwrap();
     let expected = light(&encoded(upright.clone(), ImageFormat::Png));
     let stored = |orientation| {
         let mut stored = DynamicImage::from(upright.clone());
@@ -236,8 +236,8 @@ fn png_of(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
 fn interlaced_pngs_are_read() {
     for side in [1, 2, 5, 31, 64] {
         let image = GrayImage::from_fn(side, side, |x, y| Luma([(x * 37 + y * 91) as u8]));
-        let plain = Picture::decode(&encoded(image.clone(), ImageFormat::Png), MOST_PIXELS).unwrap();
-        assert_eq!(Picture::decode(&interlaced(&image), MOST_PIXELS), Ok(plain), "{side}");
+        let plain = Picture::decode(&encoded(image.clone(), ImageFormat::Png), MAX_PIXELS).unwrap();
+        assert_eq!(Picture::decode(&interlaced(&image), MAX_PIXELS), Ok(plain), "{side}");
     }
 }
 

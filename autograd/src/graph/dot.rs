@@ -206,14 +206,14 @@ fn escaped(text: &str) -> String {
 }
 
 /// More elements than these are not shown.
-const MOST_ELEMENTS: usize = 24;
+const MAX_ELEMENTS: usize = 24;
 /// Nor are longer rows.
-const MOST_COLUMNS: usize = 6;
+const MAX_COLUMNS: usize = 6;
 
 /// The numbers of a small matrix, vector or number in aligned columns; `None` if it is not small.
 fn rows<T: Float>(tensor: &Tensor<T>) -> Option<Vec<String>> {
     let columns = tensor.shape().last().copied().unwrap_or(1);
-    if tensor.rank() > 2 || columns > MOST_COLUMNS || tensor.numel() > MOST_ELEMENTS || tensor.numel() == 0 {
+    if tensor.rank() > 2 || columns > MAX_COLUMNS || tensor.numel() > MAX_ELEMENTS || tensor.numel() == 0 {
         return None;
     }
     let numbers: Vec<f64> = tensor.to_vec().into_iter().map(Scalar::to_f64).collect();

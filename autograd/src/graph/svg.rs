@@ -5,7 +5,7 @@
 //! its first one from above.
 //!
 //! A line takes a place in each layer that it passes, so lines that run past many layers would make a picture that
-//! grows with the square of the number of operations. Where a line would have to pass more than [`MOST_PASSED`] layers
+//! grows with the square of the number of operations. Where a line would have to pass more than [`MAX_LAYERS_PASSED`] layers
 //! there is none: the operation is numbered, and at its use hangs a box with its name and number.
 
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ const STUB: f64 = 18.0;
 const BESIDE_GAP: f64 = 34.0;
 const STACK_GAP: f64 = 8.0;
 /// A line passes no more layers than these.
-const MOST_PASSED: usize = 12;
+const MAX_LAYERS_PASSED: usize = 12;
 /// Legible on white as on black.
 const GRADIENT: &str = "#d4621a";
 
@@ -167,7 +167,7 @@ fn layers_of<T: Float>(vertices: &[Vertex<T>]) -> Vec<Option<usize>> {
 
 /// Whether a line leads from an input down to the vertex that takes it.
 fn is_near(layers: &[Option<usize>], input: usize, vertex: usize) -> bool {
-    matches!((layers[input], layers[vertex]), (Some(above), Some(own)) if own - above <= MOST_PASSED + 1)
+    matches!((layers[input], layers[vertex]), (Some(above), Some(own)) if own - above <= MAX_LAYERS_PASSED + 1)
 }
 
 /// The operations that some use is too far from for a line, numbered from 1 in the order of those uses.

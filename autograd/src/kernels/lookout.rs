@@ -28,7 +28,7 @@ pub(super) const PATIENCE: Duration = Duration::from_micros(200);
 /// Pauses between two looks: about a microsecond, so that looking doesn't take the forker's cache lines away all the time.
 const PAUSES: usize = 16;
 /// After how many fruitless looks in a row the forks to sit out are no longer doubled.
-const MOST_DOUBLINGS: u32 = 10;
+const MAX_DOUBLINGS: u32 = 10;
 
 /// What a worker is asked for: nothing, to look, or nothing more because it does.
 const NOTHING: u8 = 0;
@@ -105,7 +105,7 @@ impl Lookout {
         }
         // Whatever this thread waits for, and in which grad mode: what it finds is not that.
         let found = !FORKS.get() && with_recording(true, || self.look(worker));
-        let fruitless = if found { 0 } else { (self.fruitless.load(Relaxed) + 1).min(MOST_DOUBLINGS) };
+        let fruitless = if found { 0 } else { (self.fruitless.load(Relaxed) + 1).min(MAX_DOUBLINGS) };
         self.fruitless.store(fruitless, Relaxed);
         self.to_skip.store((1 << fruitless) - 1, Relaxed);
         self.workers[worker].store(NOTHING, Relaxed);

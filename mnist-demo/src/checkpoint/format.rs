@@ -19,7 +19,7 @@ const METADATA: &str = "gradus";
 const CHECKSUM: &str = "checksum";
 const CHECKSUM_BYTES: usize = size_of::<u32>();
 /// What a header may list: a network of three layers, with its optimizer, has some hundred values.
-const MOST_LISTED: usize = 1024;
+const MAX_LISTED: usize = 1024;
 
 /// Why bytes are not a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Snapshot {
             return Err(Flaw::Damaged { found, expected: format!("{expected:08x}, as its end says") });
         }
         let listed = listed(bytes);
-        if listed > MOST_LISTED {
+        if listed > MAX_LISTED {
             return Err(foreign(format!("a header that lists {listed} values")));
         }
         let invalid = |error: safetensors::SafeTensorError| foreign(format!("no safetensors file ({error})"));

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use std::thread;
 
 /// More threads than this for each core take so long to wait for one another that a run seems to stand still.
-const MOST_FOR_A_CORE: usize = 64;
+const MAX_THREADS_PER_CORE: usize = 64;
 /// More than any machine makes use of.
-const MOST_THREADS: usize = 1024;
+const MAX_THREADS: usize = 1024;
 
 fn parsed<N: FromStr>(text: &str, right: impl Fn(&N) -> bool, wanted: impl Display) -> Result<N, String> {
     text.parse().ok().filter(right).ok_or_else(|| format!("wanted {wanted}"))
@@ -72,7 +72,7 @@ pub fn cores_in_words() -> String {
 }
 
 fn most_threads() -> usize {
-    cores().saturating_mul(MOST_FOR_A_CORE).min(MOST_THREADS)
+    cores().saturating_mul(MAX_THREADS_PER_CORE).min(MAX_THREADS)
 }
 
 #[cfg(test)]

@@ -250,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    const MOST: u64 = 1 << 32;
+    const MAX_PIXELS: u64 = 1 << 32;
 
     /// Small files of several kinds, whose headers tell the truth.
     const WHOLE: [&[u8]; 8] = [
@@ -286,24 +286,24 @@ mod tests {
                     let mut file = Vec::new();
                     let pixels = &image.as_raw()[..(width * height) as usize * channels];
                     JpegEncoder::new_with_quality(&mut file, quality).encode(pixels, width, height, kind).unwrap();
-                    assert_eq!(extent(&file, MOST), Ok((width, height)), "{kind:?}, quality {quality}");
+                    assert_eq!(extent(&file, MAX_PIXELS), Ok((width, height)), "{kind:?}, quality {quality}");
                 }
             }
         }
         for file in WHOLE {
             let place = size(file);
             let number = |at: usize| u32::from(u16::from_be_bytes([file[at], file[at + 1]]));
-            assert_eq!(extent(file, MOST), Ok((number(place + 2), number(place))));
+            assert_eq!(extent(file, MAX_PIXELS), Ok((number(place + 2), number(place))));
         }
     }
 
     #[test]
     fn what_is_missing_is_missed() {
         for file in WHOLE {
-            let (width, height) = extent(file, MOST).unwrap();
+            let (width, height) = extent(file, MAX_PIXELS).unwrap();
             let (right, below) = (width.next_multiple_of(16) + 1, height.next_multiple_of(16) + 1);
             for (width, height) in [(right, height), (width, below), (7000, 7000), (65_535, 65_535)] {
-                match extent(&claiming(file, width as u16, height as u16), MOST) {
+                match extent(&claiming(file, width as u16, height as u16), MAX_PIXELS) {
                     Err(PictureError::Claim { width: right, height: below, bytes }) => {
                         assert!((right, below) == (width, height) && bytes < file.len());
                     }
@@ -313,7 +313,7 @@ mod tests {
             let large = extent(&claiming(file, 300, 200), 59_999);
             assert_eq!(large, Err(PictureError::Large { width: 300, height: 200, most: 59_999 }));
             for length in 2..file.len() - 1 {
-                assert_eq!(extent(&file[..length], MOST), Err(PictureError::damaged("JPEG", "it ends early")));
+                assert_eq!(extent(&file[..length], MAX_PIXELS), Err(PictureError::damaged("JPEG", "it ends early")));
             }
         }
     }
@@ -330,13 +330,13 @@ mod tests {
     #[test]
     fn a_block_costs_two_bits_or_one() {
         // 64 × 64 pixels are 64 blocks.
-        assert_eq!(extent(&scan(64, 64, 0xc0, &[0; 16]), MOST), Ok((64, 64)));
-        assert_eq!(extent(&scan(64, 64, 0xc2, &[0; 8]), MOST), Ok((64, 64)));
+        assert_eq!(extent(&scan(64, 64, 0xc0, &[0; 16]), MAX_PIXELS), Ok((64, 64)));
+        assert_eq!(extent(&scan(64, 64, 0xc2, &[0; 8]), MAX_PIXELS), Ok((64, 64)));
         let claim = |bytes| Err(PictureError::Claim { width: 64, height: 64, bytes });
-        assert_eq!(extent(&scan(64, 64, 0xc0, &[0; 15]), MOST), claim(15));
-        assert_eq!(extent(&scan(64, 64, 0xc2, &[0; 7]), MOST), claim(7));
-        let odd = extent(&scan(8, 8, 0xc0, &[0x7f; 3]), MOST).unwrap_err();
+        assert_eq!(extent(&scan(64, 64, 0xc0, &[0; 15]), MAX_PIXELS), claim(15));
+        assert_eq!(extent(&scan(64, 64, 0xc2, &[0; 7]), MAX_PIXELS), claim(7));
+        let odd = extent(&scan(8, 8, 0xc0, &[0x7f; 3]), MAX_PIXELS).unwrap_err();
         assert!(odd.to_string().contains("a word that is not in the Huffman code"), "{odd}");
-        assert!(extent(&scan(8, 8, 0xc9, &[0]), MOST).unwrap_err().to_string().contains("unusual"));
+        assert!(extent(&scan(8, 8, 0xc9, &[0]), MAX_PIXELS).unwrap_err().to_string().contains("unusual"));
     }
 }

@@ -22,10 +22,10 @@ pub use digit::{SIDE, normalise};
 use plane::Plane;
 
 /// The most pixels of a picture in a file: what the largest cameras of telephones take.
-pub const MOST_PIXELS: u64 = 50_000_000;
+pub const MAX_PIXELS: u64 = 50_000_000;
 
 /// The most bytes of a file.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 /// Why there is no digit to be had from a picture.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -112,9 +112,9 @@ impl Picture {
     pub fn from_file(path: &Path) -> Result<Self, PictureError> {
         let file = File::open(path).map_err(|error| PictureError::File(error.to_string()))?;
         let mut bytes = Vec::new();
-        let read = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+        let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
         match read.map_err(|error| PictureError::File(error.to_string()))? as u64 {
-            0..=MOST_BYTES => Picture::decode(&bytes, MOST_PIXELS),
+            0..=MAX_BYTES => Picture::decode(&bytes, MAX_PIXELS),
             _ => Err(PictureError::Format("more than 64 MiB")),
         }
     }

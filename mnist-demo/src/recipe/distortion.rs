@@ -36,7 +36,7 @@ const ARROWS: usize = GRID + 3;
 const MARGIN: usize = 2;
 
 /// Images that a thread distorts in one go: some ten microseconds' work each.
-const TOGETHER: usize = 8;
+const IMAGES_PER_GROUP: usize = 8;
 
 impl Distortion {
     /// The chosen images, each distorted in its own way, `[chosen, pixels]` from 0 to 1, and their labels. `random` is the batch's own stream.
@@ -46,10 +46,10 @@ impl Distortion {
     pub fn batch(&self, images: &Images, chosen: &[usize], random: &Random) -> (Tensor, Indices) {
         let width = images.width();
         let distorted = Tensor::build([chosen.len(), width], |out| {
-            let groups = out.chunks_mut(TOGETHER * width).zip(chosen.chunks(TOGETHER)).enumerate();
+            let groups = out.chunks_mut(IMAGES_PER_GROUP * width).zip(chosen.chunks(IMAGES_PER_GROUP)).enumerate();
             for_each(groups, |(group, (out, chosen))| {
                 for (place, (out, &index)) in out.chunks_exact_mut(width).zip(chosen).enumerate() {
-                    let mut random = random.stream((group * TOGETHER + place) as u64);
+                    let mut random = random.stream((group * IMAGES_PER_GROUP + place) as u64);
                     self.apply(images.image(index), [images.rows, images.columns], &mut random, out);
                 }
             });

@@ -21,10 +21,10 @@ use crate::picture::{Picture, SIDE, normalise};
 use crate::reading::{Reader, rounded};
 
 /// The most bytes of a request's body.
-pub const MOST_BYTES: usize = 1 << 20;
+pub const MAX_BYTES: usize = 1 << 20;
 
 /// The most pixels of a picture: those of the page have far fewer.
-const MOST_PIXELS: u64 = 4_000_000;
+const MAX_PIXELS: u64 = 4_000_000;
 
 /// The time that a client has to send a body.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -140,8 +140,8 @@ where
     if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
         return Err(refusal(StatusCode::LENGTH_REQUIRED, "the request has no body, or does not tell its length"));
     }
-    let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MOST_BYTES} bytes"));
-    if body.size_hint().lower() > MOST_BYTES as u64 {
+    let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BYTES} bytes"));
+    if body.size_hint().lower() > MAX_BYTES as u64 {
         return Err(too_large());
     }
     match timeout(BODY_TIME, gathered(body)).await {
@@ -158,7 +158,7 @@ async fn gathered<B: Body<Data = Bytes>>(body: B) -> Result<Option<Vec<u8>>, B::
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await.transpose()? {
         let piece = frame.into_data().unwrap_or_default();
-        if bytes.len() + piece.len() > MOST_BYTES {
+        if bytes.len() + piece.len() > MAX_BYTES {
             return Ok(None);
         }
         bytes.extend_from_slice(&piece);
@@ -171,7 +171,7 @@ fn digit(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<f32>, Refusal> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     match kind.split(';').next().unwrap_or_default().trim() {
         "image/png" | "image/jpeg" => {
-            let picture = Picture::decode(bytes, MOST_PIXELS).and_then(|picture| normalise(&picture));
+            let picture = Picture::decode(bytes, MAX_PIXELS).and_then(|picture| normalise(&picture));
             picture.map_err(|error| refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
         }
         "application/json" => pixels(bytes).map_err(|message| refusal(StatusCode::BAD_REQUEST, message)),
@@ -186,8 +186,8 @@ fn digit(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<f32>, Refusal> {
 fn pixels(bytes: &[u8]) -> Result<Vec<f32>, String> {
     const EXPECTED: usize = SIDE * SIDE;
     // Numbers in memory are longer than those in JSON can be.
-    const MOST_BYTES: usize = 64 << 10;
-    if bytes.len() > MOST_BYTES {
+    const MAX_BYTES: usize = 64 << 10;
+    if bytes.len() > MAX_BYTES {
         return Err(format!("found {} bytes, expected a JSON array of {EXPECTED} numbers", bytes.len()));
     }
     let numbers: Vec<f32> = serde_json::from_slice(bytes)

@@ -34,13 +34,13 @@ use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-pub use answer::{MOST_BYTES, Site};
+pub use answer::{MAX_BYTES, Site};
 pub use progress::Watcher;
 
 use crate::failure::Failure;
 
 /// Connections at a time; more wait in the system's queue.
-const MOST_CONNECTIONS: usize = 32;
+const MAX_CONNECTIONS: usize = 32;
 
 /// The time that a client has to send the head of a request; a connection on which nothing comes is closed after it
 /// too.
@@ -124,7 +124,7 @@ fn with_advice(error: io::Error, flag: &str) -> io::Error {
 /// Takes connections for ever.
 async fn accept(listener: TcpListener, site: Arc<Site>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let seats = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let seat = Arc::clone(&seats).acquire_owned().await.expect("nobody closes the semaphore");
         match listener.accept().await {

@@ -137,15 +137,15 @@ impl History {
 
     /// Whether its counts and times leave room to go on counting, which those of a real run always do.
     pub(crate) fn has_room(&self) -> bool {
-        const MOST: usize = usize::MAX / 4;
-        const LONGEST: Duration = Duration::from_secs(u64::MAX / 4);
+        const MAX_COUNT: usize = usize::MAX / 4;
+        const MAX_TIME: Duration = Duration::from_secs(u64::MAX / 4);
         let Curve { width, points, steps, open } = &self.curve;
         let tallies = points.iter().chain([open]).flat_map(|tally| [tally.images, tally.right]);
         let counts = self.epochs.iter().map(|epoch| epoch.images).chain(tallies).chain([*width]);
         let count = counts.into_iter().try_fold(0, usize::checked_add);
         let time = self.epochs.iter().map(|epoch| epoch.duration).try_fold(self.elapsed, Duration::checked_add);
         let curve_goes_on = points.len() < Curve::POINTS && steps < width;
-        curve_goes_on && count.is_some_and(|count| count <= MOST) && time.is_some_and(|time| time <= LONGEST)
+        curve_goes_on && count.is_some_and(|count| count <= MAX_COUNT) && time.is_some_and(|time| time <= MAX_TIME)
     }
 
     /// Training images in a second, over the whole epochs; NaN before the first.

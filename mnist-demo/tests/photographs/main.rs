@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use kinds::Kind;
 use mnist_demo::dataset::Dataset;
-use mnist_demo::picture::{MOST_PIXELS, Picture, SIDE, normalise};
+use mnist_demo::picture::{MAX_PIXELS, Picture, SIDE, normalise};
 use mnist_demo::reading::Reader;
 use scene::{Scene, Seed};
 
@@ -37,7 +37,7 @@ fn right(scene: impl Fn(&mut Seed) -> Scene) -> usize {
     let is_right = |(index, (pixels, label)): (usize, &(Vec<f32>, usize))| {
         let mut seed = Seed(7919 * index as u64 + 1);
         let file = scene(&mut seed).file(pixels, &mut seed);
-        let digit = Picture::decode(&file, MOST_PIXELS).and_then(|picture| normalise(&picture));
+        let digit = Picture::decode(&file, MAX_PIXELS).and_then(|picture| normalise(&picture));
         digit.is_ok_and(|digit| digit.len() == SIDE * SIDE && reader.read(&digit).digit == *label)
     };
     digits.iter().enumerate().filter(|&digit| is_right(digit)).count()
