@@ -175,13 +175,13 @@ fn unwritable_kind(_: &Metadata) -> Option<&'static str> {
 }
 
 /// As many symbolic links as Linux follows.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// The path that a chain of symbolic links ends at, whether or not there is a file; `None` if it leads to what a
 /// process has open, which has no path of its own.
 fn behind_links(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut path = path.to_owned();
-    for _ in 0..=MOST_LINKS {
+    for _ in 0..=MAX_LINKS {
         let Ok(next) = fs::read_link(&path) else { return Ok(Some(path)) };
         let folder = folder_of(&path);
         if fs::canonicalize(folder)?.starts_with("/proc") {
@@ -189,7 +189,7 @@ fn behind_links(path: &Path) -> io::Result<Option<PathBuf>> {
         }
         path = folder.join(next);
     }
-    Err(io::Error::other(format!("it is a chain of more than {MOST_LINKS} symbolic links")))
+    Err(io::Error::other(format!("it is a chain of more than {MAX_LINKS} symbolic links")))
 }
 
 /// Whether a path ends as that of a folder, `results/`, which the parts of a [`Path`] do not tell.

@@ -211,14 +211,14 @@ fn escaped(text: &str) -> String {
 }
 
 /// Tensors with more elements are not shown.
-const MOST_ELEMENTS: usize = 24;
+const MAX_ELEMENTS: usize = 24;
 /// Tensors with longer rows are not shown.
-const MOST_COLUMNS: usize = 6;
+const MAX_COLUMNS: usize = 6;
 
 /// The values of a small matrix, vector or scalar in aligned columns; `None` if it is not small.
 fn rows<T: Float>(tensor: &Tensor<T>) -> Option<Vec<String>> {
     let columns = tensor.shape().last().copied().unwrap_or(1);
-    if tensor.rank() > 2 || columns > MOST_COLUMNS || tensor.numel() > MOST_ELEMENTS || tensor.numel() == 0 {
+    if tensor.rank() > 2 || columns > MAX_COLUMNS || tensor.numel() > MAX_ELEMENTS || tensor.numel() == 0 {
         return None;
     }
     let values: Vec<f64> = tensor.to_vec().into_iter().map(Scalar::to_f64).collect();

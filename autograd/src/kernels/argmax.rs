@@ -24,7 +24,7 @@ pub(crate) fn find<T: Scalar>(
         });
         return places;
     }
-    for_each_chunk(&mut places, few.max(FOUND_TOGETHER), |start, places| {
+    for_each_chunk(&mut places, few.max(COLUMNS_PER_GROUP), |start, places| {
         vectorized(FindInColumns { numbers, count, inner, start, places, more_extreme });
     });
     places
@@ -60,7 +60,7 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInRows<'_, T, F> {
 }
 
 /// Columns whose most extreme elements are found together.
-const FOUND_TOGETHER: usize = 256;
+const COLUMNS_PER_GROUP: usize = 256;
 
 struct FindInColumns<'a, T, F> {
     numbers: &'a [T],
@@ -80,10 +80,10 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInColumns<'_, T, F> {
         let mut position = 0;
         while position < places.len() {
             let (outer, column) = ((start + position) / inner, (start + position) % inner);
-            let width = (inner - column).min(places.len() - position).min(FOUND_TOGETHER);
+            let width = (inner - column).min(places.len() - position).min(COLUMNS_PER_GROUP);
             let places = &mut places[position..][..width];
             let row = |index: usize| &numbers[(outer * count + index) * inner + column..][..width];
-            let mut extreme = [T::ZERO; FOUND_TOGETHER];
+            let mut extreme = [T::ZERO; COLUMNS_PER_GROUP];
             let extreme = &mut extreme[..width];
             extreme.copy_from_slice(row(0));
             for index in 1..count {

@@ -13,7 +13,7 @@ pub(crate) fn around(shape: &[usize], dim: usize) -> [usize; 3] {
 /// Elements of a task: the exponentials of so many take some 10 µs.
 const EXPONENTIALS_PER_TASK: usize = ELEMENTS_PER_TASK / 4;
 /// Elements of short rows that are computed together, as a row by itself would not fill the registers: so many stay in the first cache.
-const TOGETHER: usize = 1024;
+const ELEMENTS_PER_GROUP: usize = 1024;
 
 /// Softmax of each row of `count` elements, or its logarithm: eˣ⁻ᵐ / Σ eˣ⁻ᵐ with m the row's largest, so that nothing overflows.
 pub(crate) fn softmax<T: Scalar>(numbers: &[T], count: usize, out: &mut [T], logarithm: bool) {
@@ -104,7 +104,7 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let mut space = [T::ZERO; TOGETHER];
+        let mut space = [T::ZERO; ELEMENTS_PER_GROUP];
         for (numbers, out) in self.numbers.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
             let [largest, log_sum] = log_sum_exp_of(numbers, &mut space);
             for (out, &x) in out.iter_mut().zip(numbers) {
@@ -118,10 +118,10 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
 ///
 /// The exponentials of a stretch are computed in some space before they are summed: among the lanes of a sum the compiler would not vectorise them.
 #[inline(always)]
-fn log_sum_exp_of<T: Scalar>(numbers: &[T], space: &mut [T; TOGETHER]) -> [T; 2] {
+fn log_sum_exp_of<T: Scalar>(numbers: &[T], space: &mut [T; ELEMENTS_PER_GROUP]) -> [T; 2] {
     let largest = row(numbers, T::NEG_INFINITY, T::maximum);
     let mut sums = Tree::new(T::ZERO);
-    for numbers in numbers.chunks(TOGETHER) {
+    for numbers in numbers.chunks(ELEMENTS_PER_GROUP) {
         let space = &mut space[..numbers.len()];
         for (exponential, &x) in space.iter_mut().zip(numbers) {
             *exponential = (x - largest).exp_of_negative();
@@ -143,15 +143,15 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { numbers, count, out } = self;
-        let mut space = [T::ZERO; TOGETHER];
-        if count == 0 || count > TOGETHER / 2 {
+        let mut space = [T::ZERO; ELEMENTS_PER_GROUP];
+        if count == 0 || count > ELEMENTS_PER_GROUP / 2 {
             for (index, out) in out.iter_mut().enumerate() {
                 *out = log_sum_exp_of(&numbers[index * count..][..count], &mut space);
             }
             return;
         }
         // The exponentials and the logarithms of many rows side by side.
-        let rows = TOGETHER / count;
+        let rows = ELEMENTS_PER_GROUP / count;
         for (out, numbers) in out.chunks_mut(rows).zip(numbers.chunks(rows * count)) {
             let below = &mut space[..numbers.len()];
             for ((out, numbers), below) in out.iter_mut().zip(numbers.chunks(count)).zip(below.chunks_mut(count)) {
@@ -189,7 +189,7 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
     fn run(self) {
         let Self { numbers, count, sums, scales, smallest, out } = self;
         // The exponentials of short rows side by side; a long row is alone.
-        let rows = (TOGETHER / count).max(1);
+        let rows = (ELEMENTS_PER_GROUP / count).max(1);
         let places = out.chunks_mut(rows * count).zip(numbers.chunks(rows * count));
         for ((out, numbers), (sums, scales)) in places.zip(sums.chunks(rows).zip(scales.chunks(rows))) {
             for ((out, numbers), &[largest, log_sum]) in out.chunks_mut(count).zip(numbers.chunks(count)).zip(sums) {
@@ -280,18 +280,18 @@ mod tests {
     #[test]
     fn the_error_of_a_very_long_rows_sum_does_not_grow_with_its_length() {
         let stretches = 3000;
-        let mut numbers = vec![-3.3_f32; stretches * TOGETHER];
+        let mut numbers = vec![-3.3_f32; stretches * ELEMENTS_PER_GROUP];
         numbers[0] = 0.0;
-        let [_, log_sum] = log_sum_exp_of(&numbers, &mut [0.0; TOGETHER]);
+        let [_, log_sum] = log_sum_exp_of(&numbers, &mut [0.0; ELEMENTS_PER_GROUP]);
         let exact = ((numbers.len() - 1) as f64 * f64::from(-3.3_f32).exp()).ln_1p();
         assert!((f64::from(log_sum) - exact).abs() < 3e-6, "{log_sum}, {exact}");
     }
 
     #[test]
     fn the_sum_of_a_long_row_is_exact_to_some_digits() {
-        for count in [1023, 1024, 1025, 16 * TOGETHER, 16 * TOGETHER + 1, 40_000] {
+        for count in [1023, 1024, 1025, 16 * ELEMENTS_PER_GROUP, 16 * ELEMENTS_PER_GROUP + 1, 40_000] {
             let numbers: Vec<f32> = (0..count).map(|i| (i * 7919 % 1013) as f32 / 50.0 - 10.0).collect();
-            let [largest, log_sum] = log_sum_exp_of(&numbers, &mut [0.0; TOGETHER]);
+            let [largest, log_sum] = log_sum_exp_of(&numbers, &mut [0.0; ELEMENTS_PER_GROUP]);
             let sum: f64 = numbers.iter().map(|&x| f64::from(x - largest).exp()).sum();
             assert!((f64::from(log_sum) - sum.ln()).abs() < 1e-6, "{count}: {log_sum}, {}", sum.ln());
         }
@@ -301,14 +301,14 @@ mod tests {
     #[test]
     fn short_rows_are_what_they_are_alone() {
         for count in [1, 2, 10, 64, 65, 200, 512, 513, 1025] {
-            let rows = 2 * TOGETHER / count + 3;
+            let rows = 2 * ELEMENTS_PER_GROUP / count + 3;
             let numbers: Vec<f32> = (0..rows * count).map(|i| (i * 7919 % 1013) as f32 / 50.0 - 10.0).collect();
             let scales: Vec<f32> = (0..rows).map(|row| (row % 3) as f32 / 7.0).collect();
             let (mut sums, mut out) = (vec![[0.0; 2]; rows], vec![f32::NAN; rows * count]);
             log_sum_exp(&numbers, count, &mut sums);
             scaled_softmax(&numbers, count, &sums, &scales, 0.0, &mut out);
             for (index, numbers) in numbers.chunks(count).enumerate() {
-                let [largest, log_sum] = log_sum_exp_of(numbers, &mut [0.0; TOGETHER]);
+                let [largest, log_sum] = log_sum_exp_of(numbers, &mut [0.0; ELEMENTS_PER_GROUP]);
                 assert_eq!(sums[index], [largest, log_sum], "row {index} of {count}");
                 for (&x, &found) in numbers.iter().zip(&out[index * count..]) {
                     let exponential = Scalar::exp((x - largest) - log_sum); // f32 has an `exp` of its own

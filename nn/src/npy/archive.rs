@@ -14,7 +14,7 @@ use super::{Array, Refused, array, refused};
 type RefusedMember = (Option<String>, Refused);
 
 /// The most arrays in an archive that are read.
-const MOST_MEMBERS: usize = 1024;
+const MAX_MEMBERS: usize = 1024;
 
 /// The end of an archive without a comment: a signature, counts of members, the length and the start of the directory.
 const END: usize = 22;
@@ -61,8 +61,8 @@ fn check_directory(bytes: &[u8]) -> Result<(), Refused> {
         return refused(format!("{} bytes that do not end as a zip archive", bytes.len()), expected);
     };
     let count = usize::from(u16::from_le_bytes([end[10], end[11]]));
-    if count > MOST_MEMBERS {
-        return refused(format!("an archive that claims {count} members"), format!("at most {MOST_MEMBERS}"));
+    if count > MAX_MEMBERS {
+        return refused(format!("an archive that claims {count} members"), format!("at most {MAX_MEMBERS}"));
     }
     let number = |position: usize| u32::from_le_bytes(std::array::from_fn(|byte| end[position + byte])) as usize;
     let (length, start) = (number(12), number(16));

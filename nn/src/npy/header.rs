@@ -11,10 +11,10 @@ const LONGEST: usize = 10_000;
 
 /// The most brackets in a header. An array of plain numbers has one pair of braces and one of parentheses; a reader of
 /// deeply nested ones would run out of stack.
-const MOST_BRACKETS: usize = 16;
+const MAX_BRACKETS: usize = 16;
 
 /// The most dimensions, as in NumPy.
-const MOST_DIMENSIONS: usize = 64;
+const MAX_DIMENSIONS: usize = 64;
 
 /// What a header says, after a comparison with the bytes behind it.
 #[derive(Debug)]
@@ -85,8 +85,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Described<'_>, Refused> {
         return refused(found, "float16, float32, float64, an integer of up to 64 bits, or bool");
     };
     let shape = header.shape;
-    if shape.len() > MOST_DIMENSIONS {
-        return refused(format!("{} dimensions", shape.len()), format!("at most {MOST_DIMENSIONS}"));
+    if shape.len() > MAX_DIMENSIONS {
+        return refused(format!("{} dimensions", shape.len()), format!("at most {MAX_DIMENSIONS}"));
     }
     // Also a shape of no elements has strides that must be integers.
     let extents = shape.iter().map(|&extent| extent.max(1));
@@ -118,8 +118,8 @@ fn end_of_header(bytes: &[u8]) -> Result<usize, Refused> {
     }
     let header = &bytes[start..start + length];
     let brackets = header.iter().filter(|byte| b"([{".contains(byte)).count();
-    if brackets > MOST_BRACKETS {
-        return refused(format!("a header with {brackets} brackets"), format!("at most {MOST_BRACKETS}"));
+    if brackets > MAX_BRACKETS {
+        return refused(format!("a header with {brackets} brackets"), format!("at most {MAX_BRACKETS}"));
     }
     Ok(start + length)
 }

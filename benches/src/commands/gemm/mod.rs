@@ -1,6 +1,6 @@
 //! `gemm`: the engine's matrix product, its peers, and the peak.
 //!
-//! Each number of threads is measured in a process of its own, a [worker](self::worker), because some of the peers fix
+//! Each number of threads is measured in a process of its own, a worker, because some of the peers fix
 //! their number when they start. A worker prints a line of JSON for each case; this process makes tables of them.
 
 mod present;
