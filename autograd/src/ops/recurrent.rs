@@ -64,7 +64,19 @@ impl<T: Float> Tensor<T> {
             let (hidden, cell) = (hidden.shape(), cell.shape());
             shape_error("lstm_cell", format_args!("the hidden state has shape {hidden}, the cell state {cell}"));
         }
-        let gates = (of_input + of_hidden).chunk(4, -1);
+        (of_input + of_hidden).lstm_gates(cell)
+    }
+
+    /// What the four gates `i f g o`, side by side in `[..., 4 H]`, make of the cell state `[..., H]`: the next hidden
+    /// state and cell state, as in [`lstm_cell`](Tensor::lstm_cell), whose products may thus be computed for all steps
+    /// at once.    c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c')        dx = that of the formula, by the product rule
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn lstm_gates(&self, cell: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
+        self.check_gates("lstm_gates", 4, cell);
+        let gates = self.chunk(4, -1);
         let kept = gates[1].sigmoid() * cell;
         let cell = kept + gates[0].sigmoid() * gates[2].tanh();
         (gates[3].sigmoid() * cell.tanh(), cell)
@@ -83,11 +95,38 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn gru_cell(&self, hidden: &Tensor<T>, weights: CellWeights<'_, T>) -> Tensor<T> {
         let [of_input, of_hidden] = self.gates("gru_cell", hidden, weights, 3);
-        let (of_input, of_hidden) = (of_input.chunk(3, -1), of_hidden.chunk(3, -1));
+        of_input.gru_gates(&of_hidden, hidden)
+    }
+
+    /// What the three gates `r z n`, of which this is the input's part and `of_hidden` the hidden state's, both
+    /// `[..., 3 H]`, make of the hidden state `[..., H]`: the next one, as in [`gru_cell`](Tensor::gru_cell).    n =
+    /// tanh(x_n + σ(r) h_n), h' = (1 - σ(z)) n + σ(z) h        dx = that of the formula, by the product rule
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn gru_gates(&self, of_hidden: &Tensor<T>, hidden: &Tensor<T>) -> Tensor<T> {
+        self.check_gates("gru_gates", 3, hidden);
+        of_hidden.check_gates("gru_gates", 3, hidden);
+        let (of_input, of_hidden) = (self.chunk(3, -1), of_hidden.chunk(3, -1));
         let reset = (&of_input[0] + &of_hidden[0]).sigmoid();
         let update = (&of_input[1] + &of_hidden[1]).sigmoid();
         let new = (&of_input[2] + reset * &of_hidden[2]).tanh();
         &new + update * (hidden - &new)
+    }
+
+    #[track_caller]
+    fn check_gates(&self, op: &str, count: usize, state: &Tensor<T>) {
+        let (own, other) = (self.shape(), state.shape());
+        let leads = |shape: &[usize]| shape.len().saturating_sub(1);
+        let fits = own.rank() > 0
+            && own.rank() == other.rank()
+            && own[..leads(own)] == other[..leads(other)]
+            && own[leads(own)] == count * other[leads(other)];
+        if !fits {
+            let wanted = format_args!("wanted [..., {count} H] and [..., H]");
+            shape_error(op, format_args!("gates of shape {own} and a state of {other}: {wanted}"));
+        }
     }
 
     /// What input and hidden state add to each gate.
@@ -133,6 +172,14 @@ mod tests {
         rnn_cell_relu: |x, h, w, v, b, c| x.rnn_cell(h, biased([w, v, b, c]), true),
         [4], [2], [2, 4], [2, 2], [2], [2]; fixed
     );
+    gradients!(
+        lstm_gates: |x, c| {
+            let (hidden, cell) = x.lstm_gates(c);
+            hidden * cell
+        },
+        [3, 8], [3, 2]; fixed
+    );
+    gradients!(gru_gates: |x, h, s| x.gru_gates(h, s), [3, 6], [3, 6], [3, 2]; fixed);
     gradients!(
         lstm_cell: |x, h, s, w, v, b, c| {
             let (hidden, cell) = x.lstm_cell(h, s, biased([w, v, b, c]));

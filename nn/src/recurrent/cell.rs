@@ -242,10 +242,7 @@ cell!(
     /// [`torch.nn.GRUCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.GRUCell.html).
     GruCell as "GRUCell", "GRU", 3 gates, Tensor<T>, "",
     |cell, x, h| {
-        let (of_x, of_h) = (x.chunk(3, 1), cell.of_state(h).chunk(3, 1));
-        let [r, z] = [0, 1].map(|gate: usize| (&of_x[gate] + &of_h[gate]).sigmoid());
-        let n = (&of_x[2] + r * &of_h[2]).tanh();
-        &n + z * (h - &n)
+        x.gru_gates(&cell.of_state(h), h)
     }
 );
 
@@ -258,10 +255,7 @@ cell!(
     LstmCell as "LSTMCell", "LSTM", 4 gates, (Tensor<T>, Tensor<T>), "",
     |cell, x, before| {
         let (h, c) = before;
-        let gates = (x + cell.of_state(h)).chunk(4, 1);
-        let [i, f, o] = [0, 1, 3].map(|gate: usize| gates[gate].sigmoid());
-        let c = f * c + i * gates[2].tanh();
-        (o * c.tanh(), c)
+        (x + cell.of_state(h)).lstm_gates(c)
     }
 );
 
