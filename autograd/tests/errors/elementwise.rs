@@ -35,6 +35,9 @@ fn mistakes_are_answered_in_plain_words() {
             ("add: shapes [4, 3] and [3, 4] do not broadcast: dimension -1 is 3 and 4", &|| {
                 drop(x(&[3, 4]).t() + x(&[3, 4]))
             }),
+            ("hardtanh: the lower bound 1 is above the upper bound -1", &|| drop(x(&[2]).hardtanh(1.0, -1.0))),
+            ("softshrink: lambda is -0.5: wanted 0 or more", &|| drop(x(&[2]).softshrink(-0.5))),
+            ("celu: alpha is 0, by which x would be divided", &|| drop(x(&[2]).celu(0.0))),
             ("clamp: neither min nor max is given", &|| drop(x(&[2]).clamp(None, None))),
             ("backward: shape [2] is not a single number: use backward_with(seed), or reduce it first", &|| {
                 drop(x(&[2]).tanh().backward())

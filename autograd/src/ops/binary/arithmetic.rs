@@ -102,6 +102,7 @@ impl<T: Float> Op<T> for DivideBy<T> {
     }
 }
 
+/// # Arithmetic of two tensors: sums and products
 impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]

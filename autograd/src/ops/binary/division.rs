@@ -6,6 +6,7 @@ use crate::ops::pointwise::{Derivative, Keep, ThroughF64};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
+/// # Arithmetic of two tensors: remainders
 impl<T: Float> Tensor<T> {
     /// What a division leaves, with the sign of the dividend.
     /// y = a - b trunc(a / b)        dy/da = 1, dy/db = -trunc(a / b)

@@ -3,6 +3,7 @@
 use crate::float::Float;
 use crate::tensor::Tensor;
 
+/// # Arithmetic of two tensors: the larger and the smaller
 impl<T: Float> Tensor<T> {
     /// The larger of each two elements, NaN if one is.    y = max(a, b)        dy/da = 1 where a > b, ½ where a = b, else 0
     ///

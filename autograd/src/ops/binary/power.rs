@@ -7,6 +7,7 @@ use crate::tensor::Tensor;
 
 const BOTH: [Keep; 2] = [Keep::Input, Keep::SecondInput];
 
+/// # Arithmetic of two tensors: powers and angles
 impl<T: Float> Tensor<T> {
     /// Each element to the power of another one.
     /// y = aᵇ        dy/da = b aᵇ⁻¹ (0 where b = 0), dy/db = y ln a (0 where a = 0 and b ≥ 0)

@@ -5,6 +5,7 @@ use crate::float::Float;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
+/// # Pointwise functions: activations
 impl<T: Float> Tensor<T> {
     /// Rectifier.    y = max(x, 0), and NaN for NaN        dy/dx = 0 where y ≤ 0, else 1
     ///

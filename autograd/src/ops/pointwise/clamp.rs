@@ -4,6 +4,7 @@ use crate::error::argument_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
+/// # Pointwise functions: bounds
 impl<T: Float> Tensor<T> {
     /// x, but at least `min` and at most `max`, each of which may be `None`.
     /// y = min(max(x, `min`), `max`)        dy/dx = 1 between them, else 0

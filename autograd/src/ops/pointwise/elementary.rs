@@ -4,6 +4,7 @@ use super::{ONE, flat};
 use crate::float::Float;
 use crate::tensor::Tensor;
 
+/// # Pointwise functions: elementary functions
 impl<T: Float> Tensor<T> {
     /// Exponential.    y = eˣ        dy/dx = y
     #[track_caller]

@@ -5,6 +5,7 @@ use super::{Derivative, Keep, ONE};
 use crate::float::Float;
 use crate::tensor::Tensor;
 
+/// # Pointwise functions: inverse and hyperbolic functions
 impl<T: Float> Tensor<T> {
     /// Arc sine, in radians; NaN where |x| > 1.        dy/dx = 1 / √(1 - x²)
     ///

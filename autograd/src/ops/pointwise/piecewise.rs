@@ -1,9 +1,11 @@
 //! Activations that are made of straight pieces, and those with a curve on one side of a point.
 
 use super::{Activation, Derivative, Keep};
+use crate::error::argument_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
+/// # Pointwise functions: piecewise activations
 impl<T: Float> Tensor<T> {
     /// x between `min` and `max`, and these outside.        dy/dx = 1 between them, 0 outside and at both
     ///
@@ -14,9 +16,15 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-3.0, 0.5, 3.0], [3]).hardtanh(-1.0, 1.0).to_vec(), [-1.0, 0.5, 1.0]);
     /// ```
+    ///
+    /// # Panics
+    /// If `min` is larger than `max`.
     #[inline(never)]
     #[track_caller]
     pub fn hardtanh(&self, min: T, max: T) -> Tensor<T> {
+        if min > max {
+            argument_error("hardtanh", format_args!("the lower bound {min} is above the upper bound {max}"));
+        }
         let derivative = piecewise!(|g, x| if x <= min || x >= max { T::ZERO } else { g });
         self.pointwise("hardtanh", move |x| x.maximum(min).minimum(max), derivative)
     }
@@ -110,9 +118,15 @@ impl<T: Float> Tensor<T> {
     /// As [`torch.nn.functional.celu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.celu.html),
     /// whose
     /// default is 1 (Barron, [arXiv:1704.07483](https://arxiv.org/abs/1704.07483)).
+    ///
+    /// # Panics
+    /// If `alpha` is 0.
     #[inline(never)]
     #[track_caller]
     pub fn celu(&self, alpha: T) -> Tensor<T> {
+        if alpha == T::ZERO {
+            argument_error("celu", "alpha is 0, by which x would be divided");
+        }
         self.exponential_below_zero("celu", T::ONE, alpha, alpha.recip())
     }
 
@@ -179,9 +193,15 @@ impl<T: Float> Tensor<T> {
     /// use autograd::Tensor;
     /// assert_eq!(Tensor::from_vec(vec![-2.0, 0.25, 2.0], [3]).softshrink(0.5).to_vec(), [-1.5, 0.0, 1.5]);
     /// ```
+    ///
+    /// # Panics
+    /// If `lambda` is negative.
     #[inline(never)]
     #[track_caller]
     pub fn softshrink(&self, lambda: T) -> Tensor<T> {
+        if lambda < T::ZERO {
+            argument_error("softshrink", format_args!("lambda is {lambda}: wanted 0 or more"));
+        }
         let formula = move |x: T| {
             let nearer = if x > lambda { x - lambda } else { x + lambda };
             if x.abs() <= lambda { T::ZERO } else { nearer }

@@ -5,6 +5,7 @@ use crate::float::Float;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
+/// # Pointwise functions: powers and roots
 impl<T: Float> Tensor<T> {
     /// x to the power of a number.    y = xᵖ        dy/dx = p xᵖ⁻¹ (0 everywhere for p = 0)
     ///

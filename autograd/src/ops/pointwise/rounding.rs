@@ -5,6 +5,7 @@ use crate::float::Float;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
+/// # Pointwise functions: rounding
 impl<T: Float> Tensor<T> {
     /// The largest whole number that is not above x.        dy/dx = 0
     ///
