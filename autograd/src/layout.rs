@@ -39,6 +39,12 @@ impl Layout {
         self.shape.numel()
     }
 
+    /// Whether the elements lie in the same order and at the same distances as those of `other` (each from its offset on).
+    #[inline]
+    pub(crate) fn is_ordered_as(&self, other: &Layout) -> bool {
+        self.shape == other.shape && self.strides == other.strides
+    }
+
     /// Whether the elements lie dense and in row-major order (from `offset` on). Strides of dimensions with one element do not matter.
     #[inline]
     pub(crate) fn is_contiguous(&self) -> bool {

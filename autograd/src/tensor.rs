@@ -112,9 +112,16 @@ impl<T: Float> Tensor<T> {
     fn begin(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
         let start = trace::start();
         let Some(storage) = Storage::try_take(layout.numel()) else {
-            shape_error(op, format_args!("shape {}: {}", layout.shape, no_memory_for::<T>(layout.numel())));
+            Tensor::<T>::no_memory(op, layout);
         };
         (start, storage)
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn no_memory(op: &str, layout: &Layout) -> ! {
+        shape_error(op, format_args!("shape {}: {}", layout.shape, no_memory_for::<T>(layout.numel())));
     }
 
     #[inline]
@@ -262,30 +269,36 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub fn record<O: Op<T>>(self, inputs: &[&Tensor<T>], op: impl FnOnce(&Tensor<T>) -> O) -> Tensor<T> {
-        if !self.is_recorded_with(inputs) {
-            return self;
+        match Reasons::of(inputs) {
+            Some(reasons) => self.record_for(reasons, inputs, op),
+            None => self,
         }
-        // A view shares the values of another tensor: the time that they took is not its own. (Asked before the
-        // operation saves its output.)
-        let is_new = trace::is_on() && !self.storage.is_shared();
-        let op = op(&self);
-        if trace::is_on() || mode::has(WATCHED) {
-            self.trace_operation(inputs, op.name(), is_new);
-        }
-        if enters_graph(inputs) {
-            let node = Node::new(inputs, op);
-            if mode::has(WATCHED) {
-                anomaly::remember_line(node.id);
-            }
-            return Tensor { edge: Edge::Node(node), ..self };
-        }
-        self
     }
 
-    /// Whether [`record`](Tensor::record) needs the operation: for the graph, or for its name in a trace or a report.
+    /// As [`record`](Tensor::record), when it is known what the operation is needed for.
     #[inline]
-    pub(crate) fn is_recorded_with(&self, inputs: &[&Tensor<T>]) -> bool {
-        enters_graph(inputs) || trace::is_on() || mode::has(WATCHED)
+    #[track_caller]
+    pub(crate) fn record_for<O: Op<T>>(
+        self,
+        reasons: Reasons,
+        inputs: &[&Tensor<T>],
+        op: impl FnOnce(&Tensor<T>) -> O,
+    ) -> Tensor<T> {
+        // A view shares the values of another tensor: the time that they took is not its own. (Asked before the
+        // operation saves its output.)
+        let is_new = reasons.is_observed && !self.storage.is_shared();
+        let op = op(&self);
+        if reasons.is_observed {
+            self.trace_operation(inputs, op.name(), is_new);
+        }
+        if !reasons.enters_graph {
+            return self;
+        }
+        let node = Node::new(inputs, op);
+        if reasons.is_observed {
+            anomaly::remember_line(node.id);
+        }
+        Tensor { edge: Edge::Node(node), ..self }
     }
 
     /// Traces the operation, and looks for NaN and infinities if that is asked for.
@@ -304,7 +317,21 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-#[inline]
-fn enters_graph<T: Float>(inputs: &[&Tensor<T>]) -> bool {
-    mode::has(RECORDING) && inputs.iter().any(|input| input.is_tracked())
+/// What [`record`](Tensor::record) needs an operation for.
+#[derive(Clone, Copy)]
+pub(crate) struct Reasons {
+    enters_graph: bool,
+    /// Its name is needed, for a trace or a report.
+    is_observed: bool,
+}
+
+impl Reasons {
+    /// `None` if the operation is not needed. The thread's mode is read once.
+    #[inline]
+    pub(crate) fn of<T: Float>(inputs: &[&Tensor<T>]) -> Option<Reasons> {
+        let bits = mode::bits();
+        let enters_graph = bits & RECORDING != 0 && inputs.iter().any(|input| input.is_tracked());
+        let is_observed = bits & WATCHED != 0 || trace::is_on();
+        (enters_graph || is_observed).then_some(Reasons { enters_graph, is_observed })
+    }
 }

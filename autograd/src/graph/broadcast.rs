@@ -66,6 +66,7 @@ fn no_common_shape(name: &str, a: &Shape, b: &Shape) -> ! {
     shape_error(name, format_args!("shapes {a} and {b} do not broadcast: dimension -{from_end} is {left} and {right}"))
 }
 
+#[inline(never)]
 #[track_caller]
 pub(crate) fn add<T: Float>(left: &Tensor<T>, right: &Tensor<T>) -> Tensor<T> {
     combine("add", left, right, |a, b| a + b).record(&[left, right], |_| Add)

@@ -29,17 +29,15 @@ type Waiting<T> = SmallVec<[Arc<Node<T>>; 8]>;
 impl<T: Float, S: Slot<T> + ?Sized> Drop for Node<T, S> {
     #[inline]
     fn drop(&mut self) {
-        drop_node(self.slot.as_dyn(), &mut self.inputs);
-    }
-}
-
-/// Drops what a node holds. Compiled once, and not once more for each kind of operation.
-#[inline(never)]
-fn drop_node<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
-    if !IS_RUNNING.get() {
-        drop_all(slot, inputs);
-    } else if !slot.is_released() || has_nodes(inputs) {
-        leave_remains(slot, inputs);
+        if IS_RUNNING.get() {
+            if !self.slot.is_released() || has_nodes(&self.inputs) {
+                leave_remains(self.slot.as_dyn(), &mut self.inputs);
+            }
+            return;
+        }
+        let _running = Running::begin();
+        self.slot.release();
+        drop_nodes(&mut self.inputs);
     }
 }
 
@@ -47,15 +45,16 @@ fn has_nodes<T: Float>(inputs: &Inputs<T>) -> bool {
     inputs.iter().any(|input| matches!(input.edge, Edge::Node(_)))
 }
 
-/// The loop.
-fn drop_all<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
-    let _running = Running::begin();
+/// The loop. Compiled once, and not once more for each kind of operation.
+#[inline(never)]
+fn drop_nodes<T: Float>(inputs: &mut Inputs<T>) {
     let mut waiting = Waiting::<T>::new();
-    dismantle(slot, inputs, &mut waiting);
+    take_nodes(inputs, &mut waiting);
     loop {
         while let Some(mut node) = waiting.pop() {
             if let Some(node) = Arc::get_mut(&mut node) {
-                dismantle(&mut node.slot, &mut node.inputs, &mut waiting);
+                node.slot.release();
+                take_nodes(&mut node.inputs, &mut waiting);
             }
             // Here the node is let go of. If this was its last holder after all, it leaves its remains.
         }
@@ -69,12 +68,6 @@ fn drop_all<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
     }
 }
 
-/// Drops the operation and takes the inputs' nodes out, so that nothing is left that could recurse.
-fn dismantle<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>, waiting: &mut Waiting<T>) {
-    slot.release();
-    take_nodes(inputs, waiting);
-}
-
 /// Moves what a node holds to the thread's list, for the loop that runs further up this thread's stack.
 #[cold]
 fn leave_remains<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
@@ -84,6 +77,7 @@ fn leave_remains<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
     let _ = REMAINS.try_with(|remains| remains.borrow_mut().extend(op.into_iter().chain(inputs)));
 }
 
+/// Takes the inputs' nodes out, so that nothing is left that could recurse.
 fn take_nodes<T: Float>(inputs: &mut Inputs<T>, waiting: &mut Waiting<T>) {
     for input in inputs {
         if let Edge::Node(node) = std::mem::replace(&mut input.edge, Edge::Constant) {

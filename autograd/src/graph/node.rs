@@ -113,12 +113,25 @@ impl<T: Float> Node<T> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn inputs_of<T: Float>(tensors: &[&Tensor<T>]) -> Inputs<T> {
-    // Pushed: to collect one or two takes longer than they do.
     let mut inputs = Inputs::new();
-    tensors.iter().for_each(|tensor| inputs.push(Input::of(tensor)));
+    // One or two without a loop: then the compiler sees that there is room for them. (To collect them takes longer than
+    // they do.)
+    match tensors {
+        [only] => inputs.push(Input::of(only)),
+        [first, second] => {
+            inputs.push(Input::of(first));
+            inputs.push(Input::of(second));
+        }
+        several => push_all(&mut inputs, several),
+    }
     inputs
+}
+
+#[inline(never)]
+fn push_all<T: Float>(inputs: &mut Inputs<T>, tensors: &[&Tensor<T>]) {
+    tensors.iter().for_each(|tensor| inputs.push(Input::of(tensor)));
 }
 
 /// An earlier backward took the operation of a node.

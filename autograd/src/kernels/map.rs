@@ -5,6 +5,9 @@
 //! is dense the other way (a transpose) is turned, a band of rows at a time, so that each cache line is read once.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
+#[cfg(target_arch = "x86_64")]
+use super::simd::isa::InstructionSet;
+use super::simd::isa::selected;
 use super::transpose_band::transpose_band;
 use super::vectorize::{Kernel, vectorized};
 use crate::layout::{Band, Layout, Walk};
@@ -24,10 +27,37 @@ const BAND: usize = 64;
 
 /// What is to be done with a dense row of each operand and the elements of the output that belong to them.
 ///
-/// It alone knows the formula: what finds the rows is compiled once, not once more for each of a hundred formulas. (A
-/// `dyn Fn` would do, but three functions are compiled for it, to call it as an `FnMut` and an `FnOnce` too.)
+/// It alone knows the formula: what finds the rows is compiled once, not once more for each of a hundred formulas. It
+/// has a method for each instruction set, so that one call leads to the loop, and not one to what chooses and another one
+/// to what is chosen.
 pub(crate) trait RowBody<T, const OPERANDS: usize>: Sync {
-    fn run(&self, rows: [&[T]; OPERANDS], out: &mut [T]);
+    fn portable(&self, rows: [&[T]; OPERANDS], out: &mut [T]);
+
+    /// # Safety
+    /// The machine has [`InstructionSet::Avx2`].
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn avx2(&self, rows: [&[T]; OPERANDS], out: &mut [T]);
+
+    /// # Safety
+    /// The machine has [`InstructionSet::Avx512`].
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn avx512(&self, rows: [&[T]; OPERANDS], out: &mut [T]);
+}
+
+impl<T, const OPERANDS: usize> dyn RowBody<T, OPERANDS> + '_ {
+    /// Computes a row with the instruction set of this process.
+    #[inline(always)]
+    pub(crate) fn run(&self, rows: [&[T]; OPERANDS], out: &mut [T]) {
+        match selected().isa.instruction_set() {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: an `Isa` is proof that the machine has the instruction set.
+            InstructionSet::Avx512 => unsafe { self.avx512(rows, out) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            InstructionSet::Avx2 => unsafe { self.avx2(rows, out) },
+            _ => self.portable(rows, out),
+        }
+    }
 }
 
 /// The loop over a row that computes a formula: plain scalar code, small enough to be inlined.
@@ -39,8 +69,20 @@ pub(crate) fn each<T, F: Fn([T; OPERANDS]) -> T + Copy + Sync, const OPERANDS: u
 }
 
 impl<T: Scalar, F: Fn([T; OPERANDS]) -> T + Copy + Sync, const OPERANDS: usize> RowBody<T, OPERANDS> for Each<F> {
-    fn run(&self, rows: [&[T]; OPERANDS], out: &mut [T]) {
-        vectorized(Dense { rows, out, formula: self.0 });
+    fn portable(&self, rows: [&[T]; OPERANDS], out: &mut [T]) {
+        Dense { rows, out, formula: self.0 }.run();
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2(&self, rows: [&[T]; OPERANDS], out: &mut [T]) {
+        Dense { rows, out, formula: self.0 }.run();
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    unsafe fn avx512(&self, rows: [&[T]; OPERANDS], out: &mut [T]) {
+        Dense { rows, out, formula: self.0 }.run();
     }
 }
 
@@ -55,25 +97,35 @@ pub(crate) fn map<T: Scalar, const OPERANDS: usize>(
     map_rows(operands, shape, out, &each(formula));
 }
 
-/// As [`map`], with the loop over a row. What is small and dense is inlined into the caller, the rest is not.
-#[inline]
+/// As [`map`], with the loop over a row.
+#[inline(never)]
 pub(crate) fn map_rows<T: Scalar, const OPERANDS: usize>(
     operands: [View<'_, T>; OPERANDS],
     shape: &[usize],
     out: &mut [T],
     body: &dyn RowBody<T, OPERANDS>,
 ) {
+    if are_dense(&operands, shape) {
+        return map_contiguous(operands, out, body);
+    }
     if out.is_empty() {
         return;
     }
-    if are_dense(&operands, shape) {
-        if out.len() <= ELEMENTS_PER_TASK {
-            // Nothing to walk or to share: of a few elements, that would take longer than they do.
-            return body.run(rows_of(&operands, 0, out.len()), out);
-        }
-        return map_dense(operands, out, body);
-    }
     map_strided(operands, shape, out, body);
+}
+
+/// As [`map_rows`], for operands that are contiguous and of one shape. A few elements are computed without one more call.
+#[inline(always)]
+pub(crate) fn map_contiguous<T: Scalar, const OPERANDS: usize>(
+    operands: [View<'_, T>; OPERANDS],
+    out: &mut [T],
+    body: &dyn RowBody<T, OPERANDS>,
+) {
+    match out.len() {
+        0 => {}
+        1..=ELEMENTS_PER_TASK => body.run(rows_of(&operands, 0, out.len()), out),
+        _ => map_dense(operands, out, body),
+    }
 }
 
 #[inline(always)]

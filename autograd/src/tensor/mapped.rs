@@ -1,7 +1,9 @@
 //! Tensors whose elements are a formula of those of others.
 
+use std::sync::Arc;
+
 use crate::float::Float;
-use crate::kernels::map::{RowBody, each, map_rows};
+use crate::kernels::map::{RowBody, each, map_contiguous, map_rows};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -37,6 +39,10 @@ pub(crate) fn map_inlined<T: Float, const OPERANDS: usize>(
     let mut views = [first.view(); OPERANDS];
     for (view, operand) in views.iter_mut().zip(operands) {
         *view = operand.view();
+    }
+    let is_like_first = |other: &&Tensor<T>| other.layout.is_ordered_as(&first.layout);
+    if first.layout.is_row_major() && operands[1..].iter().all(is_like_first) {
+        return Tensor::build_in(Arc::clone(&first.layout), |out| map_contiguous(views, out, body));
     }
     Tensor::build_in(first.row_major(), |out| map_rows(views, first.shape(), out, body))
 }

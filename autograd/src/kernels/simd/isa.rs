@@ -126,6 +126,7 @@ fn parse(value: Option<&str>) -> Result<Selection, IsaError> {
 /// The selection of this process, or why there is none. Reads `AUTOGRAD_ISA` once.
 ///
 /// A program with a command line calls this first, to answer a wrong name in one line; everything else panics with the same words.
+#[inline]
 pub fn try_selected() -> &'static Result<Selection, IsaError> {
     static SELECTED: OnceLock<Result<Selection, IsaError>> = OnceLock::new();
     SELECTED.get_or_init(|| {

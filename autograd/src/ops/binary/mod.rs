@@ -16,7 +16,7 @@ use crate::float::Float;
 use crate::graph::{Backward, broadcast};
 use crate::op::{Op, Saved};
 use crate::ops::pointwise::{Derivative, Rule};
-use crate::tensor::Tensor;
+use crate::tensor::{Reasons, Tensor};
 
 pub use operand::Operand;
 
@@ -77,15 +77,22 @@ impl<T: Float> Tensor<T> {
         to_b: Derivative<B, DB, 2>,
     ) -> Tensor<T> {
         let values = broadcast::combine(name, self, other, formula);
-        if !values.is_recorded_with(&[self, other]) {
-            return values;
+        match Reasons::of(&[self, other]) {
+            Some(reasons) => values.record_binary(reasons, name, [self, other], [to_a.rule(), to_b.rule()]),
+            None => values,
         }
-        values.record_binary(name, [self, other], [to_a.rule(), to_b.rule()])
     }
 
     #[inline(never)]
-    fn record_binary(self, name: &'static str, inputs: [&Tensor<T>; 2], rules: [Box<dyn Rule<T, 2>>; 2]) -> Tensor<T> {
-        self.record(&inputs, |_| Binary {
+    #[track_caller]
+    fn record_binary(
+        self,
+        reasons: Reasons,
+        name: &'static str,
+        inputs: [&Tensor<T>; 2],
+        rules: [Box<dyn Rule<T, 2>>; 2],
+    ) -> Tensor<T> {
+        self.record_for(reasons, &inputs, |_| Binary {
             name,
             operands: [Saved::input(0, inputs[0]), Saved::input(1, inputs[1])],
             rules,

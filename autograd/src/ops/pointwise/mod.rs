@@ -21,7 +21,7 @@ use crate::graph::Backward;
 use crate::kernels::map::each;
 use crate::op::{Op, Saved};
 use crate::ops::linear_map::LinearMap;
-use crate::tensor::{Tensor, mapped_rows};
+use crate::tensor::{Reasons, Tensor, mapped_rows};
 
 /// What a derivative uses beside the output's gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -302,21 +302,23 @@ impl<T: Float> Tensor<T> {
         D: Fn(&Tensor<T>, [&Tensor<T>; KEPT]) -> Tensor<T> + Send + Sync + 'static,
     {
         let values = self.mapped(formula);
-        if !values.is_recorded_with(&[self]) {
-            return values;
+        match Reasons::of(&[self]) {
+            Some(reasons) => values.record_pointwise(reasons, name, self, derivative.keep, derivative.rule()),
+            None => values,
         }
-        values.record_pointwise(name, self, derivative.keep, derivative.rule())
     }
 
     #[inline(never)]
+    #[track_caller]
     fn record_pointwise<const KEPT: usize>(
         self,
+        reasons: Reasons,
         name: &'static str,
         input: &Tensor<T>,
         keep: [Keep; KEPT],
         rule: Box<dyn Rule<T, KEPT>>,
     ) -> Tensor<T> {
-        self.record(&[input], |y| {
+        self.record_for(reasons, &[input], |y| {
             let kept = keep.map(|keep| match keep {
                 Keep::Input | Keep::SecondInput => Saved::input(0, input),
                 Keep::Output => Saved::output(y),
