@@ -188,7 +188,7 @@ fn pointwise_operations_are_refused_at_the_callers_line() {
     let wanted = |name: &str| format!("{name}: shapes [3, 4] and [2, 4] do not broadcast: dimension -2 is 3 and 2");
     assert_eq!(refusal(|| a.eq(&b)), wanted("eq"));
     assert_eq!(refusal(|| a.isclose(&b, 0.0, 0.0, false)), wanted("isclose"));
-    assert_eq!(refusal(|| a.allclose(&b, 0.0, 0.0, false)), wanted("isclose"));
+    assert_eq!(refusal(|| a.allclose(&b, 0.0, 0.0, false)), wanted("allclose"));
     assert_eq!(refusal(|| a.pow(&b)), wanted("pow"));
     assert_eq!(refusal(|| a.xlogy(&b)), wanted("xlogy"));
     assert_eq!(refusal(|| a.remainder(&b)), wanted("remainder"));

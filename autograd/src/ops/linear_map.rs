@@ -34,6 +34,7 @@ pub(crate) trait LinearMap<T: Float>: Clone + Debug + Send + Sync + 'static {
     }
 
     /// A x, which was computed by other means, recorded; `map` is called if it is tracked.
+    #[track_caller]
     fn record(map: impl FnOnce() -> Self, x: &Tensor<T>, y: Tensor<T>) -> Tensor<T> {
         y.record(&[x], |_| Forward(map()))
     }

@@ -37,6 +37,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit each other.
+    #[inline(never)]
     #[track_caller]
     pub fn rnn_cell(&self, hidden: &Tensor<T>, weights: CellWeights<'_, T>, is_relu: bool) -> Tensor<T> {
         let [of_input, of_hidden] = self.gates("rnn_cell", hidden, weights, 1);
@@ -52,6 +53,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit each other.
+    #[inline(never)]
     #[track_caller]
     pub fn lstm_cell(
         &self,
@@ -73,6 +75,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit each other.
+    #[inline(never)]
     #[track_caller]
     pub fn lstm_gates(&self, cell: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
         self.check_gates("lstm_gates", 4, cell);
@@ -92,6 +95,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit each other.
+    #[inline(never)]
     #[track_caller]
     pub fn gru_cell(&self, hidden: &Tensor<T>, weights: CellWeights<'_, T>) -> Tensor<T> {
         let [of_input, of_hidden] = self.gates("gru_cell", hidden, weights, 3);
@@ -104,6 +108,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit each other.
+    #[inline(never)]
     #[track_caller]
     pub fn gru_gates(&self, of_hidden: &Tensor<T>, hidden: &Tensor<T>) -> Tensor<T> {
         self.check_gates("gru_gates", 3, hidden);
@@ -153,6 +158,8 @@ impl<T: Float> Tensor<T> {
         [self.linear(weights.input, weights.input_bias), hidden.linear(weights.hidden, weights.hidden_bias)]
     }
 }
+
+instances!(rnn_cell lstm_cell lstm_gates gru_cell gru_gates);
 
 #[cfg(test)]
 mod tests {

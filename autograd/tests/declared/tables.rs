@@ -86,7 +86,7 @@ pub const NOT_HERE: &[(&str, &str)] = &[
     ("adaptive_avg_pool3d, avg_pool3d, conv3d, conv_transpose3d, max_pool3d", "volumes: none"),
     ("adaptive_max_pool1d, adaptive_max_pool2d, fractional_max_pool2d, lp_pool2d, max_unpool2d", "none"),
     (
-        "affine_grid, grid_sample, interpolate, upsample_bilinear2d, upsample_nearest2d",
+        "affine_grid, grid_sample",
         "`repeat_interleave` for whole factors of nearest",
     ),
     ("as_strided", "`unfold`, `expand`, `at`"),

@@ -94,7 +94,13 @@ impl<T: Float> Tensor<T> {
     /// item is indices or a mask.
     #[track_caller]
     pub fn at(&self, items: impl AsRef<[IndexItem]>) -> Tensor<T> {
-        let (part, chosen) = resolve("at", items.as_ref(), self.shape());
+        self.at_items(items.as_ref())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn at_items(&self, items: &[IndexItem]) -> Tensor<T> {
+        let (part, chosen) = resolve("at", items, self.shape());
         let view = At { part, from: self.shape().clone() }.of(self);
         match chosen {
             None => view,
@@ -147,12 +153,18 @@ impl<T: Float> Tensor<T> {
     /// [`index_put`](Tensor::index_put) and [`masked_fill`](Tensor::masked_fill).
     #[track_caller]
     pub fn slice_assign(&self, items: impl AsRef<[IndexItem]>, source: impl Operand<T>) -> Tensor<T> {
-        let (part, chosen) = resolve("slice_assign", items.as_ref(), self.shape());
+        self.assign_items(items.as_ref(), &source.into_tensor())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn assign_items(&self, items: &[IndexItem], source: &Tensor<T>) -> Tensor<T> {
+        let (part, chosen) = resolve("slice_assign", items, self.shape());
         if chosen.is_some() {
             argument_error("slice_assign", "takes no indices and no mask: see index_put and masked_fill");
         }
-        let (source, shape) = (source.into_tensor(), part.of(&self.layout).shape);
-        match broadcast::expand(&source, &shape) {
+        let shape = part.of(&self.layout).shape;
+        match broadcast::expand(source, &shape) {
             Some(source) => Assign { part }.of(self, &source),
             None => shape_error(
                 "slice_assign",
@@ -161,6 +173,8 @@ impl<T: Float> Tensor<T> {
         }
     }
 }
+
+instances!(at_items assign_items);
 
 #[cfg(test)]
 mod tests {

@@ -74,6 +74,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If there are no indices or more than dimensions, they do not broadcast, or one is out of bounds.
+    #[inline(never)]
     #[track_caller]
     pub fn index(&self, indices: &[Indices]) -> Tensor<T> {
         let named = Named::new("index", indices, self.shape());
@@ -98,6 +99,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// As [`index`](Tensor::index), and if the values do not broadcast to what the indices name.
+    #[inline(never)]
     #[track_caller]
     pub fn index_put(&self, indices: &[Indices], values: &Tensor<T>, accumulate: bool) -> Tensor<T> {
         let named = Named::new("index_put", indices, self.shape());
@@ -120,6 +122,8 @@ impl<T: Float> Tensor<T> {
         put.reshape(self.shape())
     }
 }
+
+instances!(index index_put);
 
 #[cfg(test)]
 mod tests {

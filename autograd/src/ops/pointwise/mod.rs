@@ -191,6 +191,7 @@ where
 
 /// Apart from [`chosen`], as it does not know the rule.
 #[inline(never)]
+#[track_caller]
 fn choose<T: Float, const KEPT: usize>(
     grad: &Tensor<T>,
     kept: [&Tensor<T>; KEPT],

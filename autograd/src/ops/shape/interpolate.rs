@@ -43,20 +43,21 @@ fn resampled<T: Float>(x: &Tensor<T>, dim: usize, to: usize, scale: f64, mode: I
         }
         Interpolation::Linear { align_corners } => {
             let all: Vec<_> = (0..to).map(|position| neighbours(position, [from, to], scale, align_corners)).collect();
-            let taken = |which: usize| {
-                x.index_select(dim as isize, all.iter().map(|(both, _)| both[which]).collect::<Indices>())
-            };
+            let of = |which: usize| all.iter().map(|(both, _)| both[which]).collect::<Indices>();
             let mut along = Shape::from(vec![1; x.rank()]);
             along.set(dim, to);
             let share = |weight: &dyn Fn(f64) -> f64| {
                 Tensor::from_vec(all.iter().map(|&(_, share)| T::from_f64(weight(share))).collect(), &along)
             };
-            taken(0) * share(&|share| 1.0 - share) + taken(1) * share(&|share| share)
+            // Not in a closure, which would hide the caller's line.
+            let (first, second) = (x.index_select(dim as isize, of(0)), x.index_select(dim as isize, of(1)));
+            first * share(&|share| 1.0 - share) + second * share(&|share| share)
         }
     }
 }
 
 /// The last dimensions resampled, each to an extent with a step.
+#[inline(never)]
 #[track_caller]
 fn resampled_all<T: Float>(op: &str, x: &Tensor<T>, to: &[(usize, f64)], mode: Interpolation) -> Tensor<T> {
     let shape = x.shape();
@@ -69,7 +70,11 @@ fn resampled_all<T: Float>(op: &str, x: &Tensor<T>, to: &[(usize, f64)], mode: I
         let message = format_args!("dimension {dim} of shape {shape} to {} elements: wanted 1 at least", to[dim - 2].0);
         shape_error(op, message);
     }
-    to.iter().enumerate().fold(x.clone(), |x, (dim, &(to, scale))| resampled(&x, dim + 2, to, scale, mode))
+    let mut x = x.clone();
+    for (dim, &(to, scale)) in to.iter().enumerate() {
+        x = resampled(&x, dim + 2, to, scale, mode);
+    }
+    x
 }
 
 impl<T: Float> Tensor<T> {
@@ -119,6 +124,8 @@ impl<T: Float> Tensor<T> {
         resampled_all("interpolate_by", self, &to, mode)
     }
 }
+
+instances!(fn resampled_all);
 
 #[cfg(test)]
 mod tests {
