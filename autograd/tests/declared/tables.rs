@@ -85,10 +85,7 @@ pub const GRADIENTS: &[(&str, &str)] = &[
 pub const NOT_HERE: &[(&str, &str)] = &[
     ("adaptive_avg_pool3d, avg_pool3d, conv3d, conv_transpose3d, max_pool3d", "volumes: none"),
     ("adaptive_max_pool1d, adaptive_max_pool2d, fractional_max_pool2d, lp_pool2d, max_unpool2d", "none"),
-    (
-        "affine_grid, grid_sample",
-        "`repeat_interleave` for whole factors of nearest",
-    ),
+    ("affine_grid, grid_sample", "none"),
     ("as_strided", "`unfold`, `expand`, `at`"),
     ("bincount, histc, bucketize, searchsorted", "`Tensor::one_hot` and `sum_dim` count"),
     ("bitwise_and, bitwise_or, bitwise_xor, bitwise_not", "of booleans: `&`, `|`, `^`, `!` of `Mask`"),
