@@ -95,7 +95,7 @@ pub use float::Float;
 pub use graph::{Backward, Gradients, Graph, Order, draw, enable_grad, grad, grad_with, no_grad};
 pub use indices::Indices;
 pub use kernels::gemm::{Epilogue, gemm};
-pub use kernels::parallel::{num_threads, set_num_threads, with_threads};
+pub use kernels::parallel::{is_in_pool, num_threads, set_num_threads, with_threads};
 pub use kernels::tasks::{for_each, join, map_each};
 pub use mask::Mask;
 pub use ndarray;

@@ -25,6 +25,10 @@ impl<T: Float> Rule<T> for AdamWRule {
         self.0.slots()
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         self.0.run(pass, self)
     }

@@ -280,6 +280,10 @@ impl<T: Float, R: Rule<T>> Optimizer<T> for Driver<T, R> {
         }
     }
 
+    fn is_elementwise(&self) -> bool {
+        self.groups.iter().all(|group| group.rule.is_elementwise())
+    }
+
     fn state(&self) -> Vec<ParameterState<'_, T>> {
         let of_group = |group| {
             let Group { rule, parameters, .. }: &Group<T, R> = group;

@@ -42,6 +42,10 @@
 //! learning rate, to read the state and to restore it by name. A step costs memory only the first time, when the state
 //! is made, and its bits do not depend on the number of threads.
 //!
+//! # More than one process
+//!
+//! [`parallel`] computes a step's gradients on several threads, processes or machines, with the same bits for any number of them.
+//!
 //! # An optimizer of your own
 //!
 //! is a [`Rule`]: the formula for one element, as the example on its page. The essay *Adding an op, a layer, an
@@ -53,6 +57,7 @@ mod driver;
 mod lamb;
 mod moments;
 mod optimizer;
+pub mod parallel;
 mod parameter;
 mod rule;
 pub mod schedule;

@@ -42,6 +42,14 @@ pub trait Rule<T: Float = f32>: Send + Sync {
         T::ZERO
     }
 
+    /// Whether the new value of each element depends on nothing but its own weight, gradient and state, the settings
+    /// and the step number: then ranks may share out the elements of a parameter
+    /// ([`Sharded`](crate::parallel::Sharded)). A rule that calls [`Pass::norms`], or looks at neighbours, is not.
+    /// `false` unless it is given, with which ranks share out whole parameters.
+    fn is_elementwise(&self) -> bool {
+        false
+    }
+
     /// One step of one parameter: ends with [`Pass::run`] over as many slots as [`slots`](Rule::slots) names. What does
     /// not change within the step is computed before that, once, in `f64`.
     fn update(&self, pass: Pass<'_, T>) -> Updated;
@@ -105,8 +113,8 @@ impl<T: Float> Pass<'_, T> {
     /// Computes the new weights by `rule(weight, gradient, state) -> weight`, which changes its state in place: one
     /// vectorised pass, on all threads.
     ///
-    /// A `move` closure, whose settings are its own: were they references, the compiler would have to read them anew for
-    /// each element, since the weights that it writes might lie there, and could not vectorise the loop.
+    /// A `move` closure, whose settings are its own: were they references, the compiler would have to read them anew
+    /// for each element, since the weights that it writes might lie there, and could not vectorise the loop.
     ///
     /// # Panics
     /// If the number of slots is not that of [`Rule::slots`].

@@ -33,6 +33,10 @@ impl<T: Float> Rule<T> for SgdRule {
         if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         let (lr, weight_decay) = (T::from_f64(pass.learning_rate()), T::from_f64(self.weight_decay));
         if self.momentum == 0.0 {

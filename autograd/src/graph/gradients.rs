@@ -47,6 +47,29 @@ impl<T: Float> Gradients<T> {
         self.of.remove(&parameter.id())
     }
 
+    /// Sets the gradient with respect to a parameter, and returns the one that was there: for gradients that were not computed by a backward on this machine, but
+    /// read, received or summed elsewhere.
+    ///
+    /// ```
+    /// use autograd::{Gradients, Param, Tensor};
+    /// let weight: Param = Param::new(Tensor::zeros([2]));
+    /// let mut gradients = Gradients::default();
+    /// assert!(gradients.insert(&weight, Tensor::ones([2])).is_none());
+    /// assert_eq!(gradients.of(&weight).unwrap().to_vec(), [1.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the gradient's shape is not the parameter's.
+    #[track_caller]
+    pub fn insert(&mut self, parameter: &Param<T>, gradient: Tensor<T>) -> Option<Tensor<T>> {
+        let shape = parameter.tensor().shape().clone();
+        if gradient.shape() != &shape {
+            let message = format_args!("the parameter has shape {shape}, the gradient {}", gradient.shape());
+            crate::error::mistake("Gradients::insert", message);
+        }
+        self.of.insert(parameter.id(), gradient)
+    }
+
     /// Adds the gradients of another backward to these.
     pub fn merge(&mut self, other: Gradients<T>) {
         for (id, gradient) in other.of {
@@ -94,5 +117,29 @@ impl<T: Float> Gradients<T> {
 
     pub(crate) fn by_id(&self, id: Id) -> Option<&Tensor<T>> {
         self.of.get(&id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inserted_gradient_is_like_a_computed_one() {
+        let weight: Param<f64> = Param::new(Tensor::ones([3]));
+        let computed = (weight.tensor() * 2.0).sum().backward();
+        let mut inserted = Gradients::default();
+        assert!(inserted.insert(&weight, Tensor::full([3], 2.0)).is_none());
+        assert_eq!(inserted.of(&weight).unwrap().to_vec(), computed.of(&weight).unwrap().to_vec());
+        inserted.merge(computed);
+        assert_eq!(inserted.insert(&weight, Tensor::zeros([3])).unwrap().to_vec(), [4.0; 3]);
+        assert_eq!((inserted.len(), inserted.take(&weight).unwrap().to_vec()), (1, vec![0.0; 3]));
+    }
+
+    #[test]
+    #[should_panic(expected = "Gradients::insert: the parameter has shape [3], the gradient [1, 3]")]
+    fn an_inserted_gradient_has_the_shape_of_its_parameter() {
+        let weight: Param = Param::new(Tensor::ones([3]));
+        Gradients::default().insert(&weight, Tensor::ones([1, 3]));
     }
 }
