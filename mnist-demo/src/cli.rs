@@ -25,7 +25,8 @@ struct Cli {
 
 const ENDINGS: &str = "\
 mnist-demo COMMAND --help tells about a command, with examples.
-The exit code is 0 when all went well, 1 after a failure, 2 for wrong usage, 130 after Ctrl-C.";
+The exit code is 0 when all went well, 1 after a failure, 2 for wrong usage, 75 when another process does not answer,
+130 after Ctrl-C.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -43,8 +44,8 @@ enum Command {
     Serve(serve::Arguments),
 }
 
-/// Runs the program on the process's arguments. The exit code is 0, 1 for a failure, 2 for wrong usage, 130 after
-/// Ctrl-C.
+/// Runs the program on the process's arguments. The exit code is 0, 1 for a failure, 2 for wrong usage, 75 for ranks
+/// that do not answer, 130 after Ctrl-C.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match (isa::try_selected(), cli.command.unwrap_or(Command::Train(cli.train))) {
@@ -59,6 +60,9 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            if failure.is_silent() {
+                return failure.exit_code();
+            }
             let prefix = if matches!(failure, Failure::Interrupted(_)) { "" } else { "error: " };
             tell(&format!("{prefix}{failure}"));
             failure.exit_code()

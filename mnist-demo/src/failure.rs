@@ -57,18 +57,41 @@ pub enum Failure {
     /// The arguments do not go together, or not with this machine.
     #[error("{0}")]
     Usage(String),
+    /// Another rank failed, or this one does not say why since rank 0 does.
+    #[error("{}", message.as_deref().unwrap_or_default())]
+    Elsewhere {
+        /// The exit code.
+        code: u8,
+        /// What to say, if anything.
+        message: Option<String>,
+    },
     /// Ctrl-C was pressed: where that was, and how to go on.
     #[error("{0}")]
     Interrupted(String),
 }
 
+/// The exit code of a rank that ends because another one does not answer: that of a failure that is worth another try, in
+/// BSD's `sysexits.h`.
+pub const LOST_RANK: u8 = 75;
+
 impl Failure {
-    /// 2 for wrong usage, 130 for Ctrl-C, 1 for the rest.
+    /// The exit code as the system has it.
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    /// 2 for wrong usage, 130 for Ctrl-C, 1 for the rest; another rank's is its own.
+    pub fn code(&self) -> u8 {
+        match self {
             Failure::Usage(_) => 2,
             Failure::Interrupted(_) => interrupt::EXIT_CODE,
+            Failure::Elsewhere { code, .. } => *code,
             _ => 1,
-        })
+        }
+    }
+
+    /// Whether there is nothing to say: rank 0 does.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Failure::Elsewhere { message: None, .. })
     }
 }

@@ -3,17 +3,20 @@
 mod arguments;
 mod drive;
 mod plan;
+mod ranks;
 mod sentences;
 
 use std::path::{Path, PathBuf};
 
 use autograd::with_threads;
 use nn::checkpoint::CheckpointError;
+use optim::parallel::check_ranks;
 
 pub use arguments::Arguments;
 
 use self::drive::{Ending, Keeper, drive};
 use self::plan::Plan;
+use self::ranks::{Ranks, agreed, together};
 use super::results::Results;
 use super::{print, print_last, try_to_write};
 use crate::checkpoint::{Folder, Snapshot};
@@ -31,49 +34,105 @@ use crate::weights;
 /// Trains, and shows it to whoever watches.
 ///
 /// # Errors
-/// If the data set or a checkpoint cannot be read, the training diverges, a result cannot be written, or Ctrl-C ended
-/// the run.
+/// If the data set or a checkpoint cannot be read, the training diverges, a result cannot be written, the ranks differ, or
+/// Ctrl-C ended the run.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut group = ranks::start(arguments)?;
+    let rank = ranks::rank(group.as_deref_mut());
     // Now, and not after the training, is the time to hear that a result cannot be written.
-    arguments.save.as_deref().map_or(Ok(()), try_to_write)?;
-    arguments.out.as_deref().map_or(Ok(()), report::check)?;
-    let server = arguments.serve.map(|port| Server::bind(arguments.host, port, "--serve")).transpose()?;
-    let (plan, folder, found) = prepare(arguments)?;
+    let server = together(group.as_deref_mut(), on_first(rank, || prepare_results(arguments)))?.flatten();
+    let (plan, folder, found) = prepare_all(arguments, rank, &mut group)?;
     let resumed = found.is_some();
-    let mut trainer = plan.trainer(found)?;
-    let mut keeper = folder.as_ref().map(|folder| Keeper::new(folder, &plan.run));
+    let trainer = plan.trainer(found);
+    let mut trainer = together(group.as_deref_mut(), trainer)?;
+    if let Some(group) = group {
+        agreed(rank, trainer.share(group))?;
+    }
     if let Some(folder) = folder.as_ref().filter(|_| resumed) {
         sentences::finished(&trainer, plan.run.target, arguments, folder).iter().for_each(|line| tell(line));
     }
-    let threads = arguments.threads.count();
+    let keeper = arguments.kept()?.map(|_| Keeper::new(folder.as_ref(), &plan.run));
     interrupt::listen();
-    let useful = arguments.save.is_some() || arguments.out.is_some() || folder.is_some();
-    let mut console = Console::new(arguments.plain, useful);
-    // Whoever else wants to watch the run as it goes stands in this list.
-    let mut observers: Vec<&mut dyn Observer> = vec![&mut console];
-    let mut watcher = server.map(|server| show(server, &trainer)).transpose()?;
-    observers.extend(watcher.as_mut().map(|watcher| watcher as &mut dyn Observer));
-    let (ending, accuracy, report) = with_threads(threads, || {
-        let ending = drive(&mut trainer, plan.run.target, keeper.as_mut(), &mut observers)?;
-        // Before the first epoch has ended there is nothing to tell.
-        let told = arguments.out.is_some() && !trainer.history().epochs.is_empty();
-        let report = told.then(|| Report::new(&trainer, &plan.run).files());
-        Ok::<_, Failure>((ending, test_accuracy(&trainer), report))
-    })?;
-    let mut results = Results::default();
-    results.went_well(console.finish().map_err(Failure::from));
-    save(&mut results, arguments, ending, &trainer, keeper.as_ref(), report.as_deref());
-    if ending == Ending::Interrupted {
-        return Err(Failure::Interrupted(sentences::interrupted(&trainer, arguments, folder.as_ref())));
+    let command = Command { arguments, plan: &plan, folder: folder.as_ref() };
+    if rank == 0 {
+        command.train_and_tell(&mut trainer, keeper, server)
+    } else {
+        agreed(rank, command.train(&mut trainer, keeper))
     }
-    plan.run.target.iter().for_each(|&target| tell(&sentences::verdict(&trainer, target, ending)));
-    watcher.as_ref().inspect(|watcher| watcher.finish());
-    results.went_well(print_last(accuracy));
-    if watcher.is_some() {
-        tell("the page is still there; Ctrl-C ends the program");
-        interrupt::wait();
+}
+
+/// What only the first rank does.
+fn on_first<T>(rank: usize, body: impl FnOnce() -> Result<T, Failure>) -> Result<Option<T>, Failure> {
+    if rank == 0 { body().map(Some) } else { Ok(None) }
+}
+
+/// Finds out whether results can be written, and opens the port of the page.
+fn prepare_results(arguments: &Arguments) -> Result<Option<Server>, Failure> {
+    arguments.save.as_deref().map_or(Ok(()), try_to_write)?;
+    arguments.out.as_deref().map_or(Ok(()), report::check)?;
+    arguments.serve.map(|port| Server::bind(arguments.host, port, "--serve")).transpose()
+}
+
+/// A run that is about to start.
+struct Command<'a> {
+    arguments: &'a Arguments,
+    plan: &'a Plan,
+    /// Where the checkpoints are; only the first rank has it.
+    folder: Option<&'a Folder>,
+}
+
+impl Command<'_> {
+    /// Trains as a rank that says and writes nothing, and waits for what the first rank writes.
+    fn train(&self, trainer: &mut Trainer<'_>, mut keeper: Option<Keeper<'_>>) -> Result<(), Failure> {
+        let threads = usize::from(self.arguments.threads.threads);
+        let mut observers: Vec<&mut dyn Observer> = Vec::new();
+        together(trainer.group(), Ok(()))?;
+        with_threads(threads, || drive(trainer, self.plan.run.target, keeper.as_mut(), &mut observers))?;
+        together(trainer.group(), Ok(()))
     }
-    results.outcome()
+
+    /// Trains, and shows it to whoever watches.
+    fn train_and_tell(
+        &self,
+        trainer: &mut Trainer<'_>,
+        mut keeper: Option<Keeper<'_>>,
+        server: Option<Server>,
+    ) -> Result<(), Failure> {
+        let Command { arguments, plan, folder } = *self;
+        let threads = arguments.threads.count();
+        let useful = arguments.save.is_some() || arguments.out.is_some() || folder.is_some();
+        let mut console = Console::new(arguments.plain, useful);
+        // Whoever else wants to watch the run as it goes stands in this list.
+        let mut observers: Vec<&mut dyn Observer> = vec![&mut console];
+        let watcher = server.map(|server| show(server, trainer)).transpose();
+        let mut watcher = together(trainer.group(), watcher)?;
+        observers.extend(watcher.as_mut().map(|watcher| watcher as &mut dyn Observer));
+        let (ending, accuracy, report) = with_threads(threads, || {
+            let ending = drive(trainer, plan.run.target, keeper.as_mut(), &mut observers)?;
+            // Before the first epoch has ended there is nothing to tell.
+            let told = arguments.out.is_some() && !trainer.history().epochs.is_empty();
+            let report = told.then(|| Report::new(trainer, &plan.run).files());
+            Ok::<_, Failure>((ending, test_accuracy(trainer), report))
+        })?;
+        let mut results = Results::default();
+        results.went_well(console.finish().map_err(Failure::from));
+        save(&mut results, arguments, ending, trainer, keeper.as_ref(), report.as_deref());
+        let outcome = if ending == Ending::Interrupted {
+            Err(Failure::Interrupted(sentences::interrupted(trainer, arguments, folder)))
+        } else {
+            plan.run.target.iter().for_each(|&target| tell(&sentences::verdict(trainer, target, ending)));
+            watcher.as_ref().inspect(|watcher| watcher.finish());
+            results.went_well(print_last(accuracy));
+            results.outcome()
+        };
+        let outcome = together(trainer.group(), outcome);
+        if watcher.is_some() && ending != Ending::Interrupted {
+            trainer.leave();
+            tell("the page is still there; Ctrl-C ends the program");
+            interrupt::wait();
+        }
+        outcome
+    }
 }
 
 /// Saves what the run leaves: each result, whatever became of the others. A run that Ctrl-C ended leaves no weights.
@@ -147,6 +206,31 @@ fn prepare(arguments: &Arguments) -> Result<(Plan, Option<Folder>, Start), Failu
         None => Plan::new(arguments)?,
     };
     Ok((plan, Some(folder), found))
+}
+
+/// As [`prepare`], on all ranks: the first one opens the folder, and gives the others the checkpoint.
+fn prepare_all(
+    arguments: &Arguments,
+    rank: usize,
+    group: &mut Ranks,
+) -> Result<(Plan, Option<Folder>, Start), Failure> {
+    let prepared = together(group.as_deref_mut(), on_first(rank, || prepare(arguments)))?;
+    let Some(group) = group.as_deref_mut() else {
+        return Ok(prepared.expect("without a group this is the first rank"));
+    };
+    let (plan, folder, found) =
+        prepared.map_or((None, None, None), |(plan, folder, found)| (Some(plan), folder, found));
+    let found = ranks::share(group, found, arguments.kept()?);
+    let found = together(Some(group), found)?;
+    let own = || match (&found, arguments.kept()?) {
+        (Some((_, snapshot)), Some(path)) => Plan::resume(arguments, &snapshot.run, path),
+        _ => Plan::new(arguments),
+    };
+    let plan = together(Some(group), plan.map_or_else(own, Ok))?;
+    ranks::agree_on_run(group, arguments, &plan)?;
+    let shards = plan.run.settings.shards.expect("a run of ranks has shards");
+    agreed(rank, check_ranks(group.ranks(), shards))?;
+    Ok((plan, folder, found))
 }
 
 /// What there is to go on from; tells the user which checkpoint that is, and which are damaged.

@@ -50,6 +50,6 @@ pub fn finished(trainer: &Trainer<'_>, target: Option<f64>, arguments: &Argument
 }
 
 /// How the program was called: behind `cargo run` that is a path, and the bare name would not be found.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     env::args_os().next().map_or_else(|| "mnist-demo".into(), PathBuf::from)
 }
