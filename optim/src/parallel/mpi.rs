@@ -80,6 +80,12 @@ fn counts(operation: &str, lengths: &[usize]) -> (Vec<Count>, Vec<Count>) {
     parts.unzip()
 }
 
+/// The values, at an address that MPI takes for that of values: the address of a slice that is empty may be any number,
+/// such as the 1 with which OpenMPI asks for an operation in place.
+fn at_an_address<'a, T>(values: &'a [T], nothing: &'a [T; 1]) -> &'a [T] {
+    if values.is_empty() { &nothing[..0] } else { values }
+}
+
 macro_rules! group {
     ($element:ty) => {
         impl Group<$element> for Mpi {
@@ -92,6 +98,9 @@ macro_rules! group {
             }
 
             fn broadcast(&mut self, values: &mut [$element]) {
+                if values.is_empty() {
+                    return; // On all ranks.
+                }
                 SimpleCommunicator::world().process_at_rank(0).broadcast_into(values);
             }
 
@@ -106,6 +115,8 @@ macro_rules! group {
                 check_lengths("Group::exchange", self.ranks, receive_lengths, receive.len());
                 let (send_counts, send_starts) = counts("Group::exchange", send_lengths);
                 let (counts, starts) = counts("Group::exchange", receive_lengths);
+                let send = at_an_address(send, &[0.0]);
+                let receive = if receive.is_empty() { &mut [0.0][..0] } else { receive };
                 SimpleCommunicator::world().all_to_all_varcount_into(
                     &Partition::new(send, send_counts, send_starts),
                     &mut PartitionMut::new(receive, counts, starts),
@@ -114,6 +125,10 @@ macro_rules! group {
 
             fn gather(&mut self, own: &[$element], all: &mut [$element], lengths: &[usize]) {
                 check_lengths("Group::gather", self.ranks, lengths, all.len());
+                if all.is_empty() {
+                    return; // On all ranks.
+                }
+                let own = at_an_address(own, &[0.0]);
                 let (counts, starts) = counts("Group::gather", lengths);
                 let mut all = PartitionMut::new(all, counts, starts);
                 SimpleCommunicator::world().all_gather_varcount_into(own, &mut all);
@@ -122,6 +137,10 @@ macro_rules! group {
             fn gather_bytes(&mut self, own: &[u8], lengths: &[usize]) -> Vec<u8> {
                 let mut all = vec![0; lengths.iter().sum()];
                 check_lengths("Group::gather_bytes", self.ranks, lengths, all.len());
+                if all.is_empty() {
+                    return all; // On all ranks.
+                }
+                let own = at_an_address(own, &[0]);
                 let (counts, starts) = counts("Group::gather_bytes", lengths);
                 let mut parts = PartitionMut::new(&mut all[..], counts, starts);
                 SimpleCommunicator::world().all_gather_varcount_into(own, &mut parts);
