@@ -66,7 +66,7 @@
 //! - [One training step, timed](book::step): where each microsecond goes.
 //! - [Adding an op, a layer, an optimizer, a micro-kernel](book::adding): worked examples that compile.
 //!
-//! Programs to run and to change are in `autograd/examples` and `nn/examples`; ten exercises, with tests and solutions, in `autograd/exercises`.
+//! Programs to run and to change are in `autograd/examples` and `nn/examples`; eleven exercises, with tests and solutions, in `autograd/exercises`.
 
 #[macro_use]
 pub mod check;

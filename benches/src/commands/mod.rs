@@ -9,6 +9,7 @@ mod overhead;
 mod peak;
 mod peer;
 mod profile;
+mod scale;
 mod train;
 
 use anyhow::Result;
@@ -37,6 +38,8 @@ pub enum Command {
     Optim(bandwidth::Arguments),
     /// Tell where the time of a training epoch goes, operation by operation.
     Profile(profile::Arguments),
+    /// Compare data-parallel training on ranks with one process and with PyTorch's, and predict it for many machines.
+    Scale(scale::Arguments),
     /// Answer requests as another library: what these comparisons start.
     #[command(hide = true)]
     Peer(peer::Arguments),
@@ -61,6 +64,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Pointwise(arguments) => bandwidth::pointwise(&arguments),
         Command::Optim(arguments) => bandwidth::optim(&arguments),
         Command::Profile(arguments) => profile::run(&arguments),
+        Command::Scale(arguments) => scale::run(&arguments),
         Command::Peer(arguments) => peer::run(&arguments),
     }
 }
