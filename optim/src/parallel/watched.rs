@@ -27,12 +27,11 @@ pub struct Watched<G> {
     calls: Arc<Calls>,
 }
 
-/// When the call in progress began.
-#[derive(Debug)]
+/// The calls of a group, as the watching thread sees them.
+#[derive(Debug, Default)]
 struct Calls {
-    created: Instant,
-    /// Milliseconds from `created` to the start of the call, plus 1; 0 between calls.
-    since: AtomicU64,
+    /// How many have begun and how many have ended, together: an odd number while one runs.
+    changes: AtomicU64,
     has_ended: AtomicBool,
 }
 
@@ -40,17 +39,16 @@ impl<G> Watched<G> {
     /// Watches the calls of `group`. `expired` is called once, on the watching thread, if one has not returned after
     /// `patience`: from then on nothing can be expected of the group.
     pub fn new(group: G, patience: Duration, expired: impl FnOnce() + Send + 'static) -> Self {
-        let calls =
-            Arc::new(Calls { created: Instant::now(), since: AtomicU64::new(0), has_ended: AtomicBool::new(false) });
+        let calls = Arc::new(Calls::default());
         let watched = Arc::downgrade(&calls);
         thread::spawn(move || watch(&watched, patience, expired));
         Watched { group, calls }
     }
 
     fn call<R>(&mut self, call: impl FnOnce(&mut G) -> R) -> R {
-        self.calls.since.store(1 + self.calls.created.elapsed().as_millis() as u64, Ordering::Relaxed);
+        self.calls.changes.fetch_add(1, Ordering::Relaxed);
         let result = call(&mut self.group);
-        self.calls.since.store(0, Ordering::Relaxed);
+        self.calls.changes.fetch_add(1, Ordering::Relaxed);
         result
     }
 }
@@ -64,12 +62,17 @@ impl<G> Drop for Watched<G> {
 /// Looks at the calls until the group is gone or a call has taken too long.
 fn watch(calls: &Weak<Calls>, patience: Duration, expired: impl FnOnce()) {
     let pause = (patience / 20).clamp(Duration::from_millis(1), Duration::from_millis(200));
+    let (mut seen, mut waited) = (0, Duration::ZERO);
     loop {
+        let start = Instant::now();
         thread::sleep(pause);
         let Some(calls) = calls.upgrade().filter(|calls| !calls.has_ended.load(Ordering::Relaxed)) else { return };
-        let since = calls.since.load(Ordering::Relaxed);
-        let now = calls.created.elapsed().as_millis() as u64;
-        if since > 0 && u128::from(now.saturating_sub(since)) > patience.as_millis() {
+        let changes = calls.changes.load(Ordering::Relaxed);
+        let is_same_call = changes == seen && changes % 2 == 1;
+        // If this process was stopped, the others were not silent meanwhile: a pause that took far too long is not theirs.
+        waited = if is_same_call { waited + start.elapsed().min(4 * pause) } else { Duration::ZERO };
+        seen = changes;
+        if waited > patience {
             return expired();
         }
     }
