@@ -82,8 +82,10 @@ fn end(rank: usize, line: &str) {
     use std::thread;
     use std::time::Duration;
 
-    // mpirun ends all ranks after the first one. So that this one's line is the only one, the others let it go before.
-    thread::sleep(Duration::from_millis(300 * rank.min(6) as u64));
+    // mpirun ends all ranks after the first one, which may take it seconds where a host is gone. So that there is one line, the
+    // first rank that is left says it, and the others let it go before: within 5 seconds in any case.
+    let delay = if rank == 0 { 0 } else { 2800 + 600 * rank.min(3) as u64 };
+    thread::sleep(Duration::from_millis(delay));
     crate::console::tell(line);
     std::process::exit(crate::failure::LOST_RANK.into());
 }
