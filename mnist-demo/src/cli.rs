@@ -7,7 +7,6 @@ use autograd::kernels::simd::isa;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{eval, graph, predict, serve, summary, train};
-use crate::console::tell;
 use crate::failure::Failure;
 
 /// Trains a small neural network to read handwritten digits, and tells how well it does.
@@ -31,7 +30,7 @@ The exit code is 0 when all went well, 1 after a failure, 2 for wrong usage, 75 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train the network and print its test accuracy after each epoch (the default)
-    Train(train::Arguments),
+    Train(Box<train::Arguments>),
     /// Print the test accuracy of saved weights
     Eval(eval::Arguments),
     /// Draw the graph that a training step of the network records
@@ -48,7 +47,7 @@ enum Command {
 /// that do not answer, 130 after Ctrl-C.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match (isa::try_selected(), cli.command.unwrap_or(Command::Train(cli.train))) {
+    let outcome = match (isa::try_selected(), cli.command.unwrap_or(Command::Train(Box::new(cli.train)))) {
         (Err(error), _) => Err(Failure::Usage(error.to_string())),
         (Ok(_), Command::Train(arguments)) => train::run(&arguments),
         (Ok(_), Command::Eval(arguments)) => eval::run(&arguments),
@@ -60,11 +59,7 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if failure.is_silent() {
-                return failure.exit_code();
-            }
-            let prefix = if matches!(failure, Failure::Interrupted(_)) { "" } else { "error: " };
-            tell(&format!("{prefix}{failure}"));
+            failure.tell();
             failure.exit_code()
         }
     }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use nn::checkpoint::CheckpointError;
 
+use crate::console::tell;
 use crate::idx::DataError;
 use crate::interrupt;
 use crate::picture::PictureError;
@@ -57,14 +58,19 @@ pub enum Failure {
     /// The arguments do not go together, or not with this machine.
     #[error("{0}")]
     Usage(String),
-    /// Another rank failed, or this one does not say why since rank 0 does.
-    #[error("{}", message.as_deref().unwrap_or_default())]
+    /// Another rank failed: what it says.
+    #[error("rank {rank}: {message}")]
     Elsewhere {
         /// The exit code.
         code: u8,
-        /// What to say, if anything.
-        message: Option<String>,
+        /// The rank.
+        rank: usize,
+        /// Its words.
+        message: String,
     },
+    /// A failure with this exit code that has been told already, by this rank or by the first one.
+    #[error("a failure that was told above")]
+    Told(u8),
     /// Ctrl-C was pressed: where that was, and how to go on.
     #[error("{0}")]
     Interrupted(String),
@@ -85,13 +91,16 @@ impl Failure {
         match self {
             Failure::Usage(_) => 2,
             Failure::Interrupted(_) => interrupt::EXIT_CODE,
-            Failure::Elsewhere { code, .. } => *code,
+            Failure::Elsewhere { code, .. } | Failure::Told(code) => *code,
             _ => 1,
         }
     }
 
-    /// Whether there is nothing to say: rank 0 does.
-    pub fn is_silent(&self) -> bool {
-        matches!(self, Failure::Elsewhere { message: None, .. })
+    /// Says it in one line for the person who called the command, if nobody has.
+    pub fn tell(&self) {
+        let prefix = if matches!(self, Failure::Interrupted(_)) { "" } else { "error: " };
+        if !matches!(self, Failure::Told(_)) {
+            tell(&format!("{prefix}{self}"));
+        }
     }
 }

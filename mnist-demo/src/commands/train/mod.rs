@@ -54,11 +54,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let keeper = arguments.kept()?.map(|_| Keeper::new(folder.as_ref(), &plan.run));
     interrupt::listen();
     let command = Command { arguments, plan: &plan, folder: folder.as_ref() };
-    if rank == 0 {
-        command.train_and_tell(&mut trainer, keeper, server)
-    } else {
-        agreed(rank, command.train(&mut trainer, keeper))
-    }
+    let outcome = match rank {
+        0 => command.train_and_tell(&mut trainer, keeper, server),
+        _ => command.train(&mut trainer, keeper),
+    };
+    agreed(rank, outcome)
 }
 
 /// What only the first rank does.

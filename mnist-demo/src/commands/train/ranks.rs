@@ -84,7 +84,7 @@ fn end(rank: usize, line: &str) {
 
     // mpirun ends all ranks after the first one, which may take it seconds where a host is gone. So that there is one line, the
     // first rank that is left says it, and the others let it go before: within 5 seconds in any case.
-    let delay = if rank == 0 { 0 } else { 2800 + 600 * rank.min(3) as u64 };
+    let delay = [0, 2000, 3600][rank.min(2)];
     thread::sleep(Duration::from_millis(delay));
     crate::console::tell(line);
     std::process::exit(crate::failure::LOST_RANK.into());
@@ -104,24 +104,26 @@ pub fn together<T>(group: Option<&mut (dyn Group + '_)>, outcome: Result<T, Fail
     let own = outcome.as_ref().err().map(|failure| format!("{} {failure}", failure.code()));
     let all = gather_texts(group, own.as_deref().unwrap_or(""));
     let Some(failed) = all.iter().position(|text| !text.is_empty()) else { return outcome };
-    match (group.rank(), outcome) {
-        (0, Err(failure)) => Err(failure),
-        (rank, _) => {
-            let (code, message) = all[failed].split_once(' ').unwrap_or(("1", &all[failed]));
-            let message = (rank == 0).then(|| format!("rank {failed}: {message}"));
-            Err(Failure::Elsewhere { code: code.parse().unwrap_or(1), message })
-        }
-    }
+    let (code, message) = all[failed].split_once(' ').unwrap_or(("1", &all[failed]));
+    let elsewhere = || {
+        let (code, message) = (code.parse().unwrap_or(1), message.to_owned());
+        Failure::Elsewhere { code, rank: failed, message }
+    };
+    let failure = outcome.err().filter(|_| failed == group.rank()).unwrap_or_else(elsewhere);
+    agreed(group.rank(), Err(failure))
 }
 
-/// The outcome of what all ranks found out alike: rank 0 alone says it.
+/// The outcome of what all ranks found out alike: the first one says it, at once. mpirun ends all ranks when one of them ends with
+/// a failure, and none of them ends before the first one lets go of the group.
 ///
 /// # Errors
 /// If it is one.
 pub fn agreed<T, E: Into<Failure>>(rank: usize, outcome: Result<T, E>) -> Result<T, Failure> {
-    outcome.map_err(Into::into).map_err(|failure| match rank {
-        0 => failure,
-        _ => Failure::Elsewhere { code: failure.code(), message: None },
+    outcome.map_err(Into::into).map_err(|failure| {
+        if rank == 0 {
+            failure.tell();
+        }
+        Failure::Told(failure.code())
     })
 }
 
