@@ -24,5 +24,7 @@ mod e08_momentum;
 mod e09_gemm;
 #[path = "problems/e10_linear.rs"]
 mod e10_linear;
+#[path = "problems/e11_all_reduce.rs"]
+mod e11_all_reduce;
 
 mod tests;

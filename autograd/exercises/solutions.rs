@@ -20,6 +20,8 @@ mod e08_momentum;
 mod e09_gemm;
 #[path = "solutions/e10_linear.rs"]
 mod e10_linear;
+#[path = "solutions/e11_all_reduce.rs"]
+mod e11_all_reduce;
 
 // The problems must compile too.
 #[allow(unused_variables, dead_code)]
@@ -52,5 +54,8 @@ mod e09_gemm_problem;
 #[allow(unused_variables, dead_code)]
 #[path = "problems/e10_linear.rs"]
 mod e10_linear_problem;
+#[allow(unused_variables, dead_code)]
+#[path = "problems/e11_all_reduce.rs"]
+mod e11_all_reduce_problem;
 
 mod tests;

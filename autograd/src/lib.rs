@@ -70,7 +70,7 @@
 //! - [One training step, timed](book::step): the time of each operation of a step.
 //! - [Adding an op, a layer, an optimizer, a micro-kernel](book::adding): worked examples that compile.
 //!
-//! Example programs are in `autograd/examples` and `nn/examples`; ten exercises with tests and solutions are in
+//! Example programs are in `autograd/examples` and `nn/examples`; eleven exercises with tests and solutions are in
 //! `autograd/exercises`.
 
 #[macro_use]
@@ -108,7 +108,7 @@ pub use graph::{
 };
 pub use indices::Indices;
 pub use kernels::gemm::{Epilogue, gemm};
-pub use kernels::parallel::{for_each, join, map_each, num_threads, set_num_threads, with_threads};
+pub use kernels::parallel::{for_each, is_in_pool, join, map_each, num_threads, set_num_threads, with_threads};
 pub use mask::Mask;
 pub use ndarray;
 pub use op::{Op, Saved};

@@ -293,7 +293,8 @@ impl<T: Float> Gradients<T> {
         self.take_by_id(parameter.id())
     }
 
-    /// Replaces the gradient with respect to a parameter, or adds one that is not there.
+    /// Replaces the gradient with respect to a parameter, or adds one that is not there, such as one that was received
+    /// from another process.
     ///
     /// ```
     /// use autograd::{Param, Tensor};
@@ -319,3 +320,28 @@ impl<T: Float> Gradients<T> {
 
 instances!(Param: of_kind tensor set current begin swap);
 instances!(Gradients: of take);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gradient_that_was_set_is_like_a_computed_one() {
+        let weight: Param<f64> = Param::new(Tensor::ones([3]));
+        let computed = (weight.tensor() * 2.0).sum().backward();
+        let mut gradients = Gradients::default();
+        gradients.set(&weight, Tensor::full([3], 2.0));
+        assert_eq!(gradients.of(&weight).unwrap().to_vec(), computed.of(&weight).unwrap().to_vec());
+        gradients.merge(computed);
+        assert_eq!(gradients.of(&weight).unwrap().to_vec(), [4.0; 3]);
+        gradients.set(&weight, Tensor::zeros([3]));
+        assert_eq!((gradients.len(), gradients.take(&weight).unwrap().to_vec()), (1, vec![0.0; 3]));
+    }
+
+    #[test]
+    #[should_panic(expected = "Gradients::set: a gradient of shape [1, 3] for a parameter [3]")]
+    fn a_gradient_has_the_shape_of_its_parameter() {
+        let weight: Param = Param::new(Tensor::ones([3]));
+        Gradients::default().set(&weight, Tensor::ones([1, 3]));
+    }
+}

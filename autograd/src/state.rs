@@ -324,6 +324,16 @@ impl State for Random {
     }
 }
 
+impl<S: State + ?Sized> State for Box<S> {
+    fn state_dict(&self) -> StateDict {
+        (**self).state_dict()
+    }
+
+    fn prepare_load<'a>(&'a mut self, state: &StateDict) -> Result<Load<'a>, StateError> {
+        (**self).prepare_load(state)
+    }
+}
+
 /// A number, such as how many steps a run has taken: an entry without a name of its own.
 impl State for u64 {
     fn state_dict(&self) -> StateDict {

@@ -370,7 +370,7 @@ fn the_libraries_stay_light() {
     let allowed: [(&str, &[&str]); 3] = [
         ("autograd", &["ndarray", "matrixmultiply", "rayon", "smallvec"]),
         ("nn", &["autograd", "half", "ndarray-npy", "safetensors", "thiserror", "tempfile", "zip"]),
-        ("optim", &["autograd"]),
+        ("optim", &["autograd", "mpi"]),
     ];
     for (member, names) in allowed {
         let manifest = fs::read_to_string(workspace().join(member).join("Cargo.toml")).unwrap();
@@ -378,6 +378,21 @@ fn the_libraries_stay_light() {
         let of_linux = section(&manifest, "target.'cfg(target_os = \"linux\")'.dependencies");
         assert!(of_linux.is_empty() || of_linux == ["libc"], "{member} depends on {of_linux:?} on Linux");
         assert!(!found.is_empty() && found.iter().all(|name| names.contains(name)), "{member} depends on {found:?}");
+    }
+}
+
+#[test]
+fn mpi_is_a_dependency_only_of_the_feature_that_is_off_by_default() {
+    for member in ["optim", "mnist-demo"] {
+        let manifest = fs::read_to_string(workspace().join(member).join("Cargo.toml")).unwrap();
+        let features = section(&manifest, "features");
+        assert_eq!(features, ["mpi"], "{member}: there is no default feature");
+        let lines = manifest.lines().filter(|line| line.starts_with("mpi"));
+        let expected: &[&str] = match member {
+            "optim" => &[r#"mpi = ["dep:mpi"]"#, "mpi = { workspace = true, optional = true }"],
+            _ => &[r#"mpi = ["optim/mpi"]"#],
+        };
+        assert_eq!(lines.collect::<Vec<_>>(), expected, "{member}");
     }
 }
 

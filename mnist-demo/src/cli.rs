@@ -7,7 +7,6 @@ use autograd::kernels::simd::isa;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{eval, graph, predict, serve, summary, train};
-use crate::console::eprint_line;
 use crate::failure::Failure;
 
 /// Trains a small neural network to recognize handwritten digits, and reports its test accuracy.
@@ -25,12 +24,12 @@ struct Cli {
 
 const ENDINGS: &str = "\
 For help on a command, with examples: mnist-demo COMMAND --help
-Exit codes: 0 success, 1 failure, 2 wrong arguments, 130 stopped with Ctrl-C.";
+Exit codes: 0 success, 1 failure, 2 wrong arguments, 75 another process does not answer, 130 stopped with Ctrl-C.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train the network and print its test accuracy after each epoch (the default)
-    Train(train::Arguments),
+    Train(Box<train::Arguments>),
     /// Print the test accuracy of saved weights
     Eval(eval::Arguments),
     /// Draw the computation graph of one training step
@@ -44,10 +43,10 @@ enum Command {
 }
 
 /// Runs the program with the process's arguments. The exit code is 0 for success, 1 for a failure, 2 for wrong usage,
-/// 130 after Ctrl-C.
+/// 75 if another rank does not answer, 130 after Ctrl-C.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match (isa::try_selected(), cli.command.unwrap_or(Command::Train(cli.train))) {
+    let outcome = match (isa::try_selected(), cli.command.unwrap_or(Command::Train(Box::new(cli.train)))) {
         (Err(error), _) => Err(Failure::Usage(error.to_string())),
         (Ok(_), Command::Train(arguments)) => train::run(&arguments),
         (Ok(_), Command::Eval(arguments)) => eval::run(&arguments),
@@ -59,8 +58,7 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let prefix = if matches!(failure, Failure::Interrupted(_)) { "" } else { "error: " };
-            eprint_line(&format!("{prefix}{failure}"));
+            failure.report();
             failure.exit_code()
         }
     }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use nn::checkpoint::CheckpointError;
 
+use crate::console::eprint_line;
 use crate::idx::DataError;
 use crate::interrupt;
 use crate::picture::PictureError;
@@ -57,18 +58,49 @@ pub enum Failure {
     /// The arguments contradict each other, or do not fit this machine.
     #[error("{0}")]
     Usage(String),
+    /// Another rank failed.
+    #[error("rank {rank}: {message}")]
+    Elsewhere {
+        /// The exit code.
+        code: u8,
+        /// The rank.
+        rank: usize,
+        /// Its message.
+        message: String,
+    },
+    /// A failure with this exit code that was reported before, by this rank or by the first one.
+    #[error("a failure that was reported above")]
+    Reported(u8),
     /// Ctrl-C was pressed: the message says at which step, and how to continue.
     #[error("{0}")]
     Interrupted(String),
 }
 
+/// The exit code of a rank that ends because another one does not answer: `EX_TEMPFAIL`, a failure after which another
+/// try is worthwhile, in BSD's `sysexits.h`.
+pub const LOST_RANK: u8 = 75;
+
 impl Failure {
-    /// 2 for wrong usage, 130 for Ctrl-C, 1 for the rest.
+    /// The exit code as the system has it.
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    /// 2 for wrong usage, 130 for Ctrl-C, 1 for the rest; another rank's is its own.
+    pub fn code(&self) -> u8 {
+        match self {
             Failure::Usage(_) => 2,
             Failure::Interrupted(_) => interrupt::EXIT_CODE,
+            Failure::Elsewhere { code, .. } | Failure::Reported(code) => *code,
             _ => 1,
-        })
+        }
+    }
+
+    /// Prints the failure as one line on stderr, unless it was reported before.
+    pub fn report(&self) {
+        let prefix = if matches!(self, Failure::Interrupted(_)) { "" } else { "error: " };
+        if !matches!(self, Failure::Reported(_)) {
+            eprint_line(&format!("{prefix}{self}"));
+        }
     }
 }

@@ -30,6 +30,10 @@ impl<T: Float> Rule<T> for AdadeltaRule {
         &["square_avg", "acc_delta"]
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         let (lr, eps) = (T::from_f64(pass.learning_rate()), T::from_f64(self.eps));
         let (weight_decay, squares) = (T::from_f64(self.weight_decay), Squares::new(self.rho, self.eps));

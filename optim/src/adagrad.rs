@@ -32,6 +32,10 @@ impl<T: Float> Rule<T> for AdagradRule {
         T::from_f64(self.initial_accumulator_value)
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         let rate = T::from_f64(pass.learning_rate() / (1.0 + (pass.step() - 1) as f64 * self.lr_decay));
         let (eps, weight_decay) = (T::from_f64(self.eps), T::from_f64(self.weight_decay));

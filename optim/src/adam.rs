@@ -46,6 +46,10 @@ impl<T: Float> Rule<T> for AdamRule {
         self.moments.betas.0 = momentum;
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     #[inline(never)]
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         self.moments.run(pass, self)

@@ -37,6 +37,10 @@ impl<T: Float> Rule<T> for AdamaxRule {
         self.betas.0 = momentum;
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         let rate = pass.learning_rate() / correction(self.betas.0, pass.step());
         let (beta1, share) = (T::from_f64(self.betas.0), T::from_f64(1.0 - self.betas.0));

@@ -27,6 +27,10 @@ impl<T: Float> Rule<T> for AdamWRule {
         self.0.slots()
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn momentum(&self) -> Option<f64> {
         Some(self.0.betas.0)
     }

@@ -62,6 +62,10 @@ impl<T: Float, R: Rule<T>> Optimizer<T> for Driver<T, R> {
         self.groups.iter_mut().for_each(|group| group.change(|rule| rule.set_momentum(momentum)));
     }
 
+    fn is_elementwise(&self) -> bool {
+        self.groups.iter().all(|group| group.rule.is_elementwise() && group.rule.scalars().is_empty())
+    }
+
     fn state(&self) -> Vec<ParameterState<'_, T>> {
         let of_group = |group| {
             let Group { rule, parameters, .. }: &Group<T, R> = group;

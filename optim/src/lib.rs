@@ -58,6 +58,11 @@
 //! learning rate, to read the state and to restore it by name. A step costs memory only the first time, when the state
 //! is made, and its bits do not depend on the number of threads.
 //!
+//! # More than one process
+//!
+//! [`parallel`] computes a step's gradients on several threads, processes or machines, with the same bits for any number
+//! of them.
+//!
 //! # An optimizer of your own
 //!
 //! is a [`Rule`]: the formula for one element, as the example on its page. The essay *Adding an op, a layer, an
@@ -95,6 +100,7 @@ mod lion;
 mod moments;
 mod nadam;
 mod optimizer;
+pub mod parallel;
 mod parameter;
 mod radam;
 #[cfg(test)]

@@ -34,6 +34,10 @@ impl<T: Float> Rule<T> for LionRule {
         self.betas.0 = momentum;
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         let lr = pass.learning_rate();
         let decay = Decay::<T>::new(self.weight_decay, true, lr);

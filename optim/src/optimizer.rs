@@ -71,6 +71,12 @@ pub trait Optimizer<T: Float = f32>: State {
         }
     }
 
+    /// Whether each element is changed on its own, so that parameters may be cut: see
+    /// [`Rule::is_elementwise`](crate::Rule::is_elementwise).
+    fn is_elementwise(&self) -> bool {
+        false
+    }
+
     /// The state of each parameter, in the order in which they were given.
     fn state(&self) -> Vec<ParameterState<'_, T>>;
 
@@ -79,6 +85,62 @@ pub trait Optimizer<T: Float = f32>: State {
     /// # Errors
     /// If there is no such parameter, or the slots' names or lengths are not this optimizer's. Nothing is changed then.
     fn restore(&mut self, name: &str, step: u64, slots: &[(&str, &[T])]) -> Result<(), StateError>;
+}
+
+impl<T: Float, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
+    #[track_caller]
+    fn step(&mut self, gradients: &Gradients<T>) {
+        (**self).step(gradients);
+    }
+
+    #[track_caller]
+    fn step_taking(&mut self, gradients: Gradients<T>) {
+        (**self).step_taking(gradients);
+    }
+
+    fn learning_rates(&self) -> Vec<f64> {
+        (**self).learning_rates()
+    }
+
+    fn learning_rate(&self) -> f64 {
+        (**self).learning_rate()
+    }
+
+    #[track_caller]
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        (**self).set_learning_rate(learning_rate);
+    }
+
+    #[track_caller]
+    fn scale_learning_rate(&mut self, factor: f64) {
+        (**self).scale_learning_rate(factor);
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        (**self).momentum()
+    }
+
+    #[track_caller]
+    fn set_momentum(&mut self, momentum: f64) {
+        (**self).set_momentum(momentum);
+    }
+
+    #[track_caller]
+    fn follow(&mut self, schedule: &dyn Schedule, step: u64) {
+        (**self).follow(schedule, step);
+    }
+
+    fn is_elementwise(&self) -> bool {
+        (**self).is_elementwise()
+    }
+
+    fn state(&self) -> Vec<ParameterState<'_, T>> {
+        (**self).state()
+    }
+
+    fn restore(&mut self, name: &str, step: u64, slots: &[(&str, &[T])]) -> Result<(), StateError> {
+        (**self).restore(name, step, slots)
+    }
 }
 
 /// The state that an optimizer has of one parameter.

@@ -58,6 +58,10 @@ impl<T: Float> Rule<T> for RAdamRule {
         self.moments.betas.0 = momentum;
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         let lr = pass.learning_rate();
         let rate = lr / correction(self.moments.betas.0, pass.step());

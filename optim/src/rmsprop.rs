@@ -49,6 +49,10 @@ impl<T: Float> Rule<T> for RMSpropRule {
         self.momentum = momentum;
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         let formula = Formula {
             lr: T::from_f64(pass.learning_rate()),

@@ -25,6 +25,10 @@ impl<T: Float> Rule<T> for RpropRule {
         &["prev", "step_size"]
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update(&self, pass: Pass<'_, T>) -> Updated {
         let (lr, is_first) = (T::from_f64(pass.learning_rate()), pass.step() == 1);
         let (shrink, grow) = (T::from_f64(self.etas.0), T::from_f64(self.etas.1));

@@ -59,6 +59,14 @@ pub trait Rule<T: Float = f32>: Send + Sync {
         T::ZERO
     }
 
+    /// Whether the new value of each element depends on nothing but its own weight, gradient and state, the settings
+    /// and the step number: then ranks may share out the elements of a parameter
+    /// ([`Sharded`](crate::parallel::Sharded)). A rule that calls [`Pass::norms`], or has [`scalars`](Rule::scalars),
+    /// is not. `false` if it is not given: ranks then share out whole parameters.
+    fn is_elementwise(&self) -> bool {
+        false
+    }
+
     /// One step of one parameter: ends with [`Pass::run`] over as many slots as [`slots`](Rule::slots) names. What does
     /// not change within the step is computed before that, once, in `f64`.
     fn update(&self, pass: Pass<'_, T>) -> Updated;

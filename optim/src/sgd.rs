@@ -33,6 +33,10 @@ impl<T: Float> Rule<T> for SgdRule {
         if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn momentum(&self) -> Option<f64> {
         Some(self.momentum)
     }

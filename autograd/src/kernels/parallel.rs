@@ -27,7 +27,7 @@ use smallvec::SmallVec;
 
 pub(super) use super::workers::thread_index;
 use super::workers::{SPIN_TIME, pool, with_spinning};
-pub use super::workers::{num_threads, set_num_threads, with_threads};
+pub use super::workers::{is_in_pool, num_threads, set_num_threads, with_threads};
 use crate::lock::{ShortLock, none_is_held};
 use crate::mode::{Mode, with_default};
 use crate::trace;

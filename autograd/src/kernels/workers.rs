@@ -66,6 +66,12 @@ pub fn num_threads() -> usize {
     }
 }
 
+/// Whether this thread belongs to a pool, such as that of [`with_threads`]. All callers in a process share the pools: a
+/// thread of a pool that waits for another caller may be the one that this caller needs.
+pub fn is_in_pool() -> bool {
+    rayon::current_thread_index().is_some()
+}
+
 /// The index of this thread among those of its pool, below [`num_threads`]; 0 outside of a pool.
 pub(crate) fn thread_index() -> usize {
     rayon::current_thread_index().unwrap_or(0)

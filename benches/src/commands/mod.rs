@@ -11,6 +11,7 @@ mod peak;
 mod peer;
 mod profile;
 mod report;
+mod scale;
 mod train;
 
 use anyhow::Result;
@@ -43,6 +44,8 @@ pub enum Command {
     Compare(compare::Arguments),
     /// Write one page of all tables and charts.
     Report(report::Arguments),
+    /// Compare data-parallel training on ranks with one process and with PyTorch's, and predict it for many machines.
+    Scale(scale::Arguments),
     /// Answer requests as another library: what these comparisons start.
     #[command(hide = true)]
     Peer(peer::Arguments),
@@ -69,6 +72,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Profile(arguments) => profile::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Scale(arguments) => scale::run(&arguments),
         Command::Peer(arguments) => peer::run(&arguments),
     }
 }

@@ -282,10 +282,12 @@ fn configuration(report: &Report<'_>) -> Markup {
         // The run was interrupted within an epoch.
         epochs += &format!(", and {} images of the next", grouped(progress.so_far.images));
     }
+    let of_shards = settings.shards.map(|shards| format!(", in {shards} shards")).unwrap_or_default();
+    let batch_size = format!("{}{of_shards}", settings.batch_size);
     let rows = [
         ("recipe", settings.recipe.to_string()),
         ("epochs", epochs),
-        ("batch size", settings.batch_size.to_string()),
+        ("batch size", batch_size),
         ("learning rate", settings.learning_rate.to_string()),
         ("seed", settings.seed.to_string()),
         ("instruction set", environment::kernels()),

@@ -3,13 +3,15 @@
 mod divergence;
 mod history;
 mod observer;
+mod shards;
 
 use std::time::{Duration, Instant};
 
-use autograd::{Indices, Random, Stream, Tensor, no_grad};
+use autograd::{Indices, Random, Tensor, no_grad};
 use nn::data::Batches;
 use nn::{CrossEntropyLoss, Layer, Mode, Module, Sequential};
 use optim::Optimizer;
+use optim::parallel::Parallel;
 use serde::{Deserialize, Serialize};
 
 pub use divergence::Divergence;
@@ -20,6 +22,7 @@ use crate::dataset::{Dataset, Images};
 use crate::finite::{first_non_finite, tensors_of};
 use crate::model::perceptron;
 use crate::recipe::{Position, Recipe};
+use shards::{Learner, Randoms};
 
 /// The settings that determine the result of a run. The same settings and data give exactly the same weights, on any
 /// number of threads.
@@ -35,13 +38,17 @@ pub struct Settings {
     pub seed: u64,
     /// The recipe.
     pub recipe: Recipe,
+    /// The number of shards into which each batch is cut, whose gradients are summed in a fixed order. Several
+    /// processes can share them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<usize>,
 }
 
 impl Settings {
     /// The default settings of a recipe.
     pub fn of(recipe: Recipe) -> Self {
         let (epochs, batch_size, learning_rate) = recipe.usual();
-        Settings { epochs, batch_size, learning_rate, seed: 0, recipe }
+        Settings { epochs, batch_size, learning_rate, seed: 0, recipe, shards: None }
     }
 }
 
@@ -65,6 +72,10 @@ pub struct Trainer<'a> {
     pub(crate) model: Sequential,
     pub(crate) optimizer: Box<dyn Optimizer + Send>,
     criterion: CrossEntropyLoss,
+    /// Those who compute the shards, if the batches are cut into some.
+    parallel: Option<Parallel>,
+    /// Whether Ctrl-C was pressed on any rank, at the end of the last step.
+    interrupted: bool,
     /// The order of the images in the epoch in progress.
     order: Vec<usize>,
     progress: Progress,
@@ -108,7 +119,9 @@ impl<'a> Trainer<'a> {
         let optimizer = settings.recipe.optimizer(model.named_parameters(), settings.learning_rate);
         let criterion = settings.recipe.criterion();
         let order = order(data, &settings, progress.epoch);
-        Trainer { data, settings, model, optimizer, criterion, order, progress, last_loss: None }
+        let parallel = shards::alone(&model, settings.shards);
+        let (interrupted, last_loss) = (false, None);
+        Trainer { data, settings, model, optimizer, criterion, parallel, interrupted, order, progress, last_loss }
     }
 
     /// The data set.
@@ -196,31 +209,38 @@ impl<'a> Trainer<'a> {
     }
 
     fn step(&mut self) -> Result<Tally, Divergence> {
-        let Settings { epochs, batch_size, learning_rate, seed, recipe } = self.settings;
+        let Settings { epochs, batch_size, learning_rate, seed, recipe, .. } = self.settings;
         let position = Position { step: self.steps(), steps: self.epoch_steps().saturating_mul(epochs) };
         let seen = self.progress.so_far.images;
         let chosen = &self.order[seen..self.order.len().min(seen + batch_size)];
         let random = |of_what| Random::new(seed).stream(of_what).stream(position.step as u64);
-        let (images, labels) = recipe.batch(&self.data.train, chosen, random(BATCHES));
-        let scores = self.model.forward(&images, Mode::Train(&Stream::of(random(LAYERS))));
-        let loss = self.criterion.forward(&scores, &labels);
-        let value = f64::from(loss.item());
-        if !value.is_finite() {
-            return Err(self.diverged(self.epoch_step() + 1, format!("the loss is {value}")));
+        let random = Randoms { batches: random(BATCHES), layers: random(LAYERS) };
+        let learner = Learner { model: &self.model, criterion: &self.criterion, recipe, images: &self.data.train };
+        let learned = match &mut self.parallel {
+            None => learner.learn(chosen, random),
+            Some(parallel) => {
+                let (learned, interrupted) = learner.learn_shards(parallel, chosen, &random);
+                self.interrupted = interrupted;
+                learned
+            }
+        };
+        if !learned.loss.is_finite() {
+            return Err(self.diverged(self.epoch_step() + 1, format!("the loss is {}", learned.loss)));
         }
-        self.last_loss = Some(value);
-        self.optimizer.set_learning_rate(recipe.learning_rate(learning_rate, position));
-        self.optimizer.step_taking(loss.backward());
         let images = chosen.len();
-        Ok(Tally { images, correct: count_correct(&scores, &labels), loss: value * images as f64 })
+        self.last_loss = Some(learned.loss);
+        self.optimizer.set_learning_rate(recipe.learning_rate(learning_rate, position));
+        self.optimizer.step_taking(learned.gradients);
+        Ok(Tally { images, correct: learned.correct, loss: learned.loss * images as f64 })
     }
 
     fn end_epoch(&mut self) -> Epoch {
+        let test_accuracy = self.test_accuracy();
         let epoch = Epoch {
             number: self.progress.epoch,
             loss: self.progress.so_far.mean_loss(),
             train_accuracy: self.progress.so_far.accuracy(),
-            test_accuracy: accuracy(self.network(), &self.data.test),
+            test_accuracy,
             duration: self.progress.duration,
             images: self.progress.so_far.images,
         };
@@ -254,9 +274,21 @@ fn count_correct(scores: &Tensor, labels: &Indices) -> usize {
 const EVALUATION_BATCH: usize = 500;
 
 /// Calls `read` with the scores and labels of all images, some at a time and in order.
-pub fn evaluate(model: &impl Layer, images: &Images, mut read: impl FnMut(&Tensor, &Indices)) {
+pub fn evaluate(model: &impl Layer, images: &Images, read: impl FnMut(&Tensor, &Indices)) {
+    evaluate_batches(model, images, |_| true, read);
+}
+
+/// As [`evaluate`], of the batches that are chosen by their index.
+fn evaluate_batches(
+    model: &impl Layer,
+    images: &Images,
+    is_chosen: impl Fn(usize) -> bool,
+    mut read: impl FnMut(&Tensor, &Indices),
+) {
+    let order: Vec<usize> = (0..images.len()).collect();
     no_grad(|| {
-        for (pixels, labels) in Batches::new(EVALUATION_BATCH).epoch(images, 0) {
+        for (_, chosen) in order.chunks(EVALUATION_BATCH).enumerate().filter(|(batch, _)| is_chosen(*batch)) {
+            let (pixels, labels) = images.batch(chosen);
             read(&model.forward(&pixels, Mode::Eval), &labels);
         }
     });

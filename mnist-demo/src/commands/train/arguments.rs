@@ -15,7 +15,8 @@ Examples:
   mnist-demo train --recipe best --out report      then open report/report.html
   mnist-demo train --target-acc 98 --serve         then open http://127.0.0.1:8000/
   mnist-demo train --checkpoint run                stop it with Ctrl-C, then continue:
-  mnist-demo train --resume run";
+  mnist-demo train --resume run
+  mpirun -n 4 mnist-demo train --mpi --shards 8 --batch-size 512 --checkpoint run";
 
 /// The arguments of `train`. Those that are saved with a run are optional, because a resumed run has them already.
 #[derive(Debug, Args)]
@@ -41,6 +42,20 @@ pub struct Arguments {
     /// Stop after the epoch that reaches this test accuracy in percent, and print how many seconds it took
     #[arg(long, value_name = "PERCENT", value_parser = values::percentage)]
     pub(super) target_acc: Option<f64>,
+    /// Cut each batch into so many shards, whose gradients are summed in a fixed order. Their number determines the
+    /// weights, as the seed does; how many processes compute them does not
+    #[arg(long, value_name = "N", value_parser = values::positive)]
+    #[arg(help_heading = "Several processes or machines")]
+    pub(super) shards: Option<usize>,
+    /// Share the shards out among the processes that mpirun started, at most one for each shard. Rank 0 reads and
+    /// writes checkpoints and results, and is the one that talks
+    #[arg(long, help_heading = "Several processes or machines")]
+    pub(super) mpi: bool,
+    /// End with the exit code 75 when the other processes have not answered for so many seconds; --resume goes on from
+    /// the last checkpoint, on as many processes as are left [default: 30]
+    #[arg(long, value_name = "SECONDS", requires = "mpi", value_parser = values::positive)]
+    #[arg(help_heading = "Several processes or machines")]
+    pub(super) patience: Option<usize>,
     #[command(flatten)]
     pub(super) threads: Threads,
     #[command(flatten)]
@@ -69,8 +84,8 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) checkpoint: Option<PathBuf>,
     /// Continue the run in this folder. The result is exactly the same as without the interruption. The settings are
-    /// read from the folder; only --epochs, --target-acc, --threads, --every, --keep and the options for results can
-    /// be changed. If --checkpoint names the same folder, a new run is started if there is none
+    /// read from the folder; only --epochs, --target-acc, --threads, --mpi, --every, --keep and the options for results
+    /// can be changed. If --checkpoint names the same folder, a new run is started if there is none
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) resume: Option<PathBuf>,
     /// Also write a checkpoint every STEPS steps, not only after each epoch
@@ -101,6 +116,8 @@ impl Arguments {
     pub fn to_resume(&self, program: &Path, folder: &Path) -> String {
         let mut words = vec![quoted(program), "train --resume".to_owned(), quoted(folder)];
         let threads = self.threads.threads;
+        words.extend(self.mpi.then(|| "--mpi".to_owned()));
+        words.extend(self.patience.map(|seconds| format!("--patience {seconds}")));
         words.extend((threads > 0).then(|| format!("--threads {threads}")));
         words.extend(self.save.as_deref().map(|path| format!("--save {}", quoted(path))));
         words.extend(self.out.as_deref().map(|path| format!("--out {}", quoted(path))));

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::ranks::together;
 use crate::checkpoint::{Folder, Run, Snapshot};
 use crate::failure::Failure;
 use crate::finite::first_non_finite;
-use crate::interrupt;
 use crate::train::{Event, Observer, Trainer};
 
 /// Why a run ended without a failure.
@@ -21,9 +21,9 @@ pub enum Ending {
     Interrupted,
 }
 
-/// Writes the checkpoints of a run.
+/// Writes the checkpoints of a run. On all ranks but the first one it waits until they are written.
 pub struct CheckpointWriter<'a> {
-    folder: &'a Folder,
+    folder: Option<&'a Folder>,
     run: &'a Run,
     /// The file of the newest one.
     pub newest: Option<PathBuf>,
@@ -32,19 +32,32 @@ pub struct CheckpointWriter<'a> {
 }
 
 impl<'a> CheckpointWriter<'a> {
-    /// A writer for this run and folder.
-    pub fn new(folder: &'a Folder, run: &'a Run) -> Self {
+    /// A writer for this run and folder, which only the first rank has.
+    pub fn new(folder: Option<&'a Folder>, run: &'a Run) -> Self {
         CheckpointWriter { folder, run, newest: None, failed: false }
     }
 
     /// Writes a checkpoint of the current state. If the first checkpoint cannot be written, the run ends, since nothing
     /// is lost yet. A later error is reported and the training continues, so that its other results are not lost.
-    fn write(&mut self, trainer: &Trainer<'_>, observers: &mut dyn Observer) -> Result<(), Failure> {
+    fn write(&mut self, trainer: &mut Trainer<'_>, observers: &mut dyn Observer) -> Result<(), Failure> {
+        let outcome = match self.folder {
+            Some(folder) => self.write_to(folder, trainer, observers),
+            None => Ok(()),
+        };
+        together(trainer.group(), outcome)
+    }
+
+    fn write_to(
+        &mut self,
+        folder: &Folder,
+        trainer: &Trainer<'_>,
+        observers: &mut dyn Observer,
+    ) -> Result<(), Failure> {
         let snapshot = Snapshot::of(trainer, self.run);
         if let Some((name, value)) = first_non_finite(snapshot.tensors()) {
             return Err(trainer.diverged(trainer.epoch_step(), format!("{name} has the value {value}")).into());
         }
-        match self.folder.write(trainer.steps(), &snapshot, self.run.keep) {
+        match folder.write(trainer.steps(), &snapshot, self.run.keep) {
             Ok(path) => self.newest = Some(path),
             Err(error) if self.newest.is_none() => return Err(error.into()),
             Err(_) if self.failed => {}
@@ -56,7 +69,7 @@ impl<'a> CheckpointWriter<'a> {
         Ok(())
     }
 
-    fn after_step(&mut self, trainer: &Trainer<'_>, observers: &mut dyn Observer) -> Result<(), Failure> {
+    fn after_step(&mut self, trainer: &mut Trainer<'_>, observers: &mut dyn Observer) -> Result<(), Failure> {
         match self.run.every {
             Some(every) if trainer.steps().is_multiple_of(every) => self.write(trainer, observers),
             _ => Ok(()),
@@ -75,7 +88,7 @@ pub fn drive(
     mut writer: Option<&mut CheckpointWriter<'_>>,
     observers: &mut dyn Observer,
 ) -> Result<Ending, Failure> {
-    let mut keep = |trainer: &Trainer<'_>, observers: &mut dyn Observer, now: bool| match &mut writer {
+    let mut keep = |trainer: &mut Trainer<'_>, observers: &mut dyn Observer, now: bool| match &mut writer {
         Some(writer) if now => writer.write(trainer, observers),
         Some(writer) => writer.after_step(trainer, observers),
         None => Ok(()),
@@ -92,7 +105,7 @@ pub fn drive(
         match trainer.advance()? {
             Event::Step(step) => {
                 observers.step(&step, trainer);
-                let interrupted = interrupt::raised();
+                let interrupted = trainer.is_interrupted();
                 keep(trainer, observers, interrupted)?;
                 if interrupted {
                     return Ok(Ending::Interrupted);
@@ -100,7 +113,8 @@ pub fn drive(
             }
             Event::Epoch(epoch) => {
                 keep(trainer, observers, true)?;
-                if observers.epoch(&epoch, trainer).is_break() {
+                let is_unwatched = observers.epoch(&epoch, trainer).is_break();
+                if trainer.does_any(is_unwatched) {
                     return Ok(Ending::Unwatched);
                 }
             }

@@ -3,17 +3,20 @@
 mod arguments;
 mod drive;
 mod plan;
+mod ranks;
 mod sentences;
 
 use std::path::{Path, PathBuf};
 
 use autograd::with_threads;
 use nn::checkpoint::CheckpointError;
+use optim::parallel::check_ranks;
 
 pub use arguments::{Arguments, quoted_text};
 
 use self::drive::{CheckpointWriter, Ending, drive};
 use self::plan::Plan;
+use self::ranks::{Ranks, agreed, together};
 use super::results::Results;
 use super::{print, print_last, try_to_write};
 use crate::checkpoint::{Folder, Snapshot};
@@ -31,53 +34,109 @@ use crate::weights;
 /// Trains the network, shows the progress, and saves the results.
 ///
 /// # Errors
-/// If the data set or a checkpoint cannot be read, the training diverges, a result cannot be written, or Ctrl-C ended
-/// the run.
+/// If the data set or a checkpoint cannot be read, the training diverges, a result cannot be written, the ranks
+/// differ, or Ctrl-C ended the run.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut group = ranks::start(arguments)?;
+    let rank = ranks::rank(group.as_deref_mut());
     // Paths that cannot be written are reported before the training, not after it.
-    arguments.save.as_deref().map_or(Ok(()), try_to_write)?;
-    arguments.out.as_deref().map_or(Ok(()), report::check)?;
-    let server = arguments.serve.map(|port| Server::bind(arguments.host, port, "--serve")).transpose()?;
-    let (plan, folder, found) = prepare(arguments)?;
+    let server = together(group.as_deref_mut(), on_first(rank, || prepare_results(arguments)))?.flatten();
+    let (plan, folder, found) = prepare_all(arguments, rank, &mut group)?;
     let resumed = found.is_some();
-    let mut trainer = plan.trainer(found)?;
-    let mut writer = folder.as_ref().map(|folder| CheckpointWriter::new(folder, &plan.run));
+    let trainer = plan.trainer(found);
+    let mut trainer = together(group.as_deref_mut(), trainer)?;
+    if let Some(group) = group {
+        agreed(rank, trainer.share(group))?;
+    }
     if let Some(folder) = folder.as_ref().filter(|_| resumed) {
         sentences::finished(&trainer, plan.run.target, arguments, folder).iter().for_each(|line| eprint_line(line));
     }
-    let threads = arguments.threads.count();
+    let writer = arguments.kept()?.map(|_| CheckpointWriter::new(folder.as_ref(), &plan.run));
     interrupt::listen();
-    let useful = arguments.save.is_some() || arguments.out.is_some() || folder.is_some();
-    let mut console = Console::new(arguments.plain, useful);
-    // All observers of the run are in this list.
-    let mut observers: Vec<&mut dyn Observer> = vec![&mut console];
-    let mut watcher = server.map(|server| show(server, &trainer)).transpose()?;
-    observers.extend(watcher.as_mut().map(|watcher| watcher as &mut dyn Observer));
-    let (ending, accuracy, report) = with_threads(threads, || {
-        eprint_line(&sentences::start(&trainer, &plan.run));
-        let ending = drive(&mut trainer, plan.run.target, writer.as_mut(), &mut observers)?;
-        // Before the end of the first epoch there is nothing to report.
-        let reported = arguments.out.is_some() && !trainer.history().epochs.is_empty();
-        let report = reported.then(|| Report::new(&trainer, &plan.run).files());
-        Ok::<_, Failure>((ending, test_accuracy(&trainer), report))
-    })?;
-    let mut results = Results::default();
-    results.succeeded(console.finish().map_err(Failure::from));
-    save(&mut results, arguments, ending, &trainer, writer.as_ref(), report.as_deref());
-    if ending == Ending::Interrupted {
-        return Err(Failure::Interrupted(sentences::interrupted(&trainer, arguments, folder.as_ref())));
+    let command = Command { arguments, plan: &plan, folder: folder.as_ref() };
+    let outcome = match rank {
+        0 => command.train_and_report(&mut trainer, writer, server),
+        _ => command.train(&mut trainer, writer),
+    };
+    agreed(rank, outcome)
+}
+
+/// Runs `body` on the first rank only.
+fn on_first<T>(rank: usize, body: impl FnOnce() -> Result<T, Failure>) -> Result<Option<T>, Failure> {
+    if rank == 0 { body().map(Some) } else { Ok(None) }
+}
+
+/// Checks whether the results can be written, and opens the port of the page.
+fn prepare_results(arguments: &Arguments) -> Result<Option<Server>, Failure> {
+    arguments.save.as_deref().map_or(Ok(()), try_to_write)?;
+    arguments.out.as_deref().map_or(Ok(()), report::check)?;
+    arguments.serve.map(|port| Server::bind(arguments.host, port, "--serve")).transpose()
+}
+
+/// A run that is about to start.
+struct Command<'a> {
+    arguments: &'a Arguments,
+    plan: &'a Plan,
+    /// The folder of the checkpoints. Only the first rank has it.
+    folder: Option<&'a Folder>,
+}
+
+impl Command<'_> {
+    /// Trains as a rank that prints and writes nothing, and waits for what the first rank writes.
+    fn train(&self, trainer: &mut Trainer<'_>, mut writer: Option<CheckpointWriter<'_>>) -> Result<(), Failure> {
+        let threads = usize::from(self.arguments.threads.threads); // The first rank warns if they are too many.
+        let mut observers: Vec<&mut dyn Observer> = Vec::new();
+        together(trainer.group(), Ok(()))?;
+        with_threads(threads, || drive(trainer, self.plan.run.target, writer.as_mut(), &mut observers))?;
+        together(trainer.group(), Ok(()))
     }
-    plan.run.target.iter().for_each(|&target| eprint_line(&sentences::verdict(&trainer, target, ending)));
-    watcher.as_ref().inspect(|watcher| watcher.finish());
-    results.succeeded(print_last(accuracy));
-    if results.all_succeeded() && ending != Ending::Unwatched {
-        eprint_line(&sentences::next(arguments));
+
+    /// Trains the network, shows the progress, and saves the results.
+    fn train_and_report(
+        &self,
+        trainer: &mut Trainer<'_>,
+        mut writer: Option<CheckpointWriter<'_>>,
+        server: Option<Server>,
+    ) -> Result<(), Failure> {
+        let Command { arguments, plan, folder } = *self;
+        let threads = arguments.threads.count();
+        let useful = arguments.save.is_some() || arguments.out.is_some() || folder.is_some();
+        let mut console = Console::new(arguments.plain, useful);
+        // All observers of the run are in this list.
+        let mut observers: Vec<&mut dyn Observer> = vec![&mut console];
+        let watcher = server.map(|server| show(server, trainer)).transpose();
+        let mut watcher = together(trainer.group(), watcher)?;
+        observers.extend(watcher.as_mut().map(|watcher| watcher as &mut dyn Observer));
+        let (ending, accuracy, report) = with_threads(threads, || {
+            eprint_line(&sentences::start(trainer, &plan.run));
+            let ending = drive(trainer, plan.run.target, writer.as_mut(), &mut observers)?;
+            // Before the end of the first epoch there is nothing to report.
+            let reported = arguments.out.is_some() && !trainer.history().epochs.is_empty();
+            let report = reported.then(|| Report::new(trainer, &plan.run).files());
+            Ok::<_, Failure>((ending, test_accuracy(trainer), report))
+        })?;
+        let mut results = Results::default();
+        results.succeeded(console.finish().map_err(Failure::from));
+        save(&mut results, arguments, ending, trainer, writer.as_ref(), report.as_deref());
+        let outcome = if ending == Ending::Interrupted {
+            Err(Failure::Interrupted(sentences::interrupted(trainer, arguments, folder)))
+        } else {
+            plan.run.target.iter().for_each(|&target| eprint_line(&sentences::verdict(trainer, target, ending)));
+            watcher.as_ref().inspect(|watcher| watcher.finish());
+            results.succeeded(print_last(accuracy));
+            if results.all_succeeded() && ending != Ending::Unwatched {
+                eprint_line(&sentences::next(arguments));
+            }
+            results.outcome()
+        };
+        let outcome = together(trainer.group(), outcome);
+        if watcher.is_some() && ending != Ending::Interrupted {
+            trainer.leave();
+            eprint_line("the page stays open; Ctrl-C stops the program");
+            interrupt::wait();
+        }
+        outcome
     }
-    if watcher.is_some() {
-        eprint_line("the page stays open; Ctrl-C stops the program");
-        interrupt::wait();
-    }
-    results.outcome()
 }
 
 /// Saves the results of the run. Each is written even if another one fails. After Ctrl-C no weights are saved.
@@ -151,6 +210,31 @@ fn prepare(arguments: &Arguments) -> Result<(Plan, Option<Folder>, Start), Failu
         None => Plan::new(arguments)?,
     };
     Ok((plan, Some(folder), found))
+}
+
+/// As [`prepare`], on all ranks: the first one opens the folder, and gives the others the checkpoint.
+fn prepare_all(
+    arguments: &Arguments,
+    rank: usize,
+    group: &mut Ranks,
+) -> Result<(Plan, Option<Folder>, Start), Failure> {
+    let prepared = together(group.as_deref_mut(), on_first(rank, || prepare(arguments)))?;
+    let Some(group) = group.as_deref_mut() else {
+        return Ok(prepared.expect("without a group this is the first rank"));
+    };
+    let (plan, folder, found) =
+        prepared.map_or((None, None, None), |(plan, folder, found)| (Some(plan), folder, found));
+    let found = ranks::share(group, found, arguments.kept()?);
+    let found = together(Some(group), found)?;
+    let own = || match (&found, arguments.kept()?) {
+        (Some((_, snapshot)), Some(path)) => Plan::resume(arguments, &snapshot.run, path),
+        _ => Plan::new(arguments),
+    };
+    let plan = together(Some(group), plan.map_or_else(own, Ok))?;
+    ranks::agree_on_run(group, arguments, &plan)?;
+    let shards = plan.run.settings.shards.expect("a run of ranks has shards");
+    agreed(rank, check_ranks(group.ranks(), shards))?;
+    Ok((plan, folder, found))
 }
 
 /// Finds the checkpoint to resume from. Reports its name, and the checkpoints that are damaged.

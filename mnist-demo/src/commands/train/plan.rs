@@ -25,7 +25,6 @@ impl Plan {
     /// # Errors
     /// If the data set cannot be read.
     pub fn new(arguments: &Arguments) -> Result<Self, Failure> {
-        let data = arguments.source.read()?;
         let usual = Settings::of(arguments.recipe.unwrap_or(Recipe::Plain));
         let settings = Settings {
             epochs: arguments.epochs.unwrap_or(usual.epochs),
@@ -33,7 +32,10 @@ impl Plan {
             learning_rate: arguments.lr.unwrap_or(usual.learning_rate),
             seed: arguments.seed.unwrap_or(usual.seed),
             recipe: usual.recipe,
+            shards: arguments.shards,
         };
+        check_batch(&settings)?;
+        let data = arguments.source.read()?;
         let run = Run {
             settings,
             folder: arguments.source.path().as_deref().map(absolute),
@@ -55,6 +57,7 @@ impl Plan {
         agree("lr", arguments.lr, known.learning_rate, folder)?;
         agree("seed", arguments.seed, known.seed, folder)?;
         agree("recipe", arguments.recipe, known.recipe, folder)?;
+        agree_on_shards(arguments, known.shards, folder)?;
         let mut run = run.clone();
         run.settings.epochs = arguments.epochs.unwrap_or(known.epochs);
         run.every = arguments.every.or(run.every);
@@ -89,6 +92,30 @@ impl Plan {
                 .resume(&self.data, settings)
                 .map_err(|[found, expected]| DataError::Content { path, found, expected }.into()),
         }
+    }
+}
+
+/// Refuses batches with fewer images than shards.
+fn check_batch(settings: &Settings) -> Result<(), Failure> {
+    match settings.shards {
+        Some(shards) if settings.batch_size < shards => Err(Failure::Usage(format!(
+            "--batch-size: found {} images, expected at least {shards}, one for each of the --shards",
+            settings.batch_size
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a number of shards that differs from the run's, and several ranks for a run without shards.
+fn agree_on_shards(arguments: &Arguments, known: Option<usize>, folder: &Path) -> Result<(), Failure> {
+    match known {
+        Some(known) => agree("shards", arguments.shards, known, folder),
+        None if arguments.shards.is_some() || arguments.mpi => Err(Failure::Usage(format!(
+            "--resume: found a run without --shards in {}, expected one with them, which ranks may share; \
+             another run wants another --checkpoint folder",
+            folder.display()
+        ))),
+        None => Ok(()),
     }
 }
 

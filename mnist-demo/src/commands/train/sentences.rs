@@ -86,6 +86,6 @@ pub fn finished(trainer: &Trainer<'_>, target: Option<f64>, arguments: &Argument
 }
 
 /// The path by which the program was called. Under `cargo run` the bare name would not be found.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     env::args_os().next().map_or_else(|| "mnist-demo".into(), PathBuf::from)
 }
