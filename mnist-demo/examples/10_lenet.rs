@@ -40,12 +40,13 @@ fn drawn(filter: &[f32]) -> Vec<String> {
 fn main() {
     let steps: usize = std::env::args().nth(1).map_or(938, |text| text.parse().expect("a number of steps"));
     let data = Dataset::embedded().expect("the digits are part of the program");
-    let (mut random, stream) = (Random::new(0), Stream::new(1));
+    let mut random = Random::new(0);
     let model = lenet(&mut random);
     println!("{}", summary(&model, [64, 784]));
     let (mut adam, criterion) = (Adam::new(model.parameters(), 0.002), CrossEntropyLoss::new());
     let batches = Batches::new(64).shuffled(Random::new(2));
     let reached = with_threads(0, || {
+        let stream = Stream::new(1);
         for (step, (images, labels)) in batches.epoch(&data.train, 0).take(steps).enumerate() {
             let loss = criterion.forward(&model.forward(&images, Mode::Train(&stream)), &labels);
             if step % (steps / 8).max(1) == 0 {

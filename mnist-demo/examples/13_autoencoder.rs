@@ -67,13 +67,14 @@ fn draw(model: &Autoencoder, points: &[[f32; 2]]) {
 fn main() {
     let steps: usize = std::env::args().nth(1).map_or(6000, |text| text.parse().expect("a number of steps"));
     let data = Dataset::embedded().expect("the digits are part of the program");
-    let (mut random, stream) = (Random::new(0), Stream::new(1));
+    let mut random = Random::new(0);
     let model = Autoencoder::new(&mut random);
     println!("{model}");
     let mut adam = Adam::new(model.parameters(), 0.001);
     let batches = Batches::new(128).shuffled(Random::new(2));
     let (mut first, mut last) = (0.0, 0.0);
     with_threads(0, || {
+        let stream = Stream::new(1);
         let epochs = (0..).flat_map(|epoch| batches.epoch(&data.train, epoch));
         for (step, (images, _)) in epochs.take(steps).enumerate() {
             let loss = model.loss(&images, Mode::Train(&stream));

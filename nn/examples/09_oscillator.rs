@@ -50,12 +50,13 @@ fn loss(model: &Sequential<f64>, times: &Tensor<f64>, mode: Mode<'_>) -> Tensor<
 
 fn main() {
     let steps = std::env::args().nth(1).map_or(4000, |text| text.parse().expect("a number of steps"));
-    let (model, stream) = (network(), Stream::new(1));
+    let model = network();
     let times = Tensor::linspace(0.0, END, 64).reshape([64, 1]).requires_grad();
     let mut adam = Adam::new(model.parameters(), 0.005);
     let rate = CosineAnnealingLR::new(steps as u64);
     let mut losses = Vec::new();
     with_threads(1, || {
+        let stream = Stream::new(1);
         for step in 0..steps {
             adam.follow(&rate, step as u64);
             let loss = loss(&model, &times, Mode::Train(&stream));

@@ -89,7 +89,7 @@ fn main() {
     let letters: Vec<char> = TEXT.chars().collect::<BTreeSet<char>>().into_iter().collect();
     let number = |letter: char| letters.binary_search(&letter).expect("a letter of the text") as i64;
     let text: Vec<i64> = TEXT.chars().map(number).collect();
-    let (mut random, stream) = (Random::new(0), Stream::new(1));
+    let mut random = Random::new(0);
     let model = Gpt::new(letters.len(), 128, &mut random);
     println!("{} letters of {} kinds; {} parameters", text.len(), letters.len(), model.parameter_count());
     let mut adam = AdamW::new(model.parameters(), 0.002);
@@ -97,6 +97,7 @@ fn main() {
     let criterion = CrossEntropyLoss::new();
     let mut losses = Vec::new();
     with_threads(0, || {
+        let stream = Stream::new(1);
         for step in 0..steps {
             adam.follow(&rate, step as u64);
             let (seen, next) = batch(&text, &mut random);

@@ -75,7 +75,7 @@ fn nearest(vectors: &Tensor, word: usize, known: &[String]) -> Vec<String> {
 fn main() {
     let steps: usize = std::env::args().nth(1).map_or(6000, |text| text.parse().expect("a number of steps"));
     let (known, text) = read();
-    let (mut random, stream) = (Random::new(0), Stream::new(1));
+    let mut random = Random::new(0);
     let model = SkipGram {
         words: Embedding::new(known.len(), 64, &mut random),
         neighbours: Embedding::new(known.len(), 64, &mut random),
@@ -85,6 +85,7 @@ fn main() {
     let mut adam = Adam::new(model.parameters(), 0.003);
     let (mut first, mut last) = (0.0, 0.0);
     with_threads(0, || {
+        let stream = Stream::new(1);
         for step in 0..steps {
             let loss = loss(&model, &batch(&text, &mut random), Mode::Train(&stream));
             if step == 0 {

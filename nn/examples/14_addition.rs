@@ -67,13 +67,14 @@ fn show(model: &Adder, digits: usize, random: &mut Random) {
 
 fn main() {
     let steps: usize = std::env::args().nth(1).map_or(600, |text| text.parse().expect("a number of steps"));
-    let (mut random, stream) = (Random::new(0), Stream::new(1));
+    let mut random = Random::new(0);
     let model =
         Adder { lstm: Lstm::new(20, 64, Recurrence::default(), &mut random), head: Linear::new(64, 10, &mut random) };
     println!("{model}");
     let (mut adam, criterion) = (Adam::new(model.parameters(), 0.005), CrossEntropyLoss::new());
     let (mut first, mut last) = (0.0, 0.0);
     with_threads(0, || {
+        let stream = Stream::new(1);
         for step in 0..steps {
             let (pairs, sums) = problems(7, 64, &mut random);
             let loss = criterion.forward(&model.forward(&pairs, Mode::Train(&stream)).flatten(0, 1), &sums);

@@ -77,9 +77,11 @@ fn resampled_all<T: Float>(op: &str, x: &Tensor<T>, to: &[(usize, f64)], mode: I
     x
 }
 
+/// # Shapes: other extents, with values in between
 impl<T: Float> Tensor<T> {
     /// Signals `[N, C, L]` or images `[N, C, H, W]` resampled to other extents of the last dimensions.    y_i =
     /// x_⌊s i⌋, or (1 - λ) x_j + λ x_j+1 with j + λ = s (i + ½) - ½, where s is the old extent divided by the new one
+    ///        dx_k = the sum of each dy_i times its share of x_k
     ///
     /// As
     /// [`torch.nn.functional.interpolate`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html)
@@ -104,7 +106,11 @@ impl<T: Float> Tensor<T> {
     }
 
     /// As [`interpolate`](Tensor::interpolate), to so many times the old extents, rounded down. The step is 1 / factor,
-    /// as in PyTorch, also where that is not the quotient of the extents.
+    /// as in PyTorch, also where that is not the quotient of the extents.        dx = as there
+    ///
+    /// As
+    /// [`torch.nn.functional.interpolate`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html)
+    /// with a `scale_factor`.
     ///
     /// ```
     /// use autograd::{Interpolation, Tensor};
