@@ -73,6 +73,8 @@ impl<T: Float> Tensor<T> {
     /// state and cell state, as in [`lstm_cell`](Tensor::lstm_cell), whose products may thus be computed for all steps
     /// at once.    c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c')        dx = that of the formula, by the product rule
     ///
+    /// A part of [`torch.nn.LSTMCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html).
+    ///
     /// # Panics
     /// If the shapes do not fit each other.
     #[inline(never)]
@@ -105,6 +107,8 @@ impl<T: Float> Tensor<T> {
     /// What the three gates `r z n`, of which this is the input's part and `of_hidden` the hidden state's, both
     /// `[..., 3 H]`, make of the hidden state `[..., H]`: the next one, as in [`gru_cell`](Tensor::gru_cell).    n =
     /// tanh(x_n + σ(r) h_n), h' = (1 - σ(z)) n + σ(z) h        dx = that of the formula, by the product rule
+    ///
+    /// A part of [`torch.nn.GRUCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.GRUCell.html).
     ///
     /// # Panics
     /// If the shapes do not fit each other.
