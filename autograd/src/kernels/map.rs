@@ -51,7 +51,8 @@ pub(crate) fn map_rows<T: Scalar, const OPERANDS: usize>(
     map_strided(operands, shape, out, body);
 }
 
-/// As [`map_rows`], for operands that are contiguous and of one shape. A few elements are computed without one more call.
+/// As [`map_rows`], for operands that are contiguous and of one shape. A few elements are computed without one more
+/// call.
 #[inline(always)]
 pub(crate) fn map_contiguous<T: Scalar, const OPERANDS: usize>(
     operands: [View<'_, T>; OPERANDS],

@@ -9,8 +9,8 @@ use crate::scalar::Scalar;
 /// What is to be done with a dense row of each operand and the elements of the output that belong to them.
 ///
 /// It alone knows the formula: what finds the rows is compiled once, not once more for each of a hundred formulas. It
-/// has a method for each instruction set, so that one call leads to the loop, and not one to what chooses and another one
-/// to what is chosen.
+/// has a method for each instruction set, so that one call leads to the loop, and not one to the choice and another one
+/// from there.
 pub(crate) trait RowBody<T, const OPERANDS: usize>: Sync {
     fn portable(&self, rows: [&[T]; OPERANDS], out: &mut [T]);
 
