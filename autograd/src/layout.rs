@@ -39,7 +39,8 @@ impl Layout {
         self.shape.numel()
     }
 
-    /// Whether the elements lie in the same order and at the same distances as those of `other` (each from its offset on).
+    /// Whether the elements lie in the same order and at the same distances as those of `other` (each from its offset
+    /// on).
     #[inline]
     pub(crate) fn is_ordered_as(&self, other: &Layout) -> bool {
         self.shape == other.shape && self.strides == other.strides

@@ -96,6 +96,15 @@ impl<T: Float> Tensor<T> {
         Tensor::fill_layout("tensor", layout.into(), fill)
     }
 
+    /// As [`build_in`](Tensor::build_in), all of it inlined: for the few functions that most operations pass through.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn build_inlined(layout: Arc<Layout>, fill: impl FnOnce(&mut [T])) -> Self {
+        let (start, mut storage) = Tensor::begin_inlined("tensor", &layout);
+        fill(storage.get_mut().expect("just made, so not shared"));
+        Tensor::finish(start, layout, storage)
+    }
+
     /// The closure is all that differs from one operation to the next: what is before it and behind it is compiled
     /// once.
     #[inline]
@@ -110,6 +119,12 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     fn begin(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
+        Tensor::begin_inlined(op, layout)
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn begin_inlined(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
         let start = trace::start();
         let Some(storage) = Storage::try_take(layout.numel()) else {
             Tensor::<T>::no_memory(op, layout);
@@ -287,15 +302,14 @@ impl<T: Float> Tensor<T> {
         // A view shares the values of another tensor: the time that they took is not its own. (Asked before the
         // operation saves its output.)
         let is_new = reasons.is_observed && !self.storage.is_shared();
-        let op = op(&self);
-        if reasons.is_observed {
-            self.trace_operation(inputs, op.name(), is_new);
-        }
         if !reasons.enters_graph {
+            self.trace_operation(inputs, op(&self).name(), is_new);
             return self;
         }
-        let node = Node::new(inputs, op);
+        // The operation is made where it is stored: a variable for it would be one more copy.
+        let node = Node::new(inputs, op(&self));
         if reasons.is_observed {
+            self.trace_operation(inputs, node.name, is_new);
             anomaly::remember_line(node.id);
         }
         Tensor { edge: Edge::Node(node), ..self }

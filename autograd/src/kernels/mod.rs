@@ -11,6 +11,7 @@ pub(crate) mod normalize;
 pub(crate) mod overlap_add;
 pub(crate) mod parallel;
 pub(crate) mod reduce;
+mod row_body;
 pub(crate) mod rowwise;
 pub(crate) mod scan;
 pub(crate) mod scatter_add;

@@ -42,7 +42,7 @@ pub(crate) fn map_inlined<T: Float, const OPERANDS: usize>(
     }
     let is_like_first = |other: &&Tensor<T>| other.layout.is_ordered_as(&first.layout);
     if first.layout.is_row_major() && operands[1..].iter().all(is_like_first) {
-        return Tensor::build_in(Arc::clone(&first.layout), |out| map_contiguous(views, out, body));
+        return Tensor::build_inlined(Arc::clone(&first.layout), |out| map_contiguous(views, out, body));
     }
     Tensor::build_in(first.row_major(), |out| map_rows(views, first.shape(), out, body))
 }
