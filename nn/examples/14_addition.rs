@@ -86,7 +86,7 @@ fn main() {
                 println!("step {step:4}  loss {last:.4}");
             }
             let mut gradients = loss.backward();
-            clip_grad_norm(&mut gradients, &model.parameters(), 1.0);
+            clip_grad_norm(&mut gradients, model.parameters(), 1.0);
             adam.step(&gradients);
         }
     });
