@@ -236,7 +236,7 @@ impl<T: Float> Tensor<T> {
 
     #[inline]
     pub(crate) fn view(&self) -> View<'_, T> {
-        View { numbers: self.storage.as_slice(), layout: &self.layout }
+        View { values: self.storage.as_slice(), layout: &self.layout }
     }
 
     /// The same elements, contiguous in row-major order, without an edge. They are copied only if necessary.

@@ -20,7 +20,7 @@ fn derivatives(point: [f64; 2]) -> (f64, [f64; 2], [[f64; 2]; 2]) {
     let value = rosenbrock(&point);
     let gradient = grad(&value, &[&point], Order::Higher).remove(0);
     let rows = [0, 1].map(|row| {
-        let second = grad(&gradient.select(0, row), &[&point], Order::First).remove(0).to_vec();
+        let second = grad(&gradient.select(0, row), &[&point], Order::RetainGraph).remove(0).to_vec();
         [second[0], second[1]]
     });
     (value.item(), [gradient.to_vec()[0], gradient.to_vec()[1]], rows)

@@ -73,7 +73,7 @@ fn nearest(vectors: &Tensor, word: usize, known: &[String]) -> Vec<String> {
 }
 
 fn main() {
-    let steps: usize = std::env::args().nth(1).map_or(6000, |text| text.parse().expect("a number of steps"));
+    let steps: usize = std::env::args().nth(1).map_or(12_000, |text| text.parse().expect("a number of steps"));
     let (known, text) = read();
     let mut random = Random::new(0);
     let model = SkipGram {

@@ -66,7 +66,7 @@ fn show(model: &Adder, digits: usize, random: &mut Random) {
 }
 
 fn main() {
-    let steps: usize = std::env::args().nth(1).map_or(600, |text| text.parse().expect("a number of steps"));
+    let steps: usize = std::env::args().nth(1).map_or(4000, |text| text.parse().expect("a number of steps"));
     let mut random = Random::new(0);
     let model =
         Adder { lstm: Lstm::new(20, 64, Recurrence::default(), &mut random), head: Linear::new(64, 10, &mut random) };

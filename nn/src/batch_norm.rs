@@ -117,7 +117,8 @@ macro_rules! batch_norms {
             let momentum = momentum.map_or("None".to_owned(), python_float);
             let [affine, tracks] = [layer.weight.is_some(), layer.running_mean.is_some()].map(python_bool);
             let eps = python_float(eps);
-            format!("{features}, eps={eps}, momentum={momentum}, affine={affine}, track_running_stats={tracks}")
+            let affine = format!("affine={affine}, bias={affine}");
+            format!("{features}, eps={eps}, momentum={momentum}, {affine}, track_running_stats={tracks}")
         });
 
         impl<T: Float> Layer<T> for $name<T> {
@@ -200,7 +201,7 @@ mod tests {
         let x = Tensor::randn([5, 2, 3], 0);
         let [eval, train] = [Mode::Eval, Mode::Train(&Stream::new(0))].map(|mode| layer.forward(&x, mode).to_vec());
         assert_eq!(eval, train);
-        let wanted = "BatchNorm1d(2, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False)";
+        let wanted = "BatchNorm1d(2, eps=1e-05, momentum=0.1, affine=False, bias=False, track_running_stats=False)";
         assert_eq!((layer.to_string(), layer.weight.is_none()), (wanted.to_owned(), true));
     }
 

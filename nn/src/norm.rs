@@ -56,8 +56,8 @@ impl<T: Float> LayerNorm<T> {
 
 crate::module!(LayerNorm<T> { weight, bias }, |layer| {
     let affine = python_bool(layer.weight.is_some());
-    let shape = python_tuple(&layer.normalized_shape);
-    format!("{shape}, eps={}, elementwise_affine={affine}", python_float(layer.eps))
+    let (shape, bias) = (python_tuple(&layer.normalized_shape), python_bool(layer.bias.is_some()));
+    format!("{shape}, eps={}, elementwise_affine={affine}, bias={bias}", python_float(layer.eps))
 });
 
 impl<T: Float> Layer<T> for LayerNorm<T> {
@@ -156,7 +156,7 @@ impl<T: Float> GroupNorm<T> {
 
 crate::module!(GroupNorm<T> { weight, bias }, |layer| {
     let (eps, affine) = (python_float(layer.eps), python_bool(layer.weight.is_some()));
-    format!("{}, {}, eps={eps}, affine={affine}", layer.groups, layer.channels)
+    format!("{}, {}, eps={eps}, affine={affine}, bias={affine}", layer.groups, layer.channels)
 });
 
 impl<T: Float> Layer<T> for GroupNorm<T> {
@@ -210,7 +210,8 @@ macro_rules! instance_norms {
 
         crate::module!($name<T> { weight, bias }, |layer| {
             let (eps, affine) = (python_float(layer.eps), python_bool(layer.weight.is_some()));
-            format!("{}, eps={eps}, momentum=0.1, affine={affine}, track_running_stats=False", layer.features)
+            let affine = format!("affine={affine}, bias={affine}");
+            format!("{}, eps={eps}, momentum=0.1, {affine}, track_running_stats=False", layer.features)
         });
 
         impl<T: Float> Layer<T> for $name<T> {
@@ -250,10 +251,10 @@ mod tests {
             InstanceNorm1d::<f32>::new(4).to_string(),
         ];
         let wanted = [
-            "LayerNorm((4, 2), eps=1e-05, elementwise_affine=False)",
+            "LayerNorm((4, 2), eps=1e-05, elementwise_affine=False, bias=False)",
             "RMSNorm((4,), eps=None, elementwise_affine=True)",
-            "GroupNorm(2, 4, eps=0.001, affine=True)",
-            "InstanceNorm1d(4, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False)",
+            "GroupNorm(2, 4, eps=0.001, affine=True, bias=True)",
+            "InstanceNorm1d(4, eps=1e-05, momentum=0.1, affine=False, bias=False, track_running_stats=False)",
         ];
         assert_eq!(shown, wanted);
     }

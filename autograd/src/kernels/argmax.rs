@@ -8,7 +8,7 @@ use crate::scalar::Scalar;
 /// For each place of `outer × inner`, the index of the largest (or smallest) element along the middle: the first of equal ones. `more_extreme` is
 /// [`Scalar::maximum`] or [`Scalar::minimum`]; a NaN counts as most extreme.
 pub(crate) fn find<T: Scalar>(
-    numbers: &[T],
+    values: &[T],
     [outer, count, inner]: [usize; 3],
     more_extreme: impl Fn(T, T) -> T + Copy + Sync,
 ) -> Vec<i64> {
@@ -19,25 +19,25 @@ pub(crate) fn find<T: Scalar>(
     let few = (ELEMENTS_PER_TASK / count).max(1);
     if inner == 1 {
         for_each_chunk(&mut places, few, |start, places| {
-            let numbers = &numbers[start * count..][..places.len() * count];
-            vectorized(FindInRows { numbers, count, places, more_extreme });
+            let values = &values[start * count..][..places.len() * count];
+            vectorized(FindInRows { values, count, places, more_extreme });
         });
         return places;
     }
     for_each_chunk(&mut places, few.max(COLUMNS_PER_GROUP), |start, places| {
-        vectorized(FindInColumns { numbers, count, inner, start, places, more_extreme });
+        vectorized(FindInColumns { values, count, inner, start, places, more_extreme });
     });
     places
 }
 
-/// Whether the number is the most extreme of those that it was found among.
+/// Whether the value is the most extreme of those that it was found among.
 #[inline(always)]
-fn is_it<T: Scalar>(number: T, extreme: T) -> bool {
-    number == extreme || (number.is_nan() && extreme.is_nan())
+fn is_it<T: Scalar>(value: T, extreme: T) -> bool {
+    value == extreme || (value.is_nan() && extreme.is_nan())
 }
 
 struct FindInRows<'a, T, F> {
-    numbers: &'a [T],
+    values: &'a [T],
     count: usize,
     places: &'a mut [i64],
     more_extreme: F,
@@ -48,12 +48,12 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInRows<'_, T, F> {
 
     #[inline(always)]
     fn run(self) {
-        for (place, numbers) in self.places.iter_mut().zip(self.numbers.chunks_exact(self.count)) {
-            let extreme = row(numbers, numbers[0], self.more_extreme);
+        for (place, values) in self.places.iter_mut().zip(self.values.chunks_exact(self.count)) {
+            let extreme = row(values, values[0], self.more_extreme);
             // A stretch at a time, which the compiler vectorises; the row is in the first cache by now.
             let has_it = |stretch: &&[T]| stretch.iter().fold(false, |found, &x| found | is_it(x, extreme));
-            let stretch = numbers.chunks(64).position(|stretch| has_it(&stretch)).expect("it is one of them");
-            let within = numbers[64 * stretch..].iter().position(|&x| is_it(x, extreme)).expect("it is in the stretch");
+            let stretch = values.chunks(64).position(|stretch| has_it(&stretch)).expect("it is one of them");
+            let within = values[64 * stretch..].iter().position(|&x| is_it(x, extreme)).expect("it is in the stretch");
             *place = (64 * stretch + within) as i64;
         }
     }
@@ -63,7 +63,7 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInRows<'_, T, F> {
 const COLUMNS_PER_GROUP: usize = 256;
 
 struct FindInColumns<'a, T, F> {
-    numbers: &'a [T],
+    values: &'a [T],
     count: usize,
     inner: usize,
     start: usize,
@@ -76,13 +76,13 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInColumns<'_, T, F> {
 
     #[inline(always)]
     fn run(self) {
-        let FindInColumns { numbers, count, inner, start, places, more_extreme } = self;
+        let FindInColumns { values, count, inner, start, places, more_extreme } = self;
         let mut position = 0;
         while position < places.len() {
             let (outer, column) = ((start + position) / inner, (start + position) % inner);
             let width = (inner - column).min(places.len() - position).min(COLUMNS_PER_GROUP);
             let places = &mut places[position..][..width];
-            let row = |index: usize| &numbers[(outer * count + index) * inner + column..][..width];
+            let row = |index: usize| &values[(outer * count + index) * inner + column..][..width];
             let mut extreme = [T::ZERO; COLUMNS_PER_GROUP];
             let extreme = &mut extreme[..width];
             extreme.copy_from_slice(row(0));
@@ -109,13 +109,13 @@ mod tests {
         for extents in [[1, 1, 1], [3, 5, 1], [2, 700, 1], [3, 5, 7], [2, 300, 300], [1, 40_000, 1]] {
             let [outer, count, inner] = extents;
             for nan_at in [usize::MAX, 11, 450] {
-                let number = |i: usize| if i == nan_at { f32::NAN } else { (i * 7919 % 101) as f32 };
-                let numbers: Vec<f32> = (0..outer * count * inner).map(number).collect();
+                let value = |i: usize| if i == nan_at { f32::NAN } else { (i * 7919 % 101) as f32 };
+                let values: Vec<f32> = (0..outer * count * inner).map(value).collect();
                 let found = with_threads(2, || {
-                    [find(&numbers, extents, Scalar::maximum), find(&numbers, extents, Scalar::minimum)]
+                    [find(&values, extents, Scalar::maximum), find(&values, extents, Scalar::minimum)]
                 });
                 for place in 0..outer * inner {
-                    let at = |index: usize| numbers[(place / inner * count + index) * inner + place % inner];
+                    let at = |index: usize| values[(place / inner * count + index) * inner + place % inner];
                     let first = |better: fn(f32, f32) -> bool| {
                         (1..count).fold(0, |best, index| {
                             let wins = better(at(index), at(best)) || at(index).is_nan();

@@ -1,7 +1,7 @@
 //! Pointwise kernels: `out[i] = f(a[i], b[i], ...)` over operands of any strides, broadcasting included.
 //!
 //! There is one algorithm. The operands are walked together with as few dimensions as their strides allow. Rows in which every operand lies dense are
-//! what the compiler vectorises; an operand that stands still (a number), steps or runs backwards is first gathered into a short dense row, and one that
+//! what the compiler vectorises; an operand that stands still (a value), steps or runs backwards is first gathered into a short dense row, and one that
 //! is dense the other way (a transpose) is turned, a band of rows at a time, so that each cache line is read once.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
@@ -11,10 +11,10 @@ use super::vectorize::{Kernel, vectorized};
 use crate::layout::{Band, Layout, Walk};
 use crate::scalar::Scalar;
 
-/// An operand: numbers and how to walk them.
+/// An operand: values and how to walk them.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a, T> {
-    pub(crate) numbers: &'a [T],
+    pub(crate) values: &'a [T],
     pub(crate) layout: &'a Layout,
 }
 
@@ -79,8 +79,8 @@ fn rows_of<'a, T: Scalar, const OPERANDS: usize>(
     length: usize,
 ) -> [&'a [T]; OPERANDS] {
     let mut rows = [&[][..]; OPERANDS];
-    for (row, View { numbers, layout }) in rows.iter_mut().zip(operands) {
-        *row = &numbers[layout.offset + start..][..length];
+    for (row, View { values, layout }) in rows.iter_mut().zip(operands) {
+        *row = &values[layout.offset + start..][..length];
     }
     rows
 }
@@ -101,13 +101,13 @@ fn map_strided<T: Scalar, const OPERANDS: usize>(
     out: &mut [T],
     body: &dyn RowBody<T, OPERANDS>,
 ) {
-    let numbers = operands.map(|operand| operand.numbers);
+    let values = operands.map(|operand| operand.values);
     let walk = Walk::new(shape, operands.map(|operand| operand.layout));
     // Whole bands, unless they are so long that too few tasks would be left.
     let band = BAND * walk.row_length();
     let chunk =
         if band <= 8 * ELEMENTS_PER_TASK { ELEMENTS_PER_TASK.next_multiple_of(band) } else { ELEMENTS_PER_TASK };
-    for_each_chunk(out, chunk, |start, out| vectorized(Rows { numbers, walk: &walk, start, out, body }));
+    for_each_chunk(out, chunk, |start, out| vectorized(Rows { values, walk: &walk, start, out, body }));
 }
 
 /// `out[i] = f(out[i], operand[i])`, all dense and of one length.
@@ -133,8 +133,8 @@ pub(crate) fn copy_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: 
         let length = each.min(extent - start);
         let part = Layout { offset: 0, ..layout.slice(dim, start, length, 1) };
         let stretched = operand.layout.expand(&layout.shape).expect("the operand has the view's shape");
-        let View { numbers, .. } = operand;
-        copy_part(View { numbers, layout: &stretched.slice(dim, start, length, 1) }, out, &part);
+        let View { values, .. } = operand;
+        copy_part(View { values, layout: &stretched.slice(dim, start, length, 1) }, out, &part);
     });
 }
 
@@ -153,12 +153,12 @@ fn copy_part<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
     let [step, operand_step] = walk.row_strides();
     for Band { offsets: [mut position, mut operand_position], length, .. } in walk.bands(0, layout.numel(), 1) {
         if [step, operand_step] == [1, 1] {
-            let row = &operand.numbers[operand_position as usize..][..length];
+            let row = &operand.values[operand_position as usize..][..length];
             out[position as usize..][..length].copy_from_slice(row);
             continue;
         }
         for _ in 0..length {
-            out[position as usize] = operand.numbers[operand_position as usize];
+            out[position as usize] = operand.values[operand_position as usize];
             position += step;
             operand_position += operand_step;
         }
@@ -166,7 +166,7 @@ fn copy_part<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
 }
 
 struct Rows<'a, T, const OPERANDS: usize> {
-    numbers: [&'a [T]; OPERANDS],
+    values: [&'a [T]; OPERANDS],
     walk: &'a Walk<OPERANDS>,
     start: usize,
     out: &'a mut [T],
@@ -178,7 +178,7 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
 
     #[inline(always)]
     fn run(self) {
-        let Rows { numbers, walk, start, out, body } = self;
+        let Rows { values, walk, start, out, body } = self;
         let (steps, jumps) = (walk.row_strides(), walk.band_strides());
         let widest = if steps == [1; OPERANDS] { usize::MAX } else { GATHERED };
         let mut gathered = [[T::ZERO; GATHERED]; OPERANDS];
@@ -195,20 +195,20 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
                     if is_turned[operand] {
                         let (at, step) = (offsets[operand] + steps[operand] * column as isize, steps[operand]);
                         turned[operand].resize(BAND, [T::ZERO; GATHERED]);
-                        transpose_band(numbers[operand], at, step, [height, width], &mut turned[operand]);
+                        transpose_band(values[operand], at, step, [height, width], &mut turned[operand]);
                     }
                 }
                 for row in 0..height {
                     let mut rows: [&[T]; OPERANDS] = [&[]; OPERANDS];
                     for (operand, gathered) in gathered.iter_mut().enumerate() {
-                        let (numbers, step) = (numbers[operand], steps[operand]);
+                        let (values, step) = (values[operand], steps[operand]);
                         let at = offsets[operand] + step * column as isize + jumps[operand] * row as isize;
                         rows[operand] = if step == 1 {
-                            &numbers[at as usize..][..width]
+                            &values[at as usize..][..width]
                         } else if is_turned[operand] {
                             &turned[operand][row][..width]
                         } else {
-                            gather(numbers, at, step, &mut gathered[..width]);
+                            gather(values, at, step, &mut gathered[..width]);
                             &gathered[..width]
                         };
                     }
@@ -220,14 +220,14 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
     }
 }
 
-/// Copies every `step`-th number from `position` on.
+/// Copies every `step`-th value from `position` on.
 #[inline(always)]
-fn gather<T: Scalar>(numbers: &[T], mut position: isize, step: isize, out: &mut [T]) {
+fn gather<T: Scalar>(values: &[T], mut position: isize, step: isize, out: &mut [T]) {
     if step == 0 {
-        return out.fill(numbers[position as usize]);
+        return out.fill(values[position as usize]);
     }
-    for number in out {
-        *number = numbers[position as usize];
+    for value in out {
+        *value = values[position as usize];
         position += step;
     }
 }
@@ -243,8 +243,8 @@ impl<T: Scalar, F: Fn(T, T) -> T> Kernel for InPlace<'_, T, F> {
 
     #[inline(always)]
     fn run(self) {
-        for (number, &other) in self.out.iter_mut().zip(self.operand) {
-            *number = (self.f)(*number, other);
+        for (value, &other) in self.out.iter_mut().zip(self.operand) {
+            *value = (self.f)(*value, other);
         }
     }
 }
@@ -262,12 +262,12 @@ mod tests {
             position += layout.strides[dim] * (flat % shape[dim]) as isize;
             flat /= shape[dim];
         }
-        view.numbers[position as usize]
+        view.values[position as usize]
     }
 
     #[test]
     fn operands_of_any_layout_meet_element_by_element() {
-        let numbers: Vec<f64> = (0..30_000).map(f64::from).collect();
+        let values: Vec<f64> = (0..30_000).map(f64::from).collect();
         let dense = |shape: &[usize]| Layout::contiguous(Shape::from(shape));
         let cases: Vec<(Vec<usize>, Layout, Layout)> = vec![
             (vec![3, 4], dense(&[3, 4]), dense(&[3, 4])),
@@ -285,7 +285,7 @@ mod tests {
             (vec![1], dense(&[1]), dense(&[])),
         ];
         for (shape, left, right) in cases {
-            let operands = [View { numbers: &numbers, layout: &left }, View { numbers: &numbers, layout: &right }];
+            let operands = [View { values: &values, layout: &left }, View { values: &values, layout: &right }];
             let count: usize = shape.iter().product();
             let mut out = vec![f64::NAN; count];
             map(operands, &shape, &mut out, |[a, b]| 100_000.0 * a + b);
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_large_copy_into_a_view_is_the_same_on_any_number_of_threads() {
-        let numbers: Vec<f32> = (0..300_000).map(|i| i as f32).collect();
+        let values: Vec<f32> = (0..300_000).map(|i| i as f32).collect();
         let whole = Layout::contiguous(Shape::from([600, 700]));
         let from = Layout::contiguous(Shape::from([500, 600]));
         for (view, operand) in [
@@ -312,24 +312,24 @@ mod tests {
         ] {
             let run = |threads| {
                 let mut out = vec![-1.0; 420_000];
-                let operand = View { numbers: &numbers, layout: &operand };
+                let operand = View { values: &values, layout: &operand };
                 with_threads(threads, || copy_into(operand, &mut out, &view));
                 out
             };
             let mut wanted = vec![-1.0; 420_000];
-            copy_part(View { numbers: &numbers, layout: &operand }, &mut wanted, &view);
+            copy_part(View { values: &values, layout: &operand }, &mut wanted, &view);
             assert!([1, 2, 3].into_iter().all(|threads| run(threads) == wanted), "{view:?}");
         }
     }
 
     #[test]
     fn a_large_map_is_the_same_on_any_number_of_threads() {
-        let numbers: Vec<f32> = (0..300_000).map(|i| i as f32).collect();
+        let values: Vec<f32> = (0..300_000).map(|i| i as f32).collect();
         let layout = Layout::contiguous(Shape::from([500, 600])).permute(&[1, 0]);
         let run = |threads| {
             with_threads(threads, || {
-                let mut out = vec![f32::NAN; numbers.len()];
-                map([View { numbers: &numbers, layout: &layout }], &[600, 500], &mut out, |[x]| x / 3.0);
+                let mut out = vec![f32::NAN; values.len()];
+                map([View { values: &values, layout: &layout }], &[600, 500], &mut out, |[x]| x / 3.0);
                 out
             })
         };

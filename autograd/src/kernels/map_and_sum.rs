@@ -50,9 +50,9 @@ impl<T: Scalar, F: Fn(T, T) -> T> Kernel for MapAndSum<'_, T, F> {
         for (row, (out, (a, b))) in rows.enumerate() {
             let sums = &mut sums[row / ROWS * width..][..width];
             for i in 0..width {
-                let number = f(a[i], b[i]);
-                out[i] = number;
-                sums[i] += number;
+                let value = f(a[i], b[i]);
+                out[i] = value;
+                sums[i] += value;
             }
         }
     }
@@ -66,8 +66,8 @@ mod tests {
     #[test]
     fn the_bits_are_those_of_two_passes_on_any_number_of_threads() {
         for (rows, width) in [(0, 5), (3, 0), (1, 1), (64, 256), (65, 10), (1000, 77), (333, 300), (5000, 3)] {
-            let numbers = |seed: usize| (0..rows * width).map(move |i| ((i * 7919 + seed) % 1009) as f32 / 7.0 - 70.0);
-            let (a, b): (Vec<f32>, Vec<f32>) = (numbers(1).collect(), numbers(5).collect());
+            let values = |seed: usize| (0..rows * width).map(move |i| ((i * 7919 + seed) % 1009) as f32 / 7.0 - 70.0);
+            let (a, b): (Vec<f32>, Vec<f32>) = (values(1).collect(), values(5).collect());
             let product: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a * b).collect();
             let mut expected = vec![f32::NAN; width];
             reduce(&product, [1, rows, width], &mut expected, 0.0, |a, b| a + b);

@@ -20,13 +20,13 @@ pub(super) const ROWS: usize = 64;
 ///
 /// `combine` is associative up to rounding and commutative.
 pub(crate) fn reduce<T: Scalar>(
-    numbers: &[T],
+    data: &[T],
     [outer, count, inner]: [usize; 3],
     out: &mut [T],
     identity: T,
     combine: impl Fn(T, T) -> T + Copy + Sync,
 ) {
-    assert_eq!(numbers.len(), outer * count * inner, "reduce: the input's length");
+    assert_eq!(data.len(), outer * count * inner, "reduce: the input's length");
     assert_eq!(out.len(), outer * inner, "reduce: the output's length");
     if out.is_empty() {
         return;
@@ -38,7 +38,7 @@ pub(crate) fn reduce<T: Scalar>(
             let few = (ELEMENTS_PER_TASK / count.clamp(1, ROWS)).max(1);
             let chunk = if inner <= 8 * few { inner * (few / inner).max(1) } else { few };
             for_each_chunk(out, chunk, |start, out| {
-                vectorized(Columns { numbers, count, inner, parts, start, out, identity, combine })
+                vectorized(Columns { data, count, inner, parts, start, out, identity, combine })
             });
         };
         if parts == 1 {
@@ -51,22 +51,22 @@ pub(crate) fn reduce<T: Scalar>(
         let partial = Storage::build(count.div_ceil(ELEMENTS_PER_TASK), |partial| {
             for_each_chunk(partial, 1, |index, partial| {
                 let start = index * ELEMENTS_PER_TASK;
-                let numbers = &numbers[start..count.min(start + ELEMENTS_PER_TASK)];
-                vectorized(Rows { count: numbers.len(), numbers, out: partial, identity, combine });
+                let data = &data[start..count.min(start + ELEMENTS_PER_TASK)];
+                vectorized(Rows { count: data.len(), data, out: partial, identity, combine });
             });
         });
-        let numbers = partial.as_slice();
-        return vectorized(Rows { count: numbers.len(), numbers, out, identity, combine });
+        let data = partial.as_slice();
+        return vectorized(Rows { count: data.len(), data, out, identity, combine });
     }
     let rows = (ELEMENTS_PER_TASK / count.max(1)).max(1);
     for_each_chunk(out, rows, |start, out| {
-        let numbers = &numbers[start * count..][..out.len() * count];
-        vectorized(Rows { numbers, count, out, identity, combine });
+        let data = &data[start * count..][..out.len() * count];
+        vectorized(Rows { data, count, out, identity, combine });
     });
 }
 
 struct Rows<'a, T, F> {
-    numbers: &'a [T],
+    data: &'a [T],
     count: usize,
     out: &'a mut [T],
     identity: T,
@@ -79,15 +79,15 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Rows<'_, T, F> {
     #[inline(always)]
     fn run(self) {
         for (index, out) in self.out.iter_mut().enumerate() {
-            *out = row(&self.numbers[index * self.count..][..self.count], self.identity, self.combine);
+            *out = row(&self.data[index * self.count..][..self.count], self.identity, self.combine);
         }
     }
 }
 
 /// Combines the elements of a row.
 #[inline(always)]
-pub(crate) fn row<T: Scalar>(numbers: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {
-    row_of([numbers], identity, |[number]| number, combine)
+pub(crate) fn row<T: Scalar>(data: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {
+    row_of([data], identity, |[element]| element, combine)
 }
 
 /// Combines `value` of the elements of one or more rows of the same length.
@@ -201,7 +201,7 @@ fn block<T: Scalar, const ROWS: usize>(
 }
 
 struct Columns<'a, T, F> {
-    numbers: &'a [T],
+    data: &'a [T],
     count: usize,
     inner: usize,
     parts: usize,
@@ -216,14 +216,14 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Columns<'_, T, F> {
 
     #[inline(always)]
     fn run(self) {
-        let Columns { numbers, count, inner, parts, start, out, identity, combine } = self;
+        let Columns { data, count, inner, parts, start, out, identity, combine } = self;
         let mut position = 0;
         while position < out.len() {
             let (group, column) = ((start + position) / inner, (start + position) % inner);
             let (outer, first) = (group / parts, group % parts * ROWS);
             let width = (inner - column).min(out.len() - position);
             let total = &mut out[position..][..width];
-            let row = |row: usize| &numbers[(outer * count + row) * inner + column..][..width];
+            let row = |row: usize| &data[(outer * count + row) * inner + column..][..width];
             total.fill(identity);
             let rows = first..count.min(first + ROWS);
             // Row by row, but eight in one go, so that the totals are loaded and stored less often.
@@ -235,8 +235,8 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Columns<'_, T, F> {
                     }
                 } else {
                     for last in next..rows.end {
-                        for (total, &number) in total.iter_mut().zip(row(last)) {
-                            *total = combine(*total, number);
+                        for (total, &element) in total.iter_mut().zip(row(last)) {
+                            *total = combine(*total, element);
                         }
                     }
                 }
@@ -265,12 +265,12 @@ mod tests {
             [2, 9000, 3],
         ] {
             let [outer, count, inner] = extents;
-            let numbers: Vec<f64> = (0..outer * count * inner).map(|i| (i % 17) as f64).collect();
+            let data: Vec<f64> = (0..outer * count * inner).map(|i| (i % 17) as f64).collect();
             let (mut sums, mut largest) = (vec![f64::NAN; outer * inner], vec![f64::NAN; outer * inner]);
-            reduce(&numbers, extents, &mut sums, 0.0, |a, b| a + b);
-            reduce(&numbers, extents, &mut largest, f64::NEG_INFINITY, Scalar::maximum);
+            reduce(&data, extents, &mut sums, 0.0, |a, b| a + b);
+            reduce(&data, extents, &mut largest, f64::NEG_INFINITY, Scalar::maximum);
             for place in 0..outer * inner {
-                let middle = || (0..count).map(|i| numbers[(place / inner * count + i) * inner + place % inner]);
+                let middle = || (0..count).map(|i| data[(place / inner * count + i) * inner + place % inner]);
                 assert_eq!(sums[place], middle().sum::<f64>(), "{extents:?} at {place}");
                 assert_eq!(largest[place], middle().fold(f64::NEG_INFINITY, f64::max), "{extents:?} at {place}");
             }
@@ -279,16 +279,16 @@ mod tests {
 
     #[test]
     fn a_long_sum_is_accurate_and_the_same_on_any_number_of_threads() {
-        let numbers = vec![0.1_f32; 3_000_000];
+        let data = vec![0.1_f32; 3_000_000];
         let sum = |threads| {
             with_threads(threads, || {
                 let mut out = [f32::NAN];
-                reduce(&numbers, [1, numbers.len(), 1], &mut out, 0.0, |a, b| a + b);
+                reduce(&data, [1, data.len(), 1], &mut out, 0.0, |a, b| a + b);
                 out[0]
             })
         };
-        let exact = f64::from(0.1_f32) * numbers.len() as f64;
-        // No number takes part in more additions than this: down a lane, across the lanes, up the tree of blocks, and of parts.
+        let exact = f64::from(0.1_f32) * data.len() as f64;
+        // No element takes part in more additions than this: down a lane, across the lanes, up the tree of blocks, and of parts.
         let depth = (BLOCK / LANES + LANES.ilog2() as usize + 3 + 7) as f64;
         assert!((f64::from(sum(1)) - exact).abs() < exact * depth * f64::from(f32::EPSILON) / 2.0);
         assert!([2, 3, 8].into_iter().all(|threads| sum(threads).to_bits() == sum(1).to_bits()));

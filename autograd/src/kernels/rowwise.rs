@@ -16,27 +16,27 @@ const EXPONENTIALS_PER_TASK: usize = ELEMENTS_PER_TASK / 4;
 const ELEMENTS_PER_GROUP: usize = 1024;
 
 /// Softmax of each row of `count` elements, or its logarithm: eˣ⁻ᵐ / Σ eˣ⁻ᵐ with m the row's largest, so that nothing overflows.
-pub(crate) fn softmax<T: Scalar>(numbers: &[T], count: usize, out: &mut [T], logarithm: bool) {
+pub(crate) fn softmax<T: Scalar>(values: &[T], count: usize, out: &mut [T], logarithm: bool) {
     if count == 0 {
         return;
     }
     let rows = (EXPONENTIALS_PER_TASK / count).max(1);
     for_each_chunk(out, rows * count, |start, out| {
-        let numbers = &numbers[start..][..out.len()];
+        let values = &values[start..][..out.len()];
         if logarithm {
-            vectorized(LogSoftmax { numbers, count, out });
+            vectorized(LogSoftmax { values, count, out });
         } else {
-            vectorized(Softmax { numbers, count, out });
+            vectorized(Softmax { values, count, out });
         }
     });
 }
 
 /// For each row of `count` elements, its largest m and ln Σ eˣ⁻ᵐ. (Apart, they keep the digits that their sum would lose.)
-pub(crate) fn log_sum_exp<T: Scalar>(numbers: &[T], count: usize, out: &mut [[T; 2]]) {
+pub(crate) fn log_sum_exp<T: Scalar>(values: &[T], count: usize, out: &mut [[T; 2]]) {
     let rows = (EXPONENTIALS_PER_TASK / count.max(1)).max(1);
     for_each_chunk(out, rows, |start, out| {
-        let numbers = &numbers[start * count..][..out.len() * count];
-        vectorized(LogSumExp { numbers, count, out });
+        let values = &values[start * count..][..out.len() * count];
+        vectorized(LogSumExp { values, count, out });
     });
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn log_sum_exp<T: Scalar>(numbers: &[T], count: usize, out: &mut [[T;
 ///
 /// Products below `smallest` are 0, but only in rows whose scale is so large that nothing is lost which is added to it.
 pub(crate) fn scaled_softmax<T: Scalar>(
-    numbers: &[T],
+    values: &[T],
     count: usize,
     sums: &[[T; 2]],
     scales: &[T],
@@ -57,9 +57,9 @@ pub(crate) fn scaled_softmax<T: Scalar>(
     let rows = (EXPONENTIALS_PER_TASK / count).max(1);
     for_each_chunk(out, rows * count, |start, out| {
         let (first, rows) = (start / count, out.len() / count);
-        let numbers = &numbers[start..][..out.len()];
+        let values = &values[start..][..out.len()];
         vectorized(ScaledSoftmax {
-            numbers,
+            values,
             count,
             sums: &sums[first..][..rows],
             scales: &scales[first..][..rows],
@@ -70,7 +70,7 @@ pub(crate) fn scaled_softmax<T: Scalar>(
 }
 
 struct Softmax<'a, T> {
-    numbers: &'a [T],
+    values: &'a [T],
     count: usize,
     out: &'a mut [T],
 }
@@ -80,9 +80,9 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        for (numbers, out) in self.numbers.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
-            let largest = row(numbers, T::NEG_INFINITY, T::maximum);
-            for (out, &x) in out.iter_mut().zip(numbers) {
+        for (values, out) in self.values.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
+            let largest = row(values, T::NEG_INFINITY, T::maximum);
+            for (out, &x) in out.iter_mut().zip(values) {
                 *out = (x - largest).exp_of_negative();
             }
             let scale = row(out, T::ZERO, |a, b| a + b).recip();
@@ -94,7 +94,7 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
 }
 
 struct LogSoftmax<'a, T> {
-    numbers: &'a [T],
+    values: &'a [T],
     count: usize,
     out: &'a mut [T],
 }
@@ -105,9 +105,9 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
     #[inline(always)]
     fn run(self) {
         let mut space = [T::ZERO; ELEMENTS_PER_GROUP];
-        for (numbers, out) in self.numbers.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
-            let [largest, log_sum] = log_sum_exp_of(numbers, &mut space);
-            for (out, &x) in out.iter_mut().zip(numbers) {
+        for (values, out) in self.values.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
+            let [largest, log_sum] = log_sum_exp_of(values, &mut space);
+            for (out, &x) in out.iter_mut().zip(values) {
                 *out = (x - largest) - log_sum;
             }
         }
@@ -118,12 +118,12 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
 ///
 /// The exponentials of a stretch are computed in some space before they are summed: among the lanes of a sum the compiler would not vectorise them.
 #[inline(always)]
-fn log_sum_exp_of<T: Scalar>(numbers: &[T], space: &mut [T; ELEMENTS_PER_GROUP]) -> [T; 2] {
-    let largest = row(numbers, T::NEG_INFINITY, T::maximum);
+fn log_sum_exp_of<T: Scalar>(values: &[T], space: &mut [T; ELEMENTS_PER_GROUP]) -> [T; 2] {
+    let largest = row(values, T::NEG_INFINITY, T::maximum);
     let mut sums = Tree::new(T::ZERO);
-    for numbers in numbers.chunks(ELEMENTS_PER_GROUP) {
-        let space = &mut space[..numbers.len()];
-        for (exponential, &x) in space.iter_mut().zip(numbers) {
+    for values in values.chunks(ELEMENTS_PER_GROUP) {
+        let space = &mut space[..values.len()];
+        for (exponential, &x) in space.iter_mut().zip(values) {
             *exponential = (x - largest).exp_of_negative();
         }
         sums.push(row(space, T::ZERO, |a, b| a + b), |a, b| a + b);
@@ -132,7 +132,7 @@ fn log_sum_exp_of<T: Scalar>(numbers: &[T], space: &mut [T; ELEMENTS_PER_GROUP])
 }
 
 struct LogSumExp<'a, T> {
-    numbers: &'a [T],
+    values: &'a [T],
     count: usize,
     out: &'a mut [[T; 2]],
 }
@@ -142,26 +142,26 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { numbers, count, out } = self;
+        let Self { values, count, out } = self;
         let mut space = [T::ZERO; ELEMENTS_PER_GROUP];
         if count == 0 || count > ELEMENTS_PER_GROUP / 2 {
             for (index, out) in out.iter_mut().enumerate() {
-                *out = log_sum_exp_of(&numbers[index * count..][..count], &mut space);
+                *out = log_sum_exp_of(&values[index * count..][..count], &mut space);
             }
             return;
         }
         // The exponentials and the logarithms of many rows side by side.
         let rows = ELEMENTS_PER_GROUP / count;
-        for (out, numbers) in out.chunks_mut(rows).zip(numbers.chunks(rows * count)) {
-            let below = &mut space[..numbers.len()];
-            for ((out, numbers), below) in out.iter_mut().zip(numbers.chunks(count)).zip(below.chunks_mut(count)) {
-                out[0] = row(numbers, T::NEG_INFINITY, T::maximum);
-                for (below, &x) in below.iter_mut().zip(numbers) {
+        for (out, values) in out.chunks_mut(rows).zip(values.chunks(rows * count)) {
+            let below = &mut space[..values.len()];
+            for ((out, values), below) in out.iter_mut().zip(values.chunks(count)).zip(below.chunks_mut(count)) {
+                out[0] = row(values, T::NEG_INFINITY, T::maximum);
+                for (below, &x) in below.iter_mut().zip(values) {
                     *below = x - out[0];
                 }
             }
-            for number in below.iter_mut() {
-                *number = number.exp_of_negative();
+            for value in below.iter_mut() {
+                *value = value.exp_of_negative();
             }
             for (out, below) in out.iter_mut().zip(below.chunks(count)) {
                 out[1] = row(below, T::ZERO, |a, b| a + b);
@@ -174,7 +174,7 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
 }
 
 struct ScaledSoftmax<'a, T> {
-    numbers: &'a [T],
+    values: &'a [T],
     count: usize,
     sums: &'a [[T; 2]],
     scales: &'a [T],
@@ -187,13 +187,13 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { numbers, count, sums, scales, smallest, out } = self;
+        let Self { values, count, sums, scales, smallest, out } = self;
         // The exponentials of short rows side by side; a long row is alone.
         let rows = (ELEMENTS_PER_GROUP / count).max(1);
-        let places = out.chunks_mut(rows * count).zip(numbers.chunks(rows * count));
-        for ((out, numbers), (sums, scales)) in places.zip(sums.chunks(rows).zip(scales.chunks(rows))) {
-            for ((out, numbers), &[largest, log_sum]) in out.chunks_mut(count).zip(numbers.chunks(count)).zip(sums) {
-                for (out, &x) in out.iter_mut().zip(numbers) {
+        let places = out.chunks_mut(rows * count).zip(values.chunks(rows * count));
+        for ((out, values), (sums, scales)) in places.zip(sums.chunks(rows).zip(scales.chunks(rows))) {
+            for ((out, values), &[largest, log_sum]) in out.chunks_mut(count).zip(values.chunks(count)).zip(sums) {
+                for (out, &x) in out.iter_mut().zip(values) {
                     *out = (x - largest) - log_sum;
                 }
             }
@@ -225,7 +225,7 @@ pub(crate) fn with_sums<T: Scalar>(
     }
     let rows = (EXPONENTIALS_PER_TASK / count).max(1);
     for_each_chunk(out, rows * count, |start, out| {
-        let [grads, outputs] = [grads, outputs].map(|numbers| &numbers[start..][..out.len()]);
+        let [grads, outputs] = [grads, outputs].map(|values| &values[start..][..out.len()]);
         vectorized(WithSums { grads, outputs, count, out, term, slope });
     });
 }
@@ -261,14 +261,14 @@ mod tests {
 
     #[test]
     fn of_scaled_probabilities_only_the_denormal_are_zero_and_only_in_rows_of_large_scales() {
-        let numbers: Vec<f32> = (0..3600).map(|i| -(i % 1200) as f32 / 10.0).collect();
+        let values: Vec<f32> = (0..3600).map(|i| -(i % 1200) as f32 / 10.0).collect();
         let (mut sums, mut out) = ([[0.0; 2]; 3], vec![f32::NAN; 3600]);
-        log_sum_exp(&numbers, 1200, &mut sums);
+        log_sum_exp(&values, 1200, &mut sums);
         let scales = [1e-10, -1e-29, 1e-33];
-        scaled_softmax(&numbers, 1200, &sums, &scales, f32::MIN_POSITIVE, &mut out);
+        scaled_softmax(&values, 1200, &sums, &scales, f32::MIN_POSITIVE, &mut out);
         for (index, &found) in out.iter().enumerate() {
             let (row, place) = (index / 1200, index % 1200);
-            let exponent = f64::from(numbers[place]) - f64::from(sums[row][1]);
+            let exponent = f64::from(values[place]) - f64::from(sums[row][1]);
             let exact = exponent.exp() * f64::from(scales[row]);
             let is_cleared = row < 2 && exact.abs() < f64::from(f32::MIN_POSITIVE);
             let expected = if is_cleared { 0.0 } else { exact };
@@ -280,19 +280,19 @@ mod tests {
     #[test]
     fn the_error_of_a_very_long_rows_sum_does_not_grow_with_its_length() {
         let stretches = 3000;
-        let mut numbers = vec![-3.3_f32; stretches * ELEMENTS_PER_GROUP];
-        numbers[0] = 0.0;
-        let [_, log_sum] = log_sum_exp_of(&numbers, &mut [0.0; ELEMENTS_PER_GROUP]);
-        let exact = ((numbers.len() - 1) as f64 * f64::from(-3.3_f32).exp()).ln_1p();
+        let mut values = vec![-3.3_f32; stretches * ELEMENTS_PER_GROUP];
+        values[0] = 0.0;
+        let [_, log_sum] = log_sum_exp_of(&values, &mut [0.0; ELEMENTS_PER_GROUP]);
+        let exact = ((values.len() - 1) as f64 * f64::from(-3.3_f32).exp()).ln_1p();
         assert!((f64::from(log_sum) - exact).abs() < 3e-6, "{log_sum}, {exact}");
     }
 
     #[test]
     fn the_sum_of_a_long_row_is_exact_to_some_digits() {
         for count in [1023, 1024, 1025, 16 * ELEMENTS_PER_GROUP, 16 * ELEMENTS_PER_GROUP + 1, 40_000] {
-            let numbers: Vec<f32> = (0..count).map(|i| (i * 7919 % 1013) as f32 / 50.0 - 10.0).collect();
-            let [largest, log_sum] = log_sum_exp_of(&numbers, &mut [0.0; ELEMENTS_PER_GROUP]);
-            let sum: f64 = numbers.iter().map(|&x| f64::from(x - largest).exp()).sum();
+            let values: Vec<f32> = (0..count).map(|i| (i * 7919 % 1013) as f32 / 50.0 - 10.0).collect();
+            let [largest, log_sum] = log_sum_exp_of(&values, &mut [0.0; ELEMENTS_PER_GROUP]);
+            let sum: f64 = values.iter().map(|&x| f64::from(x - largest).exp()).sum();
             assert!((f64::from(log_sum) - sum.ln()).abs() < 1e-6, "{count}: {log_sum}, {}", sum.ln());
         }
     }
@@ -302,15 +302,15 @@ mod tests {
     fn short_rows_are_what_they_are_alone() {
         for count in [1, 2, 10, 64, 65, 200, 512, 513, 1025] {
             let rows = 2 * ELEMENTS_PER_GROUP / count + 3;
-            let numbers: Vec<f32> = (0..rows * count).map(|i| (i * 7919 % 1013) as f32 / 50.0 - 10.0).collect();
+            let values: Vec<f32> = (0..rows * count).map(|i| (i * 7919 % 1013) as f32 / 50.0 - 10.0).collect();
             let scales: Vec<f32> = (0..rows).map(|row| (row % 3) as f32 / 7.0).collect();
             let (mut sums, mut out) = (vec![[0.0; 2]; rows], vec![f32::NAN; rows * count]);
-            log_sum_exp(&numbers, count, &mut sums);
-            scaled_softmax(&numbers, count, &sums, &scales, 0.0, &mut out);
-            for (index, numbers) in numbers.chunks(count).enumerate() {
-                let [largest, log_sum] = log_sum_exp_of(numbers, &mut [0.0; ELEMENTS_PER_GROUP]);
+            log_sum_exp(&values, count, &mut sums);
+            scaled_softmax(&values, count, &sums, &scales, 0.0, &mut out);
+            for (index, values) in values.chunks(count).enumerate() {
+                let [largest, log_sum] = log_sum_exp_of(values, &mut [0.0; ELEMENTS_PER_GROUP]);
                 assert_eq!(sums[index], [largest, log_sum], "row {index} of {count}");
-                for (&x, &found) in numbers.iter().zip(&out[index * count..]) {
+                for (&x, &found) in values.iter().zip(&out[index * count..]) {
                     let exponential = Scalar::exp((x - largest) - log_sum); // f32 has an `exp` of its own
                     assert_eq!(found, exponential * scales[index], "row {index} of {count}");
                 }

@@ -62,7 +62,7 @@ mod tests {
     use crate::scalar::Scalar;
 
     struct Each<'a, T, F> {
-        numbers: &'a [T],
+        values: &'a [T],
         out: &'a mut [T],
         f: F,
     }
@@ -72,21 +72,21 @@ mod tests {
 
         #[inline(always)]
         fn run(self) {
-            for (out, &number) in self.out.iter_mut().zip(self.numbers) {
-                *out = (self.f)(number);
+            for (out, &value) in self.out.iter_mut().zip(self.values) {
+                *out = (self.f)(value);
             }
         }
     }
 
-    fn same_on_every_row<T: Scalar>(name: &str, numbers: &[T], f: impl Fn(T) -> T + Copy) {
+    fn same_on_every_row<T: Scalar>(name: &str, values: &[T], f: impl Fn(T) -> T + Copy) {
         for &isa in Isa::available() {
-            let mut out = vec![T::ZERO; numbers.len()];
-            vectorized_for(isa, Each { numbers, out: &mut out, f });
-            for (&number, &got) in numbers.iter().zip(&out) {
-                let wanted = f(number);
+            let mut out = vec![T::ZERO; values.len()];
+            vectorized_for(isa, Each { values, out: &mut out, f });
+            for (&value, &got) in values.iter().zip(&out) {
+                let wanted = f(value);
                 assert!(
                     got == wanted || (got.is_nan() && wanted.is_nan()),
-                    "{name}({number:e}) is {got:e} on {}, {wanted:e} as plain code",
+                    "{name}({value:e}) is {got:e} on {}, {wanted:e} as plain code",
                     isa.name()
                 );
             }

@@ -26,12 +26,12 @@ impl Vector for F32x8 {
     }
     #[inline(always)]
     unsafe fn load(source: *const f32) -> Self {
-        // SAFETY: AVX2 is there, and eight numbers may be read, by the contract of the trait.
+        // SAFETY: AVX2 is there, and eight elements may be read, by the contract of the trait.
         Self(unsafe { _mm256_loadu_ps(source) })
     }
     #[inline(always)]
     unsafe fn store(self, target: *mut f32) {
-        // SAFETY: AVX2 is there, and eight numbers may be written, by the contract of the trait.
+        // SAFETY: AVX2 is there, and eight elements may be written, by the contract of the trait.
         unsafe { _mm256_storeu_ps(target, self.0) }
     }
     #[inline(always)]
@@ -43,12 +43,12 @@ impl Vector for F32x8 {
     }
     #[inline(always)]
     unsafe fn load_masked(source: *const f32, mask: __m256i) -> Self {
-        // SAFETY: AVX2 is there, and the numbers under the mask may be read; the others aren't touched.
+        // SAFETY: AVX2 is there, and the elements under the mask may be read; the others aren't touched.
         Self(unsafe { _mm256_maskload_ps(source, mask) })
     }
     #[inline(always)]
     unsafe fn store_masked(self, target: *mut f32, mask: __m256i) {
-        // SAFETY: AVX2 is there, and the numbers under the mask may be written; the others aren't touched.
+        // SAFETY: AVX2 is there, and the elements under the mask may be written; the others aren't touched.
         unsafe { _mm256_maskstore_ps(target, mask, self.0) }
     }
     #[inline(always)]
@@ -107,12 +107,12 @@ impl Vector for F64x4 {
     }
     #[inline(always)]
     unsafe fn load(source: *const f64) -> Self {
-        // SAFETY: AVX2 is there, and four numbers may be read, by the contract of the trait.
+        // SAFETY: AVX2 is there, and four elements may be read, by the contract of the trait.
         Self(unsafe { _mm256_loadu_pd(source) })
     }
     #[inline(always)]
     unsafe fn store(self, target: *mut f64) {
-        // SAFETY: AVX2 is there, and four numbers may be written, by the contract of the trait.
+        // SAFETY: AVX2 is there, and four elements may be written, by the contract of the trait.
         unsafe { _mm256_storeu_pd(target, self.0) }
     }
     #[inline(always)]
@@ -124,12 +124,12 @@ impl Vector for F64x4 {
     }
     #[inline(always)]
     unsafe fn load_masked(source: *const f64, mask: __m256i) -> Self {
-        // SAFETY: AVX2 is there, and the numbers under the mask may be read; the others aren't touched.
+        // SAFETY: AVX2 is there, and the elements under the mask may be read; the others aren't touched.
         Self(unsafe { _mm256_maskload_pd(source, mask) })
     }
     #[inline(always)]
     unsafe fn store_masked(self, target: *mut f64, mask: __m256i) {
-        // SAFETY: AVX2 is there, and the numbers under the mask may be written; the others aren't touched.
+        // SAFETY: AVX2 is there, and the elements under the mask may be written; the others aren't touched.
         unsafe { _mm256_maskstore_pd(target, mask, self.0) }
     }
     #[inline(always)]
@@ -179,7 +179,7 @@ impl Block for F32x8 {
     #[inline(always)]
     unsafe fn transpose_block(rows: &[*const f32], column: usize, target: *mut f32, target_row: usize) {
         for half in [0, 4] {
-            // SAFETY: AVX2 is there; four numbers from `column + half` on are in each row; the target has eight full rows.
+            // SAFETY: AVX2 is there; four elements from `column + half` on are in each row; the target has eight full rows.
             unsafe {
                 let pair = |index: usize| {
                     let low = _mm256_castps128_ps256(_mm_loadu_ps(rows[index].add(column + half)));
@@ -201,7 +201,7 @@ impl Block for F64x4 {
     #[inline(always)]
     unsafe fn transpose_block(rows: &[*const f64], column: usize, target: *mut f64, target_row: usize) {
         for half in [0, 2] {
-            // SAFETY: AVX2 is there; two numbers from `column + half` on are in each row; the target has four full rows.
+            // SAFETY: AVX2 is there; two elements from `column + half` on are in each row; the target has four full rows.
             unsafe {
                 let pair = |index: usize| {
                     let low = _mm256_castpd128_pd256(_mm_loadu_pd(rows[index].add(column + half)));

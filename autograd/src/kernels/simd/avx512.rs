@@ -16,11 +16,11 @@ pub(crate) struct F64x8(__m512d);
 /// [`Vector::bit_indices`], sixteen at a time.
 ///
 /// # Safety
-/// AVX-512 is available, and enabled in the caller; as many numbers may be written as the word has ones.
+/// AVX-512 is available, and enabled in the caller; as many elements may be written as the word has ones.
 #[inline(always)]
 unsafe fn bit_indices(word: u64, first: u32, target: *mut u32) -> usize {
     let mut count = 0;
-    // SAFETY: AVX-512 is there, and no more numbers are written than there are ones, by this function's contract.
+    // SAFETY: AVX-512 is there, and no more elements are written than there are ones, by this function's contract.
     unsafe {
         let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
         for part in 0..4 {
@@ -49,12 +49,12 @@ impl Vector for F32x16 {
     }
     #[inline(always)]
     unsafe fn load(source: *const f32) -> Self {
-        // SAFETY: AVX-512 is there, and sixteen numbers may be read, by the contract of the trait.
+        // SAFETY: AVX-512 is there, and sixteen elements may be read, by the contract of the trait.
         Self(unsafe { _mm512_loadu_ps(source) })
     }
     #[inline(always)]
     unsafe fn store(self, target: *mut f32) {
-        // SAFETY: AVX-512 is there, and sixteen numbers may be written, by the contract of the trait.
+        // SAFETY: AVX-512 is there, and sixteen elements may be written, by the contract of the trait.
         unsafe { _mm512_storeu_ps(target, self.0) }
     }
     #[inline(always)]
@@ -63,12 +63,12 @@ impl Vector for F32x16 {
     }
     #[inline(always)]
     unsafe fn load_masked(source: *const f32, mask: __mmask16) -> Self {
-        // SAFETY: AVX-512 is there, and the numbers under the mask may be read; the others aren't touched.
+        // SAFETY: AVX-512 is there, and the elements under the mask may be read; the others aren't touched.
         Self(unsafe { _mm512_maskz_loadu_ps(mask, source) })
     }
     #[inline(always)]
     unsafe fn store_masked(self, target: *mut f32, mask: __mmask16) {
-        // SAFETY: AVX-512 is there, and the numbers under the mask may be written; the others aren't touched.
+        // SAFETY: AVX-512 is there, and the elements under the mask may be written; the others aren't touched.
         unsafe { _mm512_mask_storeu_ps(target, mask, self.0) }
     }
     #[inline(always)]
@@ -137,12 +137,12 @@ impl Vector for F64x8 {
     }
     #[inline(always)]
     unsafe fn load(source: *const f64) -> Self {
-        // SAFETY: AVX-512 is there, and eight numbers may be read, by the contract of the trait.
+        // SAFETY: AVX-512 is there, and eight elements may be read, by the contract of the trait.
         Self(unsafe { _mm512_loadu_pd(source) })
     }
     #[inline(always)]
     unsafe fn store(self, target: *mut f64) {
-        // SAFETY: AVX-512 is there, and eight numbers may be written, by the contract of the trait.
+        // SAFETY: AVX-512 is there, and eight elements may be written, by the contract of the trait.
         unsafe { _mm512_storeu_pd(target, self.0) }
     }
     #[inline(always)]
@@ -151,12 +151,12 @@ impl Vector for F64x8 {
     }
     #[inline(always)]
     unsafe fn load_masked(source: *const f64, mask: __mmask8) -> Self {
-        // SAFETY: AVX-512 is there, and the numbers under the mask may be read; the others aren't touched.
+        // SAFETY: AVX-512 is there, and the elements under the mask may be read; the others aren't touched.
         Self(unsafe { _mm512_maskz_loadu_pd(mask, source) })
     }
     #[inline(always)]
     unsafe fn store_masked(self, target: *mut f64, mask: __mmask8) {
-        // SAFETY: AVX-512 is there, and the numbers under the mask may be written; the others aren't touched.
+        // SAFETY: AVX-512 is there, and the elements under the mask may be written; the others aren't touched.
         unsafe { _mm512_mask_storeu_pd(target, mask, self.0) }
     }
     #[inline(always)]
@@ -217,7 +217,7 @@ impl Block for F32x16 {
     #[inline(always)]
     unsafe fn transpose_block(rows: &[*const f32], column: usize, target: *mut f32, target_row: usize) {
         for quarter in [0, 4, 8, 12] {
-            // SAFETY: AVX-512 is there; four numbers from `column + quarter` on are in each row; the target has sixteen full rows.
+            // SAFETY: AVX-512 is there; four elements from `column + quarter` on are in each row; the target has sixteen full rows.
             unsafe {
                 let from = column + quarter;
                 let [a, b, c, d] = [four(rows, 0, from), four(rows, 1, from), four(rows, 2, from), four(rows, 3, from)];
@@ -236,7 +236,7 @@ impl Block for F64x8 {
     #[inline(always)]
     unsafe fn transpose_block(rows: &[*const f64], column: usize, target: *mut f64, target_row: usize) {
         for quarter in [0, 2, 4, 6] {
-            // SAFETY: AVX-512 is there; two numbers from `column + quarter` on are in each row; the target has eight full rows.
+            // SAFETY: AVX-512 is there; two elements from `column + quarter` on are in each row; the target has eight full rows.
             unsafe {
                 let [a, b] = [four_pairs(rows, 0, column + quarter), four_pairs(rows, 1, column + quarter)];
                 _mm512_storeu_pd(target.add(quarter * target_row), _mm512_unpacklo_pd(a, b));
@@ -246,10 +246,10 @@ impl Block for F64x8 {
     }
 }
 
-/// Four numbers of every fourth row.
+/// Four elements of every fourth row.
 ///
 /// # Safety
-/// AVX-512 is there, and the numbers may be read.
+/// AVX-512 is there, and the elements may be read.
 #[inline(always)] // A closure would not be inlined into code of another instruction set.
 unsafe fn four(rows: &[*const f32], row: usize, from: usize) -> __m512 {
     // SAFETY: passed on.
@@ -261,7 +261,7 @@ unsafe fn four(rows: &[*const f32], row: usize, from: usize) -> __m512 {
     }
 }
 
-/// Two numbers of every second row.
+/// Two elements of every second row.
 ///
 /// # Safety
 /// That of [`four`].

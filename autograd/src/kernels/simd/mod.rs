@@ -27,29 +27,29 @@ pub(crate) use neon::{F32x4, F64x2};
 
 use crate::scalar::Scalar;
 
-/// A register of numbers, and what it can do.
+/// A register of elements, and what it can do.
 ///
 /// # Safety
 /// All methods share one condition: the instruction set of the vector must be available where they run, and they must be inlined
 /// into a function that enables it (they are `#[inline(always)]`, so a kernel that is itself inlined keeps the promise). The methods that
-/// take a pointer ask in addition that the numbers they touch may be read or written; no alignment is asked for.
+/// take a pointer ask in addition that the elements they touch may be read or written; no alignment is asked for.
 pub(crate) trait Vector: Copy {
     /// What a lane holds.
     type Element: Scalar;
     /// Which lanes a masked operation touches.
     type Mask: Copy;
-    /// How many numbers there are in a register.
+    /// How many elements there are in a register.
     const LANES: usize;
     /// Whether a masked load costs no more than a plain one, so that it may stand in an inner loop.
     const MASKS_ARE_FREE: bool;
     /// Whether half a register may take half as long: on some machines a register is as wide as two of their units.
     const HALVES: bool = false;
 
-    /// The same number in each lane.
+    /// The same element in each lane.
     unsafe fn splat(value: Self::Element) -> Self;
-    /// `LANES` numbers from `source` on.
+    /// `LANES` elements from `source` on.
     unsafe fn load(source: *const Self::Element) -> Self;
-    /// Writes `LANES` numbers from `target` on.
+    /// Writes `LANES` elements from `target` on.
     unsafe fn store(self, target: *mut Self::Element);
 
     /// A mask of the first `count` lanes, `count` ≤ `LANES`.
@@ -79,7 +79,7 @@ pub(crate) trait Vector: Copy {
     unsafe fn bit_indices(mut word: u64, first: u32, target: *mut u32) -> usize {
         let count = word.count_ones() as usize;
         for index in 0..count {
-            // SAFETY: the caller vouches for as many numbers as there are ones.
+            // SAFETY: the caller vouches for as many elements as there are ones.
             unsafe { *target.add(index) = first + word.trailing_zeros() }
             word &= word - 1;
         }
@@ -90,9 +90,9 @@ pub(crate) trait Vector: Copy {
 
     /// Transposes a band of at most `LANES` rows.
     ///
-    /// Row r of the source starts at `source + r · source_row` and has `columns` numbers side by side; there are `rows` of them, at least one.
-    /// Row c of the target, c < `columns`, starts at `target + c · target_row` and is written in full: `LANES` numbers, those from `rows` on being
-    /// numbers of the source again. The rows of the target may overlap: then each is cut by the next one.
+    /// Row r of the source starts at `source + r · source_row` and has `columns` elements side by side; there are `rows` of them, at least one.
+    /// Row c of the target, c < `columns`, starts at `target + c · target_row` and is written in full: `LANES` elements, those from `rows` on being
+    /// elements of the source again. The rows of the target may overlap: then each is cut by the next one.
     #[inline(always)]
     unsafe fn transpose(
         source: *const Self::Element,

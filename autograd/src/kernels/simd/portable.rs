@@ -4,7 +4,7 @@
 use super::Vector;
 use crate::scalar::Scalar;
 
-/// `N` numbers that the compiler keeps in a register.
+/// `N` elements that the compiler keeps in a register.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub(crate) struct Array<T, const N: usize>([T; N]);
@@ -21,12 +21,12 @@ impl<T: Scalar, const N: usize> Vector for Array<T, N> {
     }
     #[inline(always)]
     unsafe fn load(source: *const T) -> Self {
-        // SAFETY: the caller vouches for `N` readable numbers; the read asks for no alignment.
+        // SAFETY: the caller vouches for `N` readable elements; the read asks for no alignment.
         Self(unsafe { source.cast::<[T; N]>().read_unaligned() })
     }
     #[inline(always)]
     unsafe fn store(self, target: *mut T) {
-        // SAFETY: the caller vouches for `N` writable numbers; the write asks for no alignment.
+        // SAFETY: the caller vouches for `N` writable elements; the write asks for no alignment.
         unsafe { target.cast::<[T; N]>().write_unaligned(self.0) }
     }
     #[inline(always)]
@@ -37,7 +37,7 @@ impl<T: Scalar, const N: usize> Vector for Array<T, N> {
     unsafe fn load_masked(source: *const T, mask: usize) -> Self {
         let mut lanes = [T::ZERO; N];
         for (lane, value) in lanes.iter_mut().enumerate().take(mask) {
-            // SAFETY: the caller vouches for the first `mask` numbers.
+            // SAFETY: the caller vouches for the first `mask` elements.
             *value = unsafe { *source.add(lane) };
         }
         Self(lanes)
@@ -45,7 +45,7 @@ impl<T: Scalar, const N: usize> Vector for Array<T, N> {
     #[inline(always)]
     unsafe fn store_masked(self, target: *mut T, mask: usize) {
         for (lane, value) in self.0.into_iter().enumerate().take(mask) {
-            // SAFETY: the caller vouches for the first `mask` numbers.
+            // SAFETY: the caller vouches for the first `mask` elements.
             unsafe { *target.add(lane) = value }
         }
     }

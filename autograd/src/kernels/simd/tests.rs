@@ -10,12 +10,12 @@ use crate::scalar::Scalar;
 #[inline(always)]
 unsafe fn check<V: Vector>() {
     let lanes = V::LANES;
-    let numbers = |from: f64| -> Vec<V::Element> {
+    let elements = |from: f64| -> Vec<V::Element> {
         (0..lanes * lanes).map(|i| V::Element::from_f64(from + i as f64 * 0.5)).collect()
     };
-    let (x, y) = (numbers(-3.0), numbers(7.0));
+    let (x, y) = (elements(-3.0), elements(7.0));
     let mut out = vec![V::Element::NAN; lanes * (lanes + 1)];
-    // SAFETY: the instruction set is there by this function's contract; all buffers hold at least `lanes` numbers.
+    // SAFETY: the instruction set is there by this function's contract; all buffers hold at least `lanes` elements.
     unsafe {
         V::load(x.as_ptr()).mul_add(V::load(y.as_ptr()), V::splat(V::Element::ONE)).store(out.as_mut_ptr());
         for i in 0..lanes {
@@ -41,7 +41,7 @@ unsafe fn check<V: Vector>() {
         assert_eq!(V::load(x.as_ptr()).sum(), x[..lanes].iter().copied().sum());
 
         for count in 0..=lanes {
-            // Only `count` numbers are there: under a checker of memory, one read too many shows.
+            // Only `count` elements are there: under a checker of memory, one read too many shows.
             let short = x[..count].to_vec();
             V::load_masked(short.as_ptr(), V::mask(count)).store(out.as_mut_ptr());
             for i in 0..lanes {
@@ -56,7 +56,7 @@ unsafe fn check<V: Vector>() {
 
         for rows in 1..=lanes {
             for columns in 0..=lanes {
-                // Rows that are one number longer than the block, the last one cut where the block ends.
+                // Rows that are one element longer than the block, the last one cut where the block ends.
                 let source: Vec<_> = (0..(rows * (lanes + 1)).saturating_sub(lanes + 1 - columns))
                     .map(|i| V::Element::from_usize(i + 1))
                     .collect();
