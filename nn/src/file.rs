@@ -105,7 +105,7 @@ impl Staged {
     /// If that fails. A regular file that was at the path is still there then.
     pub fn commit(self) -> io::Result<()> {
         let (file, path) = match self.0 {
-            Stage::Stream { path, bytes } => return open_stream(path, PATIENCE)?.write_all(&bytes),
+            Stage::Stream { path, bytes } => return open_stream(path, OPEN_TIMEOUT)?.write_all(&bytes),
             Stage::Beside { file, path } => (file, path),
         };
         if let Err(refused) = file.persist(&path) {
@@ -259,18 +259,18 @@ fn write_over(staged: NamedTempFile, path: &Path) -> io::Result<()> {
 }
 
 /// How long a pipe may be without a program that reads it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens a pipe or a device. A thread of its own does it, since opening a pipe waits for a reader without an end; if
 /// none comes, the thread is left behind, and closes the pipe should it still be opened.
-fn open_stream(path: PathBuf, patience: Duration) -> io::Result<File> {
+fn open_stream(path: PathBuf, timeout: Duration) -> io::Result<File> {
     let (sender, receiver) = mpsc::channel();
     thread::Builder::new().spawn(move || {
         // Behind what is there already, if it is a regular file that a process has open.
         let _ = sender.send(OpenOptions::new().append(true).open(path));
     })?;
-    receiver.recv_timeout(patience).unwrap_or_else(|_| {
-        let reason = format!("no program reads from it, after {} seconds of waiting", patience.as_secs_f32());
+    receiver.recv_timeout(timeout).unwrap_or_else(|_| {
+        let reason = format!("no program reads from it, after {} seconds of waiting", timeout.as_secs_f32());
         Err(io::Error::new(io::ErrorKind::TimedOut, reason))
     })
 }
