@@ -171,7 +171,6 @@ impl Layout {
     }
 
     /// The same elements in the same order under another shape, if strides can say it; `None` means that they must be copied.
-    ///
     /// The old dimensions are taken in runs that one stride can walk; each new dimension must lie inside one run.
     pub(crate) fn reshape(&self, shape: &Shape) -> Option<Self> {
         if self.is_contiguous() {
@@ -209,7 +208,6 @@ impl Layout {
 }
 
 /// A walk over several operands of one shape at once, in row-major order, with as few dimensions as their strides allow.
-///
 /// Neighbouring dimensions that every operand crosses with one stride are merged, so that dense operands of any rank become one long row.
 #[derive(Debug)]
 pub(crate) struct Walk<const OPERANDS: usize> {
