@@ -52,6 +52,7 @@
 //! | [`SinusoidalPositions`] | `[..., L, D]` | a vector added for each position |
 //! | [`Rnn`], [`Gru`], [`Lstm`] | `[L, N, in]` → `[L, N, hidden]` | recurrent networks; their cells are in [`recurrent`] |
 //! | [`MultiheadAttention`] | `[N, L, E]` → `[N, L, E]` | means of values, weighted by keys and queries |
+//! | [`TransformerEncoderLayer`] | `[N, L, E]` → `[N, L, E]` | attention and a feed-forward part, with their norms |
 //! | [`Dropout`], [`Dropout2d`] | any; `[N, C, H, W]` | elements or channels dropped at random |
 //! | [`Flatten`], [`Unflatten`], [`Identity`] | any | dimensions merged or split; nothing |
 //! | [`Sequential`], [`Residual`], [`layer`](layer()) | those of what is in it | layers in a row; x + f(x); a closure |

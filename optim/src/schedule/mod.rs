@@ -3,7 +3,9 @@
 //!
 //! A [`Schedule`] has no state: the factor of a step depends on its number alone, so that a run that goes on from a
 //! checkpoint needs nothing but this number. [`Optimizer::follow`](crate::Optimizer::follow) sets what the schedule
-//! says. The unit of a step is the caller's: a batch or an epoch.
+//! says. The unit of a step is the caller's: a batch or an epoch. `follow` is a method of the trait
+//! [`Optimizer`](crate::Optimizer), and `then` and `times` are methods of the trait [`Schedule`]: a program that calls
+//! them needs `use` lines for both, as this one has.
 //!
 //! ```
 //! use autograd::{Param, Tensor};
