@@ -36,6 +36,7 @@
 //! | [`CosineAnnealingWarmRestarts`] | the same, again and again |
 //! | [`OneCycleLR`] | up to 1 and down again, in two half waves; the momentum the other way round |
 //! | [`CyclicLR`] | up and down in straight lines, again and again; the momentum the other way round |
+//! | [`MultiplicativeLR`] | the product of what a function returns for the steps 1 to t |
 //! | a closure | what it returns |
 //! | [`a.then(t, b)`](Schedule::then), [`a.times(b)`](Schedule::times) | one after the other; the product |
 //!
@@ -47,6 +48,7 @@
 mod cosine;
 mod cyclic;
 mod line;
+mod multiplicative;
 mod one_cycle;
 mod plateau;
 mod power;
@@ -54,6 +56,7 @@ mod power;
 pub use cosine::{CosineAnnealingLR, CosineAnnealingWarmRestarts};
 pub use cyclic::{CyclicLR, Scaling};
 pub use line::{ConstantLR, LinearLR, PolynomialLR};
+pub use multiplicative::MultiplicativeLR;
 pub use one_cycle::{Annealing, OneCycleLR};
 pub use plateau::{Better, ReduceLROnPlateau, Threshold};
 pub use power::{ExponentialLR, MultiStepLR, StepLR};
