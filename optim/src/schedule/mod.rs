@@ -48,6 +48,7 @@
 mod cosine;
 mod cyclic;
 mod line;
+mod momenta;
 mod multiplicative;
 mod one_cycle;
 mod plateau;
