@@ -146,6 +146,48 @@ stateless!(GLU, |layer| format!("dim={}", layer.dim), |layer, x, _| {
     x.narrow(layer.dim, 0, extent / 2) * x.narrow(layer.dim, extent / 2, extent / 2).sigmoid()
 });
 
+/// x where x > 0, a x elsewhere. In training each element has a slope a of its own, uniform between `lower` and `upper`;
+/// outside of it a is the mean of both. As
+/// [`torch.nn.RReLU`](https://docs.pytorch.org/docs/stable/generated/torch.nn.RReLU.html) (Xu et al., *Empirical
+/// evaluation of rectified activations in convolutional network*, 2015).
+///
+/// ```
+/// use autograd::Tensor;
+/// use nn::{Layer, Mode, RReLU};
+/// let layer = RReLU { lower: 0.25, upper: 0.75 };
+/// assert_eq!(layer.forward(&Tensor::from_vec(vec![-2.0, 2.0], [2]), Mode::Eval).to_vec(), [-1.0, 2.0]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RReLU {
+    /// The smallest slope.
+    pub lower: f64,
+    /// The largest slope.
+    pub upper: f64,
+}
+
+impl Default for RReLU {
+    /// Slopes from 1/8 to 1/3.
+    fn default() -> Self {
+        RReLU { lower: 1.0 / 8.0, upper: 1.0 / 3.0 }
+    }
+}
+
+stateless!(
+    RReLU,
+    |layer| format!("lower={}, upper={}", python_float(layer.lower), python_float(layer.upper)),
+    |layer, x, mode| {
+        let RReLU { lower, upper } = *layer;
+        assert!(lower <= upper, "RReLU: slopes from {lower} to {upper}: wanted the smaller one first");
+        match mode.stream() {
+            None => x.leaky_relu(T::from_f64((lower + upper) / 2.0)),
+            Some(stream) => {
+                let slopes = Tensor::uniform(x.shape().clone(), T::from_f64(lower), T::from_f64(upper), stream);
+                x.where_(&x.gt(T::ZERO), &(x * slopes))
+            }
+        }
+    }
+);
+
 /// x where x > 0, w x elsewhere, with a slope w that is learnt: one for all, or one for each channel (dimension 1).
 /// As [`torch.nn.PReLU`](https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html).
 ///
@@ -190,6 +232,9 @@ impl<T: Float> Layer<T> for PReLU<T> {
 
 #[cfg(test)]
 mod tests {
+    use autograd::Stream;
+    use autograd::check::gradcheck;
+
     use super::*;
 
     #[test]
@@ -222,6 +267,39 @@ mod tests {
         let wanted =
             ["LeakyReLU(negative_slope=0.01)", "Softplus(beta=1.0, threshold=20.0)", "GELU(approximate='none')"];
         assert_eq!(shown, wanted);
+    }
+
+    /// With the slopes that were drawn, PyTorch's formula: y = a x and dy/dx = a up to 0, 1 above.
+    #[test]
+    fn a_random_slope_is_drawn_for_each_element_in_training_only() {
+        let (layer, stream) = (RReLU { lower: 0.2, upper: 0.6 }, Stream::new(0));
+        let x: Tensor<f64> = Tensor::linspace(-3.0, 3.0, 301).requires_grad();
+        let y = layer.forward(&x, Mode::Train(&stream));
+        let slopes = (&y * 1.0).sum().backward().get(&x).unwrap().to_vec();
+        let (inputs, outputs) = (x.to_vec(), y.to_vec());
+        for ((x, y), slope) in inputs.iter().zip(&outputs).zip(&slopes) {
+            assert!((y - slope * x).abs() < 1e-15);
+            assert!(if *x > 0.0 { *slope == 1.0 } else { (0.2..0.6).contains(slope) }, "{slope} at {x}");
+        }
+        let mean = slopes[..150].iter().sum::<f64>() / 150.0;
+        assert!((mean - 0.4).abs() < 0.04 && slopes[0] != slopes[1], "{mean}");
+        assert_ne!(layer.forward(&x, Mode::Train(&stream)).to_vec(), outputs, "each forward draws anew");
+        // PyTorch's values in eval mode, with its defaults.
+        let x = Tensor::from_vec(vec![-3.0, 0.0, 0.5, f64::NAN], [4]).requires_grad();
+        let y = RReLU::default().forward(&x, Mode::Eval);
+        assert_eq!(y.to_vec()[..3], [-0.6875, 0.0, 0.5]);
+        assert!(y.to_vec()[3].is_nan());
+        assert_eq!(y.sum().backward().get(&x).unwrap().to_vec()[..3], [0.22916666666666666, 0.22916666666666666, 1.0]);
+        assert_eq!(RReLU::default().to_string(), "RReLU(lower=0.125, upper=0.3333333333333333)");
+        // The slopes are constants of a forward: the same ones give the gradient that differences show.
+        let x = Tensor::<f64>::randn([20], 3);
+        gradcheck(|x| layer.forward(&x[0], Mode::Train(&Stream::new(5))), &[x]).unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "RReLU: slopes from 0.5 to 0.25: wanted the smaller one first")]
+    fn slopes_are_in_order() {
+        RReLU { lower: 0.5, upper: 0.25 }.forward(&Tensor::<f32>::zeros([1]), Mode::Eval);
     }
 
     #[test]

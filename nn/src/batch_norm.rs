@@ -15,7 +15,7 @@ struct Settings {
 }
 
 /// running ← (1 - m) running + m new, in place of the old values.
-fn mix_in<T: Float>(running: &Param<T>, new: &Tensor<T>, momentum: f64) {
+pub(crate) fn mix_in<T: Float>(running: &Param<T>, new: &Tensor<T>, momentum: f64) {
     let (new, old_share, new_share) = (new.to_vec(), T::from_f64(1.0 - momentum), T::from_f64(momentum));
     running.update(|running| {
         for (running, new) in running.iter_mut().zip(new) {

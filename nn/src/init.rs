@@ -41,8 +41,67 @@ fn normal<T: Float>(shape: Shape, deviation: f64, seed: impl Seed) -> Tensor<T> 
     Tensor::randn(shape, seed) * T::from_f64(deviation)
 }
 
+/// Which values keep their variance from layer to layer: PyTorch's `mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fan {
+    /// The outputs of the forward pass: `fan_in`.
+    In,
+    /// The gradients of the backward pass: `fan_out`.
+    Out,
+}
+
+impl Fan {
+    #[track_caller]
+    fn of(self, shape: &Shape) -> usize {
+        let (fan_in, fan_out) = fans(shape);
+        match self {
+            Fan::In => fan_in,
+            Fan::Out => fan_out,
+        }
+    }
+}
+
+/// What follows a layer: PyTorch's `nonlinearity`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Nonlinearity {
+    /// Nothing, or a convolution.
+    Linear,
+    /// The logistic function.
+    Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// max(x, 0)
+    ReLU,
+    /// A rectifier with this slope of negative elements.
+    LeakyReLU(f64),
+    /// The scaled exponential linear unit.
+    SELU,
+}
+
+impl Nonlinearity {
+    /// What weights are multiplied by so that the values behind the function keep their variance: 1 for a linear map
+    /// and the logistic function, 5/3 for tanh, √2 for a rectifier and √(2 / (1 + slope²)) for a leaky one, 3/4 for
+    /// SELU. As
+    /// [`torch.nn.init.calculate_gain`](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.calculate_gain).
+    ///
+    /// ```
+    /// use nn::init::{Nonlinearity, xavier_uniform};
+    /// let weight = xavier_uniform::<f32>([64, 32], Nonlinearity::Tanh.gain(), 0);
+    /// assert!(weight.abs().max().item() <= 5.0 / 3.0 * 0.25);
+    /// ```
+    pub fn gain(self) -> f64 {
+        match self {
+            Nonlinearity::Linear | Nonlinearity::Sigmoid => 1.0,
+            Nonlinearity::Tanh => 5.0 / 3.0,
+            Nonlinearity::ReLU => 2.0_f64.sqrt(),
+            Nonlinearity::LeakyReLU(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
+            Nonlinearity::SELU => 0.75,
+        }
+    }
+}
+
 /// Uniform in ±√3 · gain / √fan_in, with the gain √(2 / (1 + slope²)) of a leaky rectifier; slope 0 is the plain one.
-/// (He et al., *Delving deep into rectifiers*, 2015.)
+/// (He et al., *Delving deep into rectifiers*, 2015.) For the fan-out or another gain, [`kaiming_uniform_with`].
 ///
 /// ```
 /// use nn::init::kaiming_uniform;
@@ -54,10 +113,31 @@ fn normal<T: Float>(shape: Shape, deviation: f64, seed: impl Seed) -> Tensor<T> 
 /// If the shape has fewer than two dimensions, or more elements than any memory holds.
 #[track_caller]
 pub fn kaiming_uniform<T: Float>(shape: impl Into<Shape>, slope: f64, seed: impl Seed) -> Tensor<T> {
+    kaiming_uniform_with(shape, Fan::In, Nonlinearity::LeakyReLU(slope), seed)
+}
+
+/// Uniform in ±√3 · gain / √fan, with the fan and the gain of one's choice. As
+/// [`torch.nn.init.kaiming_uniform_`](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_uniform_)
+/// with its `mode` and `nonlinearity`.
+///
+/// ```
+/// use nn::init::{Fan, Nonlinearity, kaiming_uniform_with};
+/// let weight = kaiming_uniform_with::<f32>([256, 784], Fan::Out, Nonlinearity::Linear, 0);
+/// assert!(weight.abs().max().item() <= (3.0_f32 / 256.0).sqrt());
+/// ```
+///
+/// # Panics
+/// If the shape has fewer than two dimensions, or more elements than any memory holds.
+#[track_caller]
+pub fn kaiming_uniform_with<T: Float>(
+    shape: impl Into<Shape>,
+    fan: Fan,
+    nonlinearity: Nonlinearity,
+    seed: impl Seed,
+) -> Tensor<T> {
     let shape = shape.into();
-    let (fan_in, _) = fans(&shape);
-    let gain = (2.0 / (1.0 + slope * slope)).sqrt();
-    uniform(shape, 3.0_f64.sqrt() * gain * reciprocal_root(fan_in), seed)
+    let fan = fan.of(&shape);
+    uniform(shape, 3.0_f64.sqrt() * nonlinearity.gain() * reciprocal_root(fan), seed)
 }
 
 /// Normal with deviation gain / √fan_in; the gain as for [`kaiming_uniform`].
@@ -66,10 +146,25 @@ pub fn kaiming_uniform<T: Float>(shape: impl Into<Shape>, slope: f64, seed: impl
 /// If the shape has fewer than two dimensions, or more elements than any memory holds.
 #[track_caller]
 pub fn kaiming_normal<T: Float>(shape: impl Into<Shape>, slope: f64, seed: impl Seed) -> Tensor<T> {
+    kaiming_normal_with(shape, Fan::In, Nonlinearity::LeakyReLU(slope), seed)
+}
+
+/// Normal with deviation gain / √fan, with the fan and the gain of one's choice. As
+/// [`torch.nn.init.kaiming_normal_`](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_normal_)
+/// with its `mode` and `nonlinearity`.
+///
+/// # Panics
+/// If the shape has fewer than two dimensions, or more elements than any memory holds.
+#[track_caller]
+pub fn kaiming_normal_with<T: Float>(
+    shape: impl Into<Shape>,
+    fan: Fan,
+    nonlinearity: Nonlinearity,
+    seed: impl Seed,
+) -> Tensor<T> {
     let shape = shape.into();
-    let (fan_in, _) = fans(&shape);
-    let gain = (2.0 / (1.0 + slope * slope)).sqrt();
-    normal(shape, gain * reciprocal_root(fan_in), seed)
+    let fan = fan.of(&shape);
+    normal(shape, nonlinearity.gain() * reciprocal_root(fan), seed)
 }
 
 /// Uniform in ±gain · √(6 / (fan_in + fan_out)).
@@ -222,8 +317,28 @@ mod tests {
         };
         close(kaiming_uniform(shape, 0.0, 0), (2.0_f64 / 180.0).sqrt());
         close(kaiming_normal(shape, 2.0, 1), (0.4_f64 / 180.0).sqrt());
+        close(kaiming_uniform_with(shape, Fan::Out, Nonlinearity::Tanh, 4), 5.0 / 3.0 / 540.0_f64.sqrt());
+        close(kaiming_normal_with(shape, Fan::Out, Nonlinearity::ReLU, 5), (2.0_f64 / 540.0).sqrt());
+        close(kaiming_normal_with(shape, Fan::In, Nonlinearity::SELU, 6), 0.75 / 180.0_f64.sqrt());
         close(xavier_uniform(shape, 1.0, 2), (2.0_f64 / 720.0).sqrt());
         close(xavier_normal(shape, 1.5, 3), 1.5 * (2.0_f64 / 720.0).sqrt());
+    }
+
+    /// `torch.nn.init.calculate_gain` of the same.
+    #[test]
+    fn gains_are_those_of_pytorch() {
+        let all = [
+            (Nonlinearity::Linear, 1.0),
+            (Nonlinearity::Sigmoid, 1.0),
+            (Nonlinearity::Tanh, 1.6666666666666667),
+            (Nonlinearity::ReLU, std::f64::consts::SQRT_2),
+            (Nonlinearity::LeakyReLU(0.2), 1.3867504905630728),
+            (Nonlinearity::LeakyReLU(0.01), 1.4141428569978354),
+            (Nonlinearity::SELU, 0.75),
+        ];
+        for (nonlinearity, wanted) in all {
+            assert!((nonlinearity.gain() - wanted).abs() < 1e-15, "{nonlinearity:?}");
+        }
     }
 
     #[test]

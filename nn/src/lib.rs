@@ -44,7 +44,7 @@
 //! | [`Conv1d`], [`Conv2d`] | `[N, C, L]`, `[N, C, H, W]` | convolutions |
 //! | [`ConvTranspose1d`], [`ConvTranspose2d`] | as above | their adjoints |
 //! | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`] | as above | one value for each window |
-//! | [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`Upsample`] | as above | to a given size |
+//! | [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`Upsample`] | as above | to a given size |
 //! | [`BatchNorm1d`], [`BatchNorm2d`] | `[N, C, ...]` | channels normalized over the batch |
 //! | [`InstanceNorm1d`], [`InstanceNorm2d`], [`GroupNorm`] | `[N, C, ...]` | channels of one example |
 //! | [`LayerNorm`], [`RmsNorm`] | `[..., D]` | the last dimensions of one example |
@@ -52,10 +52,11 @@
 //! | [`SinusoidalPositions`] | `[..., L, D]` | a vector added for each position |
 //! | [`Rnn`], [`Gru`], [`Lstm`] | `[L, N, in]` → `[L, N, hidden]` | recurrent networks; their cells are in [`recurrent`] |
 //! | [`MultiheadAttention`] | `[N, L, E]` → `[N, L, E]` | means of values, weighted by keys and queries |
+//! | [`TransformerEncoderLayer`] | `[N, L, E]` → `[N, L, E]` | attention and a feed-forward part, with their norms |
 //! | [`Dropout`], [`Dropout2d`] | any; `[N, C, H, W]` | elements or channels dropped at random |
 //! | [`Flatten`], [`Unflatten`], [`Identity`] | any | dimensions merged or split; nothing |
 //! | [`Sequential`], [`Residual`], [`layer`](layer()) | those of what is in it | layers in a row; x + f(x); a closure |
-//! | [`ReLU`], [`LeakyReLU`], [`PReLU`], [`ReLU6`], [`ELU`], [`SELU`], [`CELU`] | any | activations |
+//! | [`ReLU`], [`LeakyReLU`], [`PReLU`], [`RReLU`], [`ReLU6`], [`ELU`], [`SELU`], [`CELU`] | any | activations |
 //! | [`GELU`], [`SiLU`], [`Mish`], [`Hardswish`], [`Softplus`], [`Softsign`] | any | smooth ones |
 //! | [`Sigmoid`], [`LogSigmoid`], [`Hardsigmoid`], [`Tanh`], [`Hardtanh`] | any | bounded ones |
 //! | [`Tanhshrink`], [`Hardshrink`], [`Softshrink`], [`Threshold`] | any | with a gap |
@@ -68,7 +69,7 @@
 //! | [`MSELoss`], [`L1Loss`], [`SmoothL1Loss`], [`HuberLoss`] | values and targets of one shape |
 //! | [`KLDivLoss`] | logarithms of probabilities, probabilities |
 //! | [`CosineEmbeddingLoss`], [`TripletMarginLoss`] | vectors `[N, D]` |
-//! | [`MarginRankingLoss`], [`HingeLoss`] | scores, targets of 1 and -1 |
+//! | [`MarginRankingLoss`], [`HingeLoss`], [`HingeEmbeddingLoss`] | scores or distances, targets of 1 and -1 |
 //!
 //! - [`init`]: how weights start. Layers do it themselves, as PyTorch's do, from a seed or a [`Random`](autograd::Random).
 //! - [`checkpoint`]: weights in safetensors files, which PyTorch reads and writes too.
@@ -100,6 +101,7 @@ pub mod field;
 pub mod file;
 mod flatten;
 pub mod init;
+mod instance_norm;
 mod layer;
 mod linear;
 mod loss;
@@ -121,7 +123,7 @@ mod upsample;
 
 pub use activation::{
     CELU, ELU, GELU, GLU, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU,
-    ReLU, ReLU6, SELU, SiLU, Sigmoid, Softmax, Softplus, Softshrink, Softsign, Tanh, Tanhshrink, Threshold,
+    RReLU, ReLU, ReLU6, SELU, SiLU, Sigmoid, Softmax, Softplus, Softshrink, Softsign, Tanh, Tanhshrink, Threshold,
 };
 pub use attention::{AttentionMask, MultiheadAttention};
 #[doc(hidden)]
@@ -137,16 +139,20 @@ pub use field::Field;
 #[doc(hidden)]
 pub use field::short_name;
 pub use flatten::{Flatten, Identity, Unflatten};
+pub use instance_norm::{InstanceNorm1d, InstanceNorm2d};
 pub use layer::{Function, Layer, layer};
 pub use linear::Linear;
 pub use loss::{
-    BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, HingeLoss, HuberLoss, KLDivLoss, L1Loss,
-    MSELoss, MarginRankingLoss, NLLLoss, SmoothL1Loss, TripletMarginLoss,
+    BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, HingeEmbeddingLoss, HingeLoss, HuberLoss,
+    KLDivLoss, L1Loss, MSELoss, MarginRankingLoss, NLLLoss, SmoothL1Loss, TripletMarginLoss,
 };
 pub use mode::{Branch, Mode};
 pub use module::{Member, Module};
-pub use norm::{GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RmsNorm};
-pub use pool::{AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d};
+pub use norm::{GroupNorm, LayerNorm, RmsNorm};
+pub use pool::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, MaxPool1d,
+    MaxPool2d,
+};
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Recurrence, Rnn, RnnCell};
 pub use residual::Residual;
 pub use sequential::Sequential;

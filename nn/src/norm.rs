@@ -6,7 +6,7 @@ use crate::layer::Layer;
 use crate::mode::Mode;
 use crate::tree::{python_bool, python_float, python_tuple};
 
-fn tensor<T: Float>(param: &Option<Param<T>>) -> Option<Tensor<T>> {
+pub(crate) fn tensor<T: Float>(param: &Option<Param<T>>) -> Option<Tensor<T>> {
     param.as_ref().map(Param::tensor)
 }
 
@@ -171,73 +171,6 @@ impl<T: Float> Layer<T> for GroupNorm<T> {
     }
 }
 
-macro_rules! instance_norms {
-    ($($name:ident, $rank:literal, $wanted:literal;)+) => {$(
-        #[doc = concat!("Each channel of each example ", $wanted, " with mean 0 and variance 1. As")]
-        #[doc = concat!(
-            "[`torch.nn.", stringify!($name), "`](https://docs.pytorch.org/docs/stable/generated/torch.nn.",
-            stringify!($name), ".html)"
-        )]
-        /// without running statistics: without scale and shift too, unless [`affine`](Self::affine) adds them. The
-        /// operation is [`Tensor::instance_norm`].
-        #[derive(Clone, Debug)]
-        pub struct $name<T: Float = f32> {
-            /// The scale of each channel, `[C]`.
-            pub weight: Option<Param<T>>,
-            /// The shift of each channel, `[C]`.
-            pub bias: Option<Param<T>>,
-            features: usize,
-            eps: f64,
-        }
-
-        impl<T: Float> $name<T> {
-            /// So many channels; ε = 10⁻⁵.
-            pub fn new(num_features: usize) -> Self {
-                $name { weight: None, bias: None, features: num_features, eps: 1e-5 }
-            }
-
-            /// With a scale and a shift for each channel.
-            pub fn affine(self) -> Self {
-                let weight = Some(Param::new(Tensor::ones([self.features])));
-                $name { weight, bias: Some(Param::new(Tensor::zeros([self.features]))), ..self }
-            }
-
-            /// What is added to the variance.
-            pub fn eps(self, eps: f64) -> Self {
-                $name { eps, ..self }
-            }
-        }
-
-        crate::module!($name<T> { weight, bias }, |layer| {
-            let (eps, affine) = (python_float(layer.eps), python_bool(layer.weight.is_some()));
-            let affine = format!("affine={affine}, bias={affine}");
-            format!("{}, eps={eps}, momentum=0.1, {affine}, track_running_stats=False", layer.features)
-        });
-
-        impl<T: Float> Layer<T> for $name<T> {
-            /// # Panics
-            /// If the input has another rank or other channels, or one value alone in each channel.
-            #[track_caller]
-            fn forward(&self, x: &Tensor<T>, _: Mode<'_>) -> Tensor<T> {
-                let batched = if x.rank() + 1 == $rank { x.unsqueeze(0) } else { x.clone() };
-                assert!(
-                    batched.rank() == $rank && batched.size(1) == self.features,
-                    "{}: the input has shape {}: wanted {} with C = {}",
-                    stringify!($name), x.shape(), $wanted, self.features
-                );
-                let (weight, bias) = (tensor(&self.weight), tensor(&self.bias));
-                let y = batched.instance_norm(weight.as_ref(), bias.as_ref(), self.eps);
-                if x.rank() + 1 == $rank { y.squeeze(0) } else { y }
-            }
-        }
-    )+};
-}
-
-instance_norms! {
-    InstanceNorm1d, 3, "`[N, C, L]` or `[C, L]`";
-    InstanceNorm2d, 4, "`[N, C, H, W]` or `[C, H, W]`";
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,22 +181,12 @@ mod tests {
             LayerNorm::<f32>::new([4, 2]).without_affine().to_string(),
             RmsNorm::<f32>::new([4]).to_string(),
             GroupNorm::<f32>::new(2, 4).eps(1e-3).to_string(),
-            InstanceNorm1d::<f32>::new(4).to_string(),
         ];
         let wanted = [
             "LayerNorm((4, 2), eps=1e-05, elementwise_affine=False, bias=False)",
             "RMSNorm((4,), eps=None, elementwise_affine=True)",
             "GroupNorm(2, 4, eps=0.001, affine=True, bias=True)",
-            "InstanceNorm1d(4, eps=1e-05, momentum=0.1, affine=False, bias=False, track_running_stats=False)",
         ];
         assert_eq!(shown, wanted);
-    }
-
-    #[test]
-    fn an_example_alone_is_as_one_of_a_batch() {
-        let layer = InstanceNorm2d::<f64>::new(3).affine();
-        let x = Tensor::randn([2, 3, 4, 5], 0);
-        let (batch, alone) = (layer.forward(&x, Mode::Eval), layer.forward(&x.select(0, 1), Mode::Eval));
-        assert_eq!(batch.select(0, 1).to_vec(), alone.to_vec());
     }
 }

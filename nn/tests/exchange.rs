@@ -1,15 +1,19 @@
-//! Weights of layers to PyTorch and back, with the same outputs on both sides.
+//! Weights of layers and states of optimizers to PyTorch and back, with the same outputs and steps on both sides.
 //!
-//! `nn/tests/pytorch/exchange` does that where PyTorch is installed. Without it, each layer reads its own file.
+//! `nn/tests/pytorch/exchange` does that where PyTorch is installed. Without it, each layer and each optimizer reads its
+//! own file.
+
+#[path = "exchange/optimizers.rs"]
+mod optimizers;
 
 use std::path::{Path, PathBuf};
 
-use autograd::{Float, Param, Tensor};
-use nn::recurrent::{Cell, GruCell, LstmCell, Recurrence, Recurrent, RnnCell};
+use autograd::{Float, Indices, Param, Tensor};
+use nn::recurrent::{Cell, GruCell, LstmCell, Recurrence, Recurrent, RnnCell, RnnReluCell, State};
 use nn::{
-    AttentionMask, BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, FeedForwardActivation,
-    GroupNorm, InstanceNorm2d, Layer, LayerNorm, Linear, Member, Mode, Module, MultiheadAttention, PReLU, RmsNorm,
-    TransformerEncoderLayer, TransformerOptions, checkpoint,
+    AttentionMask, BatchNorm1d, BatchNorm2d, Bilinear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Embedding,
+    FeedForwardActivation, GroupNorm, InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, Linear, Member, Mode, Module,
+    MultiheadAttention, PReLU, RmsNorm, Sequential, TransformerEncoderLayer, TransformerOptions, checkpoint,
 };
 
 /// An input and an output.
@@ -53,7 +57,35 @@ fn recurrent<C: Cell<f64> + 'static>(options: Recurrence) -> Box<dyn Layer<f64>>
     Box::new(As(network, |network: &Recurrent<C>, x: &Tensor<f64>| network.forward(x, None, Mode::Eval).0))
 }
 
-fn layers() -> Vec<(Box<dyn Layer<f64>>, Vec<usize>)> {
+/// A cell whose input and state lie side by side, `[N, in + hidden]`, or `[N, in + 2 hidden]` for an LSTM's.
+fn cell<C: Cell<f64> + 'static>() -> Box<dyn Layer<f64>> {
+    let step = |cell: &C, x: &Tensor<f64>| {
+        let [inputs, hidden] = [cell.weights().inputs(), cell.weights().hidden()];
+        let state = (0..C::State::PARTS).map(|part| x.narrow(1, inputs + part * hidden, hidden)).collect();
+        let next = cell.step(&x.narrow(1, 0, inputs), Some(&C::State::from_parts(state)));
+        Tensor::cat(&next.parts(), 1)
+    };
+    Box::new(As(C::new(3, 4, true, 8), step))
+}
+
+/// Layers, and inputs for them.
+fn layers() -> Vec<(Box<dyn Layer<f64>>, Tensor<f64>)> {
+    let of_indices = |table: &Embedding<f64>, x: &Tensor<f64>| {
+        let index: Vec<i64> = x.to_vec().into_iter().map(|value| value as i64).collect();
+        table.forward(&Indices::new(index, x.shape()), Mode::Eval)
+    };
+    let index = Tensor::from_vec(vec![4.0, 0.0, 1.0, 2.0, 1.0, 4.0], [2, 3]);
+    let tables = [
+        Embedding::new(5, 3, 8),
+        Embedding::new(5, 3, 8).padding_idx(1),
+        Embedding::new(5, 3, 8).max_norm(0.5).norm_type(1.0),
+    ];
+    let tables = tables.map(|table| -> Box<dyn Layer<f64>> { Box::new(As(table, of_indices)) });
+    let of_tensors = layers_of_tensors().into_iter().map(|(layer, shape)| (layer, Tensor::randn(shape, 9)));
+    of_tensors.chain(tables.map(|table| (table, index.clone()))).collect()
+}
+
+fn layers_of_tensors() -> Vec<(Box<dyn Layer<f64>>, Vec<usize>)> {
     let both = Recurrence { num_layers: 2, bidirectional: true, ..Recurrence::default() };
     let first = Recurrence { batch_first: true, ..Recurrence::default() };
     let options = TransformerOptions {
@@ -64,25 +96,35 @@ fn layers() -> Vec<(Box<dyn Layer<f64>>, Vec<usize>)> {
     };
     let attend =
         |heads: &MultiheadAttention<f64>, x: &Tensor<f64>| heads.forward(x, x, x, &AttentionMask::none(), Mode::Eval);
+    let halves = |layer: &Bilinear<f64>, x: &Tensor<f64>| layer.forward(&x.narrow(1, 0, 3), &x.narrow(1, 3, 4));
     vec![
         (Box::new(Linear::new(3, 2, 0)), vec![4, 3]),
         (Box::new(Linear::without_bias(3, 2, 0)), vec![4, 3]),
+        (Box::new(As(Bilinear::new(3, 4, 2, 0), halves)), vec![4, 7]),
         (Box::new(Conv1d::new(4, 6, 3, 1).padding(1).stride(2)), vec![2, 4, 7]),
         (Box::new(Conv2d::grouped(4, 6, [3, 2], 2, 2).dilation([1, 2]).without_bias()), vec![2, 4, 5, 5]),
         (Box::new(ConvTranspose1d::new(4, 6, 3, 3).stride(2)), vec![2, 4, 3]),
         (Box::new(ConvTranspose2d::grouped(4, 6, 3, 2, 4).stride(2).padding(1).output_padding(1)), vec![1, 4, 3, 2]),
         (Box::new(PReLU::new(3)), vec![2, 3, 4]),
         (Box::new(LayerNorm::new([3, 4])), vec![2, 3, 4]),
+        (Box::new(LayerNorm::new([4]).without_bias()), vec![2, 3, 4]),
         (Box::new(RmsNorm::new([4]).eps(1e-3)), vec![2, 3, 4]),
         (Box::new(GroupNorm::new(2, 4)), vec![2, 4, 3]),
+        (Box::new(InstanceNorm1d::new(3).track_running_stats()), vec![2, 3, 4]),
         (Box::new(InstanceNorm2d::new(3).affine()), vec![2, 3, 2, 2]),
+        (Box::new(InstanceNorm2d::new(3).affine().track_running_stats()), vec![2, 3, 2, 2]),
         (Box::new(BatchNorm1d::new(3)), vec![4, 3]),
         (Box::new(BatchNorm2d::new(3)), vec![2, 3, 2, 2]),
+        (cell::<RnnCell<f64>>(), vec![2, 7]),
+        (cell::<RnnReluCell<f64>>(), vec![2, 7]),
+        (cell::<GruCell<f64>>(), vec![2, 7]),
+        (cell::<LstmCell<f64>>(), vec![2, 11]),
         (recurrent::<RnnCell<f64>>(first), vec![2, 5, 3]),
         (recurrent::<GruCell<f64>>(both), vec![5, 2, 3]),
         (recurrent::<LstmCell<f64>>(both), vec![5, 2, 3]),
         (Box::new(As(MultiheadAttention::new(8, 2, 5), attend)), vec![2, 3, 8]),
         (Box::new(TransformerEncoderLayer::new(8, 2, options, 6)), vec![2, 3, 8]),
+        (Box::new(Sequential::new().named("first", Linear::new(3, 2, 7)).named("second", PReLU::new(1))), vec![4, 3]),
     ]
 }
 
@@ -91,13 +133,17 @@ fn assert_same<T: Float>(what: &str, found: &Tensor<T>, expected: &Tensor<T>) {
     assert!(found.allclose(expected, tolerance, tolerance, false), "{what}: {found:?}, expected {expected:?}");
 }
 
+/// The folder that PyTorch reads and writes too, or one of its own.
+fn exchange_folder(own: &tempfile::TempDir) -> PathBuf {
+    std::env::var_os("EXCHANGE_DIR").map_or_else(|| own.path().to_owned(), PathBuf::from)
+}
+
 #[test]
 fn layers_and_pytorch_read_each_others_weights() {
     let own = tempfile::tempdir().unwrap();
-    let folder = std::env::var_os("EXCHANGE_DIR").map_or_else(|| own.path().to_owned(), PathBuf::from);
+    let folder = exchange_folder(&own);
     let path = |index: usize, ending: &str| folder.join(format!("{index:02}.{ending}"));
-    for (index, (layer, input)) in layers().into_iter().enumerate() {
-        let x = Tensor::randn(input, 9);
+    for (index, (layer, x)) in layers().into_iter().enumerate() {
         let y = layer.forward(&x, Mode::Eval);
         std::fs::write(path(index, "txt"), layer.to_string()).unwrap();
         checkpoint::save(&layer, path(index, "safetensors")).unwrap();

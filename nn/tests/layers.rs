@@ -3,9 +3,9 @@
 use autograd::check::gradcheck;
 use autograd::{Indices, PadMode, ParamKind, Random, Stream, Tensor};
 use nn::{
-    BatchNorm1d, BatchNorm2d, Bilinear, CELU, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dropout, Embedding,
-    GELU, GroupNorm, InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, Linear, MaxPool2d, Mode, Module, PReLU, ReLU,
-    Residual, RmsNorm, Sequential, SinusoidalPositions, Upsample, checkpoint,
+    AdaptiveMaxPool1d, AdaptiveMaxPool2d, BatchNorm1d, BatchNorm2d, Bilinear, CELU, Conv1d, Conv2d, ConvTranspose1d,
+    ConvTranspose2d, Dropout, Embedding, GELU, GroupNorm, InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, Linear,
+    MaxPool2d, Mode, Module, PReLU, ReLU, Residual, RmsNorm, Sequential, SinusoidalPositions, Upsample, checkpoint,
 };
 
 /// `weight [2, 3], bias [2]`, buffers in parentheses.
@@ -69,6 +69,10 @@ fn others() -> Vec<Row> {
         (Box::new(GroupNorm::new(2, 4)), vec![2, 4, 3], "weight [4], bias [4]", vec![2, 4, 3]),
         (Box::new(InstanceNorm1d::new(3)), vec![2, 3, 4], "", vec![2, 3, 4]),
         (Box::new(InstanceNorm2d::new(3).affine()), vec![2, 3, 2, 2], "weight [3], bias [3]", vec![2, 3, 2, 2]),
+        (Box::new(InstanceNorm1d::new(3).track_running_stats()), vec![2, 3, 4], STATISTICS, vec![2, 3, 4]),
+        (Box::new(InstanceNorm2d::new(3).affine().track_running_stats()), vec![3, 2, 2], BATCH_NORM, vec![3, 2, 2]),
+        (Box::new(AdaptiveMaxPool1d::new(3)), vec![2, 2, 7], "", vec![2, 2, 3]),
+        (Box::new(AdaptiveMaxPool2d::new([2, 1])), vec![2, 2, 3, 4], "", vec![2, 2, 2, 1]),
         (Box::new(BatchNorm1d::new(3)), vec![4, 3], BATCH_NORM, vec![4, 3]),
         (Box::new(BatchNorm1d::new(3)), vec![4, 3, 2], BATCH_NORM, vec![4, 3, 2]),
         (Box::new(BatchNorm2d::new(3)), vec![2, 3, 2, 2], BATCH_NORM, vec![2, 3, 2, 2]),
@@ -89,6 +93,7 @@ fn others() -> Vec<Row> {
     ]
 }
 
+const STATISTICS: &str = "(running_mean [3]), (running_var [3]), (num_batches_tracked [])";
 const BATCH_NORM: &str = "weight [3], bias [3], (running_mean [3]), (running_var [3]), (num_batches_tracked [])";
 
 #[test]

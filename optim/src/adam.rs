@@ -8,7 +8,7 @@ use crate::driver::Driver;
 use crate::moments::{Formula, HasAmsgrad, HasMoments, Moments, correction};
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
-use crate::settings::{builders, decayed};
+use crate::settings::{builders, decayed, momentum_is};
 
 /// Adam's formula.
 ///
@@ -38,13 +38,7 @@ impl<T: Float> Rule<T> for AdamRule {
         self.moments.slots()
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.moments.betas.0)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.moments.betas.0 = momentum;
-    }
+    momentum_is!(moments.betas.0);
 
     fn is_elementwise(&self) -> bool {
         true

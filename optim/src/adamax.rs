@@ -7,7 +7,7 @@ use crate::driver::Driver;
 use crate::moments::correction;
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
-use crate::settings::{builders, decayed};
+use crate::settings::{builders, decayed, momentum_is};
 use crate::tiny::{Sums, divisor};
 
 /// Adamax's formula: at step t, with the gradient g (plus weight_decay · w),
@@ -29,13 +29,7 @@ impl<T: Float> Rule<T> for AdamaxRule {
         &["exp_avg", "exp_inf"]
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.betas.0)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.betas.0 = momentum;
-    }
+    momentum_is!(betas.0);
 
     fn is_elementwise(&self) -> bool {
         true

@@ -7,6 +7,7 @@ use crate::driver::Driver;
 use crate::moments::{Formula, HasAmsgrad, HasMoments, Moments, correction};
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
+use crate::settings::momentum_is;
 
 /// [Adam](crate::AdamRule) whose decay acts on the weight itself and not on its gradient:
 ///
@@ -31,13 +32,7 @@ impl<T: Float> Rule<T> for AdamWRule {
         true
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.0.betas.0)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.0.betas.0 = momentum;
-    }
+    momentum_is!(0.betas.0);
 
     #[inline(never)]
     fn update(&self, pass: Pass<'_, T>) -> Updated {

@@ -7,7 +7,7 @@ use crate::driver::Driver;
 use crate::moments::{Formula, HasAmsgrad, HasMoments, Moments, correction};
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
-use crate::settings::decayed;
+use crate::settings::{decayed, momentum_is};
 
 /// LAMB's formula: Adam, with a length of the step for each parameter as a whole.
 ///
@@ -35,13 +35,7 @@ impl<T: Float> Rule<T> for LambRule {
         self.0.slots()
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.0.betas.0)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.0.betas.0 = momentum;
-    }
+    momentum_is!(0.betas.0);
 
     #[inline(never)]
     fn update(&self, pass: Pass<'_, T>) -> Updated {

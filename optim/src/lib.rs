@@ -6,14 +6,14 @@
 //!
 //! ```
 //! use autograd::{Param, Tensor};
-//! use optim::schedule::{LinearLR, Schedule};
-//! use optim::{Adam, Optimizer};
+//! use optim::schedule::LinearLR;
+//! use optim::{Adam, Optimizer}; // the trait has `follow`
 //!
 //! let point = Param::new(Tensor::from_vec(vec![5.0, -3.0], [2]));
 //! let mut adam = Adam::new([point.clone()], 0.1);
 //! let schedule = LinearLR::new(1.0, 0.0, 500);
 //! for step in 0..500 {
-//!     adam.scale_learning_rate(schedule.factor(step));
+//!     adam.follow(&schedule, step);
 //!     let loss = point.tensor().powf(2.0).sum();
 //!     adam.step(&loss.backward());
 //! }

@@ -5,7 +5,7 @@ use autograd::Float;
 use crate::driver::Driver;
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
-use crate::settings::{Decay, builders};
+use crate::settings::{Decay, builders, momentum_is};
 use crate::tiny::next_normal_sum;
 
 /// Lion's formula: with the gradient g,
@@ -26,13 +26,7 @@ impl<T: Float> Rule<T> for LionRule {
         &["exp_avg"]
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.betas.0)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.betas.0 = momentum;
-    }
+    momentum_is!(betas.0);
 
     fn is_elementwise(&self) -> bool {
         true

@@ -7,7 +7,7 @@ use crate::driver::Driver;
 use crate::moments::{HasMoments, Moments};
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
-use crate::settings::{Decay, builders, not_negative};
+use crate::settings::{Decay, builders, momentum_is, not_negative};
 
 /// NAdam's formula.
 ///
@@ -53,13 +53,7 @@ impl<T: Float> Rule<T> for NAdamRule {
         if slot == "mu_product" { T::ONE } else { T::ZERO }
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.moments.betas.0)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.moments.betas.0 = momentum;
-    }
+    momentum_is!(moments.betas.0);
 
     fn update(&self, mut pass: Pass<'_, T>) -> Updated {
         let (step, lr) = (pass.step(), pass.learning_rate());

@@ -7,7 +7,7 @@ use crate::driver::Driver;
 use crate::moments::{HasMoments, Moments, correction};
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
-use crate::settings::{Decay, builders};
+use crate::settings::{Decay, builders, momentum_is};
 
 /// RAdam's formula.
 ///
@@ -50,13 +50,7 @@ impl<T: Float> Rule<T> for RAdamRule {
         self.moments.slots()
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.moments.betas.0)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.moments.betas.0 = momentum;
-    }
+    momentum_is!(moments.betas.0);
 
     fn is_elementwise(&self) -> bool {
         true

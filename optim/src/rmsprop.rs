@@ -7,7 +7,7 @@ use autograd::Float;
 use crate::driver::Driver;
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
-use crate::settings::{builders, decayed, fraction};
+use crate::settings::{builders, decayed, fraction, momentum_is};
 use crate::tiny::{Squares, Sums, divisor};
 
 /// RMSprop's formula: with the gradient g (plus weight_decay · w),
@@ -41,13 +41,7 @@ impl<T: Float> Rule<T> for RMSpropRule {
         }
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.momentum)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.momentum = momentum;
-    }
+    momentum_is!(momentum);
 
     fn is_elementwise(&self) -> bool {
         true

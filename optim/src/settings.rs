@@ -88,7 +88,20 @@ macro_rules! builder {
     };
 }
 
-pub(crate) use {builder, builders};
+/// The two methods of a [`Rule`](crate::Rule) by which schedules change a momentum: this field of the rule is it.
+macro_rules! momentum_is {
+    ($($field:tt).+) => {
+        fn momentum(&self) -> Option<f64> {
+            Some(self.$($field).+)
+        }
+
+        fn set_momentum(&mut self, momentum: f64) {
+            self.$($field).+ = momentum;
+        }
+    };
+}
+
+pub(crate) use {builder, builders, momentum_is};
 
 /// How the weights of a step decay: by way of their gradients, or by themselves.
 #[derive(Clone, Copy)]

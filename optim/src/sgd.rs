@@ -6,7 +6,7 @@ use autograd::Float;
 use crate::driver::Driver;
 use crate::parameter::IntoParameter;
 use crate::rule::{Pass, Rule, Updated};
-use crate::settings::{builders, decayed, not_negative};
+use crate::settings::{builders, decayed, momentum_is, not_negative};
 use crate::tiny::Sums;
 
 /// The formula of descent.
@@ -37,13 +37,7 @@ impl<T: Float> Rule<T> for SgdRule {
         true
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.momentum)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.momentum = momentum;
-    }
+    momentum_is!(momentum);
 
     #[inline(never)]
     fn update(&self, pass: Pass<'_, T>) -> Updated {

@@ -12,7 +12,7 @@ use crate::cases::{Golden, Row, indices, tensor};
 use crate::compare::{self, Tolerance};
 
 /// The extents of a weight in the saved ones: they say how wide the network is.
-fn extents(start: &SafeTensors<'_>, name: &str) -> Result<Vec<usize>, String> {
+pub fn extents(start: &SafeTensors<'_>, name: &str) -> Result<Vec<usize>, String> {
     Ok(start.tensor(&format!("{name}.weight")).map_err(|error| error.to_string())?.shape().to_vec())
 }
 

@@ -5,6 +5,7 @@
 
 import glob
 import sys
+from collections import OrderedDict
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,17 +16,34 @@ SPECIAL = {
     "TransformerEncoderLayer": lambda: torch.nn.TransformerEncoderLayer(
         8, 2, dim_feedforward=16, activation="gelu", batch_first=True, norm_first=True
     ),
+    "Sequential": lambda: torch.nn.Sequential(
+        OrderedDict(first=torch.nn.Linear(3, 2), second=torch.nn.PReLU(num_parameters=1))
+    ),
 }
 
 
 def build(text):
     name = text.split("(")[0]
-    layer = SPECIAL[name]() if name in SPECIAL else eval(text, dict(vars(torch.nn)))
+    layer = SPECIAL[name]() if name in SPECIAL else eval(text, dict(vars(torch.nn), relu="relu"))
     return layer.double().eval()
 
 
 def run(layer, x):
-    y = layer(x, x, x) if isinstance(layer, torch.nn.MultiheadAttention) else layer(x)
+    """The output; several inputs lie side by side in x, and several outputs in the result."""
+    match layer:
+        case torch.nn.MultiheadAttention():
+            return layer(x, x, x)[0]
+        case torch.nn.Embedding():
+            return layer(x.long())
+        case torch.nn.Bilinear():
+            return layer(x[..., : layer.in1_features], x[..., layer.in1_features :])
+        case torch.nn.LSTMCell():
+            x, h, c = x.split([layer.input_size, layer.hidden_size, layer.hidden_size], -1)
+            return torch.cat(layer(x, (h, c)), -1)
+        case torch.nn.RNNCellBase():
+            x, h = x.split([layer.input_size, layer.hidden_size], -1)
+            return layer(x, h)
+    y = layer(x)
     return y[0] if isinstance(y, tuple) else y
 
 
@@ -46,7 +64,8 @@ with torch.no_grad():
         for tensor in layer.state_dict().values():
             if tensor.is_floating_point():
                 tensor.copy_(torch.rand_like(tensor) + 0.1)
-        x = torch.randn_like(example["x"])
+        is_index = isinstance(layer, torch.nn.Embedding)
+        x = example["x"].flip(0) if is_index else torch.randn_like(example["x"])
         save_file(layer.state_dict(), f"{stem}.torch.safetensors")
         save_file({"x": x, "y": run(layer, x).contiguous()}, f"{stem}.torch.example.safetensors")
         print(text.splitlines()[0])

@@ -1,7 +1,8 @@
 //! Straight lines up and down, again and again.
 
 use super::Schedule;
-use crate::settings::{fraction, not_negative};
+use super::momenta::builders_of_momenta;
+use crate::settings::not_negative;
 
 /// How the cycles of a [`CyclicLR`] become smaller.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,22 +60,6 @@ impl CyclicLR {
         self
     }
 
-    /// The least and the largest momentum: PyTorch's `base_momentum` and `max_momentum`.
-    ///
-    /// # Panics
-    /// If one is not in [0, 1).
-    #[track_caller]
-    pub fn momentum_between(mut self, least: f64, largest: f64) -> Self {
-        self.momenta = Some((fraction("momentum", least), fraction("momentum", largest)));
-        self
-    }
-
-    /// Leaves the momentum alone: PyTorch's `cycle_momentum=False`, for optimizers without one.
-    pub fn without_momentum(mut self) -> Self {
-        self.momenta = None;
-        self
-    }
-
     /// How high a step is, from 0 to 1 and smaller as the scaling goes on.
     fn height(&self, step: u64) -> f64 {
         let (cycle, step_in_cycle) = (step / (self.up + self.down), step % (self.up + self.down));
@@ -89,6 +74,8 @@ impl CyclicLR {
         }
     }
 }
+
+builders_of_momenta!(CyclicLR);
 
 impl Schedule for CyclicLR {
     fn factor(&self, step: u64) -> f64 {

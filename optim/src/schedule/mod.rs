@@ -3,7 +3,9 @@
 //!
 //! A [`Schedule`] has no state: the factor of a step depends on its number alone, so that a run that goes on from a
 //! checkpoint needs nothing but this number. [`Optimizer::follow`](crate::Optimizer::follow) sets what the schedule
-//! says. The unit of a step is the caller's: a batch or an epoch.
+//! says. The unit of a step is the caller's: a batch or an epoch. `follow` is a method of the trait
+//! [`Optimizer`](crate::Optimizer), and `then` and `times` are methods of the trait [`Schedule`]: a program that calls
+//! them needs `use` lines for both, as this one has.
 //!
 //! ```
 //! use autograd::{Param, Tensor};
@@ -34,6 +36,7 @@
 //! | [`CosineAnnealingWarmRestarts`] | the same, again and again |
 //! | [`OneCycleLR`] | up to 1 and down again, in two half waves; the momentum the other way round |
 //! | [`CyclicLR`] | up and down in straight lines, again and again; the momentum the other way round |
+//! | [`MultiplicativeLR`] | the product of what a function returns for the steps 1 to t |
 //! | a closure | what it returns |
 //! | [`a.then(t, b)`](Schedule::then), [`a.times(b)`](Schedule::times) | one after the other; the product |
 //!
@@ -45,6 +48,8 @@
 mod cosine;
 mod cyclic;
 mod line;
+mod momenta;
+mod multiplicative;
 mod one_cycle;
 mod plateau;
 mod power;
@@ -52,6 +57,7 @@ mod power;
 pub use cosine::{CosineAnnealingLR, CosineAnnealingWarmRestarts};
 pub use cyclic::{CyclicLR, Scaling};
 pub use line::{ConstantLR, LinearLR, PolynomialLR};
+pub use multiplicative::MultiplicativeLR;
 pub use one_cycle::{Annealing, OneCycleLR};
 pub use plateau::{Better, ReduceLROnPlateau, Threshold};
 pub use power::{ExponentialLR, MultiStepLR, StepLR};

@@ -2,6 +2,7 @@
 
 use super::Schedule;
 use super::cosine::half_wave;
+use super::momenta::builders_of_momenta;
 use crate::settings::{fraction, not_negative};
 
 /// How a schedule gets from one value to the next.
@@ -106,22 +107,6 @@ impl OneCycleLR {
         self
     }
 
-    /// The least and the largest momentum: PyTorch's `base_momentum` and `max_momentum`.
-    ///
-    /// # Panics
-    /// If one is not in [0, 1).
-    #[track_caller]
-    pub fn momentum_between(mut self, least: f64, largest: f64) -> Self {
-        self.momenta = Some((fraction("momentum", least), fraction("momentum", largest)));
-        self
-    }
-
-    /// Leaves the momentum alone: PyTorch's `cycle_momentum=False`, for optimizers without one.
-    pub fn without_momentum(mut self) -> Self {
-        self.momenta = None;
-        self
-    }
-
     fn phases(&self) -> Vec<Phase> {
         let (least, largest) = self.momenta.unwrap_or_default();
         let (risen, last) = (self.rise * self.steps as f64, (self.steps - 1) as f64);
@@ -151,6 +136,8 @@ impl OneCycleLR {
         unreachable!("the last phase takes all steps that are left")
     }
 }
+
+builders_of_momenta!(OneCycleLR);
 
 impl Schedule for OneCycleLR {
     fn factor(&self, step: u64) -> f64 {
