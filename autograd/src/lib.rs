@@ -132,6 +132,39 @@ pub use state::{Load, State, StateDict, StateDifference, StateEntry, StateError,
 pub use tensor::{RaggedError, Tensor};
 pub use transforms::{Arguments, NewGradient, hessian, hvp, jacobian, jvp, recompute, vjp};
 
+/// What most programs use, in one line: `use autograd::prelude::*;`.
+///
+/// The element type is `f32`: `Tensor` is [`Tensor<f32>`](crate::Tensor), so that
+/// `Tensor::zeros([2, 3])` says all there is to say. The generic types are at the root of the crate. A program in
+/// `f64`, or generic in its element type, imports those, and an import by name wins over the prelude's:
+///
+/// ```
+/// use autograd::prelude::*;
+/// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]).requires_grad(); // f32
+/// let gradients = (&x * &x).sum().backward();
+/// assert_eq!(gradients.get(&x).unwrap().to_vec(), [2.0, 4.0, 6.0, 8.0]);
+///
+/// fn double<T: autograd::Float>(x: &autograd::Tensor<T>) -> autograd::Tensor<T> {
+///     x + x
+/// }
+/// assert_eq!(double(&Tensor::ones([1])).item(), 2.0);
+/// ```
+///
+/// `nn::prelude` and `optim::prelude` have the layers and the optimizers.
+pub mod prelude {
+    pub use crate::{
+        Float, Indices, Mask, Order, Random, Reduction, Stream, accuracy, draw, enable_grad, grad, no_grad,
+        set_num_threads, with_threads,
+    };
+
+    /// A tensor of `f32`: see [`autograd::Tensor`](crate::Tensor), which is generic.
+    pub type Tensor = crate::Tensor<f32>;
+    /// A parameter of `f32`: see [`autograd::Param`](crate::Param), which is generic.
+    pub type Param = crate::Param<f32>;
+    /// Gradients of `f32`: see [`autograd::Gradients`](crate::Gradients), which is generic.
+    pub type Gradients = crate::Gradients<f32>;
+}
+
 /// The essays. Every program in them is run as a test. Each essay uses those before it:
 ///
 /// 1. [A tensor is three things](book::tensor)

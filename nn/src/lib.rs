@@ -110,6 +110,7 @@ mod norm;
 #[cfg(feature = "npy")]
 pub mod npy;
 mod pool;
+pub mod prelude;
 pub mod recurrent;
 mod residual;
 mod sequential;
