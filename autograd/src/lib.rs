@@ -2,8 +2,8 @@
 //!
 //! A tensor is a multi-dimensional array that records how it was computed. For a scalar that was computed from
 //! parameters, the engine computes the gradient with respect to each parameter, and a program can take a step of
-//! gradient descent. Layers, losses and optimizers are built on that in the crates `nn` and `optim`. This is a small
-//! network that is trained with this crate alone:
+//! gradient descent. Layers, losses and optimizers are built on that in the crates [`nn`](../nn/index.html) and
+//! [`optim`](../optim/index.html). This is a small network that is trained with this crate alone:
 //!
 //! ```
 //! use autograd::{Param, Random, Tensor, with_threads};
@@ -56,7 +56,7 @@
 //! | 1 | [`kernels`] | the matrix product ([`gemm`]), pointwise, reducing and row kernels, threads, instruction sets; they see slices, never a tensor |
 //! | 0 | `shape`, `layout`, `storage`, `pool`, `random`, `mode`, ... | numbers in memory: [`Shape`], strides, recycled buffers ([`memory_statistics`]), [`Random`] |
 //!
-//! In addition, [`trace`] reports which operations ran and for how long, and [`draw`] draws the recorded graph.
+//! [`prelude`] has what most programs use. In addition, [`trace`] reports which operations ran and for how long, and [`draw`] draws the recorded graph.
 //!
 //! # The book
 //!
@@ -153,7 +153,7 @@ pub use transforms::{Arguments, NewGradient, hessian, hvp, jacobian, jvp, recomp
 /// `nn::prelude` and `optim::prelude` have the layers and the optimizers.
 pub mod prelude {
     pub use crate::{
-        Float, Indices, Mask, Order, Random, Reduction, Stream, accuracy, draw, enable_grad, grad, no_grad,
+        Float, Indices, Mask, Order, Random, Reduction, Stream, accuracy, draw, enable_grad, grad, no_grad, s,
         set_num_threads, with_threads,
     };
 
@@ -165,7 +165,8 @@ pub mod prelude {
     pub type Gradients = crate::Gradients<f32>;
 }
 
-/// The essays. Every program in them is run as a test. Each essay uses those before it:
+/// The essays. Every program in them is run as a test. Each essay uses those before it (in the sources they are in
+/// `autograd/docs`; `links.md` there says where their links lead on these pages):
 ///
 /// 1. [A tensor is three things](book::tensor)
 /// 2. [The graph and the engine](book::engine)
@@ -176,16 +177,20 @@ pub mod prelude {
 /// In the sources, `kernels/gemm/microkernel.rs` has the innermost arithmetic of a matrix product, and
 /// `ops/product/linear.rs` that of a linear layer.
 pub mod book {
+    #[doc = include_str!("../docs/links.md")]
     #[doc = include_str!("../docs/strides.md")]
     pub mod tensor {}
 
+    #[doc = include_str!("../docs/links.md")]
     #[doc = include_str!("../docs/engine.md")]
     pub mod engine {}
 
+    #[doc = include_str!("../docs/links.md")]
     #[doc = include_str!("../docs/step.md")]
     pub mod step {}
 
     // Its programs use crates that depend on this one, so they are run as tests there.
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/links.md"))]
     #[cfg_attr(not(doctest), doc = include_str!("../docs/adding.md"))]
     pub mod adding {}
 }

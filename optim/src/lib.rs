@@ -5,11 +5,11 @@
 //! to set to zero. As an example, the minimum of a quadratic function:
 //!
 //! ```
-//! use autograd::{Param, Tensor};
-//! use optim::schedule::{LinearLR, Schedule};
-//! use optim::{Adam, Optimizer};
+//! use autograd::prelude::*;
+//! use optim::prelude::*;
+//! use optim::schedule::LinearLR;
 //!
-//! let point = Param::new(Tensor::from_vec(vec![5.0, -3.0], [2]));
+//! let point = Param::new(Tensor::from([5.0, -3.0]));
 //! let mut adam = Adam::new([point.clone()], 0.1);
 //! let schedule = LinearLR::new(1.0, 0.0, 500);
 //! for step in 0..500 {
