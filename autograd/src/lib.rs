@@ -2,8 +2,8 @@
 //!
 //! A tensor is a multi-dimensional array that records how it was computed. For a scalar that was computed from
 //! parameters, the engine computes the gradient with respect to each parameter, and a program can take a step of
-//! gradient descent. Layers, losses and optimizers are built on that in the crates `nn` and `optim`. This is a small
-//! network that is trained with this crate alone:
+//! gradient descent. Layers, losses and optimizers are built on that in the crates [`nn`](../nn/index.html) and
+//! [`optim`](../optim/index.html). This is a small network that is trained with this crate alone:
 //!
 //! ```
 //! use autograd::{Param, Random, Tensor, with_threads};
@@ -56,7 +56,7 @@
 //! | 1 | [`kernels`] | the matrix product ([`gemm`]), pointwise, reducing and row kernels, threads, instruction sets; they see slices, never a tensor |
 //! | 0 | `shape`, `layout`, `storage`, `pool`, `random`, `mode`, ... | numbers in memory: [`Shape`], strides, recycled buffers ([`memory_statistics`]), [`Random`] |
 //!
-//! In addition, [`trace`] reports which operations ran and for how long, and [`draw`] draws the recorded graph.
+//! [`prelude`] has what most programs use. In addition, [`trace`] reports which operations ran and for how long, and [`draw`] draws the recorded graph.
 //!
 //! # The book
 //!
@@ -132,7 +132,41 @@ pub use state::{Load, State, StateDict, StateDifference, StateEntry, StateError,
 pub use tensor::{RaggedError, Tensor};
 pub use transforms::{Arguments, NewGradient, hessian, hvp, jacobian, jvp, recompute, vjp};
 
-/// The essays. Every program in them is run as a test. Each essay uses those before it:
+/// What most programs use, in one line: `use autograd::prelude::*;`.
+///
+/// The element type is `f32`: `Tensor` is [`Tensor<f32>`](crate::Tensor), so that
+/// `Tensor::zeros([2, 3])` says all there is to say. The generic types are at the root of the crate. A program in
+/// `f64`, or generic in its element type, imports those, and an import by name wins over the prelude's:
+///
+/// ```
+/// use autograd::prelude::*;
+/// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]).requires_grad(); // f32
+/// let gradients = (&x * &x).sum().backward();
+/// assert_eq!(gradients.get(&x).unwrap().to_vec(), [2.0, 4.0, 6.0, 8.0]);
+///
+/// fn double<T: autograd::Float>(x: &autograd::Tensor<T>) -> autograd::Tensor<T> {
+///     x + x
+/// }
+/// assert_eq!(double(&Tensor::ones([1])).item(), 2.0);
+/// ```
+///
+/// `nn::prelude` and `optim::prelude` have the layers and the optimizers.
+pub mod prelude {
+    pub use crate::{
+        Float, Indices, Mask, Order, Random, Reduction, Stream, accuracy, draw, enable_grad, grad, no_grad, s,
+        set_num_threads, with_threads,
+    };
+
+    /// A tensor of `f32`: see [`autograd::Tensor`](crate::Tensor), which is generic.
+    pub type Tensor = crate::Tensor<f32>;
+    /// A parameter of `f32`: see [`autograd::Param`](crate::Param), which is generic.
+    pub type Param = crate::Param<f32>;
+    /// Gradients of `f32`: see [`autograd::Gradients`](crate::Gradients), which is generic.
+    pub type Gradients = crate::Gradients<f32>;
+}
+
+/// The essays. Every program in them is run as a test. Each essay uses those before it (in the sources they are in
+/// `autograd/docs`; `links.md` there says where their links lead on these pages):
 ///
 /// 1. [A tensor is three things](book::tensor)
 /// 2. [The graph and the engine](book::engine)
@@ -143,16 +177,20 @@ pub use transforms::{Arguments, NewGradient, hessian, hvp, jacobian, jvp, recomp
 /// In the sources, `kernels/gemm/microkernel.rs` has the innermost arithmetic of a matrix product, and
 /// `ops/product/linear.rs` that of a linear layer.
 pub mod book {
+    #[doc = include_str!("../docs/links.md")]
     #[doc = include_str!("../docs/strides.md")]
     pub mod tensor {}
 
+    #[doc = include_str!("../docs/links.md")]
     #[doc = include_str!("../docs/engine.md")]
     pub mod engine {}
 
+    #[doc = include_str!("../docs/links.md")]
     #[doc = include_str!("../docs/step.md")]
     pub mod step {}
 
     // Its programs use crates that depend on this one, so they are run as tests there.
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/links.md"))]
     #[cfg_attr(not(doctest), doc = include_str!("../docs/adding.md"))]
     pub mod adding {}
 }

@@ -168,6 +168,11 @@ fn unit(bits: u64) -> f64 {
 
 /// What `rand`, `randn` and `dropout` take: a seed, a [`Random`] to go on drawing from, or a [`Stream`], of which each
 /// call draws its own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source of random numbers",
+    label = "wanted here: a seed, a `&mut Random` or a `&Stream`",
+    note = "a seed is a `u64`, such as `0`: `Linear::new(2, 2, 0)`; with a `Stream`, each call draws other values"
+)]
 pub trait Seed {
     /// Calls `draw` with the stream. A `&mut Random` keeps the new position afterwards.
     fn draw<R>(self, draw: impl FnOnce(&mut Random) -> R) -> R;

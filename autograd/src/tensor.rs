@@ -206,6 +206,16 @@ impl<T: Float> Tensor<T> {
 
     /// The value of a tensor with exactly one element.
     ///
+    /// Of a loss, call it before [`backward`](Tensor::backward), which takes the tensor:
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// let loss = Tensor::from([1.0_f32, 2.0]).requires_grad().sum();
+    /// let value = loss.item();
+    /// let _gradients = loss.backward();
+    /// assert_eq!(value, 3.0);
+    /// ```
+    ///
     /// # Panics
     /// If there are more elements, or none.
     #[track_caller]

@@ -19,6 +19,12 @@ use autograd::{Float, Indices, Random, Tensor};
 
 /// Examples that can be chosen by their positions: a tensor or indices along their first dimension, tuples of these
 /// side by side, or what a program has of its own.
+#[diagnostic::on_unimplemented(
+    message = "batches cannot be taken of `{Self}`",
+    label = "not examples",
+    note = "examples are a `Tensor`, `Indices`, or a tuple of these side by side: `(inputs, targets)`",
+    note = "a type of one's own becomes examples by `impl Examples`: how many there are, and those at given positions"
+)]
 pub trait Examples {
     /// Some of the examples.
     type Batch;

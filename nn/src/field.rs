@@ -11,6 +11,11 @@ use crate::module::{Member, Module};
 ///
 /// `Kind` says which of these it is; the compiler finds it. It is there because the rules of Rust would not let a
 /// `Param` and every type that is a `Module` implement one trait otherwise.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no parameters of `{T}` that `nn::module!` could name",
+    label = "neither a `Param` nor a `Module`, nor an `Option`, `Vec`, array or tuple of these",
+    note = "leave a field that is a setting out of the line: `nn::module!(Net {{ hidden, output }});`"
+)]
 pub trait Field<T: Float, Kind> {
     /// Calls `f` with the members that the field named `name` adds to its module.
     fn add_members(&self, name: &str, f: &mut dyn FnMut(&str, Member<'_, T>));

@@ -27,6 +27,11 @@ use crate::module::{Member, Module};
 /// assert_eq!(layer.forward(&Tensor::ones([2]), Mode::Eval).to_vec(), [3.0, 3.0]);
 /// assert_eq!(layer.parameters().len(), 1);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Layer` from a tensor of `{T}` to a tensor",
+    label = "it has no `forward`",
+    note = "write `impl Layer for ...` with a `forward`; a closure becomes a layer by `nn::layer(|x| ...)`"
+)]
 pub trait Layer<T: Float = f32>: Module<T> {
     /// The output for an input.
     fn forward(&self, x: &Tensor<T>, mode: Mode<'_>) -> Tensor<T>;

@@ -5,12 +5,12 @@
 //! of its training; the optimizer is the crate `optim`'s:
 //!
 //! ```
-//! use autograd::{Indices, Stream, Tensor};
-//! use nn::{CrossEntropyLoss, Layer, Linear, Mode, Module, ReLU, Sequential};
-//! use optim::Adam;
+//! use autograd::prelude::*;
+//! use nn::prelude::*;
+//! use optim::prelude::*;
 //!
 //! let random = Stream::new(0);
-//! let model: Sequential = Sequential::new()
+//! let model = Sequential::new()
 //!     .named("fc1", Linear::new(4, 16, &random))
 //!     .named("relu", ReLU)
 //!     .named("fc2", Linear::new(16, 3, &random));
@@ -71,6 +71,7 @@
 //! | [`CosineEmbeddingLoss`], [`TripletMarginLoss`] | vectors `[N, D]` |
 //! | [`MarginRankingLoss`], [`HingeLoss`], [`HingeEmbeddingLoss`] | scores or distances, targets of 1 and -1 |
 //!
+//! - [`prelude`]: what most networks use, in one line.
 //! - [`init`]: how weights start. Layers do it themselves, as PyTorch's do, from a seed or a [`Random`](autograd::Random).
 //! - [`checkpoint`]: weights in safetensors files, which PyTorch reads and writes too.
 //! - [`mod@file`]: files that are written whole or not at all, which weights are.
@@ -112,6 +113,7 @@ mod norm;
 #[cfg(feature = "npy")]
 pub mod npy;
 mod pool;
+pub mod prelude;
 pub mod recurrent;
 mod residual;
 mod sequential;
@@ -167,6 +169,8 @@ mod programs {
     struct Readme;
     #[doc = include_str!("../../autograd/docs/adding.md")]
     struct Adding;
+    #[doc = include_str!("../../docs/library.md")]
+    struct Library;
     #[doc = include_str!("../../docs/pytorch.md")]
     struct PyTorch;
 }

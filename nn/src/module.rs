@@ -41,6 +41,13 @@ pub enum Member<'a, T: Float = f32> {
 /// assert_eq!(model.forward(&Tensor::ones([5, 2])).shape(), &[5, 3]);
 /// println!("{model}");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Module` with elements of `{T}`",
+    label = "its parameters are not declared",
+    note = "a line of `nn::module!` declares the fields that are parameters or layers: \
+            `nn::module!(Net {{ hidden, output }});`",
+    note = "a model of `f64` is one whose layers are: `nn::module!(Net<T> {{ hidden, output }});` serves both"
+)]
 pub trait Module<T: Float = f32>: Send + Sync {
     /// The name of the type, as PyTorch prints it: `Linear`.
     fn kind(&self) -> &'static str;

@@ -5,11 +5,11 @@
 //! to set to zero. As an example, the minimum of a quadratic function:
 //!
 //! ```
-//! use autograd::{Param, Tensor};
+//! use autograd::prelude::*;
+//! use optim::prelude::*;
 //! use optim::schedule::LinearLR;
-//! use optim::{Adam, Optimizer}; // the trait has `follow`
 //!
-//! let point = Param::new(Tensor::from_vec(vec![5.0, -3.0], [2]));
+//! let point = Param::new(Tensor::from([5.0, -3.0]));
 //! let mut adam = Adam::new([point.clone()], 0.1);
 //! let schedule = LinearLR::new(1.0, 0.0, 500);
 //! for step in 0..500 {
@@ -113,6 +113,25 @@ mod settings;
 mod sgd;
 mod slot;
 mod tiny;
+
+/// What most training loops use, in one line: `use optim::prelude::*;`. An optimizer's element type is that of its
+/// parameters.
+///
+/// ```
+/// use autograd::prelude::*;
+/// use optim::prelude::*;
+/// let point = Param::new(Tensor::from([5.0, -3.0]));
+/// let mut adam = Adam::new([&point], 0.1);
+/// adam.step(&(&point * &point).sum().backward());
+/// assert!(point.tensor().max().item() < 5.0);
+/// ```
+pub mod prelude {
+    pub use crate::schedule::{self, Schedule};
+    pub use crate::{
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, AveragedWeights, Lamb, Lbfgs, Lion, NAdam, Optimizer, RAdam,
+        RMSprop, Rprop, Sgd, clip_grad_norm, clip_grad_value,
+    };
+}
 
 pub use adadelta::{Adadelta, AdadeltaRule};
 pub use adagrad::{Adagrad, AdagradRule};

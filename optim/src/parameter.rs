@@ -17,6 +17,11 @@ use crate::slot::Slot;
 /// let adam = Adam::new([("fc.weight", weight), ("fc.bias", bias)], 1e-3);
 /// assert_eq!(adam.state()[1].name, "fc.bias");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a parameter",
+    label = "wanted: `Param`s, or pairs of a name and a `Param`",
+    note = "a model hands them over: `model.parameters()`, or with names: `model.named_parameters()`"
+)]
 pub trait IntoParameter<T: Float> {
     /// The name, if there is one, and the parameter.
     fn into_parameter(self) -> (Option<String>, Param<T>);

@@ -245,7 +245,8 @@ pub(super) const UNTRACKED: &str = "this tensor cannot have a gradient: it was n
 impl<T: Float> Tensor<T> {
     /// The gradients of this number with respect to all leaves and parameters that it was computed from.
     ///
-    /// Takes the tensor and frees the graph on the way: the values that operations saved are gone afterwards.
+    /// Takes the tensor and frees the graph on the way: the values that operations saved are gone afterwards. Call
+    /// [`item`](Tensor::item) before, if the value of the loss is wanted, or [`backward_retain_graph`](Tensor::backward_retain_graph), which takes a reference.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -259,7 +260,8 @@ impl<T: Float> Tensor<T> {
     /// led here, or if the graph was walked before.
     #[inline(never)]
     #[track_caller]
-    pub fn backward(self) -> Gradients<T> {
+    pub fn backward(self, // The graph goes with it: call `loss.item()` before `loss.backward()`.
+    ) -> Gradients<T> {
         check_single("backward", &self);
         let seed = Tensor::ones(self.shape());
         self.backward_from("backward", seed)

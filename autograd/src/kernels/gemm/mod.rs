@@ -4,6 +4,7 @@
 //! arithmetic) and `table` (the instruction sets). `offset_product` and `offset_kernel` are products whose operands are
 //! read through tables of offsets, such as the windows of an image: an entry of their own, beside [`gemm`].
 //!
+#![doc = include_str!("../../../docs/links.md")]
 #![doc = include_str!("../../../docs/gemm.md")]
 
 mod batch;

@@ -8,6 +8,7 @@ mod arithmetic;
 mod division;
 mod extreme;
 mod operand;
+mod parameters;
 mod power;
 
 use std::fmt;
