@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use autograd::kernels::simd::isa;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{eval, graph, predict, serve, summary, train};
+use crate::commands::{eval, graph, launch, predict, serve, summary, train};
 use crate::failure::Failure;
 
 /// Trains a small neural network to recognize handwritten digits, and reports its test accuracy.
@@ -24,7 +24,7 @@ struct Cli {
 
 const ENDINGS: &str = "\
 For help on a command, with examples: mnist-demo COMMAND --help
-Exit codes: 0 success, 1 failure, 2 wrong arguments, 75 another process does not answer, 130 stopped with Ctrl-C.";
+Exit codes: 0 success, 1 failure, 2 wrong arguments, 75 another process was lost, 130 stopped with Ctrl-C.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -32,6 +32,8 @@ enum Command {
     Train(Box<train::Arguments>),
     /// Print the test accuracy of saved weights
     Eval(eval::Arguments),
+    /// Train on several processes: run mpirun or srun, and end with one line and 75 if one of them is lost
+    Launch(launch::Arguments),
     /// Draw the computation graph of one training step
     Graph(graph::Arguments),
     /// Print the network's layers, shapes and parameter counts
@@ -43,13 +45,14 @@ enum Command {
 }
 
 /// Runs the program with the process's arguments. The exit code is 0 for success, 1 for a failure, 2 for wrong usage,
-/// 75 if another rank does not answer, 130 after Ctrl-C.
+/// 75 if another rank was lost, 130 after Ctrl-C.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match (isa::try_selected(), cli.command.unwrap_or(Command::Train(Box::new(cli.train)))) {
         (Err(error), _) => Err(Failure::Usage(error.to_string())),
         (Ok(_), Command::Train(arguments)) => train::run(&arguments),
         (Ok(_), Command::Eval(arguments)) => eval::run(&arguments),
+        (Ok(_), Command::Launch(arguments)) => launch::run(&arguments),
         (Ok(_), Command::Graph(arguments)) => graph::run(&arguments),
         (Ok(_), Command::Summary(arguments)) => summary::run(&arguments),
         (Ok(_), Command::Predict(arguments)) => predict::run(&arguments),

@@ -58,6 +58,9 @@ pub enum Failure {
     /// The arguments contradict each other, or do not fit this machine.
     #[error("{0}")]
     Usage(String),
+    /// Another rank was lost: the message says how to go on.
+    #[error("{0}")]
+    Lost(String),
     /// Another rank failed.
     #[error("rank {rank}: {message}")]
     Elsewhere {
@@ -80,16 +83,20 @@ pub enum Failure {
 /// try is worthwhile, in BSD's `sysexits.h`.
 pub const LOST_RANK: u8 = 75;
 
+/// Words of the line with which such a rank ends. `launch` looks for them.
+pub const NO_ANSWER: &str = "another rank has not answered for";
+
 impl Failure {
     /// The exit code as the system has it.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code())
     }
 
-    /// 2 for wrong usage, 130 for Ctrl-C, 1 for the rest; another rank's is its own.
+    /// 2 for wrong usage, 75 for a lost rank, 130 for Ctrl-C, 1 for the rest; another rank's is its own.
     pub fn code(&self) -> u8 {
         match self {
             Failure::Usage(_) => 2,
+            Failure::Lost(_) => LOST_RANK,
             Failure::Interrupted(_) => interrupt::EXIT_CODE,
             Failure::Elsewhere { code, .. } | Failure::Reported(code) => *code,
             _ => 1,

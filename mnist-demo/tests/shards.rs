@@ -7,6 +7,7 @@ use std::path::Path;
 
 use autograd::with_threads;
 use common::{assert_refused, demo, text, write_small_set};
+use mnist_demo::checkpoint::{Run, Snapshot};
 use mnist_demo::dataset::Dataset;
 use mnist_demo::recipe::Recipe;
 use mnist_demo::train::{Event, Settings, Tally, Trainer};
@@ -56,6 +57,52 @@ fn ranks_and_threads_change_no_bit_of_a_run_and_nothing_that_is_reported_of_it()
         for ranks in [2, 3, 8] {
             let outcomes = Threads::run(ranks, |rank| epoch(&data, recipe, Some(8), Some(rank)));
             assert!(outcomes.iter().all(|outcome| *outcome == alone), "{recipe} on {ranks} ranks");
+        }
+    }
+}
+
+/// The state of each rank after some steps from the start or from a snapshot.
+fn stepped(data: &Dataset, settings: &Settings, ranks: usize, start: Option<&Snapshot>, steps: usize) -> Vec<Snapshot> {
+    let run = || Run {
+        settings: settings.clone(),
+        folder: None,
+        data: data.identity(),
+        every: None,
+        keep: 1,
+        target: None,
+    };
+    Threads::run(ranks, |rank| {
+        let mut trainer = match start.cloned() {
+            Some(snapshot) => snapshot.resume(data, settings.clone()).unwrap(),
+            None => Trainer::new(data, settings.clone()),
+        };
+        trainer.share(Box::new(rank)).unwrap();
+        for _ in 0..steps {
+            trainer.advance().unwrap();
+        }
+        Snapshot::of(&mut trainer, &run())
+    })
+}
+
+/// Weights and the optimizer's state, bit by bit.
+fn bits(snapshot: &Snapshot) -> Vec<(String, Vec<u32>)> {
+    let of_tensor = |(name, values): (&str, &[f32])| (name.to_owned(), values.iter().map(|v| v.to_bits()).collect());
+    snapshot.tensors().map(of_tensor).collect()
+}
+
+#[test]
+fn the_optimizer_is_shared_out_and_a_checkpoint_has_the_whole_state_for_any_number_of_ranks() {
+    let folder = small_set();
+    let data = Dataset::from_folder(folder.path()).unwrap();
+    for recipe in [Recipe::Plain, Recipe::Best] {
+        let settings = Settings { batch_size: 32, shards: Some(8), ..Settings::of(recipe) };
+        let whole = bits(&stepped(&data, &settings, 1, None, 7)[0]);
+        assert!(whole.iter().any(|(name, _)| name == "optimizer.fc1.weight.exp_avg_sq"));
+        for (before, after) in [(3, 2), (2, 3), (8, 1), (1, 8)] {
+            let halfway = stepped(&data, &settings, before, None, 4);
+            assert!(halfway.iter().all(|rank| bits(rank) == bits(&halfway[0])), "all ranks get the whole state");
+            let end = stepped(&data, &settings, after, Some(&halfway[0]), 3);
+            assert!(bits(&end[0]) == whole, "{recipe}: from {before} to {after} ranks");
         }
     }
 }

@@ -6,8 +6,9 @@
 //!   mpirun -n 2 target/release/examples/data_parallel cnn --threads 1
 //!
 //! Arguments: cnn for the convolutional network; --threads N, --shards N, --steps N, --batch N; --whole for a step
-//! without shards, as one process would take it; --sharded for an optimizer that is shared out; --transfer to measure the
-//! group alone.
+//! without shards, as one process would take it; --sharded for an optimizer that is shared out; --transfer to measure
+//! the group alone; --together to let the ranks wait for each other before each call of the group, so that the time in
+//! these calls is that of the transfer.
 
 use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +29,7 @@ struct Arguments {
     is_sharded: bool,
     is_whole: bool,
     is_transfer: bool,
+    is_together: bool,
     threads: usize,
     shards: usize,
     steps: usize,
@@ -47,6 +49,7 @@ impl Arguments {
             is_sharded: has("--sharded"),
             is_whole: has("--whole"),
             is_transfer: has("--transfer"),
+            is_together: has("--together"),
             threads: number("--threads", 1),
             shards: number("--shards", 8),
             steps: number("--steps", 20),
@@ -75,18 +78,26 @@ static MESSAGES: AtomicU64 = AtomicU64::new(0);
 static MICROSECONDS: AtomicU64 = AtomicU64::new(0);
 
 /// A group whose calls are counted.
-struct Metered(Box<dyn Group>);
+struct Metered {
+    group: Box<dyn Group>,
+    /// Whether the ranks wait for each other before each call.
+    is_together: bool,
+}
 
 impl Metered {
     /// Counts a call that sends so many bytes to each rank.
     fn call<R>(&mut self, bytes: impl Iterator<Item = usize>, call: impl FnOnce(&mut dyn Group) -> R) -> R {
-        let own = self.0.rank();
+        let own = self.group.rank();
         for (_, bytes) in bytes.enumerate().filter(|(rank, bytes)| *rank != own && *bytes > 0) {
             BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
             MESSAGES.fetch_add(1, Ordering::Relaxed);
         }
+        if self.is_together {
+            let ranks = self.group.ranks();
+            self.group.gather_bytes(&[0], &vec![1; ranks]);
+        }
         let start = Instant::now();
-        let result = call(&mut *self.0);
+        let result = call(&mut *self.group);
         MICROSECONDS.fetch_add(start.elapsed().as_micros() as u64, Ordering::Relaxed);
         result
     }
@@ -94,15 +105,15 @@ impl Metered {
 
 impl Group for Metered {
     fn rank(&self) -> usize {
-        self.0.rank()
+        self.group.rank()
     }
 
     fn ranks(&self) -> usize {
-        self.0.ranks()
+        self.group.ranks()
     }
 
     fn broadcast(&mut self, values: &mut [f32]) {
-        self.0.broadcast(values);
+        self.group.broadcast(values);
     }
 
     fn exchange(&mut self, send: &[f32], send_lengths: &[usize], receive: &mut [f32], receive_lengths: &[usize]) {
@@ -121,7 +132,8 @@ impl Group for Metered {
 
 /// The microseconds that a message of a few bytes takes, and the bytes that go in a microsecond.
 fn transfer(group: &mut dyn Group) -> (f64, f64) {
-    const VALUES: usize = 1 << 20;
+    // About as many as the perceptron has.
+    const VALUES: usize = 235_000;
     let ranks = group.ranks();
     let median = |mut times: Vec<f64>| {
         times.sort_by(f64::total_cmp);
@@ -218,7 +230,8 @@ fn main() {
         return;
     }
     let network = Network::new(arguments.is_cnn);
-    let parallel = Parallel::new(Metered(group), network.named(), arguments.shards).expect("ranks that agree");
+    let metered = Metered { group, is_together: arguments.is_together };
+    let parallel = Parallel::new(metered, network.named(), arguments.shards).expect("ranks that agree");
     let seconds = with_threads(arguments.threads, || train(parallel, &network, &arguments)).as_secs_f64();
     if rank == 0 {
         let Arguments { threads, shards, steps, batch, .. } = arguments;

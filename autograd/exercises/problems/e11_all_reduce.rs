@@ -9,8 +9,8 @@
 //! shards: ((0 + 1) + (2 + 3)) + (4 + 5).
 //!
 //! A rank (a machine) has the values of a range of shards, and adds those that are added in the tree: it may send
-//! several partial sums, of aligned blocks. Which blocks? With six shards on two ranks, rank 0 has 0 + 1 and 2, and may not add
-//! these two.
+//! several partial sums, of aligned blocks. Which blocks? With six shards on two ranks, rank 0 has 0 + 1 and 2, and may
+//! not add these two.
 
 /// A partial sum: of the shards `start..start + length`.
 #[derive(Clone, Copy, Debug, PartialEq)]

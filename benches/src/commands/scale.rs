@@ -84,7 +84,7 @@ impl Record {
 /// What a run says.
 struct Run {
     speed: f64,
-    /// Bytes, messages, and microseconds in the group of a step, of rank 0.
+    /// Bytes, messages, and microseconds in the group, of a step on rank 0.
     step: [f64; 3],
 }
 
@@ -143,7 +143,7 @@ fn task(
                 ("PyTorch", Some(python)) => torch(python, network, job, batch, steps)?,
                 (name, _) => {
                     let mut more = vec![network.to_owned(), format!("--shards={}", arguments.shards)];
-                    more.extend((name != "Gradus").then(|| "--whole".to_owned()));
+                    more.push(if name == "Gradus" { "--sharded" } else { "--whole" }.to_owned());
                     gradus(arguments, program, job, &more, batch, steps)?.speed
                 }
             });
@@ -265,8 +265,8 @@ fn model(arguments: &Arguments, program: &Path) -> Result<()> {
     let mut check = Table::new(["ranks", "bytes a step", "of the model", "messages", "of the model"]);
     let mut measured = 0.0;
     for count in 2..=8 {
-        let shards = [format!("--shards={count}")];
-        let run = gradus(arguments, program, (count, 1), &shards, 64 * count, if count == 2 { 100 } else { 10 })?;
+        let more = [format!("--shards={count}"), "--together".to_owned(), "--sharded".to_owned()];
+        let run = gradus(arguments, program, (count, 1), &more, 64 * count, if count == 2 { 100 } else { 10 })?;
         let [bytes, messages, time] = run.step;
         measured = if count == 2 { time } else { measured };
         let model = sent(count);
@@ -274,7 +274,7 @@ fn model(arguments: &Arguments, program: &Path) -> Result<()> {
     }
     println!("\n{check}");
     let own = time_of(2, latency, bandwidth);
-    println!("2 ranks: {measured:.0} µs in the group, waiting included; the model says {own:.0} µs\n");
+    println!("2 ranks: {measured:.0} µs in the group, without waiting; the model says {own:.0} µs\n");
     let one = gradus(arguments, program, (1, 1), &["--whole".to_owned()], 512, 200)?;
     let (latency, bandwidth) =
         (arguments.latency.unwrap_or(latency), arguments.bandwidth.map_or(bandwidth, |gigabytes| 1e3 * gigabytes));

@@ -161,7 +161,7 @@ mod tests {
         let mut trainer = Trainer::new(data(), settings.clone());
         advance(&mut trainer, 3);
         let run = Run { settings, folder: None, data: data().identity(), every: Some(7), keep: 3, target: None };
-        Snapshot::of(&trainer, &run)
+        Snapshot::of(&mut trainer, &run)
     }
 
     /// The bytes, followed by their checksum.
@@ -180,7 +180,7 @@ mod tests {
         let mut trainers = [snapshot, back].map(|snapshot| snapshot.resume(data(), settings.clone()).unwrap());
         trainers.iter_mut().for_each(|trainer| advance(trainer, 3));
         let run = Run { settings, folder: None, data: data().identity(), every: None, keep: 1, target: None };
-        let [one, other] = trainers.map(|trainer| Snapshot::of(&trainer, &run));
+        let [one, other] = trainers.map(|mut trainer| Snapshot::of(&mut trainer, &run));
         assert_eq!((one.progress.so_far, one.tensors), (other.progress.so_far, other.tensors));
     }
 

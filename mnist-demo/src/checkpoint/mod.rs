@@ -70,8 +70,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The current state of the run. The settings of `run` are replaced by those of the trainer.
-    pub fn of(trainer: &Trainer<'_>, run: &Run) -> Self {
+    /// The current state of the run. The settings of `run` are replaced by those of the trainer. If the run has ranks, all
+    /// of them call this.
+    pub fn of(trainer: &mut Trainer<'_>, run: &Run) -> Self {
         let named = trainer.model.named_parameters();
         let mut tensors = Vec::new();
         for (name, param) in &named {
@@ -80,16 +81,17 @@ impl Snapshot {
             tensors.push(NamedTensor { name: format!("model.{name}"), shape, values: value.to_vec() });
         }
         let state = trainer.optimizer.state();
-        for ((_, param), state) in named.iter().zip(&state) {
-            for (name, values) in state.named_slots() {
-                let name = format!("optimizer.{name}");
-                tensors.push(NamedTensor { name, shape: param.tensor().shape().to_vec(), values: values.to_vec() });
+        let optimizer_steps = state.iter().map(|state| state.step).collect();
+        for ((_, param), state) in named.iter().zip(state) {
+            for (slot, values) in state.slots {
+                let name = format!("optimizer.{}.{slot}", state.name);
+                tensors.push(NamedTensor { name, shape: param.tensor().shape().to_vec(), values });
             }
         }
         Snapshot {
             run: Run { settings: trainer.settings().clone(), ..run.clone() },
             progress: trainer.progress().clone(),
-            optimizer_steps: state.iter().map(|state| state.step).collect(),
+            optimizer_steps,
             tensors,
         }
     }

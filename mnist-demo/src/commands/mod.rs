@@ -2,6 +2,7 @@
 
 pub mod eval;
 pub mod graph;
+pub mod launch;
 pub mod predict;
 pub mod results;
 pub mod serve;

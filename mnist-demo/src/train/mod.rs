@@ -3,15 +3,14 @@
 mod divergence;
 mod history;
 mod observer;
+mod optimizer;
 mod shards;
 
 use std::time::{Duration, Instant};
 
 use autograd::{Indices, Random, Tensor, no_grad};
 use nn::data::Batches;
-use nn::{CrossEntropyLoss, Layer, Mode, Module, Sequential};
-use optim::Optimizer;
-use optim::parallel::Parallel;
+use nn::{CrossEntropyLoss, Layer, Mode, Sequential};
 use serde::{Deserialize, Serialize};
 
 pub use divergence::Divergence;
@@ -22,6 +21,7 @@ use crate::dataset::{Dataset, Images};
 use crate::finite::{first_non_finite, tensors_of};
 use crate::model::perceptron;
 use crate::recipe::{Position, Recipe};
+use optimizer::RunOptimizer;
 use shards::{Learner, Randoms};
 
 /// The settings that determine the result of a run. The same settings and data give exactly the same weights, on any
@@ -70,10 +70,8 @@ pub struct Trainer<'a> {
     data: &'a Dataset,
     settings: Settings,
     pub(crate) model: Sequential,
-    pub(crate) optimizer: Box<dyn Optimizer + Send>,
+    pub(crate) optimizer: RunOptimizer,
     criterion: CrossEntropyLoss,
-    /// Those who compute the shards, if the batches are cut into some.
-    parallel: Option<Parallel>,
     /// Whether Ctrl-C was pressed on any rank, at the end of the last step.
     interrupted: bool,
     /// The order of the images in the epoch in progress.
@@ -116,12 +114,11 @@ impl<'a> Trainer<'a> {
     /// A run at another position, but with the initial weights and optimizer state: the checkpoint restores those.
     pub(crate) fn at(data: &'a Dataset, settings: Settings, progress: Progress) -> Self {
         let model = perceptron(data, &mut Random::new(settings.seed));
-        let optimizer = settings.recipe.optimizer(model.named_parameters(), settings.learning_rate);
+        let optimizer = RunOptimizer::new(&model, &settings);
         let criterion = settings.recipe.criterion();
         let order = order(data, &settings, progress.epoch);
-        let parallel = shards::alone(&model, settings.shards);
         let (interrupted, last_loss) = (false, None);
-        Trainer { data, settings, model, optimizer, criterion, parallel, interrupted, order, progress, last_loss }
+        Trainer { data, settings, model, optimizer, criterion, interrupted, order, progress, last_loss }
     }
 
     /// The data set.
@@ -216,21 +213,14 @@ impl<'a> Trainer<'a> {
         let random = |of_what| Random::new(seed).stream(of_what).stream(position.step as u64);
         let random = Randoms { batches: random(BATCHES), layers: random(LAYERS) };
         let learner = Learner { model: &self.model, criterion: &self.criterion, recipe, images: &self.data.train };
-        let learned = match &mut self.parallel {
-            None => learner.learn(chosen, random),
-            Some(parallel) => {
-                let (learned, interrupted) = learner.learn_shards(parallel, chosen, &random);
-                self.interrupted = interrupted;
-                learned
-            }
-        };
+        let (learned, interrupted) = self.optimizer.learn(&learner, chosen, random);
+        self.interrupted = interrupted;
         if !learned.loss.is_finite() {
             return Err(self.diverged(self.epoch_step() + 1, format!("the loss is {}", learned.loss)));
         }
         let images = chosen.len();
         self.last_loss = Some(learned.loss);
-        self.optimizer.set_learning_rate(recipe.learning_rate(learning_rate, position));
-        self.optimizer.step_taking(learned.gradients);
+        self.optimizer.step(recipe.learning_rate(learning_rate, position), learned.gradients);
         Ok(Tally { images, correct: learned.correct, loss: learned.loss * images as f64 })
     }
 

@@ -1,16 +1,18 @@
 //! Steps whose batches are cut into shards, on one rank or on several.
 
 use autograd::{Gradients, Random, Stream};
-use nn::{CrossEntropyLoss, Layer, Mode, Module, Sequential};
-use optim::parallel::{Alone, Group, GroupError, Parallel};
+use nn::{CrossEntropyLoss, Layer, Mode, Sequential};
+use optim::Optimizer;
+use optim::parallel::{Group, GroupError, OwnGradients, Sharded};
 
+use super::optimizer::RunOptimizer;
 use super::{Trainer, count_correct, evaluate_batches};
 use crate::dataset::Images;
 use crate::interrupt;
 use crate::recipe::Recipe;
 
 /// What a network learns from images.
-pub(super) struct Learner<'a> {
+pub(crate) struct Learner<'a> {
     pub model: &'a Sequential,
     pub criterion: &'a CrossEntropyLoss,
     pub recipe: Recipe,
@@ -18,7 +20,7 @@ pub(super) struct Learner<'a> {
 }
 
 /// The random numbers of a step.
-pub(super) struct Randoms {
+pub(crate) struct Randoms {
     /// For the distortions of the images.
     pub batches: Random,
     /// For layers such as dropout.
@@ -26,17 +28,31 @@ pub(super) struct Randoms {
 }
 
 /// What the network learned from some images.
-pub(super) struct Learned {
+pub(crate) struct Learned<G> {
     /// The mean loss.
     pub loss: f64,
     /// The number of images that were classified correctly.
     pub correct: usize,
-    pub gradients: Gradients,
+    pub gradients: G,
+}
+
+impl<G> Learned<G> {
+    pub fn map<H>(self, change: impl FnOnce(G) -> H) -> Learned<H> {
+        Learned { loss: self.loss, correct: self.correct, gradients: change(self.gradients) }
+    }
+}
+
+/// The gradients of a step.
+pub(crate) enum Summed {
+    /// Those of a batch as a whole.
+    Whole(Gradients),
+    /// Those of all shards, in the piece of the weights that this rank steps.
+    Own(OwnGradients<f32>),
 }
 
 impl Learner<'_> {
     /// Learns from the chosen images.
-    pub fn learn(&self, chosen: &[usize], random: Randoms) -> Learned {
+    pub fn learn(&self, chosen: &[usize], random: Randoms) -> Learned<Gradients> {
         let (images, labels) = self.recipe.batch(self.images, chosen, random.batches);
         let scores = self.model.forward(&images, Mode::Train(&Stream::of(random.layers)));
         let loss = self.criterion.forward(&scores, &labels);
@@ -45,9 +61,14 @@ impl Learner<'_> {
     }
 
     /// Learns from the shards of the chosen images. Also returns whether Ctrl-C was pressed, on any rank.
-    pub fn learn_shards(&self, parallel: &mut Parallel, chosen: &[usize], random: &Randoms) -> (Learned, bool) {
+    pub fn learn_shards<O: Optimizer>(
+        &self,
+        sharded: &mut Sharded<f32, O>,
+        chosen: &[usize],
+        random: &Randoms,
+    ) -> (Learned<Summed>, bool) {
         let mut correct = 0;
-        let reduced = parallel.gradients(|shard| {
+        let own = sharded.gradients(|shard| {
             let own = shard.of(chosen.len());
             let rows = own.len();
             if rows == 0 {
@@ -59,8 +80,8 @@ impl Learner<'_> {
             (rows, learned.loss, learned.gradients)
         });
         // One message for both. The counts are integers, so that the order of their sum does not matter.
-        let [correct, interrupts] = sums(parallel.group(), [correct, interrupt::raised().into()]);
-        (Learned { loss: reduced.loss, correct, gradients: reduced.gradients }, interrupts > 0)
+        let [correct, interrupts] = sums(sharded.parallel().group(), [correct, interrupt::raised().into()]);
+        (Learned { loss: own.loss, correct, gradients: Summed::Own(own) }, interrupts > 0)
     }
 }
 
@@ -70,13 +91,6 @@ fn sums<const COUNTS: usize>(group: &mut dyn Group, own: [usize; COUNTS]) -> [us
     let all = group.gather_bytes(&bytes, &vec![bytes.len(); group.ranks()]);
     let counts: Vec<usize> = all.as_chunks().0.iter().map(|&bytes| u64::from_le_bytes(bytes) as usize).collect();
     std::array::from_fn(|index| counts.iter().skip(index).step_by(COUNTS).sum())
-}
-
-/// The group of a run with shards, before it has another one.
-pub(super) fn alone(model: &Sequential, shards: Option<usize>) -> Option<Parallel> {
-    let parallel =
-        |shards| Parallel::new(Alone, model.named_parameters(), shards).expect("one rank agrees with itself");
-    shards.map(parallel)
 }
 
 impl Trainer<'_> {
@@ -89,24 +103,31 @@ impl Trainer<'_> {
     /// # Panics
     /// If the run has no shards.
     pub fn share(&mut self, group: Box<dyn Group>) -> Result<(), GroupError> {
-        let shards = self.settings.shards.expect("a run that is shared has shards");
-        self.parallel = Some(Parallel::new(group, self.model.named_parameters(), shards)?);
+        // Each rank has the whole state before, that of a checkpoint, and keeps that of its piece.
+        let state = self.optimizer.state();
+        self.optimizer = RunOptimizer::shared(&self.model, &self.settings, group)?;
+        for parameter in &state {
+            let slots: Vec<(&str, &[f32])> =
+                parameter.slots.iter().map(|(slot, values)| (slot.as_str(), values.as_slice())).collect();
+            let restored = self.optimizer.restore(&parameter.name, parameter.step, &slots);
+            restored.expect("it is the state of such an optimizer");
+        }
         Ok(())
     }
 
     /// The ranks of this run, if it has shards.
     pub fn group(&mut self) -> Option<&mut dyn Group> {
-        self.parallel.as_mut().map(Parallel::group)
+        self.optimizer.group()
     }
 
-    /// Lets go of the other ranks: no more steps are taken.
+    /// Lets go of the other ranks, and of the optimizer's state: no more steps are taken.
     pub fn leave(&mut self) {
-        self.parallel = None;
+        self.optimizer = RunOptimizer::new(&self.model, &self.settings);
     }
 
     /// Whether Ctrl-C was pressed before the end of the last step. All ranks get the same answer.
     pub fn is_interrupted(&self) -> bool {
-        if self.parallel.is_some() { self.interrupted } else { interrupt::raised() }
+        if self.settings.shards.is_some() { self.interrupted } else { interrupt::raised() }
     }
 
     /// Whether any rank says so. All ranks call this, and get the same answer.

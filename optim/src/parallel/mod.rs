@@ -41,6 +41,6 @@ pub use alone::Alone;
 pub use data_parallel::{Parallel, check_ranks};
 pub use group::{Group, GroupError};
 pub use reduce::{Reduced, Shard};
-pub use sharded::{Sharded, Stepped, WholeState};
+pub use sharded::{OwnGradients, Sharded, Stepped, WholeState};
 pub use threads::Threads;
 pub use watched::Watched;

@@ -91,13 +91,13 @@ pub(crate) struct Reducer<T: Float> {
     pub(crate) pieces: Vec<Range<usize>>,
     /// Vectors of earlier steps, to be used again.
     free: Vec<Vec<T>>,
-    /// What is sent and received in an exchange.
-    transfer: [Vec<T>; 2],
+    /// What is received in an exchange.
+    received: Vec<T>,
 }
 
 impl<T: Float> Reducer<T> {
     pub(crate) fn new(group: Box<dyn Group<T>>, layout: Layout<T>, shards: usize, pieces: Vec<Range<usize>>) -> Self {
-        Reducer { group, layout, shards, pieces, free: Vec::new(), transfer: [Vec::new(), Vec::new()] }
+        Reducer { group, layout, shards, pieces, free: Vec::new(), received: Vec::new() }
     }
 
     fn shards_of(&self, rank: usize) -> Range<usize> {
@@ -118,9 +118,7 @@ impl<T: Float> Reducer<T> {
         let (tallies, sums): (Vec<Tally>, Vec<Vec<T>>) = self.compute(compute).into_iter().unzip();
         let total = self.sum_tallies(&tallies);
         assert!(total.rows > 0, "Parallel: none of the {} shards has a row", self.shards);
-        let mut piece = self.sum_piece(sums);
-        let rows = self.weight_of(total.rows);
-        piece.iter_mut().for_each(|value| *value /= rows);
+        let piece = self.mean_piece(sums, self.weight_of(total.rows));
         (Tally { loss: total.loss / total.rows as f64, ..total }, piece)
     }
 
@@ -191,33 +189,50 @@ impl<T: Float> Reducer<T> {
         (0..self.group.ranks()).map(|rank| blocks(self.shards_of(rank))).collect()
     }
 
-    /// The sum over all ranks, of this rank's piece; `sums` are those of its blocks.
-    fn sum_piece(&mut self, sums: Vec<Vec<T>>) -> Vec<T> {
+    /// The sum over all ranks divided by `rows`, of this rank's piece; `sums` are those of its blocks.
+    fn mean_piece(&mut self, sums: Vec<Vec<T>>, rows: T) -> Vec<T> {
         let blocks = self.all_blocks();
-        let mut tree = TreeSum::new();
         if let [own] = blocks.as_slice() {
+            let mut tree = TreeSum::new();
             for (&(start, shards), values) in own.iter().zip(sums) {
                 tree.push(start, shards, values, |left, right| self.free.push(added(left, right)));
             }
-            return tree.finish(|left, right| self.free.push(added(left, right))).expect("there is a shard");
+            let sum = tree.finish(|left, right| self.free.push(added(left, right)));
+            let mut sum = sum.expect("there is a shard");
+            sum.iter_mut().for_each(|value| *value /= rows);
+            return sum;
         }
-        let [mut send, mut receive] = std::mem::take(&mut self.transfer);
+        let send_lengths: Vec<usize> = self.pieces.iter().map(|piece| sums.len() * piece.len()).collect();
+        let send = self.in_pieces(sums);
+        let length = self.own_piece().len();
+        let receive_lengths: Vec<usize> = blocks.iter().map(|blocks| blocks.len() * length).collect();
+        let mut received = std::mem::take(&mut self.received);
+        received.resize(receive_lengths.iter().sum(), T::ZERO);
+        self.group.exchange(&send, &send_lengths, &mut received, &receive_lengths);
+        self.free.push(send);
+        let mut tree = TreeSum::new();
+        // (A piece may be empty, but not a chunk.)
+        for ((start, shards), values) in blocks.into_iter().flatten().zip(received.chunks_exact_mut(length.max(1))) {
+            tree.push(start, shards, values, |left, right| add_to(left, right));
+        }
+        let sum = tree.finish(|left, right| add_to(left, right));
+        let mean = sum.map_or(Vec::new(), |sum| sum.iter().map(|&value| value / rows).collect());
+        self.received = received;
+        mean
+    }
+
+    /// The sums of this rank's blocks, as they are sent: for each rank its piece of all of them.
+    fn in_pieces(&mut self, mut sums: Vec<Vec<T>>) -> Vec<T> {
+        if sums.len() == 1 {
+            return sums.remove(0);
+        }
+        let mut send = self.free.pop().unwrap_or_default();
         send.clear();
         for piece in &self.pieces {
             sums.iter().for_each(|values| send.extend_from_slice(&values[piece.clone()]));
         }
-        let send_lengths: Vec<usize> = self.pieces.iter().map(|piece| sums.len() * piece.len()).collect();
         self.free.extend(sums);
-        let length = self.own_piece().len();
-        let receive_lengths: Vec<usize> = blocks.iter().map(|blocks| blocks.len() * length).collect();
-        receive.resize(receive_lengths.iter().sum(), T::ZERO);
-        self.group.exchange(&send, &send_lengths, &mut receive, &receive_lengths);
-        for (number, (start, shards)) in blocks.into_iter().flatten().enumerate() {
-            let values = receive[number * length..][..length].to_vec();
-            tree.push(start, shards, values, |left, right| drop(added(left, right)));
-        }
-        self.transfer = [send, receive];
-        tree.finish(|left, right| drop(added(left, right))).expect("there is a shard")
+        send
     }
 
     /// The whole vector, of the pieces of all ranks. Give it back with [`recycle`](Reducer::recycle).
@@ -260,8 +275,12 @@ fn merged<T: Float>(left: &mut Sums<T>, right: Sums<T>) -> Vec<T> {
 }
 
 fn added<T: Float>(left: &mut [T], right: Vec<T>) -> Vec<T> {
-    left.iter_mut().zip(&right).for_each(|(left, &right)| *left += right);
+    add_to(left, &right);
     right
+}
+
+fn add_to<T: Float>(left: &mut [T], right: &[T]) {
+    left.iter_mut().zip(right).for_each(|(left, &right)| *left += right);
 }
 
 /// What a shard computed.

@@ -40,8 +40,10 @@ impl<'a> CheckpointWriter<'a> {
     /// Writes a checkpoint of the current state. If the first checkpoint cannot be written, the run ends, since nothing
     /// is lost yet. A later error is reported and the training continues, so that its other results are not lost.
     fn write(&mut self, trainer: &mut Trainer<'_>, observers: &mut dyn Observer) -> Result<(), Failure> {
+        // Of all ranks, each of which has a piece of the optimizer's state.
+        let snapshot = Snapshot::of(trainer, self.run);
         let outcome = match self.folder {
-            Some(folder) => self.write_to(folder, trainer, observers),
+            Some(folder) => self.write_to(folder, &snapshot, trainer, observers),
             None => Ok(()),
         };
         together(trainer.group(), outcome)
@@ -50,14 +52,14 @@ impl<'a> CheckpointWriter<'a> {
     fn write_to(
         &mut self,
         folder: &Folder,
+        snapshot: &Snapshot,
         trainer: &Trainer<'_>,
         observers: &mut dyn Observer,
     ) -> Result<(), Failure> {
-        let snapshot = Snapshot::of(trainer, self.run);
         if let Some((name, value)) = first_non_finite(snapshot.tensors()) {
             return Err(trainer.diverged(trainer.epoch_step(), format!("{name} has the value {value}")).into());
         }
-        match folder.write(trainer.steps(), &snapshot, self.run.keep) {
+        match folder.write(trainer.steps(), snapshot, self.run.keep) {
             Ok(path) => self.newest = Some(path),
             Err(error) if self.newest.is_none() => return Err(error.into()),
             Err(_) if self.failed => {}

@@ -12,7 +12,8 @@ use autograd::with_threads;
 use nn::checkpoint::CheckpointError;
 use optim::parallel::check_ranks;
 
-pub use arguments::{Arguments, quoted_text};
+pub use arguments::{Arguments, quoted, quoted_text};
+pub use sentences::{how_to_go_on, program};
 
 use self::drive::{CheckpointWriter, Ending, drive};
 use self::plan::Plan;
@@ -270,7 +271,7 @@ fn find(folder: &Folder, arguments: &Arguments) -> Result<Start, Failure> {
 /// The error if a folder given by `--resume` alone has no run. A new run is not started then, because the folder may
 /// be the wrong one.
 fn nothing_to_resume(folder: &Path, found: &str) -> Failure {
-    let name = arguments::quoted(folder);
+    let name = quoted(folder);
     let expected =
         format!("a run to go on with; --checkpoint {name} starts one, --checkpoint {name} --resume {name} does either");
     DataError::content(folder, found, expected).into()

@@ -63,17 +63,9 @@ fn build() -> String {
 /// That the others do not answer.
 #[cfg(feature = "mpi")]
 fn lost(rank: usize, patience: usize, arguments: &Arguments) -> String {
-    let kept = arguments.kept().ok().flatten();
-    let how = match kept {
-        Some(folder) => {
-            format!(
-                "go on from the last checkpoint with: {}",
-                arguments.to_resume(&super::sentences::program(), folder)
-            )
-        }
-        None => "nothing of the run was kept: --checkpoint DIR makes one that can go on".to_owned(),
-    };
-    format!("error: rank {rank}: another rank has not answered for {patience} s; {how}")
+    let command = |folder: &Path| arguments.to_resume(&super::sentences::program(), folder);
+    let how = super::sentences::how_to_go_on(arguments, command);
+    format!("error: rank {rank}: {} {patience} s; {how}", crate::failure::NO_ANSWER)
 }
 
 /// Ends this process, since nothing can be expected of the others.
@@ -82,9 +74,9 @@ fn end(rank: usize, line: &str) {
     use std::thread;
     use std::time::Duration;
 
-    // mpirun ends all ranks when the first one ends, which may take seconds if a host does not answer. So that there is
-    // one line, the ranks wait for different times: the first one that is left prints it, within 5 seconds.
-    let delay = [0, 2000, 3600][rank.min(2)];
+    // mpirun ends all ranks when the first one ends. So that there is one line, the ranks wait for different times: the
+    // first one that is left prints it. With what `launch` then waits for mpirun, that is within 5 seconds.
+    let delay = [0, 1000, 2000][rank.min(2)];
     thread::sleep(Duration::from_millis(delay));
     crate::console::eprint_line(line);
     std::process::exit(crate::failure::LOST_RANK.into());

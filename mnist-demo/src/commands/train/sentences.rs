@@ -1,7 +1,7 @@
 //! The messages of `train`: what starts, how it ended, and how to continue.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nn::Module;
 
@@ -83,6 +83,14 @@ pub fn finished(trainer: &Trainer<'_>, target: Option<f64>, arguments: &Argument
     let target = target.filter(|_| reached(trainer, target))?;
     let reason = format!("it reached {} after {epochs} {word}", percent(target));
     Some(format!("the run is finished: {reason}; go on with a higher target: {again} --target-acc 100"))
+}
+
+/// How a run goes on that lost a rank, as the end of a message; `command(folder)` resumes the run in its folder.
+pub fn how_to_go_on(arguments: &Arguments, command: impl FnOnce(&Path) -> String) -> String {
+    match arguments.kept().ok().flatten() {
+        Some(folder) => format!("go on from the last checkpoint with: {}", command(folder)),
+        None => "nothing of the run was kept: --checkpoint DIR makes one that can go on".to_owned(),
+    }
 }
 
 /// The path by which the program was called. Under `cargo run` the bare name would not be found.
