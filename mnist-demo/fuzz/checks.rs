@@ -78,7 +78,7 @@ pub fn picture(bytes: &[u8]) {
 /// The bytes of one connection to the page.
 pub fn request(bytes: &[u8]) {
     static SITE: LazyLock<Arc<Site>> =
-        LazyLock::new(|| Arc::new(Site::new(Classifier::new(&perceptron_for(SIDE * SIDE, 10, &mut Random::new(0))))));
+        LazyLock::new(|| Arc::new(Site::new(Classifier::new(perceptron_for(SIDE * SIDE, 10, &mut Random::new(0))))));
     let site = Arc::clone(&SITE);
     // A request may contain a picture at any position.
     let jpeg = bytes.windows(2).position(|pair| pair == [0xff, 0xd8]).map_or(0, |start| bytes.len() - start);

@@ -2,9 +2,10 @@
 //! hidden layers.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use autograd::{Tensor, no_grad, with_threads};
-use nn::{Layer, Linear, Mode, Module};
+use nn::{Layer, Mode, Sequential};
 use serde_json::{Value, json};
 
 use crate::dataset::Dataset;
@@ -18,12 +19,11 @@ use crate::weights::Weights;
 /// The number of epochs when there are no saved weights: few, so that the user waits only some seconds.
 pub const QUICK_EPOCHS: usize = 3;
 
-/// A perceptron that classifies digits of 28 × 28 pixels. It shares its parameters with the network, so its
-/// predictions change while the network is being trained.
+/// A network that classifies digits of 28 × 28 pixels. It may still be trained by another owner; then its predictions
+/// change.
 #[derive(Clone)]
 pub struct Classifier {
-    /// The layers with their names; a ReLU follows each of them except the last.
-    layers: Vec<(String, Linear)>,
+    network: Arc<Sequential>,
     labels: Labels,
 }
 
@@ -34,32 +34,35 @@ pub struct Prediction {
     pub digit: usize,
     /// The probability of each class.
     pub probabilities: Vec<f32>,
-    /// The names of the hidden layers and their outputs, after the ReLU.
+    /// The names of the hidden layers of neurons and their outputs, after the ReLU.
     pub hidden: Vec<(String, Vec<f32>)>,
+    /// The feature maps of the first layer, if that is a convolution.
+    pub maps: Option<FeatureMaps>,
+}
+
+/// The output of a convolution for one digit, after the ReLU: an image for each filter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureMaps {
+    /// The name of the convolution.
+    pub name: String,
+    /// The height of a map.
+    pub rows: usize,
+    /// The width of a map.
+    pub columns: usize,
+    /// The values, map after map, row by row.
+    pub values: Vec<f32>,
 }
 
 impl Classifier {
-    /// A classifier that uses the parameters of this perceptron.
+    /// A classifier that uses this network.
     ///
     /// # Panics
-    /// If the parameters are not alternately weights and biases, or the first weight is not for 28 × 28 pixels.
+    /// If the network does not take 28 × 28 pixels.
     #[track_caller]
-    pub fn new(model: &impl Module) -> Self {
-        let named = model.named_parameters();
-        let layers: Vec<_> = named
-            .chunks(2)
-            .map(|layer| match layer {
-                [(name, weight), (_, bias)] => {
-                    let name = name.trim_end_matches(".weight").to_owned();
-                    (name, Linear { weight: weight.clone(), bias: Some(bias.clone()) })
-                }
-                _ => panic!("Classifier: the parameters of a perceptron are weights and biases, alternately"),
-            })
-            .collect();
-        let inputs = layers.first().map(|(_, layer)| layer.weight.tensor().shape()[1]);
-        assert_eq!(inputs, Some(SIDE * SIDE), "Classifier: the first layer is not for 28 × 28 pixels");
-        let classes = layers.last().map_or(0, |(_, layer)| layer.weight.tensor().shape()[0]);
-        Classifier { layers, labels: Labels::numbers(classes) }
+    pub fn new(network: impl Into<Arc<Sequential>>) -> Self {
+        let network = network.into();
+        let scores = no_grad(|| network.forward(&Tensor::zeros([1, SIDE * SIDE]), Mode::Eval));
+        Classifier { network, labels: Labels::numbers(scores.numel()) }
     }
 
     /// The same classifier with other labels for its classes.
@@ -82,10 +85,10 @@ impl Classifier {
     /// that was found there and is wrong.
     ///
     /// # Errors
-    /// If the weights cannot be read, are not those of the perceptron for 28 × 28 pixels, or are not finite; or if the
+    /// If the weights cannot be read, are not those of a network for 28 × 28 pixels, or are not finite; or if the
     /// file `labels` is wrong.
     pub fn load(weights: &Weights, labels: Option<&Path>) -> Result<(Self, Option<DataError>), Failure> {
-        let classifier = Classifier::new(&weights.network(SIDE * SIDE)?);
+        let classifier = Classifier::new(weights.network([SIDE, SIDE])?);
         let classes = classifier.labels.len();
         let (labels, note) = match labels {
             Some(path) => (Labels::read(path, classes)?, None),
@@ -108,7 +111,7 @@ impl Classifier {
             }
         });
         let last = trainer.history().epochs.last().expect("there is an epoch");
-        Ok((Classifier::new(trainer.network()), last.clone()))
+        Ok((Classifier::new(trainer.shared_network()), last.clone()))
     }
 
     /// Classifies a digit of 28 × 28 pixels, row by row: 0 is background, 1 is ink.
@@ -119,17 +122,22 @@ impl Classifier {
     pub fn predict(&self, pixels: &[f32]) -> Prediction {
         assert_eq!(pixels.len(), SIDE * SIDE, "Classifier::predict: a digit has 28 × 28 pixels");
         no_grad(|| {
-            let ((_, last), before) = self.layers.split_last().expect("a perceptron has layers");
             let mut x = Tensor::from_vec(pixels.to_vec(), [1, pixels.len()]);
-            let mut hidden = Vec::new();
-            for (name, layer) in before {
-                x = layer.forward_relu(&x);
-                hidden.push((name.clone(), x.to_vec()));
+            let (mut hidden, mut maps, mut layer_before) = (Vec::new(), None, "");
+            for (name, layer) in self.network.chain() {
+                x = layer.forward(&x, Mode::Eval);
+                match x.shape()[..] {
+                    _ if layer.kind() != "ReLU" => layer_before = name,
+                    [_, _, rows, columns] => {
+                        let name = layer_before.to_owned();
+                        maps.get_or_insert_with(|| FeatureMaps { name, rows, columns, values: x.to_vec() });
+                    }
+                    _ => hidden.push((layer_before.to_owned(), x.to_vec())),
+                }
             }
-            let scores = last.forward(&x, Mode::Eval);
             // The same rule as in `eval`: the first of several equal scores, or the first NaN if there is one.
-            let digit = scores.argmax(1, false).as_slice()[0] as usize;
-            Prediction { digit, probabilities: scores.softmax(1).to_vec(), hidden }
+            let digit = x.argmax(1, false).as_slice()[0] as usize;
+            Prediction { digit, probabilities: x.softmax(1).to_vec(), hidden, maps }
         })
     }
 }
@@ -146,11 +154,15 @@ impl Prediction {
         })
     }
 
-    /// The same, with the hidden layers' activations.
+    /// The same, with the hidden layers' activations, and the feature maps if there are some.
     pub fn to_json_with_hidden(&self, labels: &Labels) -> Value {
         let mut value = self.to_json(labels);
         value["hidden"] =
             self.hidden.iter().map(|(name, values)| json!({ "name": name, "activations": rounded(values) })).collect();
+        if let Some(FeatureMaps { name, rows, columns, values }) = &self.maps {
+            let maps: Vec<_> = values.chunks(rows * columns).map(rounded).collect();
+            value["maps"] = json!({ "name": name, "rows": rows, "columns": columns, "maps": maps });
+        }
         value
     }
 }
@@ -163,6 +175,7 @@ pub fn rounded(values: &[f32]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use autograd::Random;
+    use nn::Module;
 
     use super::*;
     use crate::model::{DIGITS, perceptron_for};
@@ -170,7 +183,7 @@ mod tests {
     #[test]
     fn ties_and_nan_are_read_as_eval_counts_them() {
         let class = |bias: [f32; DIGITS]| {
-            let model = perceptron_for(SIDE * SIDE, DIGITS, &mut Random::new(0));
+            let model = Arc::new(perceptron_for(SIDE * SIDE, DIGITS, &mut Random::new(0)));
             let parameters = model.named_parameters();
             for (_, parameter) in &parameters {
                 parameter.set(&Tensor::zeros(parameter.tensor().shape()));
@@ -178,7 +191,7 @@ mod tests {
             parameters.last().unwrap().1.set(&Tensor::from_vec(bias.to_vec(), [DIGITS]));
             let images = Tensor::from_vec(vec![0.5; SIDE * SIDE], [1, SIDE * SIDE]);
             let counted = no_grad(|| model.forward(&images, Mode::Eval).argmax(1, false).as_slice()[0]);
-            let prediction = Classifier::new(&model).predict(&[0.5; SIDE * SIDE]);
+            let prediction = Classifier::new(model).predict(&[0.5; SIDE * SIDE]);
             assert_eq!(prediction.digit as i64, counted, "{bias:?}");
             prediction.digit
         };

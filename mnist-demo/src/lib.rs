@@ -1,10 +1,10 @@
-//! The demo: a multilayer perceptron that learns to classify handwritten digits.
+//! The demo: a multilayer perceptron or a convolutional network that learns to classify handwritten digits.
 //!
 //! - [`idx`] reads files of the IDX format, plain or compressed, and checks everything that their headers claim;
 //! - [`dataset`] is a whole data set, embedded or from a folder; its images stay bytes in memory;
 //! - [`labels`] are the names of its classes, [`weights`] finds trained weights in files and in checkpoints;
 //! - [`file_kind`] recognizes files of the wrong kind, [`finite`] finds weights that are NaN or infinite;
-//! - [`model`] is the network, [`recipe`] how it is trained, [`train`] the training loop and its observers,
+//! - [`model`] has the networks, [`recipe`] how it is trained, [`train`] the training loop and its observers,
 //!   [`console`] the output on the terminal, [`environment`] the processor, the version and the date;
 //! - [`checkpoint`] saves and restores a run, [`interrupt`] handles Ctrl-C, [`report`] writes a page about a run;
 //! - [`picture`] converts a user's picture into a digit of 28 × 28 pixels, [`classifier`] predicts its class with a

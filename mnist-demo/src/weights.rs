@@ -18,7 +18,7 @@ use crate::file_kind::{BEGINNING, describe};
 use crate::finite;
 use crate::idx::DataError;
 use crate::labels::{Labels, MAX_CLASSES};
-use crate::model::{DIGITS, LAST_WEIGHT, perceptron_for};
+use crate::model::{DIGITS, Model, Sizes};
 
 /// The entry of a file's metadata with the labels of the classes, as a JSON array of strings.
 const LABELS: &str = "gradus.labels";
@@ -35,6 +35,8 @@ const MAX_SEARCHES: usize = 5;
 pub struct Weights {
     /// The file that has them.
     pub path: PathBuf,
+    /// The network that they belong to.
+    pub model: Model,
     /// Newer checkpoints that are damaged.
     pub damaged: Vec<DataError>,
     /// The checkpoint; `None` if the file has only weights.
@@ -64,15 +66,19 @@ impl Weights {
             let plain = Weights::new(path, None);
             return kind.map_or(Ok(plain), |kind| Err(wrong(kind).into()));
         };
-        if header.info(&format!("model.{LAST_WEIGHT}")).is_some() {
+        let is_checkpoint =
+            |model: &Model| header.info(&format!("model.{}", model.last_weight())).is_some();
+        if Model::ALL.iter().any(is_checkpoint) {
             let snapshot = Snapshot::from_bytes(&bytes).map_err(|flaw| content(path, flaw))?;
             return Ok(Weights::new(path, Some(snapshot)));
         }
-        let classes = match header.info(LAST_WEIGHT).map(|info| info.shape.as_slice()) {
+        let model = Model::of_weights(|name| header.info(name).is_some());
+        let last = model.last_weight();
+        let classes = match header.info(last).map(|info| info.shape.as_slice()) {
             Some(&[classes, _]) if (1..=MAX_CLASSES).contains(&classes) => Some(classes),
             Some(shape) => {
                 let expected = format!("[classes, 128], with 1 to {MAX_CLASSES} classes");
-                return Err(DataError::content(path, format!("{LAST_WEIGHT} of shape {shape:?}"), expected).into());
+                return Err(DataError::content(path, format!("{last} of shape {shape:?}"), expected).into());
             }
             None => None,
         };
@@ -82,24 +88,28 @@ impl Weights {
             })?),
             _ => None,
         };
-        Ok(Weights { labels, classes, ..Weights::new(path, None) })
+        Ok(Weights { model, labels, classes, ..Weights::new(path, None) })
     }
 
     fn new(path: &Path, snapshot: Option<Snapshot>) -> Self {
-        let shape = snapshot.as_ref().and_then(|snapshot| {
-            snapshot.weights().find_map(|(name, shape, _)| (name == LAST_WEIGHT).then(|| shape.to_vec()))
-        });
+        let weights = || snapshot.iter().flat_map(Snapshot::weights);
+        let model = Model::of_weights(|name| weights().any(|(other, ..)| other == name));
+        let last = model.last_weight();
+        let shape = weights().find_map(|(name, shape, _)| (name == last).then(|| shape.to_vec()));
         let classes =
             shape.and_then(|shape| shape.first().copied()).filter(|classes| (1..=MAX_CLASSES).contains(classes));
-        Weights { path: path.to_owned(), damaged: Vec::new(), snapshot, labels: None, classes }
+        Weights { path: path.to_owned(), model, damaged: Vec::new(), snapshot, labels: None, classes }
     }
 
-    /// A network with these weights, for images of `pixels` pixels. The weights give the number of classes.
+    /// A network with these weights, for images of `rows` × `columns` pixels. The weights tell which network it is,
+    /// and the number of classes.
     ///
     /// # Errors
     /// If the weights cannot be read, are not those of such a network, or are not finite.
-    pub fn network(&self, pixels: usize) -> Result<Sequential, Failure> {
-        let model = perceptron_for(pixels, self.classes.unwrap_or(DIGITS), &mut Random::new(0));
+    pub fn network(&self, [rows, columns]: [usize; 2]) -> Result<Sequential, Failure> {
+        let sizes = Sizes { rows, columns, classes: self.classes.unwrap_or(DIGITS) };
+        self.model.check(sizes)?;
+        let model = self.model.network(sizes, &mut Random::new(0));
         self.load(&model)?;
         Ok(model)
     }
@@ -242,6 +252,7 @@ mod tests {
     use safetensors::tensor::TensorView;
 
     use super::*;
+    use crate::model::perceptron_for;
 
     fn network(classes: usize) -> Sequential {
         perceptron_for(4, classes, &mut Random::new(3))
@@ -261,7 +272,7 @@ mod tests {
         assert_eq!(Weights::find(&path("plain")).unwrap().labels(3).unwrap().0, Labels::numbers(3));
         // The same values either way.
         let values = |name: &str| {
-            let loaded = Weights::find(&path(name)).unwrap().network(4).unwrap();
+            let loaded = Weights::find(&path(name)).unwrap().network([2, 2]).unwrap();
             loaded.named_parameters().iter().map(|(_, param)| param.tensor().to_vec()).collect::<Vec<_>>()
         };
         assert_eq!(values("named"), values("plain"));
@@ -276,7 +287,7 @@ mod tests {
             let bytes = vec![0; 4 * classes];
             let view = TensorView::new(Dtype::F32, shape, &bytes).unwrap();
             let metadata = HashMap::from([(LABELS.to_owned(), labels.to_owned())]);
-            fs::write(&path, safetensors::serialize([(LAST_WEIGHT, view)], Some(metadata)).unwrap()).unwrap();
+            fs::write(&path, safetensors::serialize([("fc3.weight", view)], Some(metadata)).unwrap()).unwrap();
             Weights::find(&path).map(|weights| weights.labels).map_err(|failure| failure.to_string())
         };
         assert_eq!(answer(2, r#"["a","b"]"#), Ok(Some(Labels::parse("a\nb", 2).unwrap())));

@@ -9,6 +9,7 @@ use autograd::with_threads;
 use common::{assert_refused, demo, text, write_small_set};
 use mnist_demo::checkpoint::{Run, Snapshot};
 use mnist_demo::dataset::Dataset;
+use mnist_demo::model::Model;
 use mnist_demo::recipe::Recipe;
 use mnist_demo::train::{Event, Settings, Tally, Trainer};
 use nn::Module;
@@ -29,7 +30,7 @@ fn epoch(
     shards: Option<usize>,
     group: Option<Threads>,
 ) -> (Vec<Vec<f32>>, Vec<Tally>, f64) {
-    let settings = Settings { epochs: 1, batch_size: 100, shards, ..Settings::of(recipe) };
+    let settings = Settings { epochs: 1, batch_size: 100, shards, ..Settings::of(Model::Mlp, recipe) };
     let mut trainer = Trainer::new(data, settings);
     if let Some(group) = group {
         trainer.share(Box::new(group)).unwrap();

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Source, Threads, print_last, weights};
 use crate::failure::Failure;
-use crate::model::perceptron;
+use crate::model::Sizes;
 use crate::train::accuracy;
 
 /// The arguments of `eval`.
@@ -30,7 +30,9 @@ pub struct Arguments {
 /// If the data set or the weights cannot be read, or do not fit together.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let data = arguments.source.read()?;
-    let model = perceptron(&data, &mut Random::new(0));
-    weights(&arguments.weights)?.load(&model)?;
+    let (weights, sizes) = (weights(&arguments.weights)?, Sizes::of(&data));
+    weights.model.check(sizes)?;
+    let model = weights.model.network(sizes, &mut Random::new(0));
+    weights.load(&model)?;
     print_last(with_threads(arguments.threads.count(), || accuracy(&model, &data.test)))
 }

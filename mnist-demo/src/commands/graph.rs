@@ -10,7 +10,7 @@ use super::results::Results;
 use super::{Source, print, try_to_write};
 use crate::dataset::Dataset;
 use crate::failure::Failure;
-use crate::model::perceptron;
+use crate::model::{Model, Sizes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +27,9 @@ pub struct Arguments {
     /// Write the drawing to this file in DOT, the language of Graphviz. Without --svg and --dot, DOT is printed
     #[arg(long, value_name = "FILE")]
     dot: Option<PathBuf>,
+    /// The network
+    #[arg(long, value_name = "NAME", default_value_t = Model::Mlp)]
+    model: Model,
     #[command(flatten)]
     source: Source,
 }
@@ -46,7 +49,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     arguments.svg.iter().chain(&arguments.dot).try_for_each(|path| try_to_write(path))?;
     let data = arguments.source.read()?;
-    let graph = drawn(&data);
+    arguments.model.check(Sizes::of(&data))?;
+    let graph = drawn(arguments.model, &data);
     if arguments.svg.is_none() && arguments.dot.is_none() {
         return print(graph.to_dot().trim_end());
     }
@@ -60,8 +64,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     results.outcome()
 }
 
-fn drawn(data: &Dataset) -> Graph {
-    let model = perceptron(data, &mut Random::new(0));
+fn drawn(model: Model, data: &Dataset) -> Graph {
+    let model = model.network(Sizes::of(data), &mut Random::new(0));
     let chosen: Vec<usize> = (0..data.train.len().min(IMAGES)).collect();
     let (images, labels) = data.train.batch(&chosen);
     let scores = model.forward(&images, Mode::Train(&Stream::new(0)));

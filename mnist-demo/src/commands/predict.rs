@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn bars_are_as_long_as_the_probabilities() {
-        let prediction = Prediction { digit: 1, probabilities: vec![0.05, 0.94, 0.01], hidden: Vec::new() };
+        let prediction = Prediction { digit: 1, probabilities: vec![0.05, 0.94, 0.01], hidden: Vec::new(), maps: None };
         let expected = "one.png: 1\n  \
             0  █▌                                5.00%\n  \
             1  ████████████████████████████▎    94.00%\n  \
@@ -158,7 +158,7 @@ mod tests {
     fn of_many_classes_the_most_probable_have_bars() {
         let mut probabilities = vec![0.01; 47];
         (probabilities[46], probabilities[3]) = (0.5, 0.05);
-        let prediction = Prediction { digit: 46, probabilities, hidden: Vec::new() };
+        let prediction = Prediction { digit: 46, probabilities, hidden: Vec::new(), maps: None };
         let text = bars(Path::new("t.png"), &prediction, &Labels::of_split("balanced", 47).unwrap(), true);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!((lines.len(), lines[0], lines[11]), (12, "t.png: t", "  37 other classes: 37.00%"));

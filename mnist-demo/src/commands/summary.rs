@@ -5,12 +5,15 @@ use clap::Args;
 
 use super::{Source, print};
 use crate::failure::Failure;
-use crate::model::perceptron;
+use crate::model::{Model, Sizes};
 
 /// The arguments of `summary`.
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub struct Arguments {
+    /// The network
+    #[arg(long, value_name = "NAME", default_value_t = Model::Mlp)]
+    model: Model,
     #[command(flatten)]
     source: Source,
 }
@@ -21,6 +24,8 @@ pub struct Arguments {
 /// If the data set, which determines the first and the last width, cannot be read.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let data = arguments.source.read()?;
-    let model = perceptron(&data, &mut Random::new(0));
+    let sizes = Sizes::of(&data);
+    arguments.model.check(sizes)?;
+    let model = arguments.model.network(sizes, &mut Random::new(0));
     print(&nn::summary(&model, [1, data.train.width()]).to_string())
 }

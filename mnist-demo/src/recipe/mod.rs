@@ -12,6 +12,7 @@ use optim::{Adam, AdamW, Optimizer};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Images;
+use crate::model::Model;
 use distortion::Distortion;
 
 /// A way to train: the choices in which training methods differ. Each method here is a function of its arguments
@@ -44,10 +45,11 @@ pub struct Position {
 
 impl Recipe {
     /// The default number of epochs, batch size and learning rate.
-    pub fn usual(self) -> (usize, usize, f64) {
-        match self {
-            Recipe::Plain => (10, 64, 0.001),
-            Recipe::Best => (60, 128, 0.002),
+    pub fn usual(self, model: Model) -> (usize, usize, f64) {
+        match (self, model) {
+            (Recipe::Plain, _) => (10, 64, 0.001),
+            (Recipe::Best, Model::Mlp) => (60, 128, 0.002),
+            (Recipe::Best, Model::Cnn) => (30, 128, 0.002),
         }
     }
 

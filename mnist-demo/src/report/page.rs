@@ -9,7 +9,7 @@ use super::{Evaluation, Report, pictures};
 use crate::console::percent;
 use crate::environment;
 use crate::labels::Labels;
-use crate::model;
+use crate::model::Sizes;
 
 /// The number of mistakes that are shown.
 const SHOWN_MISTAKES: usize = 30;
@@ -87,7 +87,7 @@ fn head(report: &Report<'_>) -> Markup {
 fn about(report: &Report<'_>) -> [(&'static str, String); 7] {
     let (data, settings) = (report.trainer.data(), report.trainer.settings());
     [
-        ("model", model::description(data.train.width(), data.classes)),
+        ("model", settings.model.description(Sizes::of(data))),
         ("data set", format!("{}: {}", report.run.source(), report.run.data)),
         ("optimizer", settings.recipe.describe_optimizer(settings.learning_rate)),
         ("date", environment::date()),

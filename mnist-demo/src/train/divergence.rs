@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::recipe::Recipe;
-
 /// Where a training produced values that are not finite. It cannot continue from such values, and they must not be
 /// saved.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -19,20 +17,19 @@ pub struct Divergence {
     pub last_loss: Option<f64>,
     /// The learning rate of the run.
     pub learning_rate: f64,
-    /// Its recipe.
-    pub recipe: Recipe,
+    /// The default learning rate of its recipe.
+    pub default_rate: f64,
 }
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Divergence { epoch, step, found, last_loss, learning_rate, recipe } = self;
+        let Divergence { epoch, step, found, last_loss, learning_rate, default_rate } = self;
         write!(f, "the training diverged in epoch {epoch}, step {step}: {found}")?;
         match last_loss {
             Some(loss) => write!(f, " (the last finite loss was {loss:.4})")?,
             None => f.write_str(" (there was no finite loss before)")?,
         }
-        let (_, _, usual) = recipe.usual();
-        let smaller = if *learning_rate > usual { usual } else { learning_rate / 10.0 };
+        let smaller = if learning_rate > default_rate { *default_rate } else { learning_rate / 10.0 };
         write!(
             f,
             "; nothing of it was saved; try a new run with a smaller --lr than {learning_rate:?}, such as {smaller:?}"

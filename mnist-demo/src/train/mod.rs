@@ -6,6 +6,7 @@ mod observer;
 mod optimizer;
 mod shards;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autograd::{Indices, Random, Tensor, no_grad};
@@ -19,7 +20,7 @@ pub use observer::{Observer, Step};
 
 use crate::dataset::{Dataset, Images};
 use crate::finite::{first_non_finite, tensors_of};
-use crate::model::perceptron;
+use crate::model::{Model, Sizes};
 use crate::recipe::{Position, Recipe};
 use optimizer::RunOptimizer;
 use shards::{Learner, Randoms};
@@ -38,6 +39,9 @@ pub struct Settings {
     pub seed: u64,
     /// The recipe.
     pub recipe: Recipe,
+    /// The network.
+    #[serde(default, skip_serializing_if = "Model::is_default")]
+    pub model: Model,
     /// The number of shards into which each batch is cut, whose gradients are summed in a fixed order. Several
     /// processes can share them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,17 +49,17 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The default settings of a recipe.
-    pub fn of(recipe: Recipe) -> Self {
-        let (epochs, batch_size, learning_rate) = recipe.usual();
-        Settings { epochs, batch_size, learning_rate, seed: 0, recipe, shards: None }
+    /// The default settings of a recipe for a network.
+    pub fn of(model: Model, recipe: Recipe) -> Self {
+        let (epochs, batch_size, learning_rate) = recipe.usual(model);
+        Settings { epochs, batch_size, learning_rate, seed: 0, recipe, model, shards: None }
     }
 }
 
 impl Default for Settings {
-    /// The plain recipe.
+    /// The plain recipe for the perceptron.
     fn default() -> Self {
-        Settings::of(Recipe::Plain)
+        Settings::of(Model::Mlp, Recipe::Plain)
     }
 }
 
@@ -69,7 +73,7 @@ const LAYERS: u64 = 3;
 pub struct Trainer<'a> {
     data: &'a Dataset,
     settings: Settings,
-    pub(crate) model: Sequential,
+    pub(crate) model: Arc<Sequential>,
     pub(crate) optimizer: RunOptimizer,
     criterion: CrossEntropyLoss,
     /// Whether Ctrl-C was pressed on any rank, at the end of the last step.
@@ -113,7 +117,7 @@ impl<'a> Trainer<'a> {
 
     /// A run at another position, but with the initial weights and optimizer state: the checkpoint restores those.
     pub(crate) fn at(data: &'a Dataset, settings: Settings, progress: Progress) -> Self {
-        let model = perceptron(data, &mut Random::new(settings.seed));
+        let model = Arc::new(settings.model.network(Sizes::of(data), &mut Random::new(settings.seed)));
         let optimizer = RunOptimizer::new(&model, &settings);
         let criterion = settings.recipe.criterion();
         let order = order(data, &settings, progress.epoch);
@@ -144,6 +148,11 @@ impl<'a> Trainer<'a> {
     /// The network.
     pub fn network(&self) -> &Sequential {
         &self.model
+    }
+
+    /// The network, for another owner: its weights change while the run goes on.
+    pub fn shared_network(&self) -> Arc<Sequential> {
+        Arc::clone(&self.model)
     }
 
     /// The number of steps so far.
@@ -201,8 +210,9 @@ impl<'a> Trainer<'a> {
 
     /// The error for values that are not finite, found at this step of the epoch (from 1).
     pub(crate) fn diverged(&self, step: usize, found: String) -> Divergence {
-        let Settings { learning_rate, recipe, .. } = self.settings;
-        Divergence { epoch: self.progress.epoch, step, found, last_loss: self.last_loss, learning_rate, recipe }
+        let Settings { learning_rate, recipe, model, .. } = self.settings;
+        let (_, _, default_rate) = recipe.usual(model);
+        Divergence { epoch: self.progress.epoch, step, found, last_loss: self.last_loss, learning_rate, default_rate }
     }
 
     fn step(&mut self) -> Result<Tally, Divergence> {

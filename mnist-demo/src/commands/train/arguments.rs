@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args};
 
 use crate::commands::{Source, Threads, values};
 use crate::failure::Failure;
+use crate::model::Model;
 use crate::recipe::Recipe;
 
 const EXAMPLES: &str = "\
@@ -36,6 +37,9 @@ pub struct Arguments {
     /// same weights [default: 0]
     #[arg(long, value_name = "SEED", value_parser = values::seed)]
     pub(super) seed: Option<u64>,
+    /// The network [default: mlp]
+    #[arg(long, value_name = "NAME")]
+    pub(super) model: Option<Model>,
     /// How to train [default: plain]
     #[arg(long, value_name = "NAME")]
     pub(super) recipe: Option<Recipe>,

@@ -181,7 +181,7 @@ fn show(server: Server, trainer: &Trainer<'_>) -> Result<Watcher, Failure> {
         return Err(Failure::Usage(format!("--serve: found images of {rows} × {columns}, expected 28 × 28")));
     }
     let watcher = Watcher::new(trainer);
-    let classifier = Classifier::new(trainer.network()).with_labels(trainer.data().labels.clone());
+    let classifier = Classifier::new(trainer.shared_network()).with_labels(trainer.data().labels.clone());
     server.warning().iter().for_each(|warning| eprint_line(warning));
     print(&server.address())?;
     server.run(Site::live(classifier, &watcher))?;

@@ -8,6 +8,7 @@ use crate::checkpoint::{Run, Snapshot};
 use crate::dataset::Dataset;
 use crate::failure::Failure;
 use crate::idx::DataError;
+use crate::model::{Model, Sizes};
 use crate::recipe::Recipe;
 use crate::train::{Settings, Trainer};
 
@@ -25,17 +26,20 @@ impl Plan {
     /// # Errors
     /// If the data set cannot be read.
     pub fn new(arguments: &Arguments) -> Result<Self, Failure> {
-        let usual = Settings::of(arguments.recipe.unwrap_or(Recipe::Plain));
+        let model = arguments.model.unwrap_or(Model::Mlp);
+        let usual = Settings::of(model, arguments.recipe.unwrap_or(Recipe::Plain));
         let settings = Settings {
             epochs: arguments.epochs.unwrap_or(usual.epochs),
             batch_size: arguments.batch_size.unwrap_or(usual.batch_size),
             learning_rate: arguments.lr.unwrap_or(usual.learning_rate),
             seed: arguments.seed.unwrap_or(usual.seed),
             recipe: usual.recipe,
+            model,
             shards: arguments.shards,
         };
         check_batch(&settings)?;
         let data = arguments.source.read()?;
+        model.check(Sizes::of(&data))?;
         let run = Run {
             settings,
             folder: arguments.source.path().as_deref().map(absolute),
@@ -56,6 +60,7 @@ impl Plan {
         agree("batch-size", arguments.batch_size, known.batch_size, folder)?;
         agree("lr", arguments.lr, known.learning_rate, folder)?;
         agree("seed", arguments.seed, known.seed, folder)?;
+        agree("model", arguments.model, known.model, folder)?;
         agree("recipe", arguments.recipe, known.recipe, folder)?;
         agree_on_shards(arguments, known.shards, folder)?;
         let mut run = run.clone();
@@ -77,6 +82,7 @@ impl Plan {
             }
             data
         };
+        known.model.check(Sizes::of(&data))?;
         Ok(Plan { run, data })
     }
 

@@ -146,6 +146,7 @@ pub fn agree_on_run(group: &mut dyn Group, arguments: &Arguments, plan: &Plan) -
             ("--batch-size", text(&settings.batch_size)),
             ("--lr", text(&settings.learning_rate)),
             ("--seed", text(&settings.seed)),
+            ("--model", settings.model.to_string()),
             ("--recipe", settings.recipe.to_string()),
             ("--data", run.data.to_string()),
             ("--target-acc", text(&run.target)),

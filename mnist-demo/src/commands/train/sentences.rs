@@ -10,7 +10,7 @@ use super::drive::{Ending, reached};
 use crate::checkpoint::{Folder, Run};
 use crate::console::percent;
 use crate::environment;
-use crate::model;
+use crate::model::Sizes;
 use crate::train::Trainer;
 
 /// The line before the training: data set, model, parameters, threads and instruction set.
@@ -24,7 +24,7 @@ pub fn start(trainer: &Trainer<'_>, run: &Run) -> String {
         "training on {source}: {train} + {test} images of {rows} × {columns} in {} classes; \
          model {}, {} parameters; {threads} {}, {}",
         data.classes,
-        model::description(data.train.width(), data.classes),
+        trainer.settings().model.description(Sizes::of(data)),
         trainer.network().parameter_count(),
         if threads == 1 { "thread" } else { "threads" },
         environment::kernels(),
