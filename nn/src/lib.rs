@@ -100,6 +100,7 @@ pub mod field;
 pub mod file;
 mod flatten;
 pub mod init;
+mod key_value_cache;
 mod layer;
 mod linear;
 mod loss;
@@ -137,6 +138,7 @@ pub use field::Field;
 #[doc(hidden)]
 pub use field::short_name;
 pub use flatten::{Flatten, Identity, Unflatten};
+pub use key_value_cache::KeyValueCache;
 pub use layer::{Function, Layer, layer};
 pub use linear::Linear;
 pub use loss::{
