@@ -74,6 +74,12 @@ impl Random {
         mix(self.key.wrapping_add(position.wrapping_mul(GOLDEN)))
     }
 
+    /// The random bits that are drawn after `count` others from here.
+    #[inline(always)]
+    pub(crate) fn ahead(&self, count: u64) -> u64 {
+        self.at(self.position.wrapping_add(count))
+    }
+
     /// The next 64 random bits.
     pub fn bits(&mut self) -> u64 {
         self.draw_with(Random::next)

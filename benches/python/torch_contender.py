@@ -1,14 +1,17 @@
-"""PyTorch as a contender: `python torch_contender.py THREADS`."""
+"""PyTorch as a contender: `python torch_contender.py THREADS [compile]`; with `compile`, networks are compiled."""
 
 import sys
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+import gpt
 from contender import CHAIN, GRADIENT, MULTIPLIERS, operand, operands, serve
 
 THREADS = int(sys.argv[1])
+COMPILES = sys.argv[2:] == ["compile"]
 torch.set_num_threads(THREADS)
 
 
@@ -26,6 +29,7 @@ def model_of(problem):
 def train(problem, size):
     model = model_of(problem)
     adam = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    forward = torch.compile(model) if COMPILES else model
     images = torch.from_numpy(problem.images.copy())
     labels = torch.from_numpy(problem.labels.astype("int64"))
     batches = list(torch.from_numpy(problem.batches(size).astype("int64")))
@@ -36,7 +40,69 @@ def train(problem, size):
         for _ in range(repeats):
             rows = batches[step % len(batches)]
             pixels = images.index_select(0, rows).float().div_(255)
-            loss = functional.cross_entropy(model(pixels), labels.index_select(0, rows))
+            loss = functional.cross_entropy(forward(pixels), labels.index_select(0, rows))
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            step += 1
+        return loss.item()
+
+    return work
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + feed_forward(norm(x)), with a causal mask."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.out = nn.Linear(gpt.WIDTH, 3 * gpt.WIDTH), nn.Linear(gpt.WIDTH, gpt.WIDTH)
+        self.up, self.down = nn.Linear(gpt.WIDTH, 4 * gpt.WIDTH), nn.Linear(4 * gpt.WIDTH, gpt.WIDTH)
+        self.norm1, self.norm2 = nn.LayerNorm(gpt.WIDTH), nn.LayerNorm(gpt.WIDTH)
+
+    def forward(self, x):
+        count, length, width = x.shape
+        parts = self.qkv(self.norm1(x)).split(width, 2)
+        q, k, v = (part.view(count, length, gpt.HEADS, -1).transpose(1, 2) for part in parts)
+        seen = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(seen.transpose(1, 2).reshape(x.shape))
+        return x + self.down(functional.gelu(self.up(self.norm2(x)), approximate="tanh"))
+
+
+class Gpt(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.characters = nn.Embedding(gpt.CHARACTERS, gpt.WIDTH)
+        self.positions = nn.Embedding(gpt.CONTEXT, gpt.WIDTH)
+        self.blocks = nn.ModuleList(Block() for _ in range(gpt.BLOCKS))
+        self.norm = nn.LayerNorm(gpt.WIDTH)
+        self.head = nn.Linear(gpt.WIDTH, gpt.CHARACTERS, bias=False)
+        matrix = 0
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                if parameter.dim() == 2:
+                    parameter.copy_(torch.from_numpy(gpt.first_weights(matrix, parameter.shape)))
+                    matrix += 1
+                else:
+                    parameter.fill_(1 if name.endswith("weight") else 0)
+
+    def forward(self, characters):
+        x = self.characters(characters) + self.positions(torch.arange(characters.shape[1]))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
+
+
+def train_gpt(size):
+    model, text = Gpt(), gpt.text()
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    forward = torch.compile(model) if COMPILES else model
+    step = 0
+
+    def work(repeats):
+        nonlocal step
+        for _ in range(repeats):
+            seen, following = map(torch.from_numpy, gpt.batch(text, step, size))
+            loss = functional.cross_entropy(forward(seen).flatten(0, 1), following)
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -124,6 +190,28 @@ def elementwise(name):
     return work
 
 
+def attention(batch, heads, queries, tokens, width, causal, backward):
+    def heads_of(rows, multiplier):
+        values = operand(batch * rows * heads * width, multiplier) / 4 - np.float32(0.5)
+        return torch.from_numpy(values).view(batch, rows, heads, width)
+
+    first, second = MULTIPLIERS
+    leaves = heads_of(queries, first), heads_of(tokens, second), heads_of(tokens, first)
+    seed = heads_of(queries, second).transpose(1, 2)
+    for leaf in leaves:
+        leaf.requires_grad_(backward)
+
+    def work(repeats):
+        with torch.inference_mode(not backward):
+            for _ in range(repeats):
+                q, k, v = (leaf.transpose(1, 2) for leaf in leaves)
+                result = functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+                last = torch.autograd.grad(result, leaves, seed)[1] if backward else result
+        return last[-1, -1, -1, -1].item()
+
+    return work
+
+
 RULES = {
     "sgd": lambda weights: torch.optim.SGD(weights, lr=1e-3, fused=True),
     "momentum": lambda weights: torch.optim.SGD(weights, lr=1e-3, momentum=0.9, fused=True),
@@ -147,16 +235,22 @@ def optimize(rule, count):
 
 def prepare(problem, words):
     match words:
+        case _ if COMPILES and words[0] != "train":
+            return None
         case ["train", size]:
             return train(problem, int(size))
+        case ["train", "gpt", size]:
+            return train_gpt(int(size))
         case ["infer", size]:
             return infer(problem, int(size))
         case ["chain", extent, backward]:
             return chain(int(extent), backward == "1")
         case ["elementwise", name]:
             return elementwise(name)
+        case ["attention", *extents, causal, backward]:
+            return attention(*map(int, extents), causal == "1", backward == "1")
         case ["optimize", rule, count]:
             return optimize(rule, int(count))
 
 
-serve("PyTorch", torch.__version__.split("+")[0], "fused optimizers", prepare)
+serve("compiled PyTorch" if COMPILES else "PyTorch", torch.__version__.split("+")[0], "fused optimizers", prepare)

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use autograd::{Indices, Param, Stream, Tensor, no_grad, with_threads};
+use autograd::{Attention, Indices, Param, Stream, Tensor, no_grad, with_threads};
 use nn::{CrossEntropyLoss, Layer, Linear, Mode, Module, ReLU, Sequential};
 use optim::{Adam, AdamW, Optimizer, Sgd};
 use rayon::prelude::*;
 
 use crate::aligned::Aligned;
 use crate::benchmark::Work;
+use crate::gpt;
 use crate::hand_fused::HandFused;
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
-use crate::task::{CHAIN, Elementwise, GRADIENT, PLANE, Rule, Task};
+use crate::task::{AttentionTask, CHAIN, Elementwise, GRADIENT, Model, PLANE, Rule, Task};
 
 /// [`Library`](crate::benchmark::Library): everything that Gradus has.
 pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
@@ -20,9 +21,11 @@ pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work
             let source = Arc::clone(problem);
             Some(train(problem, batch, threads, move |rows| pixels_of(&source, rows)))
         }
+        Task::TrainModel { model: Model::Gpt, batch } => Some(gpt::train(batch, threads)),
         Task::Infer { batch } => Some(infer(problem, batch, threads)),
         Task::Chain { extent, backward } => Some(chain(extent, backward, threads)),
         Task::Elementwise(operation) => elementwise(operation, threads),
+        Task::Attention(task) => Some(attention(task, threads)),
         Task::Optimize { rule, weights } => optimize(rule, weights, threads),
     }
 }
@@ -215,6 +218,33 @@ fn elementwise(operation: Elementwise, threads: usize) -> Option<Work> {
             last
         })
     }))
+}
+
+fn attention(task: AttentionTask, threads: usize) -> Work {
+    let AttentionTask { batch, heads, queries, tokens, width, is_causal, backward } = task;
+    let heads_of = |rows: usize, multiplier: u32| {
+        let values = operand(batch * rows * heads * width, multiplier).into_iter().map(|x| x / 4.0 - 0.5).collect();
+        Tensor::from_vec(values, [batch, rows, heads, width])
+    };
+    let [first, second] = MULTIPLIERS;
+    let leaves = [heads_of(queries, first), heads_of(tokens, second), heads_of(tokens, first)];
+    let leaves = if backward { leaves.map(Tensor::requires_grad) } else { leaves };
+    let (seed, options) = (heads_of(queries, second).transpose(1, 2), Attention { is_causal, ..Attention::default() });
+    Box::new(move |repeats| {
+        with_threads(threads, || {
+            let mut last = f64::NAN;
+            for _ in 0..repeats {
+                let [q, k, v] = leaves.each_ref().map(|leaf| leaf.transpose(1, 2));
+                let result = q.scaled_dot_product_attention(&k, &v, &options);
+                last = if backward {
+                    element(result.backward_with(&seed).get(&leaves[1]).expect("the keys are a leaf"))
+                } else {
+                    element(&result)
+                };
+            }
+            last
+        })
+    })
 }
 
 fn optimize(rule: Rule, weights: usize, threads: usize) -> Option<Work> {

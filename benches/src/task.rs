@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, bail};
 
+use crate::gpt::CONTEXT;
 use crate::record::{Amount, Unit};
 
 /// What a contender repeats.
@@ -14,6 +15,13 @@ pub enum Task {
     /// A training step on the next batch.
     Train {
         /// Images in it.
+        batch: usize,
+    },
+    /// A training step of another network on the next batch.
+    TrainModel {
+        /// The network.
+        model: Model,
+        /// Images or sequences in it.
         batch: usize,
     },
     /// The scores of one and the same batch, without gradients.
@@ -30,6 +38,8 @@ pub enum Task {
     },
     /// An elementwise operation, a reduction or a softmax on `[4096, 1024]`.
     Elementwise(Elementwise),
+    /// Attention, alone or with the gradients of queries, keys and values.
+    Attention(AttentionTask),
     /// A step of an optimizer on one parameter, whose gradient is always the same.
     Optimize {
         /// The optimizer.
@@ -37,6 +47,69 @@ pub enum Task {
         /// Weights of the parameter.
         weights: usize,
     },
+}
+
+/// A network other than the perceptron.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// [The small GPT](crate::gpt).
+    Gpt,
+}
+
+impl Model {
+    const ALL: [(&'static str, Model); 1] = [("gpt", Model::Gpt)];
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, _) = Model::ALL.into_iter().find(|(_, model)| model == self).expect("all of them are listed");
+        f.write_str(name)
+    }
+}
+
+impl FromStr for Model {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let known = Model::ALL.into_iter().find(|(name, _)| *name == text);
+        known.map(|(_, model)| model).with_context(|| format!("\"{text}\" is not a network"))
+    }
+}
+
+/// Attention of heads that are stored side by side, as a projection leaves them: `[batch, tokens, heads, width]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttentionTask {
+    /// Sequences.
+    pub batch: usize,
+    /// Heads of each.
+    pub heads: usize,
+    /// Queries of each head; keys and values are `tokens`.
+    pub queries: usize,
+    /// Keys and values.
+    pub tokens: usize,
+    /// The width of a head.
+    pub width: usize,
+    /// Whether a query uses only the keys up to its own position.
+    pub is_causal: bool,
+    /// Whether gradients are computed, too.
+    pub backward: bool,
+}
+
+impl AttentionTask {
+    /// Floating-point operations of its products: two forward, and five for the gradients, which need the scores again;
+    /// half of them where it is causal.
+    pub fn flop(self) -> f64 {
+        let products = if self.backward { 7.0 } else { 2.0 };
+        let scores = (self.batch * self.heads * self.queries * self.tokens) as f64;
+        2.0 * products * scores * self.width as f64 * if self.is_causal { 0.5 } else { 1.0 }
+    }
+
+    /// Bytes that must at least be read and written: queries, keys, values and the result; and all of them once more,
+    /// with their gradients, backward.
+    pub fn bytes(self) -> usize {
+        let tensors = 2 * (self.queries + self.tokens) * self.batch * self.heads * self.width;
+        tensors * size_of::<f32>() * if self.backward { 3 } else { 1 }
+    }
 }
 
 /// Operations in a chain.
@@ -113,7 +186,8 @@ impl Task {
         let values = match self {
             Task::Elementwise(operation) => operation.tensors * PLANE[0] * PLANE[1],
             Task::Optimize { rule, weights } => rule.values * weights,
-            Task::Train { .. } | Task::Infer { .. } | Task::Chain { .. } => 0,
+            Task::Attention(attention) => return attention.bytes(),
+            Task::Train { .. } | Task::TrainModel { .. } | Task::Infer { .. } | Task::Chain { .. } => 0,
         };
         values * size_of::<f32>()
     }
@@ -122,6 +196,8 @@ impl Task {
     pub fn amount(self) -> Amount {
         match self {
             Task::Train { batch } | Task::Infer { batch } => Amount::new(batch as f64, Unit::Image),
+            Task::TrainModel { model: Model::Gpt, batch } => Amount::new((batch * CONTEXT) as f64, Unit::Token),
+            Task::Attention(attention) => Amount::new(attention.flop(), Unit::Flop),
             Task::Chain { .. } => Amount::new(CHAIN as f64, Unit::Operation),
             Task::Elementwise(_) | Task::Optimize { .. } => Amount::new(self.bytes() as f64, Unit::Byte),
         }
@@ -132,9 +208,15 @@ impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Task::Train { batch } => write!(f, "train {batch}"),
+            Task::TrainModel { model, batch } => write!(f, "train {model} {batch}"),
             Task::Infer { batch } => write!(f, "infer {batch}"),
             Task::Chain { extent, backward } => write!(f, "chain {extent} {}", u8::from(*backward)),
             Task::Elementwise(operation) => write!(f, "elementwise {}", operation.name),
+            Task::Attention(task) => {
+                let AttentionTask { batch, heads, queries, tokens, width, is_causal, backward } = task;
+                let [is_causal, backward] = [is_causal, backward].map(|flag| u8::from(*flag));
+                write!(f, "attention {batch} {heads} {queries} {tokens} {width} {is_causal} {backward}")
+            }
             Task::Optimize { rule, weights } => write!(f, "optimize {} {weights}", rule.name),
         }
     }
@@ -148,6 +230,7 @@ impl FromStr for Task {
         let number = |word: &str| word.parse().with_context(unknown);
         Ok(match text.split_whitespace().collect::<Vec<_>>()[..] {
             ["train", batch] => Task::Train { batch: number(batch)? },
+            ["train", model, batch] => Task::TrainModel { model: model.parse()?, batch: number(batch)? },
             ["infer", batch] => Task::Infer { batch: number(batch)? },
             ["chain", extent, backward] => Task::Chain { extent: number(extent)?, backward: backward == "1" },
             ["elementwise", name] => {
@@ -171,12 +254,17 @@ mod tests {
     fn a_task_is_read_as_it_is_written() {
         let mut tasks = vec![
             Task::Train { batch: 64 },
+            Task::TrainModel { model: Model::Gpt, batch: 16 },
             Task::Infer { batch: 1 },
             Task::Chain { extent: 32, backward: true },
             Task::Chain { extent: 1, backward: false },
         ];
         tasks.extend(ELEMENTWISE.map(Task::Elementwise));
         tasks.extend(RULES.map(|rule| Task::Optimize { rule, weights: 7 }));
+        let (is_causal, backward) = (true, false);
+        let attention =
+            AttentionTask { batch: 2, heads: 3, queries: 4, tokens: 5, width: 6, is_causal, backward };
+        tasks.push(Task::Attention(attention));
         for task in tasks {
             assert_eq!(task.to_string().parse::<Task>().unwrap(), task);
             assert!(task.amount().value >= 1.0);

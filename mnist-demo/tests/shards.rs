@@ -96,7 +96,7 @@ fn the_optimizer_is_shared_out_and_a_checkpoint_has_the_whole_state_for_any_numb
     let folder = small_set();
     let data = Dataset::from_folder(folder.path()).unwrap();
     for recipe in [Recipe::Plain, Recipe::Best] {
-        let settings = Settings { batch_size: 32, shards: Some(8), ..Settings::of(recipe) };
+        let settings = Settings { batch_size: 32, shards: Some(8), ..Settings::of(Model::Mlp, recipe) };
         let whole = bits(&stepped(&data, &settings, 1, None, 7)[0]);
         assert!(whole.iter().any(|(name, _)| name == "optimizer.fc1.weight.exp_avg_sq"));
         for (before, after) in [(3, 2), (2, 3), (8, 1), (1, 8)] {

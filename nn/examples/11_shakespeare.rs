@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use autograd::{Indices, Random, Stream, Tensor, no_grad, with_threads};
 use nn::{
-    AttentionMask, CrossEntropyLoss, Embedding, FeedForwardActivation, Layer, LayerNorm, Linear, Mode, Module,
-    TransformerEncoderLayer, TransformerOptions,
+    AttentionMask, CrossEntropyLoss, Embedding, FeedForwardActivation, KeyValueCache, Layer, LayerNorm, Linear, Mode,
+    Module, TransformerEncoderLayer, TransformerOptions,
 };
 use optim::schedule::{CosineAnnealingLR, LinearLR, Schedule};
 use optim::{AdamW, Optimizer};
@@ -54,6 +54,17 @@ impl Gpt {
         }
         self.head.forward(&self.norm.forward(&x, mode), mode)
     }
+
+    /// The same for letters after those in the caches, one of which each block has.
+    fn forward_cached(&self, letters: &Indices, caches: &mut [KeyValueCache]) -> Tensor {
+        let (seen, mode) = (caches[0].len(), Mode::Eval);
+        let places: Indices = (seen..seen + letters.shape()[1]).collect();
+        let mut x = self.letters.forward(letters, mode) + self.positions.forward(&places, mode);
+        for (block, cache) in self.blocks.iter().zip(caches) {
+            x = block.forward_cached(&x, cache);
+        }
+        self.head.forward(&self.norm.forward(&x, mode), mode)
+    }
 }
 
 /// Some stretches of the text, and the same a letter further.
@@ -67,12 +78,20 @@ fn batch(text: &[i64], random: &mut Random) -> (Indices, Indices) {
     (Indices::new(stretch(0), [BATCH, CONTEXT]), Indices::new(stretch(1), [BATCH * CONTEXT]))
 }
 
-/// Goes on from a text by drawing each next letter by its probability.
+/// Goes on from a text by drawing each next letter by its probability. The keys and values of the letters so far are
+/// kept; when there are as many as the model has positions, they are computed anew for the last half of them.
 fn write(model: &Gpt, start: &[i64], count: usize, random: &mut Random) -> Vec<i64> {
     let mut text = start.to_vec();
+    let mut caches = vec![KeyValueCache::new(); model.blocks.len()];
+    let mut unread = text.len();
     for _ in 0..count {
-        let seen = &text[text.len().saturating_sub(CONTEXT)..];
-        let scores = model.forward(&Indices::new(seen.to_vec(), [1, seen.len()]), Mode::Eval);
+        if caches[0].len() + unread > CONTEXT {
+            caches.fill(KeyValueCache::new());
+            unread = CONTEXT / 2;
+        }
+        let letters = Indices::new(text[text.len() - unread..].to_vec(), [1, unread]);
+        let scores = model.forward_cached(&letters, &mut caches);
+        unread = 1;
         let shares = (scores.select(1, -1) / 0.8).softmax(1).to_vec();
         let mut left = random.uniform() as f32;
         let drawn = shares.iter().position(|share| {

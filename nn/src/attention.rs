@@ -3,6 +3,7 @@
 use autograd::{Attention, Float, Mask, Param, Seed, Tensor};
 
 use crate::init;
+use crate::key_value_cache::{KeyValueCache, later_keys};
 use crate::linear::Linear;
 use crate::mode::Mode;
 
@@ -138,14 +139,55 @@ impl<T: Float> MultiheadAttention<T> {
         mask: &AttentionMask<T>,
         mode: Mode<'_>,
     ) -> Tensor<T> {
-        if mode.is_training() && self.dropout > 0.0 {
-            return self.forward_with_weights(query, key, value, mask, mode).0;
+        let dropout = mode.stream().filter(|_| self.dropout > 0.0).map(|stream| (self.dropout, stream.next_call()));
+        let inputs = [query, key, value];
+        let [queries, keys] = [query, key].map(|x| if x.rank() < 2 { 0 } else { x.size(-2) });
+        let options = |rows: usize| {
+            let is_causal = mask.is_causal && mask.scores.is_none() && mask.padding.is_none() && queries == keys;
+            let attn_mask = if is_causal { None } else { mask.added(rows, queries, keys) };
+            Attention { attn_mask, is_causal, dropout, ..Attention::default() }
+        };
+        if is_one(inputs) {
+            // One product for all three, whose result the attention reads in place.
+            self.check(inputs);
+            let x = if query.rank() == 2 { query.unsqueeze(0) } else { query.clone() };
+            let projected = x.linear(&self.in_proj_weight.tensor(), self.bias().as_ref());
+            let options = options(x.size(0));
+            return self.projected(&projected.packed_attention(self.num_heads, &options), query.rank());
         }
-        let [q, k, v] = self.heads([query, key, value]);
-        let is_causal = mask.is_causal && mask.scores.is_none() && mask.padding.is_none() && q.size(2) == k.size(2);
-        let attn_mask = if is_causal { None } else { mask.added(q.size(0), q.size(2), k.size(2)) };
-        let options = Attention { attn_mask, is_causal, ..Attention::default() };
+        let [q, k, v] = self.heads(inputs);
+        let options = options(q.size(0));
         self.joined(&q.scaled_dot_product_attention(&k, &v, &options), query.rank())
+    }
+
+    /// The result for positions that follow those in the cache, to which their keys and values are added: position i
+    /// sees all positions in the cache, and the new ones up to i. So a sequence can be given in parts, a position at a
+    /// time in the end, with the results that it has as a whole with [`AttentionMask::causal`]. Nothing is dropped.
+    ///
+    /// ```
+    /// use autograd::Tensor;
+    /// use nn::{AttentionMask, KeyValueCache, Mode, MultiheadAttention};
+    /// let attention: MultiheadAttention<f64> = MultiheadAttention::new(8, 2, 0);
+    /// let x = Tensor::randn([1, 5, 8], 1);
+    /// let whole = attention.forward(&x, &x, &x, &AttentionMask::causal(), Mode::Eval);
+    /// let mut cache = KeyValueCache::new();
+    /// let start = attention.forward_cached(&x.narrow(1, 0, 4), &mut cache);
+    /// let next = attention.forward_cached(&x.narrow(1, 4, 1), &mut cache);
+    /// assert!(Tensor::cat(&[start, next], 1).allclose(&whole, 1e-12, 1e-12, false));
+    /// ```
+    ///
+    /// # Panics
+    /// If the input is not `[N, L, E]`, or N is not that of the cache.
+    #[track_caller]
+    pub fn forward_cached(&self, x: &Tensor<T>, cache: &mut KeyValueCache<T>) -> Tensor<T> {
+        self.check([x, x, x]);
+        assert!(x.rank() == 3, "MultiheadAttention: the shape is {}: wanted [N, L, E] with a cache", x.shape());
+        let [q, k, v] = self.heads([x, x, x]);
+        let before = cache.len();
+        let (k, v) = cache.append(k, v);
+        let attn_mask = (before > 0 && q.size(2) > 1).then(|| later_keys(q.size(2), before));
+        let options = Attention { attn_mask, is_causal: before == 0, ..Attention::default() };
+        self.joined(&q.scaled_dot_product_attention(&k, &v, &options), 3)
     }
 
     /// The result for each query, and with which weights each head looked at the keys: `[N, heads, L, S]`. Their mean
@@ -176,11 +218,14 @@ impl<T: Float> MultiheadAttention<T> {
         (joined, if query.rank() == 2 { weights.squeeze(0) } else { weights })
     }
 
-    /// Queries, keys and values of each head: `[N, heads, L or S, E / heads]`.
+    fn bias(&self) -> Option<Tensor<T>> {
+        self.in_proj_bias.as_ref().map(Param::tensor)
+    }
+
+    /// Panics unless the inputs fit.
     #[track_caller]
-    fn heads(&self, inputs: [&Tensor<T>; 3]) -> [Tensor<T>; 3] {
-        let (weight, bias) = (self.in_proj_weight.tensor(), self.in_proj_bias.as_ref().map(Param::tensor));
-        let width = weight.size(1);
+    fn check(&self, inputs: [&Tensor<T>; 3]) {
+        let width = self.in_proj_weight.tensor().size(1);
         let [query, key, value] = inputs.map(Tensor::shape);
         let fits = query.rank() == key.rank()
             && (2..=3).contains(&query.rank())
@@ -192,7 +237,15 @@ impl<T: Float> MultiheadAttention<T> {
             "MultiheadAttention: the shapes are {query}, {key} and {value}: wanted [N, L, {width}], [N, S, {width}] and \
              [N, S, {width}]"
         );
-        let projected: Vec<Tensor<T>> = if std::ptr::eq(inputs[0], inputs[1]) && std::ptr::eq(inputs[1], inputs[2]) {
+    }
+
+    /// Queries, keys and values of each head: `[N, heads, L or S, E / heads]`.
+    #[track_caller]
+    fn heads(&self, inputs: [&Tensor<T>; 3]) -> [Tensor<T>; 3] {
+        self.check(inputs);
+        let (weight, bias) = (self.in_proj_weight.tensor(), self.bias());
+        let width = weight.size(1);
+        let projected: Vec<Tensor<T>> = if is_one(inputs) {
             // One product for all three.
             inputs[0].linear(&weight, bias.as_ref()).chunk(3, -1)
         } else {
@@ -210,11 +263,21 @@ impl<T: Float> MultiheadAttention<T> {
     /// The heads' results `[N, heads, L, E / heads]` side by side, mapped.
     #[track_caller]
     fn joined(&self, heads: &Tensor<T>, rank: usize) -> Tensor<T> {
-        let y = heads.transpose(1, 2).flatten(2, 3);
+        self.projected(&heads.transpose(1, 2).flatten(2, 3), rank)
+    }
+
+    /// The results of the heads side by side, `[N, L, E]`, mapped.
+    #[track_caller]
+    fn projected(&self, y: &Tensor<T>, rank: usize) -> Tensor<T> {
         let bias = self.out_proj.bias.as_ref().map(Param::tensor);
         let y = y.linear(&self.out_proj.weight.tensor(), bias.as_ref());
         if rank == 2 { y.squeeze(0) } else { y }
     }
+}
+
+/// Whether queries, keys and values are of one sequence.
+fn is_one<T: Float>(inputs: [&Tensor<T>; 3]) -> bool {
+    std::ptr::eq(inputs[0], inputs[1]) && std::ptr::eq(inputs[1], inputs[2])
 }
 
 #[cfg(test)]
@@ -272,6 +335,36 @@ mod tests {
         let y = attention().forward(&x, &x, &x, &AttentionMask::none(), Mode::Eval);
         let same = attention().forward(&batch, &batch, &batch, &AttentionMask::none(), Mode::Eval);
         assert_close(&y, &same.squeeze(0));
+    }
+
+    #[test]
+    fn parts_of_a_sequence_with_a_cache_have_the_results_of_the_whole() {
+        let x = Tensor::randn([2, 7, 6], 1);
+        let whole = attention().forward(&x, &x, &x, &AttentionMask::causal(), Mode::Eval);
+        for lengths in [vec![7], vec![1; 7], vec![3, 1, 3], vec![2, 5]] {
+            let (mut cache, mut start, mut parts) = (KeyValueCache::new(), 0, Vec::new());
+            assert!(cache.is_empty());
+            for length in lengths {
+                parts.push(attention().forward_cached(&x.narrow(1, start, length), &mut cache));
+                start += length;
+                assert_eq!(cache.len(), start);
+            }
+            assert_close(&Tensor::cat(&parts, 1), &whole);
+        }
+    }
+
+    /// The same random numbers decide in blocks and where the weights are returned.
+    #[test]
+    fn with_and_without_weights_the_same_ones_are_dropped() {
+        let (x, memory) = (Tensor::randn([2, 4, 6], 1), Tensor::randn([2, 5, 6], 2));
+        let dropping = attention().dropout(0.5);
+        for key in [&x, &memory] {
+            let (stream, again) = (Stream::new(3), Stream::new(3));
+            let none = AttentionMask::none();
+            let y = dropping.forward(&x, key, key, &none, Mode::Train(&stream));
+            let (same, _) = dropping.forward_with_weights(&x, key, key, &none, Mode::Train(&again));
+            assert_close(&y, &same);
+        }
     }
 
     #[test]

@@ -103,6 +103,7 @@ pub mod file;
 mod flatten;
 pub mod init;
 mod instance_norm;
+mod key_value_cache;
 mod layer;
 mod linear;
 mod loss;
@@ -142,6 +143,7 @@ pub use field::Field;
 pub use field::short_name;
 pub use flatten::{Flatten, Identity, Unflatten};
 pub use instance_norm::{InstanceNorm1d, InstanceNorm2d};
+pub use key_value_cache::KeyValueCache;
 pub use layer::{Function, Layer, layer};
 pub use linear::Linear;
 pub use loss::{

@@ -4,6 +4,7 @@ use autograd::{Float, Random, Seed, Tensor};
 
 use crate::attention::{AttentionMask, MultiheadAttention};
 use crate::dropout::Dropout;
+use crate::key_value_cache::KeyValueCache;
 use crate::layer::Layer;
 use crate::linear::Linear;
 use crate::mode::Mode;
@@ -109,7 +110,22 @@ impl<T: Float> TransformerEncoderLayer<T> {
     /// If the shapes do not fit.
     #[track_caller]
     pub fn forward_masked(&self, x: &Tensor<T>, mask: &AttentionMask<T>, mode: Mode<'_>) -> Tensor<T> {
-        let attend = |x: &Tensor<T>| self.dropout.forward(&self.self_attn.forward(x, x, x, mask, mode), mode);
+        self.around(x, mode, |x| self.dropout.forward(&self.self_attn.forward(x, x, x, mask, mode), mode))
+    }
+
+    /// The output for positions that follow those in the cache, with the values that they have in a whole sequence with
+    /// [`AttentionMask::causal`]; see [`MultiheadAttention::forward_cached`]. Nothing is dropped.
+    ///
+    /// # Panics
+    /// If the input is not `[N, L, E]`, or N is not that of the cache.
+    #[track_caller]
+    pub fn forward_cached(&self, x: &Tensor<T>, cache: &mut KeyValueCache<T>) -> Tensor<T> {
+        self.around(x, Mode::Eval, |x| self.self_attn.forward_cached(x, cache))
+    }
+
+    /// The layer around its attention.
+    #[track_caller]
+    fn around(&self, x: &Tensor<T>, mode: Mode<'_>, attend: impl FnOnce(&Tensor<T>) -> Tensor<T>) -> Tensor<T> {
         if self.norm_first {
             let x = x + attend(&self.norm1.forward(x, mode));
             return &x + self.feed_forward(&self.norm2.forward(&x, mode), mode);
@@ -157,6 +173,19 @@ mod tests {
             self_attn.out_proj.bias linear1.weight linear1.bias linear2.weight linear2.bias norm1.weight norm1.bias \
             norm2.weight norm2.bias";
         assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn with_a_cache_the_values_are_those_of_the_whole_sequence() {
+        for norm_first in [false, true] {
+            let (layer, x) = (layer(norm_first), Tensor::randn([2, 6, 8], 1));
+            let whole = layer.forward_masked(&x, &AttentionMask::causal(), Mode::Eval);
+            let mut cache = KeyValueCache::new();
+            let parts = [(0, 3), (3, 1), (4, 2)].map(|(start, length)| {
+                layer.forward_cached(&x.narrow(1, start, length), &mut cache)
+            });
+            assert!(Tensor::cat(&parts, 1).allclose(&whole, 1e-12, 1e-12, false));
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Floor 1: kernels. They see slices and `ndarray` views, never a tensor.
 
 pub(crate) mod argmax;
+pub(crate) mod attention;
 pub mod bytes;
 pub(crate) mod convolve;
 pub(crate) mod gather;
 pub mod gemm;
+pub(crate) mod layer_norm;
 pub(crate) mod map;
 pub(crate) mod map_and_sum;
 pub(crate) mod normalize;

@@ -1,5 +1,6 @@
 //! The commands of the program, one file each.
 
+mod attention;
 mod bandwidth;
 mod compare;
 pub mod gemm;
@@ -13,6 +14,7 @@ mod profile;
 mod report;
 mod scale;
 mod train;
+mod train_model;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -36,6 +38,8 @@ pub enum Command {
     Overhead(overhead::Arguments),
     /// Compare elementwise operations, reductions and softmax with a copy of as many bytes.
     Pointwise(bandwidth::Arguments),
+    /// Compare attention with that of other libraries, and with the peak of this machine.
+    Attention(attention::Arguments),
     /// Compare optimizers with a copy of as many bytes.
     Optim(bandwidth::Arguments),
     /// Show where the time of a training step goes, operation by operation, and what limits each: a roofline.
@@ -67,6 +71,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Train(arguments) => train::run(&arguments),
         Command::Inference(arguments) => inference::run(&arguments),
         Command::Overhead(arguments) => overhead::run(&arguments),
+        Command::Attention(arguments) => attention::run(&arguments),
         Command::Pointwise(arguments) => bandwidth::pointwise(&arguments),
         Command::Optim(arguments) => bandwidth::optim(&arguments),
         Command::Profile(arguments) => profile::run(&arguments),

@@ -19,7 +19,7 @@ pub fn burn(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Work>
         Task::Infer { batch } => Some(infer(problem, batch)),
         Task::Chain { extent, backward } => Some(chain(extent, backward)),
         Task::Elementwise(operation) => elementwise(operation),
-        Task::Optimize { .. } => None,
+        Task::TrainModel { .. } | Task::Attention(_) | Task::Optimize { .. } => None,
     }
 }
 

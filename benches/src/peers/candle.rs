@@ -16,7 +16,7 @@ pub fn candle(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Wor
         Task::Infer { batch } => infer(problem, batch),
         Task::Chain { extent, backward } => chain(extent, backward),
         Task::Elementwise(operation) => elementwise(operation)?,
-        Task::Optimize { .. } => return None,
+        Task::TrainModel { .. } | Task::Attention(_) | Task::Optimize { .. } => return None,
     };
     Some(work.expect("candle does it"))
 }

@@ -34,6 +34,8 @@ pub enum Peer {
     Burn,
     /// [PyTorch](https://pytorch.org), with its fused Adam.
     Torch,
+    /// The same, with networks compiled by `torch.compile`.
+    CompiledTorch,
     /// [JAX](https://docs.jax.dev), compiled by XLA.
     Jax,
 }
@@ -48,8 +50,13 @@ pub const ALLOCATOR: [(&str, &str); 3] = [
 ];
 
 impl Peer {
-    const ALL: [(&'static str, Peer); 4] =
-        [("candle", Peer::Candle), ("burn", Peer::Burn), ("torch", Peer::Torch), ("jax", Peer::Jax)];
+    const ALL: [(&'static str, Peer); 5] = [
+        ("candle", Peer::Candle),
+        ("burn", Peer::Burn),
+        ("torch", Peer::Torch),
+        ("torch-compile", Peer::CompiledTorch),
+        ("jax", Peer::Jax),
+    ];
 
     /// The library and what it is, if it is one that can be compiled into this program, and was.
     ///
@@ -77,11 +84,13 @@ impl Peer {
                 command.args(["peer", &self.to_string(), "--threads", &threads.to_string()]);
                 command
             }
-            Peer::Torch | Peer::Jax => {
+            Peer::Torch | Peer::CompiledTorch | Peer::Jax => {
                 let python = python.with_context(|| format!("{self} needs --python PATH, a Python that has it"))?;
-                let script = format!("{}/python/{self}_contender.py", env!("CARGO_MANIFEST_DIR"));
+                let library = if self == Peer::Jax { "jax" } else { "torch" };
+                let script = format!("{}/python/{library}_contender.py", env!("CARGO_MANIFEST_DIR"));
                 let mut command = Command::new(python);
                 command.args([script, threads.to_string()]);
+                command.args((self == Peer::CompiledTorch).then_some("compile"));
                 command
             }
         };
@@ -91,7 +100,7 @@ impl Peer {
         command.envs(ALLOCATOR);
         let variables = ALLOCATOR.iter().map(|(name, value)| format!("{name}={value}"));
         let variables: Vec<String> = variables.collect();
-        let wants_the_problem = matches!(self, Peer::Torch | Peer::Jax);
+        let wants_the_problem = matches!(self, Peer::Torch | Peer::CompiledTorch | Peer::Jax);
         Remote::start(self.to_string(), command, &variables.join(", "), wants_the_problem.then_some(problem))
     }
 }
@@ -129,6 +138,6 @@ impl FromStr for Peer {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Peer::ALL.into_iter().find(|(name, _)| *name == text.trim());
-        known.map(|(_, peer)| peer).ok_or_else(|| format!("\"{text}\" is none of candle, burn, torch, jax"))
+        known.map(|(_, peer)| peer).ok_or_else(|| format!("\"{text}\" is none of candle, burn, torch, torch-compile, jax"))
     }
 }

@@ -203,6 +203,8 @@ pub enum Unit {
     Byte,
     /// Images.
     Image,
+    /// Characters of a text.
+    Token,
     /// Operations of the engine.
     Operation,
 }
@@ -214,6 +216,7 @@ impl Unit {
             Unit::Flop => (per_second / 1e9, "GFLOP/s"),
             Unit::Byte => (per_second / 1e9, "GB/s"),
             Unit::Image => (per_second / 1e3, "thousand images/s"),
+            Unit::Token => (per_second / 1e3, "thousand tokens/s"),
             Unit::Operation => (per_second / 1e6, "million operations/s"),
         }
     }

@@ -44,6 +44,16 @@ impl<'a, T> MatrixStack<'a, T> {
         }
     }
 
+    /// How many matrices there are, and rows and columns of each.
+    pub(in crate::kernels) fn extents(&self) -> (usize, [usize; 2]) {
+        (self.stack.numel(), self.extents)
+    }
+
+    /// Matrix number `index`, in row-major order of the stack.
+    pub(in crate::kernels) fn at(&self, index: usize) -> Operand<T> {
+        self.matrix(offset_of(&self.stack, index))
+    }
+
     /// The matrix that begins at an offset.
     fn matrix(&self, offset: isize) -> Operand<T> {
         let [row_stride, column_stride] = self.strides;
@@ -51,8 +61,18 @@ impl<'a, T> MatrixStack<'a, T> {
     }
 }
 
+/// The offset of element number `index` of a layout, in row-major order.
+pub(in crate::kernels) fn offset_of(layout: &Layout, mut index: usize) -> isize {
+    let mut offset = layout.offset as isize;
+    for (&extent, &stride) in layout.shape.iter().zip(&*layout.strides).rev() {
+        offset += (index % extent) as isize * stride;
+        index /= extent;
+    }
+    offset
+}
+
 /// Whether all elements of a layout are among so many values.
-fn is_inside(layout: &Layout, values: usize) -> bool {
+pub(in crate::kernels) fn is_inside(layout: &Layout, values: usize) -> bool {
     if layout.shape.contains(&0) {
         return true;
     }

@@ -41,22 +41,28 @@ impl Blocking {
     /// Cuts a product into blocks.
     #[inline(always)] // Blocking that is handed back through memory costs a small product a tenth of its time.
     pub(super) fn new<T>(kernels: &TileKernels<T>, product: &Product<T>, path: Path) -> Self {
+        let (depth, size) = (product.extents.depth, size_of::<T>());
+        let mut blocking = Self::within_task(product, path);
+        if product.extents.multiply_adds() >= WORTH_A_FORK || depth * size > DEPTH_BYTES {
+            blocking.cut_large(kernels, product);
+        }
+        blocking
+    }
+
+    /// A product that is a part of a task, and so is not cut: nothing is packed for all of it.
+    #[inline(always)]
+    pub(super) fn within_task<T>(product: &Product<T>, path: Path) -> Self {
         let Extents { rows, columns, depth } = product.extents;
-        let size = size_of::<T>();
-        let mut blocking = Self {
+        Self {
             path,
             depth,
             task: TaskSize { rows, columns },
             panel_columns: columns,
             shares_a: false,
             max_rows: max_rows_in_place(product),
-            rows_first: path == Path::InPlace && depth * columns * size <= caches().first / 2,
+            rows_first: path == Path::InPlace && depth * columns * size_of::<T>() <= caches().first / 2,
             forks_to_pack: false,
-        };
-        if product.extents.multiply_adds() >= WORTH_A_FORK || depth * size > DEPTH_BYTES {
-            blocking.cut_large(kernels, product);
         }
-        blocking
     }
 
     /// Cuts a product that may be too large for the caches, or worth a second thread.

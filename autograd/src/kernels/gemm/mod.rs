@@ -7,7 +7,7 @@
 #![doc = include_str!("../../../docs/links.md")]
 #![doc = include_str!("../../../docs/gemm.md")]
 
-mod batch;
+pub(super) mod batch;
 pub(super) mod blocking;
 pub(super) mod buffer;
 pub(super) mod caches;
@@ -130,7 +130,30 @@ pub(super) unsafe fn run<T: GemmKernels>(product: &Product<T>) {
     unsafe { run_on(table::selected::<T>(), None, product) }
 }
 
-/// The same on a given kernel set, along a given path if the product can take it.
+/// Computes a product inside of a task, on this thread; both operands are read in place.
+///
+/// # Safety
+/// That of [`run_on`]. The columns of B are adjacent; or its rows are, and the columns of A, for a product of few rows.
+#[inline]
+pub(super) unsafe fn run_in_task<T: GemmKernels>(set: &KernelSet<T>, product: &Product<T>) {
+    if product.extents.rows == 0 || product.extents.columns == 0 {
+        return;
+    }
+    match &set.implementation {
+        // SAFETY: passed on.
+        Implementation::Foreign(foreign) => unsafe { foreign(product) },
+        Implementation::Tiles(kernels) => {
+            let is_by_columns = product.b.column_stride == 1 || product.extents.columns == 1;
+            let path = if is_by_columns { path::Path::InPlace } else { path::Path::Dots };
+            debug_assert!(Choice { path, transposed: false }.fits(product));
+            let blocking = Blocking::within_task(product, path);
+            // SAFETY: passed on; the operands can be read in place.
+            unsafe { loops::run(kernels, &blocking, product) }
+        }
+    }
+}
+
+/// Computes a product on a given kernel set, along a given path if the product can take it.
 ///
 /// # Safety
 /// That of [`run`]; the kernel set runs on this machine.

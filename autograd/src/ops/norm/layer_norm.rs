@@ -1,5 +1,6 @@
 //! Normalization of each example over its last dimensions.
 
+use super::affine::layer_norm_of_rows;
 use super::standardize::standardized;
 use crate::error::shape_error;
 use crate::float::Float;
@@ -35,6 +36,12 @@ impl<T: Float> Tensor<T> {
         eps: f64,
     ) -> Tensor<T> {
         let shape = normalized_shape.into();
+        if let (Some(weight), Some(bias)) = (weight, bias)
+            && [weight, bias].iter().all(|tensor| *tensor.shape() == shape)
+            && shape.numel() > 0
+        {
+            return normalized_rows(self, &shape, weight, bias, eps);
+        }
         let y = last_standardized("layer_norm", self, &shape, true, eps);
         scaled("layer_norm", y, &shape, weight, bias)
     }
@@ -68,15 +75,31 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+/// With weight and bias, all of it in one pass.
+#[inline(never)]
+#[track_caller]
+fn normalized_rows<T: Float>(x: &Tensor<T>, shape: &Shape, weight: &Tensor<T>, bias: &Tensor<T>, eps: f64) -> Tensor<T> {
+    let own = x.shape();
+    let rows = reshaped(x, &rows_of("layer_norm", own, shape));
+    let columns = Shape::from([shape.numel()]);
+    let [weight, bias] = [weight, bias].map(|tensor| reshaped(tensor, &columns));
+    reshaped(&layer_norm_of_rows(&rows, &weight, &bias, eps), own)
+}
+
+/// The shape of a matrix with an example in each row.
+#[track_caller]
+fn rows_of(op: &str, own: &Shape, shape: &Shape) -> Shape {
+    if shape.rank() == 0 || !own.ends_with(shape) {
+        shape_error(op, format_args!("the input has shape {own}: its last extents are not {shape}"));
+    }
+    Shape::from([own[..own.rank() - shape.rank()].iter().product(), shape.numel()])
+}
+
 #[inline(never)]
 #[track_caller]
 fn last_standardized<T: Float>(op: &str, x: &Tensor<T>, shape: &Shape, centred: bool, eps: f64) -> Tensor<T> {
     let own = x.shape();
-    if shape.rank() == 0 || !own.ends_with(shape) {
-        shape_error(op, format_args!("the input has shape {own}: its last extents are not {shape}"));
-    }
-    let examples = own[..own.rank() - shape.rank()].iter().product();
-    let rows = reshaped(x, &Shape::from([examples, shape.numel()]));
+    let rows = reshaped(x, &rows_of(op, own, shape));
     reshaped(&standardized(&rows, centred, eps).0, own)
 }
 

@@ -1,5 +1,6 @@
 //! Normalizations along dimensions.
 
+mod affine;
 mod batch_norm;
 mod group_norm;
 mod layer_norm;

@@ -1,0 +1,255 @@
+//! The passes over the rows of a block, between its products.
+
+use super::GROUP;
+use super::visible::Visible;
+use crate::kernels::gemm::product::{Operand, Target};
+use crate::kernels::vectorize::Kernel;
+use crate::scalar::Scalar;
+
+/// What is known of a row's softmax after some of its keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowState<T> {
+    /// The largest score.
+    pub(super) largest: T,
+    /// The sum of exp(score - largest).
+    pub(super) sum: T,
+    /// By what the result of the keys before the last block is to be multiplied.
+    pub(super) correction: T,
+}
+
+impl<T: Scalar> RowState<T> {
+    pub(super) fn new() -> Self {
+        RowState { largest: T::NEG_INFINITY, sum: T::ZERO, correction: T::ONE }
+    }
+}
+
+/// The largest of some groups, or NaN if one is.
+#[inline(always)]
+fn largest_of<T: Scalar>(groups: &[[T; GROUP]]) -> T {
+    let mut lanes = [T::NEG_INFINITY; GROUP];
+    for group in groups {
+        for (lane, &x) in lanes.iter_mut().zip(group) {
+            *lane = lane.maximum(x);
+        }
+    }
+    lanes.into_iter().fold(T::NEG_INFINITY, T::maximum)
+}
+
+/// The sum of the lanes, in pairs.
+#[inline(always)]
+fn sum_of<T: Scalar>(mut lanes: [T; GROUP]) -> T {
+    let mut half = GROUP / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// Scores become exponentials, relative to the largest score so far.
+pub(super) struct Exponentials<'a, T> {
+    pub(super) visible: &'a Visible<T>,
+    pub(super) scores: &'a mut [T],
+    pub(super) stride: usize,
+    pub(super) states: &'a mut [RowState<T>],
+}
+
+impl<T: Scalar> Kernel for Exponentials<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { visible, scores, stride, states } = self;
+        for (row, (scores, state)) in scores.chunks_exact_mut(stride).zip(states).enumerate() {
+            let (groups, count) = visible.prepare(row, scores);
+            let largest = state.largest.maximum(largest_of(groups));
+            // Where all keys are hidden by a mask, all exponentials shall be 0. Without a mask, scores of -∞ are NaN.
+            let is_hidden = visible.has_mask() && largest == T::NEG_INFINITY;
+            let shift = if is_hidden { T::ZERO } else { largest };
+            let mut lanes = [T::ZERO; GROUP];
+            for group in groups {
+                for x in group.iter_mut() {
+                    *x = (*x - shift).exp_of_negative();
+                }
+                for (lane, &x) in lanes.iter_mut().zip(&*group) {
+                    *lane += x;
+                }
+            }
+            let is_first = state.largest == T::NEG_INFINITY;
+            state.correction = if is_first { T::ZERO } else { (state.largest - shift).exp_of_negative() };
+            state.sum = state.sum * state.correction + sum_of(lanes);
+            state.largest = largest;
+            let (seen, hidden) = scores.split_at_mut(count);
+            visible.drop_weights(row, seen);
+            hidden.fill(T::ZERO);
+        }
+    }
+}
+
+/// Multiplies each row of a matrix by its factor.
+pub(super) struct ScaleRows<T, F> {
+    target: Target<T>,
+    rows: usize,
+    columns: usize,
+    factor: F,
+}
+
+impl<T: Scalar, F: FnMut(usize) -> T> ScaleRows<T, F> {
+    /// # Safety
+    /// The matrix may be read and written, nobody else uses it, and its columns are adjacent.
+    pub(super) unsafe fn new(target: Target<T>, [rows, columns]: [usize; 2], factor: F) -> Self {
+        ScaleRows { target, rows, columns, factor }
+    }
+}
+
+impl<T: Scalar, F: FnMut(usize) -> T> Kernel for ScaleRows<T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        for row in 0..self.rows {
+            let factor = (self.factor)(row);
+            // SAFETY: by the contract of `new`.
+            let row = unsafe { std::slice::from_raw_parts_mut(self.target.at(row, 0), self.columns) };
+            for x in row {
+                *x *= factor;
+            }
+        }
+    }
+}
+
+/// The factor that makes a mean of a sum of values, and the logarithm of the sum of exponentials, of each row.
+pub(super) struct Finish<'a, T> {
+    pub(super) states: &'a mut [RowState<T>],
+    pub(super) log_sums: &'a mut [T],
+    pub(super) has_mask: bool,
+}
+
+impl<T: Scalar> Kernel for Finish<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (state, log_sum) in self.states.iter_mut().zip(self.log_sums) {
+            // All keys are hidden: the result is 0, and so is each exp(score - ∞).
+            let is_hidden = self.has_mask && state.sum == T::ZERO;
+            let sum = state.largest + state.sum.ln();
+            *log_sum = if is_hidden { T::INFINITY } else { sum };
+            state.correction = if is_hidden { T::ZERO } else { state.sum.recip() };
+        }
+    }
+}
+
+/// Copies the rows of a matrix, multiplied by a factor, to adjacent rows.
+pub(super) struct CopyScaled<'a, T> {
+    source: Operand<T>,
+    columns: usize,
+    factor: T,
+    out: &'a mut [T],
+}
+
+impl<'a, T> CopyScaled<'a, T> {
+    /// # Safety
+    /// The matrix may be read; its columns are adjacent, and it has as many elements as `out`.
+    pub(super) unsafe fn new(source: Operand<T>, columns: usize, factor: T, out: &'a mut [T]) -> Self {
+        CopyScaled { source, columns, factor, out }
+    }
+}
+
+impl<T: Scalar> Kernel for CopyScaled<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (row, out) in self.out.chunks_exact_mut(self.columns.max(1)).enumerate() {
+            // SAFETY: by the contract of `new`.
+            let source = unsafe { std::slice::from_raw_parts(self.source.at(row, 0), self.columns) };
+            for (out, &x) in out.iter_mut().zip(source) {
+                *out = x * self.factor;
+            }
+        }
+    }
+}
+
+/// The dot product of each row of one matrix with the same row of another.
+pub(super) struct RowDots<'a, T> {
+    operands: [Operand<T>; 2],
+    columns: usize,
+    out: &'a mut [T],
+}
+
+impl<'a, T> RowDots<'a, T> {
+    /// # Safety
+    /// The matrices may be read; their columns are adjacent, and they have as many rows as `out`.
+    pub(super) unsafe fn new(operands: [Operand<T>; 2], columns: usize, out: &'a mut [T]) -> Self {
+        RowDots { operands, columns, out }
+    }
+}
+
+impl<T: Scalar> Kernel for RowDots<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (row, out) in self.out.iter_mut().enumerate() {
+            // SAFETY: by the contract of `new`.
+            let [a, b] =
+                self.operands.map(|operand| unsafe { std::slice::from_raw_parts(operand.at(row, 0), self.columns) });
+            let mut lanes = [T::ZERO; GROUP];
+            let (groups, rest) = a.as_chunks::<GROUP>();
+            let (others, other_rest) = b.as_chunks::<GROUP>();
+            for (a, b) in groups.iter().zip(others) {
+                for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+                    *lane += a * b;
+                }
+            }
+            for (lane, (&a, &b)) in lanes.iter_mut().zip(rest.iter().zip(other_rest)) {
+                *lane += a * b;
+            }
+            *out = sum_of(lanes);
+        }
+    }
+}
+
+/// From scores and the gradients of the weights: the weights, and the gradients of the scores.
+///
+/// With the weights w = exp(s - log sum), their gradients dw and Δ = Σ w dw:  ds = w (dw - Δ) · scale
+pub(super) struct ScoreGradients<'a, T> {
+    pub(super) visible: &'a Visible<T>,
+    pub(super) scores: &'a mut [T],
+    pub(super) weight_gradients: &'a mut [T],
+    pub(super) stride: usize,
+    pub(super) log_sums: &'a [T],
+    /// Δ of each row.
+    pub(super) means: &'a [T],
+    pub(super) scale: T,
+}
+
+impl<T: Scalar> Kernel for ScoreGradients<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { visible, scores, weight_gradients, stride, log_sums, means, scale } = self;
+        let rows = scores.chunks_exact_mut(stride).zip(weight_gradients.chunks_exact_mut(stride));
+        for (row, ((scores, gradients), (&log_sum, &mean))) in rows.zip(log_sums.iter().zip(means)).enumerate() {
+            let (groups, count) = visible.prepare(row, scores);
+            if visible.drops() {
+                visible.drop_weights(row, &mut gradients[..count]);
+            }
+            for (group, gradients) in groups.iter_mut().zip(gradients.as_chunks_mut::<GROUP>().0) {
+                for (x, slope) in group.iter_mut().zip(gradients) {
+                    // By rounding, a score may be above the logarithm of the sum.
+                    let exponent = *x - log_sum;
+                    *x = if exponent > T::ZERO { T::ONE } else { exponent.exp_of_negative() };
+                    *slope = *x * (*slope - mean) * scale;
+                }
+            }
+            visible.drop_weights(row, &mut scores[..count]);
+            scores[count..].fill(T::ZERO);
+            gradients[count..].fill(T::ZERO);
+        }
+    }
+}
