@@ -48,7 +48,7 @@ pub fn layer<T: Float>(c: &Case<'_, T>, op: &str) -> Option<Tensor<T>> {
         "upsample_nearest" | "upsample_linear" | "upsample_bilinear" => upsample(c, op)?.forward(&c.a(), Mode::Eval),
         "sdpa" | "sdpa_mask" => {
             let (attn_mask, is_causal, scale) = (c.find("mask"), c.flag("is_causal"), c.number("scale"));
-            let options = Attention { attn_mask, is_causal, scale };
+            let options = Attention { attn_mask, is_causal, scale, dropout: None };
             c.input("q").scaled_dot_product_attention(&c.input("k"), &c.input("v"), &options)
         }
         "conv1d" => c.input("input").conv1d(&c.input("weight"), bias, &convolution(c)),
