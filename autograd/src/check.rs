@@ -12,9 +12,9 @@ use crate::tensor::Tensor;
 
 /// Checks the gradients of `f` at `inputs` against central differences, for every element of every input.
 ///
-/// `f`'s output may have any shape; a fixed random combination of its elements is differentiated, so that errors that cancel in a plain sum show.
-/// Wants `f64`: the step is 10⁻⁶, the tolerance 10⁻⁶ absolute and relative.
-/// As [`torch.autograd.gradcheck`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html).
+/// `f`'s output may have any shape; a fixed random combination of its elements is differentiated, so that errors that
+/// cancel in a plain sum show. Wants `f64`: the step is 10⁻⁶, the tolerance 10⁻⁶ absolute and relative. As
+/// [`torch.autograd.gradcheck`](https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html).
 ///
 /// ```
 /// use autograd::{Tensor, check::gradcheck};
@@ -38,8 +38,8 @@ fn first_order<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>) -> impl Fn(&[Ten
     }
 }
 
-/// Checks the gradients of the gradients of `f`: those of a fixed random combination of `f`'s input gradients, with respect to the inputs and to the
-/// output's gradient. See [`gradcheck`].
+/// Checks the gradients of the gradients of `f`: those of a fixed random combination of `f`'s input gradients, with
+/// respect to the inputs and to the output's gradient. See [`gradcheck`].
 ///
 /// ```
 /// use autograd::{Tensor, check::gradgradcheck};
@@ -53,7 +53,8 @@ pub fn gradgradcheck<T: Float>(f: impl Fn(&[Tensor<T>]) -> Tensor<T>, inputs: &[
     compare("second order", number, &all)
 }
 
-/// A fixed random combination of the elements of `f`'s input gradients, and what it is computed from: the inputs, and the output's gradient.
+/// A fixed random combination of the elements of `f`'s input gradients, and what it is computed from: the inputs, and
+/// the output's gradient.
 #[allow(clippy::type_complexity)]
 fn second_order<T: Float>(
     f: impl Fn(&[Tensor<T>]) -> Tensor<T>,

@@ -41,7 +41,8 @@ impl Indices {
         Indices { shape, elements }
     }
 
-    /// Random integers from `low` on below `high`, each equally likely. `seed` is a number, or a [`Random`](crate::Random) to go on drawing from.
+    /// Random integers from `low` on below `high`, each equally likely. `seed` is a number, or a
+    /// [`Random`](crate::Random) to go on drawing from.
     ///
     /// As [`torch.randint`](https://docs.pytorch.org/docs/stable/generated/torch.randint.html).
     ///
@@ -65,7 +66,8 @@ impl Indices {
         Indices::new(drawn, shape)
     }
 
-    /// The integers 0 to `count` - 1 in random order. `seed` is a number, or a [`Random`](crate::Random) to go on drawing from.
+    /// The integers 0 to `count` - 1 in random order. `seed` is a number, or a [`Random`](crate::Random) to go on
+    /// drawing from.
     ///
     /// As [`torch.randperm`](https://docs.pytorch.org/docs/stable/generated/torch.randperm.html).
     ///

@@ -56,7 +56,8 @@
 //! | 1 | [`kernels`] | the matrix product ([`gemm`]), pointwise, reducing and row kernels, threads, instruction sets; they see slices, never a tensor |
 //! | 0 | `shape`, `layout`, `storage`, `pool`, `random`, `mode`, ... | numbers in memory: [`Shape`], strides, recycled buffers ([`memory_statistics`]), [`Random`] |
 //!
-//! [`prelude`] has what most programs use. In addition, [`trace`] reports which operations ran and for how long, and [`draw`] draws the recorded graph.
+//! [`prelude`] has what most programs use. In addition, [`trace`] reports which operations ran and for how long, and
+//! [`draw`] draws the recorded graph.
 //!
 //! # The book
 //!

@@ -92,7 +92,8 @@ impl Random {
         bits
     }
 
-    /// Every draw from outside of this file passes here: a segment that is [computed twice](crate::recompute) draws the same twice.
+    /// Every draw from outside of this file passes here: a segment that is [computed twice](crate::recompute) draws the
+    /// same twice.
     #[inline]
     fn draw_with<R>(&mut self, draw: impl FnOnce(&mut Random) -> R) -> R {
         if mode::has(LOGGED | FORKED) { self.draw_logged(draw) } else { draw(self) }
@@ -254,8 +255,8 @@ impl Stream {
     /// The random numbers of the next call.
     pub fn next_call(&self) -> Random {
         let mut state = self.state();
-        // A task that was forked inside of a recomputed segment has a stream that the segment made: a `Stream` cannot be
-        // shared. So it draws the same each time by itself.
+        // A task that was forked inside of a recomputed segment has a stream that the segment made: a `Stream` cannot
+        // be shared. So it draws the same each time by itself.
         if mode::has(LOGGED) && !mode::has(FORKED) {
             state = replay::draw(state);
         }

@@ -57,7 +57,8 @@ impl<T: Scalar> Storage<T> {
     pub(crate) fn try_take(length: usize) -> Option<Self> {
         let block = Block::take(length.checked_mul(size_of::<T>())?)?;
         let header = block.header().cast::<Header>();
-        // SAFETY: the line in front of the block is large enough, aligned, and unused; it belongs to whoever has the block.
+        // SAFETY: the line in front of the block is large enough, aligned, and unused; it belongs to whoever has the
+        // block.
         unsafe { header.write(Header { owners: AtomicUsize::new(1), length, block }) };
         Some(Storage { header, elements: PhantomData })
     }

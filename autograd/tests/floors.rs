@@ -255,8 +255,8 @@ fn on_circles(edges: &[(String, String)]) -> Vec<String> {
     found
 }
 
-/// Circles between modules of the engine that are meant: an operation is made of tensors, and a tensor has an edge to the
-/// operation that it came from.
+/// Circles between modules of the engine that are meant: an operation is made of tensors, and a tensor has an edge to
+/// the operation that it came from.
 const MEANT: [&str; 3] = ["graph", "op", "tensor"];
 /// A circle that is to go: the trait of scalars has the elementary functions, which are written with it.
 const TO_GO: [&str; 2] = ["elementary", "scalar"];

@@ -6,7 +6,8 @@
 //!   changed;
 //! - [`shapes`], [`operands`], [`products`], [`yours`]: matrix products to measure, what they should be, and who
 //!   computes them;
-//! - [`problem`], [`task`]: a perceptron that learns the digits, and other work, such as [`gpt`]; [`benchmark`], [`ours`], [`peers`],
+//! - [`problem`], [`task`]: a perceptron that learns the digits, and other work, such as [`gpt`]; [`benchmark`],
+//!   [`ours`], [`peers`],
 //!   [`hand_fused`]: who does it, and how they are compared;
 //! - [`roofline`], [`counters`]: where the time of a training step goes, and what limits it;
 //! - [`ladder`]: a matrix product made fast, a file for each step, for reading;

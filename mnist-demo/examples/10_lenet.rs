@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p mnist-demo --example 10_lenet` (a number of steps may follow `--`)
 //!
-//! The network of LeCun et al. (1998) with rectifiers and the largest of each window, on the digits that are part of the
-//! program. One pass over the images is enough for more than 98 of 100.
+//! The network of LeCun et al. (1998) with rectifiers and the largest of each window, on the digits that are part of
+//! the program. One pass over the images is enough for more than 98 of 100.
 
 use autograd::{Random, Stream, accuracy, no_grad, with_threads};
 use mnist_demo::dataset::Dataset;

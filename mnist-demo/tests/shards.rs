@@ -22,8 +22,8 @@ fn small_set() -> tempfile::TempDir {
     folder
 }
 
-/// What an epoch of a few steps leaves: weights, what was reported of the steps, of which the last one is smaller, and the
-/// test accuracy.
+/// What an epoch of a few steps leaves: weights, what was reported of the steps, of which the last one is smaller, and
+/// the test accuracy.
 fn epoch(
     data: &Dataset,
     recipe: Recipe,

@@ -1,11 +1,13 @@
 //! The graph that one training step of a tiny network leaves behind, drawn with its values and gradients.
 //!
-//! `cargo run --release -p nn --example 05_graph` prints it for Graphviz; with a file's name behind `--` it writes an SVG picture.
+//! `cargo run --release -p nn --example 05_graph` prints it for Graphviz; with a file's name behind `--` it writes an
+//! SVG picture.
 
 use autograd::{Graph, Indices, Param, Tensor, draw};
 use nn::{CrossEntropyLoss, Linear};
 
-/// Two examples through 2 → 3 → 2 and a loss. The weights are such that each rectifier is shut for one of the examples, or for none.
+/// Two examples through 2 → 3 → 2 and a loss. The weights are such that each rectifier is shut for one of the examples,
+/// or for none.
 pub fn graph() -> Graph<f64> {
     let layer = |weight: &[f64], bias: &[f64]| Linear {
         weight: Param::new(Tensor::from_slice(weight, [bias.len(), weight.len() / bias.len()])),

@@ -1,6 +1,7 @@
 //! Where the time of a training step goes: the classic perceptron, one operation a line.
 //!
-//! `cargo run --release -p nn --example 06_step`, on an otherwise idle machine. A number behind `--` is how many threads to run on.
+//! `cargo run --release -p nn --example 06_step`, on an otherwise idle machine. A number behind `--` is how many
+//! threads to run on.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! Exclusive or, and two moons: a small network bends the line between two classes.
 //!
-//! `cargo run --release -p nn --example 07_two_moons` prints both, and draws the moons with the decision boundary as SVG
-//! (to the path that is given, or to the folder of temporary files).
+//! `cargo run --release -p nn --example 07_two_moons` prints both, and draws the moons with the decision boundary as
+//! SVG (to the path that is given, or to the folder of temporary files).
 
 use std::fmt::Write;
 use std::path::PathBuf;

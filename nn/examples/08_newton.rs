@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p nn --example 08_newton`
 //!
-//! Rosenbrock's function has its minimum, 0, at (1, 1), at the end of a long bent valley. Gradient descent creeps along the
-//! valley; Newton's method, which knows the curvature, takes a few steps. The curvature comes from `grad` with
+//! Rosenbrock's function has its minimum, 0, at (1, 1), at the end of a long bent valley. Gradient descent creeps along
+//! the valley; Newton's method, which knows the curvature, takes a few steps. The curvature comes from `grad` with
 //! `Order::Higher`, whose result can be differentiated again.
 
 use autograd::{Order, Tensor, grad};

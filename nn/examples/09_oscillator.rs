@@ -3,8 +3,8 @@
 //! `cargo run --release -p nn --example 09_oscillator`
 //!
 //! Nobody tells the network what the solution is. Its loss is how much it violates the equation, and the start. That
-//! takes the derivatives of the network by its input, and then their gradients by the weights: third derivatives in all.
-//! (Raissi, Perdikaris and Karniadakis: *Physics-informed neural networks*, 2019.)
+//! takes the derivatives of the network by its input, and then their gradients by the weights: third derivatives in
+//! all. (Raissi, Perdikaris and Karniadakis: *Physics-informed neural networks*, 2019.)
 
 use autograd::{Order, Random, Stream, Tensor, grad, with_threads};
 use nn::{Layer, Linear, Mode, Module, Sequential, Tanh};

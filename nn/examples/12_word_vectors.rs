@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p nn --example 12_word_vectors` (a number of steps may follow `--`)
 //!
-//! Skip-gram with negative sampling (Mikolov et al., [arXiv:1310.4546](https://arxiv.org/abs/1310.4546)): the vector of a
-//! word should agree with those of its neighbours in the text, and not with those of words drawn at random.
+//! Skip-gram with negative sampling (Mikolov et al., [arXiv:1310.4546](https://arxiv.org/abs/1310.4546)): the vector of
+//! a word should agree with those of its neighbours in the text, and not with those of words drawn at random.
 
 use std::collections::HashMap;
 

@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p nn --example 15_pole`
 //!
-//! REINFORCE (Williams, 1992): play whole games by the network's probabilities, then make likelier what was done in games
-//! and moments that went better than others. The cart is that of Barto, Sutton and Anderson (1983).
+//! REINFORCE (Williams, 1992): play whole games by the network's probabilities, then make likelier what was done in
+//! games and moments that went better than others. The cart is that of Barto, Sutton and Anderson (1983).
 
 use autograd::{Indices, Random, Stream, Tensor, no_grad};
 use nn::{Layer, Linear, Mode, Module, Sequential, Tanh};

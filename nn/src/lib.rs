@@ -72,7 +72,8 @@
 //! | [`MarginRankingLoss`], [`HingeLoss`], [`HingeEmbeddingLoss`] | scores or distances, targets of 1 and -1 |
 //!
 //! - [`prelude`]: what most networks use, in one line.
-//! - [`init`]: how weights start. Layers do it themselves, as PyTorch's do, from a seed or a [`Random`](autograd::Random).
+//! - [`init`]: how weights start. Layers do it themselves, as PyTorch's do, from a seed or a
+//!   [`Random`](autograd::Random).
 //! - [`checkpoint`]: weights in safetensors files, which PyTorch reads and writes too.
 //! - [`mod@file`]: files that are written whole or not at all, which weights are.
 //! - [`Mode`]: whether a network is being trained or used, and where its random numbers come from. It is an argument of
@@ -83,9 +84,9 @@
 //!
 //! # A layer of your own
 //!
-//! is a struct with its [`Param`](autograd::Param)s and layers, a line of [`module!`] and a `forward`; a closure becomes
-//! one by [`layer`](layer()). The essay *Adding an op, a layer, an optimizer, a micro-kernel* ([`autograd::book::adding`])
-//! builds one step by step. Programs to run and to change are in `nn/examples`.
+//! is a struct with its [`Param`](autograd::Param)s and layers, a line of [`module!`] and a `forward`; a closure
+//! becomes one by [`layer`](layer()). The essay *Adding an op, a layer, an optimizer, a micro-kernel*
+//! ([`autograd::book::adding`]) builds one step by step. Programs to run and to change are in `nn/examples`.
 
 mod activation;
 mod attention;
@@ -164,7 +165,8 @@ pub use summary::{Summary, SummaryRow, parameter_summary, summary};
 pub use transformer::{FeedForwardActivation, TransformerEncoderLayer, TransformerOptions};
 pub use upsample::Upsample;
 
-/// The programs in the README and in the parts of the book that need more than the engine, run as tests: all three libraries are in reach here.
+/// The programs in the README and in the parts of the book that need more than the engine, run as tests: all three
+/// libraries are in reach here.
 #[cfg(doctest)]
 mod programs {
     #[doc = include_str!("../../README.md")]

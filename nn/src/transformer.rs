@@ -49,8 +49,8 @@ impl Default for TransformerOptions {
 ///
 /// x = norm1(x + attention(x)),  y = norm2(x + linear2(activation(linear1(x))))
 ///
-/// or, with `norm_first`, x + attention(norm1(x)) and so on. Inputs and outputs are `[N, L, E]` (or `[L, E]`). Names and
-/// start of the parameters are those of
+/// or, with `norm_first`, x + attention(norm1(x)) and so on. Inputs and outputs are `[N, L, E]` (or `[L, E]`). Names
+/// and start of the parameters are those of
 /// [`torch.nn.TransformerEncoderLayer`](https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html)
 /// with `batch_first=True`.
 ///

@@ -1,8 +1,8 @@
 //! Every case that PyTorch computed, against Gradus.
 //!
-//! The cases lie in `tests/golden`, or in the folder that `GOLDEN_DIR` names (absolute, or relative to this crate). Each runs in f32 and in f64.
-//! The last lines on stdout are one for each failure and
-//! `conformance: P passed, F failed, S not supported, of N`.
+//! The cases lie in `tests/golden`, or in the folder that `GOLDEN_DIR` names (absolute, or relative to this crate).
+//! Each runs in f32 and in f64. The last lines on stdout are one for each failure and `conformance: P passed, F failed,
+//! S not supported, of N`.
 
 // The root of a test looks for its modules beside itself; these are in a folder of their own.
 #[path = "conformance/cases.rs"]
@@ -40,7 +40,8 @@ use std::process::ExitCode;
 use cases::{Golden, Row};
 use kinds::Outcome;
 
-/// Operations of the committed cases that Gradus does not have yet. A case whose operation is neither here nor known fails.
+/// Operations of the committed cases that Gradus does not have yet. A case whose operation is neither here nor known
+/// fails.
 const NOT_SUPPORTED: &[&str] = &[];
 
 fn main() -> ExitCode {

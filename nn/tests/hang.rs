@@ -9,7 +9,8 @@ use autograd::{Stream, Tensor, no_grad, with_threads};
 use nn::{Layer, Linear, Mode, Module};
 use optim::Adam;
 
-/// Some steps of Adam in a pool of two threads, while `readers` others evaluate the layer in the same pool. Returns how often they did.
+/// Some steps of Adam in a pool of two threads, while `readers` others evaluate the layer in the same pool. Returns how
+/// often they did.
 fn train_beside(readers: usize, width: usize, steps: usize) -> usize {
     let layer: Linear = Linear::new(width, width, 0);
     let x: Tensor = Tensor::ones([4, width]);

@@ -1,4 +1,5 @@
-//! In a training loop nothing is allocated and nothing copied after the second step. One test in a program of its own, since the counters are the whole program's.
+//! In a training loop nothing is allocated and nothing copied after the second step. One test in a program of its own,
+//! since the counters are the whole program's.
 
 use autograd::{Indices, Random, Stream, Tensor, memory_statistics, no_grad, release_memory, with_threads};
 use nn::{Layer, Linear, Mode, Module, ReLU, Sequential};

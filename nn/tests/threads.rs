@@ -7,7 +7,8 @@ use nn::{
 };
 use optim::Adam;
 
-/// The bits of the weights, and of each step's loss, after some steps of a training that is large enough for every kernel to fork.
+/// The bits of the weights, and of each step's loss, after some steps of a training that is large enough for every
+/// kernel to fork.
 fn bits_of_a_run() -> Vec<u32> {
     let (mut random, stream) = (Random::new(0), Stream::new(2));
     let model: Sequential = Sequential::new()

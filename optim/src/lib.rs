@@ -60,8 +60,8 @@
 //!
 //! # More than one process
 //!
-//! [`parallel`] computes a step's gradients on several threads, processes or machines, with the same bits for any number
-//! of them.
+//! [`parallel`] computes a step's gradients on several threads, processes or machines, with the same bits for any
+//! number of them.
 //!
 //! # An optimizer of your own
 //!

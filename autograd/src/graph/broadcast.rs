@@ -1,6 +1,8 @@
-//! The operations that the engine itself needs: adding two gradients, summing what was broadcast, and its mirror image, stretching.
+//! The operations that the engine itself needs: adding two gradients, summing what was broadcast, and its mirror image,
+//! stretching.
 //!
-//! They are operations like any other, so that gradients of gradients flow through them; they live below the rest because the engine calls them.
+//! They are operations like any other, so that gradients of gradients flow through them; they live below the rest
+//! because the engine calls them.
 
 use crate::error::shape_error;
 use crate::float::Float;
@@ -72,7 +74,8 @@ pub(crate) fn add<T: Float>(left: &Tensor<T>, right: &Tensor<T>) -> Tensor<T> {
     combine("add", left, right, |a, b| a + b).record(&[left, right], |_| Add)
 }
 
-/// Adds a gradient to another one of its shape: in place if nobody else holds the sum's buffer and the sum is not itself differentiated.
+/// Adds a gradient to another one of its shape: in place if nobody else holds the sum's buffer and the sum is not
+/// itself differentiated.
 pub(crate) fn accumulate<T: Float>(sum: &mut Tensor<T>, gradient: Tensor<T>) {
     if !is_recording()
         && let Some(other) = gradient.as_slice()
@@ -164,9 +167,11 @@ pub(crate) fn expand<T: Float>(x: &Tensor<T>, shape: &Shape) -> Option<Tensor<T>
 
 /// # Shape: stretched dimensions
 impl<T: Float> Tensor<T> {
-    /// Stretches dimensions of extent 1, and new leading ones, to `shape` without copying a number; -1 leaves a dimension as it is.
+    /// Stretches dimensions of extent 1, and new leading ones, to `shape` without copying a number; -1 leaves a
+    /// dimension as it is.
     ///
-    /// As [`torch.Tensor.expand`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html). The gradient is summed over the repetitions.
+    /// As [`torch.Tensor.expand`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html). The
+    /// gradient is summed over the repetitions.
     ///
     /// ```
     /// use autograd::Tensor;

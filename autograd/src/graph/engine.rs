@@ -20,15 +20,18 @@ use crate::trace::{self, Phase};
 /// Whether gradients will themselves be differentiated, and what becomes of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// The gradients are constants, and the graph is freed on the way: each operation that was run back gives up its saved values.
+    /// The gradients are constants, and the graph is freed on the way: each operation that was run back gives up its
+    /// saved values.
     First,
     /// The gradients are constants, and the graph stays whole, to be walked again: PyTorch's `retain_graph=True`.
     RetainGraph,
-    /// The gradients' own computation is recorded, so that they can be differentiated, and the graph stays whole: PyTorch's `create_graph=True`.
+    /// The gradients' own computation is recorded, so that they can be differentiated, and the graph stays whole:
+    /// PyTorch's `create_graph=True`.
     Higher,
 }
 
-/// What an operation's rule sees of the walk: the gradient of its output, its saved values, and the way to hand gradients to its inputs.
+/// What an operation's rule sees of the walk: the gradient of its output, its saved values, and the way to hand
+/// gradients to its inputs.
 pub struct Backward<'a, T: Float> {
     node: &'a Arc<Node<T>>,
     grad: &'a Tensor<T>,
@@ -43,7 +46,8 @@ struct Pending<T: Float> {
 
 /// The state of one walk.
 struct Walk<T: Float> {
-    /// The newest pending node. It lies beside the others because much of a graph is a chain, along which there are no others.
+    /// The newest pending node. It lies beside the others because much of a graph is a chain, along which there are no
+    /// others.
     newest: Option<Pending<T>>,
     /// The other pending nodes, all older.
     others: BTreeMap<Id, Pending<T>>,
@@ -139,8 +143,8 @@ impl<T: Float> Backward<'_, T> {
         Tensor { storage: saved.storage.clone(), layout: saved.layout.clone(), edge }
     }
 
-    /// Whether input number `input` needs a gradient. [`propagate`](Backward::propagate) asks for itself; this is for a rule that
-    /// makes several gradients at once.
+    /// Whether input number `input` needs a gradient. [`propagate`](Backward::propagate) asks for itself; this is for a
+    /// rule that makes several gradients at once.
     pub fn needs(&self, input: usize) -> bool {
         self.walk.needs(&self.input(input).edge)
     }
@@ -150,11 +154,12 @@ impl<T: Float> Backward<'_, T> {
         self.walk.order == Order::Higher
     }
 
-    /// Hands input number `input` its gradient. `grad` runs only if that input needs one. A gradient that is larger than the
-    /// input because the input was broadcast is summed here; gradients from several consumers are added.
+    /// Hands input number `input` its gradient. `grad` runs only if that input needs one. A gradient that is larger
+    /// than the input because the input was broadcast is summed here; gradients from several consumers are added.
     ///
     /// # Panics
-    /// If the operation has no such input, or the gradient's shape does not broadcast from the input's: mistakes in the operation's rule.
+    /// If the operation has no such input, or the gradient's shape does not broadcast from the input's: mistakes in the
+    /// operation's rule.
     #[inline]
     pub fn propagate(&mut self, input: usize, grad: impl FnOnce() -> Tensor<T>) {
         if self.needs(input) {
@@ -175,8 +180,9 @@ impl<T: Float> Backward<'_, T> {
         self.walk.hand(&input.edge, grad);
     }
 
-    /// Goes on through a graph that `compute` makes now, as if the operation had been the whole of it: its end is handed the gradient of the output. What `compute`
-    /// records is newer than all that was recorded before, so the walk visits it next, and goes on behind it in the order that it would have had.
+    /// Goes on through a graph that `compute` makes now, as if the operation had been the whole of it: its end is
+    /// handed the gradient of the output. What `compute` records is newer than all that was recorded before, so the
+    /// walk visits it next, and goes on behind it in the order that it would have had.
     pub(super) fn go_on_through(&mut self, compute: impl FnOnce(&[Input<T>]) -> Tensor<T>) {
         let start = Id::next();
         let output = with_recording(true, || anomaly::as_forward(|| compute(&self.node.inputs)));
@@ -218,7 +224,8 @@ impl<T: Float> Backward<'_, T> {
     }
 }
 
-/// Walks back from `root`, whose gradient is `seed`, to the targets, or to all leaves if there are none. The error is a sentence.
+/// Walks back from `root`, whose gradient is `seed`, to the targets, or to all leaves if there are none. The error is a
+/// sentence.
 pub(super) fn walk_back<T: Float>(
     root: Edge<T>,
     seed: Tensor<T>,
@@ -246,7 +253,8 @@ impl<T: Float> Tensor<T> {
     /// The gradients of this number with respect to all leaves and parameters that it was computed from.
     ///
     /// Takes the tensor and frees the graph on the way: the values that operations saved are gone afterwards. Call
-    /// [`item`](Tensor::item) before, if the value of the loss is wanted, or [`backward_retain_graph`](Tensor::backward_retain_graph), which takes a reference.
+    /// [`item`](Tensor::item) before, if the value of the loss is wanted, or
+    /// [`backward_retain_graph`](Tensor::backward_retain_graph), which takes a reference.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -256,8 +264,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is more than one element ([`backward_with`](Tensor::backward_with) takes a seed for those), if nothing that was tracked
-    /// led here, or if the graph was walked before.
+    /// If there is more than one element ([`backward_with`](Tensor::backward_with) takes a seed for those), if nothing
+    /// that was tracked led here, or if the graph was walked before.
     #[inline(never)]
     #[track_caller]
     pub fn backward(self, // The graph goes with it: call `loss.item()` before `loss.backward()`.
@@ -267,7 +275,8 @@ impl<T: Float> Tensor<T> {
         self.backward_from("backward", seed)
     }
 
-    /// As [`backward`](Tensor::backward), of the sum of this tensor's elements times `seed`'s: the vector-Jacobian product.
+    /// As [`backward`](Tensor::backward), of the sum of this tensor's elements times `seed`'s: the vector-Jacobian
+    /// product.
     ///
     /// # Panics
     /// If `seed` has another shape, if nothing that was tracked led here, or if the graph was walked before.
@@ -278,7 +287,8 @@ impl<T: Float> Tensor<T> {
         self.backward_from("backward_with", seed.detach())
     }
 
-    /// As [`backward`](Tensor::backward), but the graph stays whole, to be walked again: PyTorch's `backward(retain_graph=True)`.
+    /// As [`backward`](Tensor::backward), but the graph stays whole, to be walked again: PyTorch's
+    /// `backward(retain_graph=True)`.
     ///
     /// ```
     /// use autograd::Tensor;

@@ -4,11 +4,13 @@ use crate::kernels::parallel::with_recording;
 
 /// Runs `body` without recording: its results are constants, and nothing is kept for backward.
 ///
-/// The mode belongs to the thread and is restored when `body` ends, also by a panic. [`with_threads`](crate::with_threads), [`join`](crate::join),
+/// The mode belongs to the thread and is restored when `body` ends, also by a panic.
+/// [`with_threads`](crate::with_threads), [`join`](crate::join),
 /// [`for_each`](crate::for_each) and [`map_each`](crate::map_each) carry it to the threads that they use.
 ///
-/// **Your own calls of rayon do not carry it**, in two ways. A task of your `rayon::join` or parallel iterator inside `body` that another thread takes is recorded.
-/// And while this thread waits for that one, still without recording, it may run somebody else's task, whose gradients are then lost. Use the functions above.
+/// **Your own calls of rayon do not carry it**, in two ways. A task of your `rayon::join` or parallel iterator inside
+/// `body` that another thread takes is recorded. And while this thread waits for that one, still without recording, it
+/// may run somebody else's task, whose gradients are then lost. Use the functions above.
 ///
 /// ```
 /// use autograd::{Tensor, no_grad};

@@ -15,8 +15,8 @@ use crate::op::Op;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// The name of a leaf or node. Names are given in order of creation, and a node is created after its inputs: so the name of every
-/// consumer is larger than the name of what it consumes, and newest-first is an order to walk back in.
+/// The name of a leaf or node. Names are given in order of creation, and a node is created after its inputs: so the
+/// name of every consumer is larger than the name of what it consumes, and newest-first is an order to walk back in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Id(u64);
 
@@ -148,8 +148,9 @@ pub(crate) enum Kept<O> {
     Released,
 }
 
-/// A recorded operation that can be given up. A walk that frees the graph takes the operation out, so that its saved values are free even while somebody
-/// still holds the node (a `logits` in scope); a walk that keeps the graph leaves it.
+/// A recorded operation that can be given up. A walk that frees the graph takes the operation out, so that its saved
+/// values are free even while somebody still holds the node (a `logits` in scope); a walk that keeps the graph leaves
+/// it.
 ///
 /// The lock is held to take the operation or to share it, and not while the rule runs, which forks.
 ///

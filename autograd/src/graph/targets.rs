@@ -26,10 +26,11 @@ impl Targets {
         found
     }
 
-    /// Finds the paths from `root` through nodes that are newer than `than`, to the targets and to the nodes on paths that are known.
+    /// Finds the paths from `root` through nodes that are newer than `than`, to the targets and to the nodes on paths
+    /// that are known.
     pub(super) fn extend<T: Float>(&mut self, root: &Edge<T>, than: Id) {
-        // Oldest first, which is inputs first (see `Id`): a node's inputs have been judged when it is. And all are newer than those judged before, so the list
-        // stays sorted.
+        // Oldest first, which is inputs first (see `Id`): a node's inputs have been judged when it is. And all are
+        // newer than those judged before, so the list stays sorted.
         for (id, node) in nodes_newer_than(root, than) {
             let leads_to_a_target = node
                 .inputs
@@ -52,7 +53,8 @@ impl Targets {
     }
 }
 
-/// The nodes behind `root` that are newer than `than`, oldest first. (Older ones than the oldest target cannot lead to one, since a node is made after its inputs.)
+/// The nodes behind `root` that are newer than `than`, oldest first. (Older ones than the oldest target cannot lead to
+/// one, since a node is made after its inputs.)
 pub(super) fn nodes_newer_than<T: Float>(root: &Edge<T>, than: Id) -> BTreeMap<Id, &Node<T>> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![root];

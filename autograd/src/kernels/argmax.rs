@@ -5,7 +5,8 @@ use super::reduce::row;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
-/// For each place of `outer × inner`, the index of the largest (or smallest) element along the middle: the first of equal ones. `more_extreme` is
+/// For each place of `outer × inner`, the index of the largest (or smallest) element along the middle: the first of
+/// equal ones. `more_extreme` is
 /// [`Scalar::maximum`] or [`Scalar::minimum`]; a NaN counts as most extreme.
 pub(crate) fn find<T: Scalar>(
     values: &[T],

@@ -1,6 +1,7 @@
 //! Rows chosen by number: how a batch leaves memory.
 //!
-//! The rows of a shuffled batch lie anywhere in a data set that no cache holds, so each is asked for some rows before it is needed.
+//! The rows of a shuffled batch lie anywhere in a data set that no cache holds, so each is asked for some rows before
+//! it is needed.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::simd::prefetch;

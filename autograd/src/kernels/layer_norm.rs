@@ -74,8 +74,8 @@ pub(crate) struct Known<'a, T> {
     pub(crate) shifts: &'a [[T; 2]],
 }
 
-/// The gradients of input, weight and bias. With ŷ = (x - μ) s and h = g · weight: dx = s (h - E[h] - ŷ E[h ŷ]), dweight
-/// = Σ g ŷ and dbias = Σ g.
+/// The gradients of input, weight and bias. With ŷ = (x - μ) s and h = g · weight: dx = s (h - E[h] - ŷ E[h ŷ]),
+/// dweight = Σ g ŷ and dbias = Σ g.
 ///
 /// `sums` are the latter two, one after the other. They are taken by blocks of rows, and the blocks in a tree, so their
 /// bits do not depend on the number of threads.

@@ -1,8 +1,9 @@
 //! Pointwise kernels: `out[i] = f(a[i], b[i], ...)` over operands of any strides, broadcasting included.
 //!
-//! There is one algorithm. The operands are walked together with as few dimensions as their strides allow. Rows in which every operand lies dense are
-//! what the compiler vectorises; an operand that stands still (a value), steps or runs backwards is first gathered into a short dense row, and one that
-//! is dense the other way (a transpose) is turned, a band of rows at a time, so that each cache line is read once.
+//! There is one algorithm. The operands are walked together with as few dimensions as their strides allow. Rows in
+//! which every operand lies dense are what the compiler vectorises; an operand that stands still (a value), steps or
+//! runs backwards is first gathered into a short dense row, and one that is dense the other way (a transpose) is
+//! turned, a band of rows at a time, so that each cache line is read once.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
 pub(crate) use super::row_body::{RowBody, each};
@@ -18,7 +19,8 @@ pub(crate) struct View<'a, T> {
     pub(crate) layout: &'a Layout,
 }
 
-/// Elements of a gathered row: enough to make the loop over them worth its start, few enough to stay in the first cache.
+/// Elements of a gathered row: enough to make the loop over them worth its start, few enough to stay in the first
+/// cache.
 const GATHERED: usize = 128;
 /// Rows of a band: so many that some cache lines which lie side by side are read at once.
 const BAND: usize = 64;
@@ -119,8 +121,8 @@ pub(crate) fn map_in_place<T: Scalar>(out: &mut [T], operand: &[T], f: impl Fn(T
     });
 }
 
-/// Writes the operand's elements, row by row, to the positions of `out` that `layout` has: a copy into a view. The operand
-/// has the view's shape.
+/// Writes the operand's elements, row by row, to the positions of `out` that `layout` has: a copy into a view. The
+/// operand has the view's shape.
 pub(crate) fn copy_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
     let Some(dim) = outermost(layout).filter(|_| layout.numel() > 2 * ELEMENTS_PER_TASK) else {
         return copy_part(operand, out, layout);

@@ -1,4 +1,5 @@
-//! A pointwise pass over a matrix that sums the columns of its result on the way: the gate of a rectifier, and with it the gradient of the bias.
+//! A pointwise pass over a matrix that sums the columns of its result on the way: the gate of a rectifier, and with it
+//! the gradient of the bias.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
 use super::reduce::{ROWS, reduce};

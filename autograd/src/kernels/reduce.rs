@@ -1,13 +1,15 @@
 //! Reductions of a dense array seen as `[outer, count, inner]` over its middle.
 //!
-//! Sums are taken in a fixed tree, so that their error grows with the logarithm of the count and their bits do not depend on the threads.
+//! Sums are taken in a fixed tree, so that their error grows with the logarithm of the count and their bits do not
+//! depend on the threads.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::storage::Storage;
 
-/// Accumulators of a row: enough to fill the vector registers of any instruction set and to hide the latency of an addition.
+/// Accumulators of a row: enough to fill the vector registers of any instruction set and to hide the latency of an
+/// addition.
 const LANES: usize = 64;
 /// The lanes in groups so short that the loop over one is unrolled, and the lanes with that kept in registers.
 const GROUP: usize = 16;
@@ -16,7 +18,8 @@ const BLOCK: usize = 4096;
 /// Rows whose sum is taken in one go; more are first reduced to one for each so many.
 pub(super) const ROWS: usize = 64;
 
-/// Writes `combine` over the `count` middle elements to each of the `outer × inner` places of `out`; `identity` where `count` is 0.
+/// Writes `combine` over the `count` middle elements to each of the `outer × inner` places of `out`; `identity` where
+/// `count` is 0.
 ///
 /// `combine` is associative up to rounding and commutative.
 pub(crate) fn reduce<T: Scalar>(
@@ -184,7 +187,8 @@ fn block<T: Scalar, const ROWS: usize>(
             }
         }
     }
-    // What follows would have the compiler keep the lanes in pairs, or in memory; so it is not told that these are the same.
+    // What follows would have the compiler keep the lanes in pairs, or in memory; so it is not told that these are the
+    // same.
     let mut groups = std::hint::black_box(groups);
     let lanes = groups.as_flattened_mut();
     for (lane, value) in lanes.iter_mut().zip(rest) {
@@ -288,7 +292,8 @@ mod tests {
             })
         };
         let exact = f64::from(0.1_f32) * data.len() as f64;
-        // No element takes part in more additions than this: down a lane, across the lanes, up the tree of blocks, and of parts.
+        // No element takes part in more additions than this: down a lane, across the lanes, up the tree of blocks, and
+        // of parts.
         let depth = (BLOCK / LANES + LANES.ilog2() as usize + 3 + 7) as f64;
         assert!((f64::from(sum(1)) - exact).abs() < exact * depth * f64::from(f32::EPSILON) / 2.0);
         assert!([2, 3, 8].into_iter().all(|threads| sum(threads).to_bits() == sum(1).to_bits()));

@@ -12,10 +12,12 @@ pub(crate) fn around(shape: &[usize], dim: usize) -> [usize; 3] {
 
 /// Elements of a task: the exponentials of so many take some 10 µs.
 const EXPONENTIALS_PER_TASK: usize = ELEMENTS_PER_TASK / 4;
-/// Elements of short rows that are computed together, as a row by itself would not fill the registers: so many stay in the first cache.
+/// Elements of short rows that are computed together, as a row by itself would not fill the registers: so many stay in
+/// the first cache.
 const ELEMENTS_PER_GROUP: usize = 1024;
 
-/// Softmax of each row of `count` elements, or its logarithm: eˣ⁻ᵐ / Σ eˣ⁻ᵐ with m the row's largest, so that nothing overflows.
+/// Softmax of each row of `count` elements, or its logarithm: eˣ⁻ᵐ / Σ eˣ⁻ᵐ with m the row's largest, so that nothing
+/// overflows.
 pub(crate) fn softmax<T: Scalar>(values: &[T], count: usize, out: &mut [T], logarithm: bool) {
     if count == 0 {
         return;
@@ -31,7 +33,8 @@ pub(crate) fn softmax<T: Scalar>(values: &[T], count: usize, out: &mut [T], loga
     });
 }
 
-/// For each row of `count` elements, its largest m and ln Σ eˣ⁻ᵐ. (Apart, they keep the digits that their sum would lose.)
+/// For each row of `count` elements, its largest m and ln Σ eˣ⁻ᵐ. (Apart, they keep the digits that their sum would
+/// lose.)
 pub(crate) fn log_sum_exp<T: Scalar>(values: &[T], count: usize, out: &mut [[T; 2]]) {
     let rows = (EXPONENTIALS_PER_TASK / count.max(1)).max(1);
     for_each_chunk(out, rows, |start, out| {
@@ -116,7 +119,8 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
 
 /// The row's largest and ln Σ eˣ⁻ᵐ.
 ///
-/// The exponentials of a stretch are computed in some space before they are summed: among the lanes of a sum the compiler would not vectorise them.
+/// The exponentials of a stretch are computed in some space before they are summed: among the lanes of a sum the
+/// compiler would not vectorise them.
 #[inline(always)]
 fn log_sum_exp_of<T: Scalar>(values: &[T], space: &mut [T; ELEMENTS_PER_GROUP]) -> [T; 2] {
     let largest = row(values, T::NEG_INFINITY, T::maximum);
@@ -211,8 +215,8 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
     }
 }
 
-/// The gradients of softmax and its logarithm: for each row of `count` elements, `slope` of the output's gradient, the output, and the row's sum of `term`
-/// of those two.
+/// The gradients of softmax and its logarithm: for each row of `count` elements, `slope` of the output's gradient, the
+/// output, and the row's sum of `term` of those two.
 pub(crate) fn with_sums<T: Scalar>(
     [grads, outputs]: [&[T]; 2],
     count: usize,

@@ -1,8 +1,8 @@
 //! A band of a matrix, transposed: what is contiguous down a column becomes contiguous along a row.
 //!
-//! The obvious loop writes each element to a row of its own. The compiler makes instructions of it that write to sixteen
-//! addresses, and those take as long as sixteen that write to one. So a square of elements is transposed by itself first,
-//! in registers, and then written in whole lines.
+//! The obvious loop writes each element to a row of its own. The compiler makes instructions of it that write to
+//! sixteen addresses, and those take as long as sixteen that write to one. So a square of elements is transposed by
+//! itself first, in registers, and then written in whole lines.
 
 use crate::scalar::Scalar;
 
@@ -41,8 +41,8 @@ pub(super) fn transpose_band<T: Scalar, const LENGTH: usize>(
 /// A square of [`SIDE`] rows, transposed as cards are shuffled: the rows of the first half go to the even positions,
 /// those of the second half to the odd ones, element by element, four times.
 ///
-/// Written in binary, an element's position has four digits for its row and four for its column. A shuffle puts the first
-/// digit last; four put the column's digits where the row's were.
+/// Written in binary, an element's position has four digits for its row and four for its column. A shuffle puts the
+/// first digit last; four put the column's digits where the row's were.
 #[inline(always)]
 fn transposed<T: Scalar>(mut square: [T; SIDE * SIDE]) -> [T; SIDE * SIDE] {
     for _ in 0..SIDE.ilog2() {

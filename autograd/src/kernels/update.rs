@@ -12,10 +12,11 @@ use crate::trace::{self, Phase};
 /// Weights of a task. A rule with a root and a quotient takes longer than copying, so fewer are worth a fork.
 const WEIGHTS_PER_TASK: usize = ELEMENTS_PER_TASK / 2;
 
-/// Calls `rule(weight, gradient, state)` for each element and stores the weight that it returns; the rule changes its state in place.
+/// Calls `rule(weight, gradient, state)` for each element and stores the weight that it returns; the rule changes its
+/// state in place.
 ///
-/// The rule is plain scalar code; it is compiled, with the loop around it, for the instruction set of this process, and run on the threads at hand. Each
-/// element is changed by itself, so the bits do not depend on how many those are.
+/// The rule is plain scalar code; it is compiled, with the loop around it, for the instruction set of this process, and
+/// run on the threads at hand. Each element is changed by itself, so the bits do not depend on how many those are.
 ///
 /// ```
 /// use autograd::kernels::update::update;
@@ -40,7 +41,8 @@ pub fn update<T: Scalar, const SLOTS: usize>(
     run(weights.len(), InPlace(weights, gradient), state, rule);
 }
 
-/// As [`update`], from `old` weights to `new` ones, which may hold anything before: for [`Param::update_from`](crate::Param::update_from).
+/// As [`update`], from `old` weights to `new` ones, which may hold anything before: for
+/// [`Param::update_from`](crate::Param::update_from).
 ///
 /// ```
 /// use autograd::kernels::update::update_from;
@@ -63,8 +65,9 @@ pub fn update_from<T: Scalar, const SLOTS: usize>(
     run(old.len(), FromOldToNew(old, new, gradient), state, rule);
 }
 
-/// As [`update_from`], with the new weights in place of the gradient: `buffer` has the gradient before, the new weights afterwards. So a pass touches no more
-/// memory than one that changes the weights in place. For [`Param::update_over`](crate::Param::update_over).
+/// As [`update_from`], with the new weights in place of the gradient: `buffer` has the gradient before, the new weights
+/// afterwards. So a pass touches no more memory than one that changes the weights in place. For
+/// [`Param::update_over`](crate::Param::update_over).
 ///
 /// ```
 /// use autograd::kernels::update::update_over;
@@ -222,8 +225,8 @@ const SQUARES: usize = 512;
 /// The norms ‖x‖ = √(Σ x²), over all elements, of each of the values that `values(weight, gradient, state)` returns. It
 /// gets a copy of the state.
 ///
-/// The squares are taken in `f64`, where those of `f32` values neither overflow nor become 0, and summed in a fixed tree:
-/// the error grows with the logarithm of the count, and the bits do not depend on the number of threads.
+/// The squares are taken in `f64`, where those of `f32` values neither overflow nor become 0, and summed in a fixed
+/// tree: the error grows with the logarithm of the count, and the bits do not depend on the number of threads.
 ///
 /// ```
 /// use autograd::kernels::update::norms;

@@ -163,7 +163,8 @@ impl<T: Float> Tensor<T> {
         })
     }
 
-    /// Random numbers in [0, 1), each equally likely. `seed` is a number, or a [`Random`](crate::Random) to go on drawing from.
+    /// Random numbers in [0, 1), each equally likely. `seed` is a number, or a [`Random`](crate::Random) to go on
+    /// drawing from.
     ///
     /// ```
     /// use autograd::{Random, Tensor};
@@ -195,7 +196,8 @@ impl<T: Float> Tensor<T> {
         Tensor::drawn("uniform", shape.into(), seed, |random, out| random.fill_uniform(out, low, high))
     }
 
-    /// Normal random numbers of mean 0 and standard deviation 1. `seed` is a number, or a [`Random`](crate::Random) to go on drawing from.
+    /// Normal random numbers of mean 0 and standard deviation 1. `seed` is a number, or a [`Random`](crate::Random) to
+    /// go on drawing from.
     #[track_caller]
     pub fn randn(shape: impl Into<Shape>, seed: impl Seed) -> Self {
         Tensor::drawn("randn", shape.into(), seed, |random, out| random.fill_normal(out))

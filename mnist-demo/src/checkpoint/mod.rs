@@ -70,8 +70,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The current state of the run. The settings of `run` are replaced by those of the trainer. If the run has ranks, all
-    /// of them call this.
+    /// The current state of the run. The settings of `run` are replaced by those of the trainer. If the run has ranks,
+    /// all of them call this.
     pub fn of(trainer: &mut Trainer<'_>, run: &Run) -> Self {
         let named = trainer.model.named_parameters();
         let mut tensors = Vec::new();

@@ -90,7 +90,8 @@ fn check_op<T: Float>(case: &Case<'_, T>, outputs: Vec<Output<T>>) -> Result<(),
     Ok(())
 }
 
-/// s = the sum over the inputs of sum(grad · v), differentiated with respect to the inputs and to the upstream gradient.
+/// s = the sum over the inputs of sum(grad · v), differentiated with respect to the inputs and to the upstream
+/// gradient.
 fn check_second<T: Float>(case: &Case<'_, T>, outputs: Vec<Output<T>>) -> Result<(), String> {
     let [Output::Tensor(y)] = outputs.as_slice() else { return Err("one output is wanted".to_owned()) };
     agrees(case, "out/0", y)?;

@@ -125,16 +125,22 @@ fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &Matr
     }
     let extents = Extents { rows, columns, depth };
     let c = SharedOutput(c.as_mut_ptr());
+    let at = |index: usize, [at_a, at_b]: [isize; 2]| {
+        let target = c.matrix(index * rows * columns, columns);
+        Product::new(extents, a.matrix(at_a), b.matrix(at_b), target, Epilogue::Store)
+    };
+    let first = at(0, [a.stack.offset as isize, b.stack.offset as isize]);
+    let multiply = Multiply::new(set, &first);
+    if stack.is_empty() {
+        // One product, which may take less time than to prepare for a stack.
+        // SAFETY: as below.
+        return unsafe { multiply.run(&first) };
+    }
     let walk = Walk::new(&stack, [&a.stack, &b.stack]);
     let [step_a, step_b] = walk.row_strides();
     let count = wanted / (rows * columns);
     // Of expanded operands there may be more products than can be counted.
     let per_task = (MULTIPLY_ADDS_PER_TASK / extents.multiply_adds().max(1)).max(1);
-    let at = |index: usize, [at_a, at_b]: [isize; 2]| {
-        let target = c.matrix(index * rows * columns, columns);
-        Product::new(extents, a.matrix(at_a), b.matrix(at_b), target, Epilogue::Store)
-    };
-    let multiply = Multiply::new(set, &at(0, walk_start(a, b)));
     for_each_task(count.div_ceil(per_task), |task| {
         let (start, end) = (task * per_task, count.min((task + 1) * per_task));
         for Band { first, offsets: [at_a, at_b], length, .. } in walk.bands(start, end, 1) {
@@ -145,11 +151,6 @@ fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &Matr
             }
         }
     });
-}
-
-/// The offsets of the first matrices.
-fn walk_start<T>(a: &MatrixStack<'_, T>, b: &MatrixStack<'_, T>) -> [isize; 2] {
-    [a.stack.offset as isize, b.stack.offset as isize]
 }
 
 /// How all products of a batch are computed: their extents and strides are the same.

@@ -174,12 +174,14 @@ impl Vector for F64x4 {
     }
 }
 
-// In both: halves of the rows are loaded into the halves of the registers where they will stay, so that no shuffle has to cross them.
+// In both: halves of the rows are loaded into the halves of the registers where they will stay, so that no shuffle has
+// to cross them.
 impl Block for F32x8 {
     #[inline(always)]
     unsafe fn transpose_block(rows: &[*const f32], column: usize, target: *mut f32, target_row: usize) {
         for half in [0, 4] {
-            // SAFETY: AVX2 is there; four elements from `column + half` on are in each row; the target has eight full rows.
+            // SAFETY: AVX2 is there; four elements from `column + half` on are in each row; the target has eight full
+            // rows.
             unsafe {
                 let pair = |index: usize| {
                     let low = _mm256_castps128_ps256(_mm_loadu_ps(rows[index].add(column + half)));
@@ -201,7 +203,8 @@ impl Block for F64x4 {
     #[inline(always)]
     unsafe fn transpose_block(rows: &[*const f64], column: usize, target: *mut f64, target_row: usize) {
         for half in [0, 2] {
-            // SAFETY: AVX2 is there; two elements from `column + half` on are in each row; the target has four full rows.
+            // SAFETY: AVX2 is there; two elements from `column + half` on are in each row; the target has four full
+            // rows.
             unsafe {
                 let pair = |index: usize| {
                     let low = _mm256_castpd128_pd256(_mm_loadu_pd(rows[index].add(column + half)));

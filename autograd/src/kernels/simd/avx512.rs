@@ -211,13 +211,14 @@ impl Vector for F64x8 {
     }
 }
 
-// In both: quarters of the rows are loaded into the quarters of the registers where they will stay, so that no shuffle has to cross them. The loads do
-// half of the work, and each line of the target is written at once.
+// In both: quarters of the rows are loaded into the quarters of the registers where they will stay, so that no shuffle
+// has to cross them. The loads do half of the work, and each line of the target is written at once.
 impl Block for F32x16 {
     #[inline(always)]
     unsafe fn transpose_block(rows: &[*const f32], column: usize, target: *mut f32, target_row: usize) {
         for quarter in [0, 4, 8, 12] {
-            // SAFETY: AVX-512 is there; four elements from `column + quarter` on are in each row; the target has sixteen full rows.
+            // SAFETY: AVX-512 is there; four elements from `column + quarter` on are in each row; the target has
+            // sixteen full rows.
             unsafe {
                 let from = column + quarter;
                 let [a, b, c, d] = [four(rows, 0, from), four(rows, 1, from), four(rows, 2, from), four(rows, 3, from)];
@@ -236,7 +237,8 @@ impl Block for F64x8 {
     #[inline(always)]
     unsafe fn transpose_block(rows: &[*const f64], column: usize, target: *mut f64, target_row: usize) {
         for quarter in [0, 2, 4, 6] {
-            // SAFETY: AVX-512 is there; two elements from `column + quarter` on are in each row; the target has eight full rows.
+            // SAFETY: AVX-512 is there; two elements from `column + quarter` on are in each row; the target has eight
+            // full rows.
             unsafe {
                 let [a, b] = [four_pairs(rows, 0, column + quarter), four_pairs(rows, 1, column + quarter)];
                 _mm512_storeu_pd(target.add(quarter * target_row), _mm512_unpacklo_pd(a, b));

@@ -19,8 +19,8 @@ pub enum InstructionSet {
 
 /// An instruction set that this machine has.
 ///
-/// A value is proof of that: [`Isa::available`], which asks the processor, is the only source of values. So a safe function may take
-/// one, and run code that is compiled for it.
+/// A value is proof of that: [`Isa::available`], which asks the processor, is the only source of values. So a safe
+/// function may take one, and run code that is compiled for it.
 ///
 /// ```
 /// use autograd::kernels::simd::isa::{InstructionSet, Isa};
@@ -125,7 +125,8 @@ fn parse(value: Option<&str>) -> Result<Selection, IsaError> {
 
 /// The selection of this process, or why there is none. Reads `AUTOGRAD_ISA` once.
 ///
-/// A program with a command line calls this first, to answer a wrong name in one line; everything else panics with the same words.
+/// A program with a command line calls this first, to answer a wrong name in one line; everything else panics with the
+/// same words.
 #[inline]
 pub fn try_selected() -> &'static Result<Selection, IsaError> {
     static SELECTED: OnceLock<Result<Selection, IsaError>> = OnceLock::new();
@@ -138,7 +139,8 @@ pub fn try_selected() -> &'static Result<Selection, IsaError> {
 /// The selection of this process.
 ///
 /// # Panics
-/// If `AUTOGRAD_ISA` names an instruction set that is unknown, or that this machine lacks; the message lists what there is.
+/// If `AUTOGRAD_ISA` names an instruction set that is unknown, or that this machine lacks; the message lists what there
+/// is.
 #[inline]
 pub fn selected() -> Selection {
     match try_selected() {

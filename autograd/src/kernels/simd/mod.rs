@@ -1,7 +1,8 @@
 //! Vectors: which instruction set ([`isa`]) and the vocabulary that kernels are written in (`Vector`).
 //!
-//! A kernel is written once, generic over `Vector`, and compiled once for each instruction set inside a function that carries
-//! `#[target_feature]`. The files of the instruction sets hold words (load, store, multiply-add, transpose), never algorithms.
+//! A kernel is written once, generic over `Vector`, and compiled once for each instruction set inside a function that
+//! carries `#[target_feature]`. The files of the instruction sets hold words (load, store, multiply-add, transpose),
+//! never algorithms.
 
 pub mod isa;
 
@@ -30,9 +31,10 @@ use crate::scalar::Scalar;
 /// A register of elements, and what it can do.
 ///
 /// # Safety
-/// All methods share one condition: the instruction set of the vector must be available where they run, and they must be inlined
-/// into a function that enables it (they are `#[inline(always)]`, so a kernel that is itself inlined keeps the promise). The methods that
-/// take a pointer ask in addition that the elements they touch may be read or written; no alignment is asked for.
+/// All methods share one condition: the instruction set of the vector must be available where they run, and they must
+/// be inlined into a function that enables it (they are `#[inline(always)]`, so a kernel that is itself inlined keeps
+/// the promise). The methods that take a pointer ask in addition that the elements they touch may be read or written;
+/// no alignment is asked for.
 pub(crate) trait Vector: Copy {
     /// What a lane holds.
     type Element: Scalar;
@@ -73,8 +75,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn relu(self) -> Self;
     /// A bit for each lane that isn't zero, the lowest one for the first lane; NaN isn't zero.
     unsafe fn not_zero(self) -> u64;
-    /// Writes the indices of a word's one bits, the lowest first, each plus `first`; returns how many there are. There must be room
-    /// for so many.
+    /// Writes the indices of a word's one bits, the lowest first, each plus `first`; returns how many there are. There
+    /// must be room for so many.
     #[inline(always)]
     unsafe fn bit_indices(mut word: u64, first: u32, target: *mut u32) -> usize {
         let count = word.count_ones() as usize;
@@ -90,9 +92,10 @@ pub(crate) trait Vector: Copy {
 
     /// Transposes a band of at most `LANES` rows.
     ///
-    /// Row r of the source starts at `source + r · source_row` and has `columns` elements side by side; there are `rows` of them, at least one.
-    /// Row c of the target, c < `columns`, starts at `target + c · target_row` and is written in full: `LANES` elements, those from `rows` on being
-    /// elements of the source again. The rows of the target may overlap: then each is cut by the next one.
+    /// Row r of the source starts at `source + r · source_row` and has `columns` elements side by side; there are
+    /// `rows` of them, at least one. Row c of the target, c < `columns`, starts at `target + c · target_row` and is
+    /// written in full: `LANES` elements, those from `rows` on being elements of the source again. The rows of the
+    /// target may overlap: then each is cut by the next one.
     #[inline(always)]
     unsafe fn transpose(
         source: *const Self::Element,
@@ -103,7 +106,8 @@ pub(crate) trait Vector: Copy {
     ) {
         for column in 0..columns {
             for row in 0..Self::LANES {
-                // SAFETY: the caller vouches for `rows` × `columns` of the source and for `columns` full rows of the target.
+                // SAFETY: the caller vouches for `rows` × `columns` of the source and for `columns` full rows of the
+                // target.
                 unsafe {
                     let from = source.offset(row.min(rows - 1) as isize * source_row + column as isize);
                     *target.add(column * target_row + row) = *from;

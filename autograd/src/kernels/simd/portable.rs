@@ -1,5 +1,5 @@
-//! Vectors of plain arrays, for every machine. Written so that LLVM turns them into the registers that the target always has:
-//! SSE2 on x86-64, NEON on AArch64.
+//! Vectors of plain arrays, for every machine. Written so that LLVM turns them into the registers that the target
+//! always has: SSE2 on x86-64, NEON on AArch64.
 
 use super::Vector;
 use crate::scalar::Scalar;
@@ -55,7 +55,8 @@ impl<T: Scalar, const N: usize> Vector for Array<T, N> {
     }
     #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
-        // Two roundings: a fused multiply-add that the target lacks would be a call into a library, a hundred times slower.
+        // Two roundings: a fused multiply-add that the target lacks would be a call into a library, a hundred times
+        // slower.
         Self(std::array::from_fn(|lane| self.0[lane] * factor.0[lane] + addend.0[lane]))
     }
     #[inline(always)]

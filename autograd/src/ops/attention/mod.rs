@@ -66,8 +66,8 @@ impl<T: Float> Tensor<T> {
     /// The same as
     /// [`torch.nn.functional.scaled_dot_product_attention`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
     /// (Vaswani et al., [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)). If all keys of a query are masked, the
-    /// result is 0. With the weights P, the gradient G of Y and Δ, for each row of P, the sum of G Y:
-    ///    dV = Pᵀ G, dS = P (G Vᵀ - Δ), dQ = scale · dS K, dK = scale · dSᵀ Q
+    /// result is 0. With the weights P, the gradient G of Y and Δ, for each row of P, the sum of G Y: dV = Pᵀ G, dS = P
+    /// (G Vᵀ - Δ), dQ = scale · dS K, dK = scale · dSᵀ Q
     ///
     /// The weights are never held as a whole: blocks of queries meet blocks of keys, and only the logarithm of each
     /// row's sum is kept for the gradients (see [`book::attention`](crate::book::attention)).

@@ -137,11 +137,12 @@ fn heads_of<T: Float>(x: &Tensor<T>, heads: usize) -> [Tensor<T>; 3] {
 
 /// # Attention: of a sequence to itself, from one array of queries, keys and values
 impl<T: Float> Tensor<T> {
-    /// Attention of a sequence to itself with several heads, `[..., L, 3 H E]` to `[..., L, H E]`: of each position this
-    /// tensor holds the queries of all heads, then their keys, then their values.
-    /// Y = [softmax(scale · Q₁ K₁ᵀ + mask) V₁, ..., softmax(scale · Q_H K_Hᵀ + mask) V_H]
+    /// Attention of a sequence to itself with several heads, `[..., L, 3 H E]` to `[..., L, H E]`: of each position
+    /// this tensor holds the queries of all heads, then their keys, then their values. Y = [softmax(scale · Q₁ K₁ᵀ +
+    /// mask) V₁, ..., softmax(scale · Q_H K_Hᵀ + mask) V_H]
     ///
-    /// This is what [`torch.nn.MultiheadAttention`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html)
+    /// This is what
+    /// [`torch.nn.MultiheadAttention`](https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html)
     /// computes between its two projections. It is the same as
     /// [`scaled_dot_product_attention`](Tensor::scaled_dot_product_attention) of the parts, with scores `[..., H, L,
     /// L]`, but nothing is copied, and the gradients of the three parts are written into one tensor.

@@ -5,9 +5,11 @@ use crate::tensor::Tensor;
 
 /// # Arithmetic of two tensors: the larger and the smaller
 impl<T: Float> Tensor<T> {
-    /// The larger of each two elements, NaN if one is.    y = max(a, b)        dy/da = 1 where a > b, ½ where a = b, else 0
+    /// The larger of each two elements, NaN if one is.    y = max(a, b)        dy/da = 1 where a > b, ½ where a = b,
+    /// else 0
     ///
-    /// As [`torch.maximum`](https://docs.pytorch.org/docs/stable/generated/torch.maximum.html). The shapes are broadcast.
+    /// As [`torch.maximum`](https://docs.pytorch.org/docs/stable/generated/torch.maximum.html). The shapes are
+    /// broadcast.
     ///
     /// # Panics
     /// If the shapes do not broadcast.
@@ -19,9 +21,11 @@ impl<T: Float> Tensor<T> {
         self.binary("maximum", other, |a, b| a.maximum(b), to_a, to_b)
     }
 
-    /// The smaller of each two elements, NaN if one is.    y = min(a, b)        dy/da = 1 where a < b, ½ where a = b, else 0
+    /// The smaller of each two elements, NaN if one is.    y = min(a, b)        dy/da = 1 where a < b, ½ where a = b,
+    /// else 0
     ///
-    /// As [`torch.minimum`](https://docs.pytorch.org/docs/stable/generated/torch.minimum.html). The shapes are broadcast.
+    /// As [`torch.minimum`](https://docs.pytorch.org/docs/stable/generated/torch.minimum.html). The shapes are
+    /// broadcast.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -40,7 +44,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// Nothing for the operand that lost, half of the gradient at a tie, all of it otherwise: beside a NaN too, as in PyTorch.
+/// Nothing for the operand that lost, half of the gradient at a tie, all of it otherwise: beside a NaN too, as in
+/// PyTorch.
 #[inline(always)]
 fn share<T: Float>(grad: T, is_lost: bool, is_tie: bool) -> T {
     let half = if is_tie { grad * T::from_f64(0.5) } else { grad };

@@ -1,8 +1,8 @@
 //! Operations on two tensors, element by element, which are stretched to a common shape.
 //!
-//! Such an operation is declared by its formula and by a derivative for each operand: an expression of the output's gradient `g` and of both operands, `a` and `b`,
-//! as in [`pointwise`](super::pointwise). The engine sums the gradient of an operand that was stretched. The four arithmetic ones are written out, as they
-//! save less than both operands.
+//! Such an operation is declared by its formula and by a derivative for each operand: an expression of the output's
+//! gradient `g` and of both operands, `a` and `b`, as in [`pointwise`](super::pointwise). The engine sums the gradient
+//! of an operand that was stretched. The four arithmetic ones are written out, as they save less than both operands.
 
 mod arithmetic;
 mod division;

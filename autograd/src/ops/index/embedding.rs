@@ -37,8 +37,8 @@ impl<T: Float> Tensor<T> {
     ///
     /// As
     /// [`torch.nn.functional.embedding`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html).
-    /// A row that is taken several times
-    /// gets the sum of the gradients; row `padding_idx` (negative ones count from the end) gets none.
+    /// A row that is taken several times gets the sum of the gradients; row `padding_idx` (negative ones count from the
+    /// end) gets none.
     ///
     /// ```
     /// use autograd::{Indices, Tensor};

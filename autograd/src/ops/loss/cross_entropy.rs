@@ -49,7 +49,8 @@ pub struct CrossEntropy<T: Float = f32> {
     /// Late in a long training most gradients of the scores are far too small to move a weight. What follows from them
     /// in the layers below becomes denormal, and many processors take over a hundred cycles for a product with a
     /// denormal value. An optimizer that divides by √v + ε does not show what is this much smaller than ε: with Adam's
-    /// ε of 10⁻⁸, 10⁻³¹ is a safe choice. PyTorch has no such option; its `torch.set_flush_denormal` serves the same end.
+    /// ε of 10⁻⁸, 10⁻³¹ is a safe choice. PyTorch has no such option; its `torch.set_flush_denormal` serves the same
+    /// end.
     pub min_gradient: f64,
 }
 
@@ -89,8 +90,8 @@ struct Targets<T: Float> {
     /// ε / C, the part of q that a class of weight 1 gets from the smoothing, and its sum over all classes.
     even: T,
     even_total: T,
-    /// See [`CrossEntropy::min_gradient`]. 0 where labels are smoothed: what is added next is not small, so that a small
-    /// product is part of a normal gradient.
+    /// See [`CrossEntropy::min_gradient`]. 0 where labels are smoothed: what is added next is not small, so that a
+    /// small product is part of a normal gradient.
     min_gradient: T,
 }
 

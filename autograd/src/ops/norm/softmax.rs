@@ -68,7 +68,8 @@ fn is_last<T: Float>(tensor: &Tensor<T>, axis: usize) -> bool {
     axis + 1 >= tensor.rank()
 }
 
-/// The gradient without a graph of its own: `slope` of the output's gradient, the output, and the sum of `term` of those along the axis.
+/// The gradient without a graph of its own: `slope` of the output's gradient, the output, and the sum of `term` of
+/// those along the axis.
 #[track_caller]
 fn fused<T: Float>(
     [grad, y]: [&Tensor<T>; 2],

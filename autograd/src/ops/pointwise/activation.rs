@@ -35,9 +35,11 @@ impl<T: Float> Tensor<T> {
         self.pointwise("sigmoid", |x| x.sigmoid(), derivative!(|g, y| g * ((ONE - y) * y)))
     }
 
-    /// Sigmoid linear unit, or swish.    y = x σ(x)        dy/dx = σ(x) (1 + x - y), where σ is the [`sigmoid`](Tensor::sigmoid)
+    /// Sigmoid linear unit, or swish.    y = x σ(x)        dy/dx = σ(x) (1 + x - y), where σ is the
+    /// [`sigmoid`](Tensor::sigmoid)
     ///
-    /// As [`torch.nn.functional.silu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html) (Elfwing et al.,
+    /// As [`torch.nn.functional.silu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html)
+    /// (Elfwing et al.,
     /// [arXiv:1702.03118](https://arxiv.org/abs/1702.03118)).
     ///
     /// ```
@@ -51,10 +53,13 @@ impl<T: Float> Tensor<T> {
         self.pointwise("silu", |x| x.silu(), derivative)
     }
 
-    /// Gaussian error linear unit.    y = x Φ(x)        dy/dx = Φ(x) + x φ(x), where Φ and φ are the standard normal's distribution and density
+    /// Gaussian error linear unit.    y = x Φ(x)        dy/dx = Φ(x) + x φ(x), where Φ and φ are the standard normal's
+    /// distribution and density
     ///
-    /// As [`torch.nn.functional.gelu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html) (Hendrycks and Gimpel,
-    /// [arXiv:1606.08415](https://arxiv.org/abs/1606.08415)); the formula with tanh is [`gelu_tanh`](Tensor::gelu_tanh).
+    /// As [`torch.nn.functional.gelu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html)
+    /// (Hendrycks and Gimpel,
+    /// [arXiv:1606.08415](https://arxiv.org/abs/1606.08415)); the formula with tanh is
+    /// [`gelu_tanh`](Tensor::gelu_tanh).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -81,11 +86,14 @@ impl<T: Float> Tensor<T> {
         self.pointwise("gelu", |x| x.gelu(), derivative)
     }
 
-    /// [`gelu`](Tensor::gelu) with tanh in place of the normal distribution, as GPT-2 has it.    y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))
+    /// [`gelu`](Tensor::gelu) with tanh in place of the normal distribution, as GPT-2 has it.    y = ½ x (1 +
+    /// tanh(√(2/π) (x + 0.044715 x³)))
     ///
-    /// The same is y = x σ(u) with u = a x + b x³, a = √(8/π) and b = 0.044715 a.        dy/dx = σ(u) + (x - y) σ(u) (a + 3b x²)
+    /// The same is y = x σ(u) with u = a x + b x³, a = √(8/π) and b = 0.044715 a.        dy/dx = σ(u) + (x - y) σ(u) (a
+    /// + 3b x²)
     ///
-    /// As [`torch.nn.functional.gelu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html) with `approximate="tanh"`.
+    /// As [`torch.nn.functional.gelu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html)
+    /// with `approximate="tanh"`.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -103,9 +111,12 @@ impl<T: Float> Tensor<T> {
         self.pointwise("gelu_tanh", |x| x.gelu_tanh(), derivative)
     }
 
-    /// A smooth [`relu`](Tensor::relu).    y = ln(1 + exp(βx)) / β, and x where βx > `threshold`        dy/dx = σ(βx), and 1 there
+    /// A smooth [`relu`](Tensor::relu).    y = ln(1 + exp(βx)) / β, and x where βx > `threshold`        dy/dx = σ(βx),
+    /// and 1 there
     ///
-    /// As [`torch.nn.functional.softplus`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html), whose defaults are 1 and 20.
+    /// As
+    /// [`torch.nn.functional.softplus`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html),
+    /// whose defaults are 1 and 20.
     ///
     /// ```
     /// use autograd::Tensor;

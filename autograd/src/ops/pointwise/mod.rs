@@ -1,8 +1,9 @@
 //! Operations on each element by itself.
 //!
-//! Such an operation is a line: its name, its formula and its derivative. The derivative is an expression of the output's gradient `g` and of what it uses: the
-//! input `x`, the output `y`, or both. It is written once and compiled twice: over scalars, for one fused pass, and over tensors, where the gradient is
-//! itself to be differentiated. What an expression uses is what is saved for it.
+//! Such an operation is a line: its name, its formula and its derivative. The derivative is an expression of the
+//! output's gradient `g` and of what it uses: the input `x`, the output `y`, or both. It is written once and compiled
+//! twice: over scalars, for one fused pass, and over tensors, where the gradient is itself to be differentiated. What
+//! an expression uses is what is saved for it.
 //!
 //! ```text
 //! self.pointwise("tanh", |x| x.tanh(), derivative!(|g, y| g * (ONE - y * y)))
@@ -10,7 +11,8 @@
 //!
 //! The operation's name in the file's line `instances!(...)` has it compiled here, for both element types.
 //!
-//! A derivative that chooses between cases is written over scalars alone, with `piecewise!`: it must be linear in `g`, and the choice must be constant around almost every point.
+//! A derivative that chooses between cases is written over scalars alone, with `piecewise!`: it must be linear in `g`,
+//! and the choice must be constant around almost every point.
 
 use std::fmt;
 use std::ops::{Add, Sub};

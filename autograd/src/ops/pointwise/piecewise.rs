@@ -9,7 +9,8 @@ use crate::tensor::Tensor;
 impl<T: Float> Tensor<T> {
     /// x between `min` and `max`, and these outside.        dy/dx = 1 between them, 0 outside and at both
     ///
-    /// As [`torch.nn.functional.hardtanh`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardtanh.html),
+    /// As
+    /// [`torch.nn.functional.hardtanh`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardtanh.html),
     /// whose defaults are -1 and 1. NaN stays NaN, and its gradient passes.
     ///
     /// ```
@@ -41,7 +42,8 @@ impl<T: Float> Tensor<T> {
     /// Rectifier that lets a part of negative elements pass.
     /// y = x where x > 0, else `negative_slope` x        dy/dx = 1 there, else `negative_slope`
     ///
-    /// As [`torch.nn.functional.leaky_relu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html),
+    /// As
+    /// [`torch.nn.functional.leaky_relu`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html),
     /// whose default is 0.01.
     ///
     /// ```
@@ -59,7 +61,8 @@ impl<T: Float> Tensor<T> {
     /// A [`sigmoid`](Tensor::sigmoid) of straight pieces.
     /// y = min(max(x + 3, 0), 6) / 6        dy/dx = 1/6 between -3 and 3, 0 outside and at both
     ///
-    /// As [`torch.nn.functional.hardsigmoid`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html),
+    /// As
+    /// [`torch.nn.functional.hardsigmoid`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html),
     /// whose slope is 1/6 rounded to `f32`, also in `f64`.
     #[inline(never)]
     #[track_caller]
@@ -74,7 +77,8 @@ impl<T: Float> Tensor<T> {
     /// [`silu`](Tensor::silu) with the [`hardsigmoid`](Tensor::hardsigmoid).
     /// y = x min(max(x + 3, 0), 6) / 6        dy/dx = x / 3 + ½ between -3 and 3, 0 up to -3, 1 from 3 on
     ///
-    /// As [`torch.nn.functional.hardswish`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html)
+    /// As
+    /// [`torch.nn.functional.hardswish`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html)
     /// (Howard et al., [arXiv:1905.02244](https://arxiv.org/abs/1905.02244)).
     #[inline(never)]
     #[track_caller]
@@ -173,7 +177,8 @@ impl<T: Float> Tensor<T> {
 
     /// x where |x| > `lambda`, else 0.        dy/dx = 1 there, else 0
     ///
-    /// As [`torch.nn.functional.hardshrink`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html),
+    /// As
+    /// [`torch.nn.functional.hardshrink`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html),
     /// whose default is ½. NaN stays NaN, and its gradient passes.
     #[inline(never)]
     #[track_caller]
@@ -186,7 +191,8 @@ impl<T: Float> Tensor<T> {
     /// y = x - `lambda` where x > `lambda`, x + `lambda` where x < -`lambda`, else 0
     /// dy/dx = 1 where |x| > `lambda`, else 0
     ///
-    /// As [`torch.nn.functional.softshrink`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html),
+    /// As
+    /// [`torch.nn.functional.softshrink`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html),
     /// whose default is ½. NaN stays NaN, and its gradient passes.
     ///
     /// ```
@@ -211,7 +217,8 @@ impl<T: Float> Tensor<T> {
 
     /// x where x > `threshold`, else `value`.        dy/dx = 1 there, else 0
     ///
-    /// As [`torch.nn.functional.threshold`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.threshold.html).
+    /// As
+    /// [`torch.nn.functional.threshold`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.threshold.html).
     /// NaN stays NaN, and its gradient passes.
     #[inline(never)]
     #[track_caller]
@@ -223,7 +230,8 @@ impl<T: Float> Tensor<T> {
     /// Logarithm of the [`sigmoid`](Tensor::sigmoid), accurate also where that is 0.
     /// y = -ln(1 + e⁻ˣ)        dy/dx = σ(-x)
     ///
-    /// As [`torch.nn.functional.logsigmoid`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.logsigmoid.html).
+    /// As
+    /// [`torch.nn.functional.logsigmoid`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.logsigmoid.html).
     ///
     /// ```
     /// use autograd::Tensor;
@@ -250,7 +258,8 @@ impl<T: Float> Tensor<T> {
 
     /// y = x / (1 + |x|)        dy/dx = 1 / (1 + |x|)²
     ///
-    /// As [`torch.nn.functional.softsign`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softsign.html):
+    /// As
+    /// [`torch.nn.functional.softsign`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softsign.html):
     /// NaN for infinities.
     #[inline(never)]
     #[track_caller]
@@ -260,7 +269,8 @@ impl<T: Float> Tensor<T> {
 
     /// y = x - tanh x        dy/dx = tanh² x
     ///
-    /// As [`torch.nn.functional.tanhshrink`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanhshrink.html).
+    /// As
+    /// [`torch.nn.functional.tanhshrink`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanhshrink.html).
     #[inline(never)]
     #[track_caller]
     pub fn tanhshrink(&self) -> Tensor<T> {

@@ -27,7 +27,8 @@ fn reduced_shapes(shape: &Shape, dims: &[usize]) -> (Shape, Shape) {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The shape with the named dimensions made 1, and without them. No dimensions at all mean all of them, as in PyTorch.
+    /// The shape with the named dimensions made 1, and without them. No dimensions at all mean all of them, as in
+    /// PyTorch.
     #[inline(never)]
     #[track_caller]
     fn reduced(&self, op: &str, dims: &dyn Dims) -> (Shape, Shape) {

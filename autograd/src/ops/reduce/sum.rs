@@ -53,8 +53,8 @@ impl<T: Float> Tensor<T> {
         self.sum() / T::from_usize(self.numel())
     }
 
-    /// The means along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. NaN along an extent of 0.
-    ///    dy/dx = 1 / n
+    /// The means along the given dimensions, which are dropped, or kept with extent 1 if `keepdim`. NaN along an extent
+    /// of 0. dy/dx = 1 / n
     ///
     /// # Panics
     /// If there is no such dimension, or one is named twice.

@@ -52,8 +52,8 @@ impl<T: Float> LinearMap<T> for Roll {
 
 /// # Shape: the elements moved along some dimensions; those that leave at the end come back at the start
 impl<T: Float> Tensor<T> {
-    /// Moves the elements along each of the dimensions by its shift, negative ones towards the start; what leaves at one end comes back at the other.
-    ///    dx = dy, moved back
+    /// Moves the elements along each of the dimensions by its shift, negative ones towards the start; what leaves at
+    /// one end comes back at the other. dx = dy, moved back
     ///
     /// Like [`torch.roll`](https://docs.pytorch.org/docs/stable/generated/torch.roll.html).
     ///

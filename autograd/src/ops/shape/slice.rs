@@ -81,8 +81,8 @@ impl<T: Float> Tensor<T> {
         Slice { dim, start, length, step, from: self.shape().clone() }.of(self)
     }
 
-    /// The elements at `index` along `dim`, without that dimension. Negative indices count from the end. No number moves.
-    ///    dx = dy there, else 0
+    /// The elements at `index` along `dim`, without that dimension. Negative indices count from the end. No number
+    /// moves. dx = dy there, else 0
     ///
     /// ```
     /// use autograd::Tensor;

@@ -149,8 +149,8 @@ impl<T: Float, O: Optimizer<T>> Sharded<T, O> {
         OwnGradients { rows, loss, is_present, values }
     }
 
-    /// The second half of a [step](Sharded::step): changes the weights and the buffers, on all ranks. Returns the norm of
-    /// the gradients before they were clipped, if they are.
+    /// The second half of a [step](Sharded::step): changes the weights and the buffers, on all ranks. Returns the norm
+    /// of the gradients before they were clipped, if they are.
     ///
     /// # Panics
     /// If no parameter has a gradient.
