@@ -146,8 +146,8 @@ stateless!(GLU, |layer| format!("dim={}", layer.dim), |layer, x, _| {
     x.narrow(layer.dim, 0, extent / 2) * x.narrow(layer.dim, extent / 2, extent / 2).sigmoid()
 });
 
-/// x where x > 0, a x elsewhere. In training each element has a slope a of its own, uniform between `lower` and `upper`;
-/// outside of it a is the mean of both. As
+/// x where x > 0, a x elsewhere. In training each element has a slope a of its own, uniform between `lower` and
+/// `upper`; outside of it a is the mean of both. As
 /// [`torch.nn.RReLU`](https://docs.pytorch.org/docs/stable/generated/torch.nn.RReLU.html) (Xu et al., *Empirical
 /// evaluation of rectified activations in convolutional network*, 2015).
 ///

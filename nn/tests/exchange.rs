@@ -1,7 +1,7 @@
 //! Weights of layers and states of optimizers to PyTorch and back, with the same outputs and steps on both sides.
 //!
-//! `nn/tests/pytorch/exchange` does that where PyTorch is installed. Without it, each layer and each optimizer reads its
-//! own file.
+//! `nn/tests/pytorch/exchange` does that where PyTorch is installed. Without it, each layer and each optimizer reads
+//! its own file.
 
 #[path = "exchange/optimizers.rs"]
 mod optimizers;

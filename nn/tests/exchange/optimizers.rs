@@ -8,7 +8,8 @@ use optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, NAdam, Optimizer, RAda
 
 use crate::{Example, assert_same, exchange_folder};
 
-/// Steps before the state is saved, and steps after that. RAdam's first five are of another kind than those that follow.
+/// Steps before the state is saved, and steps after that. RAdam's first five are of another kind than those that
+/// follow.
 const STEPS: usize = 6;
 
 type Build = fn(Vec<(String, Param<f64>)>) -> Box<dyn Optimizer<f64>>;
