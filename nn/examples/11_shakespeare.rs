@@ -1,6 +1,6 @@
 //! A small GPT that reads Shakespeare letter by letter, and then writes some lines.
 //!
-//! `cargo run --release -p nn --example 11_shakespeare` (two minutes on two cores; a number of steps may follow `--`)
+//! `cargo run --release -p nn --example 11_shakespeare` (a minute and a half on two cores; a number of steps may follow `--`)
 //!
 //! Two blocks of causal attention with 4 heads over 128 numbers for each letter, 64 letters at a time (Radford et al.,
 //! 2019, much smaller). The text is six plays in `nn/examples/data`, in the public domain.
@@ -104,7 +104,7 @@ fn write(model: &Gpt, start: &[i64], count: usize, random: &mut Random) -> Vec<i
 }
 
 fn main() {
-    let steps: usize = std::env::args().nth(1).map_or(1500, |text| text.parse().expect("a number of steps"));
+    let steps: usize = std::env::args().nth(1).map_or(4000, |text| text.parse().expect("a number of steps"));
     let letters: Vec<char> = TEXT.chars().collect::<BTreeSet<char>>().into_iter().collect();
     let number = |letter: char| letters.binary_search(&letter).expect("a letter of the text") as i64;
     let text: Vec<i64> = TEXT.chars().map(number).collect();

@@ -101,7 +101,8 @@ impl Nonlinearity {
 }
 
 /// Uniform in ±√3 · gain / √fan_in, with the gain √(2 / (1 + slope²)) of a leaky rectifier; slope 0 is the plain one.
-/// (He et al., *Delving deep into rectifiers*, 2015.) For the fan-out or another gain, [`kaiming_uniform_with`].
+/// (He et al., *Delving deep into rectifiers*, 2015.) For the fan-out or another gain there is
+/// [`kaiming_uniform_with`].
 ///
 /// ```
 /// use nn::init::kaiming_uniform;

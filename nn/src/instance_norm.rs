@@ -32,8 +32,8 @@ macro_rules! instance_norms {
         /// use autograd::{Stream, Tensor};
         #[doc = concat!("use nn::{", stringify!($name), ", Layer, Mode};")]
         #[doc = concat!("let layer: ", stringify!($name), " = ", stringify!($name), "::new(1).track_running_stats();")]
-        #[doc = concat!("let x = Tensor::full([1; ", stringify!($rank), "], 2.0).repeat([2; ", stringify!($rank), "]);")]
-        /// layer.forward(&x.narrow(1, 0, 1), Mode::Train(&Stream::new(0)));
+        #[doc = concat!("let x = Tensor::full([2; ", stringify!($rank), "], 2.0).narrow(1, 0, 1);")]
+        /// layer.forward(&x, Mode::Train(&Stream::new(0)));
         /// assert_eq!(layer.running_mean.unwrap().tensor().to_vec(), [0.2]);
         /// ```
         #[derive(Clone, Debug)]

@@ -44,7 +44,8 @@
 //! | [`Conv1d`], [`Conv2d`] | `[N, C, L]`, `[N, C, H, W]` | convolutions |
 //! | [`ConvTranspose1d`], [`ConvTranspose2d`] | as above | their adjoints |
 //! | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`] | as above | one value for each window |
-//! | [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`Upsample`] | as above | to a given size |
+//! | [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`Upsample`] | as above | to a given size |
+//! | [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`] | as above | the largest of so many windows |
 //! | [`BatchNorm1d`], [`BatchNorm2d`] | `[N, C, ...]` | channels normalized over the batch |
 //! | [`InstanceNorm1d`], [`InstanceNorm2d`], [`GroupNorm`] | `[N, C, ...]` | channels of one example |
 //! | [`LayerNorm`], [`RmsNorm`] | `[..., D]` | the last dimensions of one example |

@@ -1,4 +1,4 @@
-"""Reads each layer's file as PyTorch's layer of the same printed form, compares the outputs, and writes weights of its own.
+"""Reads each layer's file as PyTorch's layer of the same printed form, compares the outputs, and writes other weights.
 
     python exchange.py FOLDER
 """
