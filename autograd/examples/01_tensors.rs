@@ -6,6 +6,8 @@
 use autograd::Tensor;
 
 fn main() {
+    println!("Shows: views that share the elements of one tensor, and broadcasting");
+    println!("Uses:  Tensor::arange, reshape, t, slice, flip, select, expand, operator +\n");
     let x: Tensor = Tensor::arange(0.0, 12.0, 1.0).reshape([3, 4]);
     println!("x = {x}");
 

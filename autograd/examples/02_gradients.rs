@@ -5,6 +5,8 @@
 use autograd::{Order, Tensor, grad, no_grad};
 
 fn main() {
+    println!("Shows: gradients by the backward pass, and gradients of gradients");
+    println!("Uses:  Tensor::requires_grad, backward, Gradients::get, grad with Order::Higher, no_grad\n");
     let x: Tensor<f64> = Tensor::linspace(-2.0, 2.0, 5).requires_grad();
 
     // Every operation on a tracked tensor records a node; backward visits the nodes from the newest to the oldest.

@@ -30,6 +30,8 @@ fn log_cosh(x: &Tensor<f64>) -> Tensor<f64> {
 }
 
 fn main() {
+    println!("Shows: an operation of your own, ln cosh x, and the test of its gradients");
+    println!("Uses:  Op, Saved::input, Backward::propagate, Tensor::record, check::gradcheck and gradgradcheck\n");
     let x = Tensor::randn([3, 4], 0);
     println!("log_cosh({x}) = {}", log_cosh(&x));
     gradcheck(|inputs| log_cosh(&inputs[0]), std::slice::from_ref(&x)).expect("the gradient is correct");

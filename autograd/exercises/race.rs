@@ -1,12 +1,13 @@
 //! Measures exercise 9: your matrix product against three loops.
 //!
-//! `cargo run --release -p autograd --example race`
+//! `cargo run --release -p autograd --features exercises --example race`
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 #[allow(unused_variables)] // until it is written
-#[path = "problems/e09_gemm.rs"]
+#[rustfmt::skip]
+#[path = "mine/e09_gemm.rs"]
 mod e09_gemm;
 #[path = "solutions/e09_gemm.rs"]
 mod solution;

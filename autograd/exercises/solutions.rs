@@ -22,40 +22,10 @@ mod e09_gemm;
 mod e10_linear;
 #[path = "solutions/e11_all_reduce.rs"]
 mod e11_all_reduce;
+#[path = "solutions/e12_convolution.rs"]
+mod e12_convolution;
+#[path = "solutions/e13_attention.rs"]
+mod e13_attention;
 
-// The problems must compile too.
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e01_strides.rs"]
-mod e01_strides_problem;
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e02_broadcast.rs"]
-mod e02_broadcast_problem;
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e03_tanh.rs"]
-mod e03_tanh_problem;
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e04_record.rs"]
-mod e04_record_problem;
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e05_softmax.rs"]
-mod e05_softmax_problem;
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e06_log_sum_exp.rs"]
-mod e06_log_sum_exp_problem;
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e07_gradcheck.rs"]
-mod e07_gradcheck_problem;
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e08_momentum.rs"]
-mod e08_momentum_problem;
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e09_gemm.rs"]
-mod e09_gemm_problem;
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e10_linear.rs"]
-mod e10_linear_problem;
-#[allow(unused_variables, dead_code)]
-#[path = "problems/e11_all_reduce.rs"]
-mod e11_all_reduce_problem;
-
+mod start;
 mod tests;

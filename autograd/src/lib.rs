@@ -71,7 +71,7 @@
 //! - [One training step, timed](book::step): the time of each operation of a step.
 //! - [Adding an op, a layer, an optimizer, a micro-kernel](book::adding): worked examples that compile.
 //!
-//! Example programs are in `autograd/examples` and `nn/examples`; eleven exercises with tests and solutions are in
+//! Example programs are in `autograd/examples` and `nn/examples`; thirteen exercises with tests and solutions are in
 //! `autograd/exercises`.
 
 #[macro_use]

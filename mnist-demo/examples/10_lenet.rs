@@ -38,6 +38,8 @@ fn drawn(filter: &[f32]) -> Vec<String> {
 }
 
 fn main() {
+    println!("Shows: a convolutional network, LeNet, that classifies more digits correctly than a perceptron");
+    println!("Uses:  Conv2d, MaxPool2d, Flatten, Unflatten, summary, data::Batches, CrossEntropyLoss, Adam\n");
     let steps: usize = std::env::args().nth(1).map_or(938, |text| text.parse().expect("a number of steps"));
     let data = Dataset::embedded().expect("the digits are part of the program");
     let mut random = Random::new(0);

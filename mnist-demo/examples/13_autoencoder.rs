@@ -65,6 +65,8 @@ fn draw(model: &Autoencoder, points: &[[f32; 2]]) {
 }
 
 fn main() {
+    println!("Shows: a variational autoencoder that draws digits from points of a plane");
+    println!("Uses:  Tensor::randn, binary_cross_entropy_with_logits, narrow, sigmoid, module!, Adam\n");
     let steps: usize = std::env::args().nth(1).map_or(6000, |text| text.parse().expect("a number of steps"));
     let data = Dataset::embedded().expect("the digits are part of the program");
     let mut random = Random::new(0);

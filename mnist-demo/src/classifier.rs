@@ -114,6 +114,18 @@ impl Classifier {
         Ok((Classifier::new(trainer.shared_network()), last.clone()))
     }
 
+    /// The scores of the classes, `[images, classes]`, for images `[images, 784]`: the network's output before the
+    /// softmax. It is recorded as every operation, so gradients can be computed.
+    ///
+    /// # Panics
+    /// If the images have another shape.
+    #[track_caller]
+    pub fn scores(&self, images: &Tensor) -> Tensor {
+        let ((_, last), before) = self.layers.split_last().expect("a perceptron has layers");
+        let hidden = before.iter().fold(images.clone(), |x, (_, layer)| layer.forward_relu(&x));
+        last.forward(&hidden, Mode::Eval)
+    }
+
     /// Classifies a digit of 28 × 28 pixels, row by row: 0 is background, 1 is ink.
     ///
     /// # Panics

@@ -40,7 +40,7 @@ enum Command {
     Summary(summary::Arguments),
     /// Classify the digits in PNG or JPEG pictures
     Predict(predict::Arguments),
-    /// Open a web page where you draw a digit and the network classifies it
+    /// Open a web page: draw a digit or choose a picture of one, and the network classifies it and shows why
     Serve(serve::Arguments),
 }
 

@@ -8,7 +8,7 @@
 //!   [`console`] the output on the terminal, [`environment`] the processor, the version and the date;
 //! - [`checkpoint`] saves and restores a run, [`interrupt`] handles Ctrl-C, [`report`] writes a page about a run;
 //! - [`picture`] converts a user's picture into a digit of 28 × 28 pixels, [`classifier`] predicts its class with a
-//!   trained network, [`serve`] does so on a web page;
+//!   trained network, [`explanation`] finds the pixels that spoke for it, [`serve`] does both on a web page;
 //! - [`cli`] is the command line, [`commands`] has a file for each command, [`failure`] is the error of a command,
 //!   [`locale`] decides between Unicode and ASCII output.
 
@@ -19,6 +19,7 @@ pub mod commands;
 pub mod console;
 pub mod dataset;
 pub mod environment;
+pub mod explanation;
 pub mod failure;
 pub mod file_kind;
 pub mod finite;

@@ -3,144 +3,15 @@
 
 mod common;
 
-use std::env;
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::Path;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::http::{Server, body};
+use common::browser::Browser;
+use common::http::Server;
 use common::{demo, train_on, write_emnist};
-use serde_json::{Value, json};
-
-/// A browser with one page open.
-struct Browser {
-    driver: Server,
-    session: String,
-}
-
-impl Browser {
-    fn open(page: &Server) -> Browser {
-        let program = env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".into());
-        let port = |line: &str| Some(line.strip_prefix("ChromeDriver was started successfully on port ")?.to_owned());
-        let address = |line: &str| Some(format!("127.0.0.1:{}", port(line)?.trim_end().trim_end_matches('.')));
-        let driver = Server::start(Command::new(program).arg("--port=0"), address);
-        let arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1100,900"];
-        let wanted = json!({ "goog:chromeOptions": { "args": arguments } });
-        let mut browser = Browser { driver, session: String::new() };
-        let session = browser.call("POST", "/session", &json!({ "capabilities": { "alwaysMatch": wanted } }));
-        browser.session = format!("/session/{}", session["sessionId"].as_str().unwrap());
-        browser.post("/url", &json!({ "url": format!("http://{}/", page.address) }));
-        browser
-    }
-
-    fn call(&self, method: &str, path: &str, content: &Value) -> Value {
-        let content = content.to_string();
-        let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", content.len());
-        let (status, answer) = self.driver.ask(method, path, &headers, content.as_bytes());
-        assert_eq!(status, 200, "{path}: {answer}");
-        body(&answer)["value"].take()
-    }
-
-    fn post(&self, path: &str, content: &Value) -> Value {
-        self.call("POST", &format!("{}{path}", self.session), content)
-    }
-
-    fn run(&self, script: &str) -> Value {
-        self.post("/execute/sync", &json!({ "script": script, "args": [] }))
-    }
-
-    fn text(&self, id: &str) -> String {
-        self.run(&format!("return document.getElementById('{id}').textContent")).as_str().unwrap().to_owned()
-    }
-
-    /// Waits until an element of the page has this text.
-    #[track_caller]
-    fn expect(&self, id: &str, wanted: &str) {
-        let start = Instant::now();
-        while !self.text(id).contains(wanted) {
-            assert!(start.elapsed() < Duration::from_secs(20), "{id} is {:?}, not {wanted:?}", self.text(id));
-            sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Draws a line with the mouse; the points are in a coordinate system of 100 × 100.
-    fn draw(&self, points: &[(f64, f64)]) {
-        let bounds = self.run(
-            "const box = document.getElementById('sheet').getBoundingClientRect(); \
-             return [box.left, box.top, box.width]",
-        );
-        let [left, top, width] = [0, 1, 2].map(|index| bounds[index].as_f64().unwrap());
-        let to = |&(x, y): &(f64, f64)| {
-            let (x, y) = ((left + x * width / 100.0).round(), (top + y * width / 100.0).round());
-            json!({ "type": "pointerMove", "duration": 15, "x": x, "y": y })
-        };
-        let mut actions = vec![to(&points[0]), json!({ "type": "pointerDown", "button": 0 })];
-        actions.extend(points[1..].iter().map(to));
-        actions.push(json!({ "type": "pointerUp", "button": 0 }));
-        let mouse =
-            json!({ "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": actions });
-        self.post("/actions", &json!({ "actions": [mouse] }));
-    }
-
-    fn press(&self, key: &str) {
-        let actions = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
-        self.post("/actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
-    }
-
-    fn cdp(&self, command: &str, parameters: Value) {
-        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
-    }
-
-    fn dark(&self, dark: bool) {
-        let value = if dark { "dark" } else { "light" };
-        let feature = json!({ "name": "prefers-color-scheme", "value": value });
-        self.cdp("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
-    }
-
-    fn telephone(&self) {
-        let size = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true });
-        self.cdp("Emulation.setDeviceMetricsOverride", size);
-    }
-
-    /// Saves a screenshot of the page in the folder `SCREENSHOTS`, if that variable is set, for a visual check.
-    fn picture(&self, name: &str) {
-        let Some(folder) = env::var_os("SCREENSHOTS").map(PathBuf::from) else { return };
-        sleep(Duration::from_millis(400));
-        let whole = json!({ "cmd": "Page.captureScreenshot", "params": { "captureBeyondViewport": true } });
-        let answer = self.post("/goog/cdp/execute", &whole);
-        let bytes = base64(answer["data"].as_str().unwrap());
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
-    }
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    let value = |c: u8| match c {
-        b'A'..=b'Z' => c - b'A',
-        b'a'..=b'z' => c - b'a' + 26,
-        b'0'..=b'9' => c - b'0' + 52,
-        b'+' => 62,
-        _ => 63,
-    };
-    let digits: Vec<u32> = text.bytes().filter(|&c| c != b'=').map(|c| value(c).into()).collect();
-    digits
-        .chunks(4)
-        .flat_map(|four| {
-            let number = four.iter().fold(0, |number, digit| number << 6 | digit) << (6 * (4 - four.len()));
-            number.to_be_bytes()[1..four.len()].to_vec()
-        })
-        .collect()
-}
-
-impl Drop for Browser {
-    /// Ends the session; otherwise the browser would continue to run after its driver.
-    fn drop(&mut self) {
-        let request = format!("DELETE {} HTTP/1.1\r\nHost: {}\r\n\r\n", self.session, self.driver.address);
-        self.driver.exchange(request.as_bytes(), false);
-    }
-}
+use serde_json::json;
 
 fn zero() -> Vec<(f64, f64)> {
     let round = (0..=36).map(|step| (f64::from(step) / 36.0 * std::f64::consts::TAU).sin_cos());
@@ -156,7 +27,7 @@ fn digits_drawn_with_the_mouse_are_read() {
     browser.draw(&[(52.0, 18.0), (50.0, 40.0), (48.0, 60.0), (47.0, 82.0)]);
     browser.expect("says", "Predicted: 1");
     browser.picture("one");
-    browser.run("document.getElementById('clear').click()");
+    browser.click("clear");
     browser.expect("says", "Nothing is drawn yet");
     assert_eq!(browser.text("digit"), "?");
     browser.draw(&zero());
@@ -244,8 +115,14 @@ fn the_report_fits_a_telephone() {
     browser.picture("report");
     browser.dark(true);
     browser.picture("report-dark");
-    browser.telephone();
+    let open = "return document.querySelector('details').open";
+    assert_eq!(browser.run(open), false, "the weights are folded");
+    browser.run("document.querySelector('details').open = true");
+    browser.picture("report-weights-dark");
+    browser.telephone_of(360);
     browser.picture("report-telephone-dark");
+    browser.dark(false);
+    browser.picture("report-telephone");
     assert_eq!(browser.run(WIDER), 0, "the page is wider than the telephone");
     let cut =
         "return [...document.querySelectorAll('.wide')].filter(part => part.scrollWidth > part.clientWidth).length";
@@ -299,4 +176,121 @@ fn a_training_run_shows_its_curves() {
     let corners = "return document.querySelector('#losses path').getAttribute('d').split('L').length";
     assert!(browser.run(corners).as_u64().unwrap() > 100);
     browser.picture("trained");
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver: .ci/browser"]
+fn a_dot_is_ink_and_actions_are_undone() {
+    let page = Server::page();
+    let browser = Browser::open(&page);
+    let ink = || browser.pixels("sheet", "alpha > 128");
+    browser.expect("says", "Nothing is drawn yet");
+    assert_eq!(browser.run("return document.getElementById('undo').disabled"), true);
+    // A click without a movement.
+    browser.draw(&[(50.0, 50.0)]);
+    browser.expect("says", "Predicted: ");
+    let dot = ink();
+    assert!((280..350).contains(&dot), "a dot of the brush's width, 20: {dot}");
+    // A wider brush.
+    browser.run("document.getElementById('brush').value = 40");
+    browser.draw(&[(20.0, 20.0)]);
+    let both = ink();
+    assert!((4 * dot - 60..4 * dot + 60).contains(&(both - dot)), "twice the width: {dot}, {both}");
+    browser.click("undo");
+    assert_eq!(ink(), dot);
+    browser.click("clear");
+    browser.expect("says", "Nothing is drawn yet");
+    // Undo brings back what Clear has removed; Ctrl+Z is the same.
+    browser.click("undo");
+    browser.expect("says", "Predicted: ");
+    assert_eq!(ink(), dot);
+    let undo = "dispatchEvent(new KeyboardEvent('keydown', { key: 'z', ctrlKey: true }))";
+    browser.run(undo);
+    browser.expect("says", "Nothing is drawn yet");
+    assert_eq!((ink(), browser.run("return document.getElementById('undo').disabled")), (0, true.into()));
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver: .ci/browser"]
+fn pictures_are_uploaded_and_pasted_and_errors_are_sentences() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = Server::page();
+    let browser = Browser::open(&page);
+    let three = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/images/three.png").canonicalize().unwrap();
+    browser.expect("says", "Nothing is drawn yet");
+    browser.upload(&three);
+    browser.expect("says", "Predicted: 3");
+    assert!(browser.pixels("sheet", "alpha > 128") > 280, "the picture is on the sheet");
+    browser.picture("upload");
+    // What is no picture is refused in one sentence, and what was on the sheet stays.
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    browser.upload(&write("text.png", b"no picture at all"));
+    let sentence = "This picture cannot be read: found something else, expected a PNG or JPEG picture.";
+    browser.expect("problem", sentence);
+    browser.expect("says", "Predicted: 3");
+    browser.picture("upload-refused");
+    browser.upload(&write("large.jpg", &vec![0xff; (16 << 20) + 1]));
+    browser
+        .expect("problem", "This picture cannot be read: found a file of more than 16 MiB, expected at most 16 MiB.");
+    // The next action removes the message. A line on the sheet begins a new drawing, and Undo brings the picture back.
+    browser.draw(&[(52.0, 18.0), (50.0, 40.0), (48.0, 60.0), (47.0, 82.0)]);
+    browser.expect("says", "Predicted: 1");
+    assert_eq!(browser.text("problem"), "");
+    browser.click("undo");
+    browser.expect("says", "Predicted: 3");
+    browser.click("clear");
+    browser.expect("says", "Nothing is drawn yet");
+    // Paste.
+    let bytes = format!("{:?}", fs::read(&three).unwrap());
+    let paste = |item: &str| {
+        let event = "new ClipboardEvent('paste', { clipboardData: data, bubbles: true })";
+        browser.run(&format!("const data = new DataTransfer(); {item}; document.body.dispatchEvent({event})"));
+    };
+    paste(&format!("data.items.add(new File([new Uint8Array({bytes})], 'three.png', {{ type: 'image/png' }}))"));
+    browser.expect("says", "Predicted: 3");
+    paste("data.setData('text/plain', 'words')");
+    browser.expect("problem", "What was pasted is not a picture.");
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver: .ci/browser"]
+fn one_click_shows_why() {
+    let page = Server::page();
+    let browser = Browser::open(&page);
+    browser.expect("says", "Nothing is drawn yet");
+    let shown = || browser.run("return document.getElementById('explanation').offsetHeight > 0");
+    browser.draw(&zero());
+    browser.expect("says", "Predicted: 0");
+    assert_eq!(shown(), false);
+    browser.click("why");
+    browser.expect("because", "Blue pixels raise the score of “0”");
+    assert_eq!(shown(), true);
+    // Both signs have pixels of their colour, and paper has none.
+    let (blue, orange) = ("alpha > 40 && blue > red + 40", "alpha > 40 && red > blue + 40");
+    for dark in [false, true] {
+        browser.dark(dark);
+        sleep(Duration::from_millis(300));
+        let counts = [blue, orange, "alpha > 0"].map(|condition| browser.pixels("contributions", condition));
+        assert!(counts[0] > 10 && counts[1] > 3 && counts[2] < 400, "{counts:?}");
+        browser.picture(if dark { "why-dark" } else { "why" });
+    }
+    let legend = browser.run("return document.querySelector('.legend').textContent");
+    assert_eq!(legend, "speaks for 0speaks against 0");
+    browser.telephone();
+    browser.picture("why-telephone-dark");
+    browser.dark(false);
+    browser.picture("why-telephone");
+    assert_eq!(browser.run(WIDER), 0, "the page is wider than the telephone");
+    // It follows the drawing, and a second click hides it.
+    browser.click("clear");
+    browser.expect("says", "Nothing is drawn yet");
+    assert_eq!(shown(), false);
+    browser.press("1");
+    browser.expect("because", "Blue pixels raise the score of “1”");
+    browser.click("why");
+    assert_eq!(shown(), false);
 }

@@ -24,7 +24,13 @@ fn a_run_leaves_its_report() {
 
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains(&format!("<h1>{accuracy}</h1>")), "{accuracy}");
-    for part in ["Confusion matrix", "Most confident mistakes", "Precision and recall", "First-layer weights"] {
+    for part in [
+        "Training curves",
+        "Confusion matrix",
+        "Most confident mistakes",
+        "Precision and recall",
+        "First-layer weights",
+    ] {
         assert!(page.contains(&format!("<h2>{part}</h2>")) || part.contains("mistakes"), "{part}");
     }
     for part in ["model", "data set", "optimizer", "date", "processor", "command line", "version"] {
@@ -35,7 +41,12 @@ fn a_run_leaves_its_report() {
     let namespaces = foreign("xmlns=\"http://www.w3.org/2000/svg\"");
     assert_eq!((namespaces, foreign("http")), (2, 2), "nothing is fetched");
     assert!(foreign("<script") == 0 && foreign("@import") == 0 && foreign("url(") == 0);
-    assert_eq!(foreign("</tr>"), 1 + 4 + 1 + 4 + 9, "a row for each class, twice, and the configuration");
+    assert_eq!(foreign("</tr>"), 2 + 4 + 1 + 4 + 9, "a row for each class, twice, and the configuration");
+    assert!(page.contains("predicted class") && page.contains("true class"), "the axes of the confusion matrix");
+    assert_eq!(foreign("<details><summary><h2>First-layer weights"), 1, "the weights are folded");
+    let length = |row: &str| row.split('%').next().unwrap().parse::<f64>().unwrap();
+    let lengths: Vec<f64> = page.split("--length:").skip(1).map(length).collect();
+    assert!(lengths.len() == 2 * 4 && lengths.iter().all(|length| (0.0..=100.0).contains(length)), "{lengths:?}");
 
     let csv = fs::read_to_string(out.join("history.csv")).unwrap();
     let lines: Vec<&str> = csv.lines().collect();
@@ -53,9 +64,9 @@ fn a_run_leaves_its_report() {
         .map(|count| count.as_u64().unwrap())
         .sum();
     assert_eq!(images, 64);
-    assert!(fs::read_to_string(out.join("curves.svg")).unwrap().contains("Loss in training"));
+    assert!(fs::read_to_string(out.join("curves.svg")).unwrap().contains("Training loss"));
     let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(out.join("curves.png")).unwrap()));
-    assert_eq!(decoder.read_info().unwrap().info().size(), (2240, 840));
+    assert_eq!(decoder.read_info().unwrap().info().size(), (2240, 907));
 }
 
 #[test]

@@ -4,10 +4,14 @@ mod common;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use autograd::{Random, Tensor};
 use common::http::{Server, body, weights};
 use common::{assert_refused, demo};
+use mnist_demo::model::perceptron_for;
+use nn::{Module, checkpoint};
 use serde_json::Value;
 
 fn answers(page: &Server) -> bool {
@@ -26,10 +30,13 @@ fn the_page_and_its_answers() {
     let (status, answer) = page.ask("GET", "/", "", b"");
     assert_eq!(status, 200);
     assert!(answer.contains("content-security-policy: default-src 'none'") && answer.ends_with("</html>\n"));
-    assert!(
-        !answer.contains("://") || answer.matches("://").count() == answer.matches("http://127.0.0.1").count(),
-        "the page names another address"
-    );
+    for (path, kind) in [("/page.css", "text/css"), ("/page.js", "text/javascript"), ("/sheet.js", "text/javascript")] {
+        let (status, file) = page.ask("GET", path, "", b"");
+        assert!(status == 200 && file.contains(&format!("content-type: {kind}; charset=utf-8\r\n")), "{file}");
+        assert!(answer.contains(path) || path == "/sheet.js", "the page has {path}");
+        assert!(!file.contains("://"), "{path} names another address");
+    }
+    assert!(!answer.contains("://"), "the page names another address");
     let (status, answer) = page.ask("HEAD", "/", "", b"");
     assert!(status == 200 && answer.ends_with("\r\n\r\n"), "{answer}");
     assert_eq!(body(&page.ask("GET", "/progress", "", b"").1)["training"], Value::Null);
@@ -52,6 +59,72 @@ fn the_page_and_its_answers() {
     image.write_to(&mut png, image::ImageFormat::Png).unwrap();
     let (status, answer) = page.predict("image/png", &png.into_inner());
     assert_eq!((status, &body(&answer)["class"]), (200, &1.into()));
+}
+
+/// What the page shows behind *Why?*, computed by hand: the weights of the active units multiplied along all paths from a
+/// pixel to the class, times the pixel.
+#[test]
+fn the_contributions_are_those_of_the_engine() {
+    let page = Server::page();
+    let pixels = serde_json::to_string(&one()).unwrap();
+    let json = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", pixels.len());
+    let (status, answer) = page.ask("POST", "/explain", &json, pixels.as_bytes());
+    let value = body(&answer);
+    assert_eq!((status, &value["class"]), (200, &1.into()));
+    let (_, predicted) = page.predict("application/json", pixels.as_bytes());
+    for (name, part) in body(&predicted).as_object().unwrap() {
+        assert_eq!(&value[name], part, "{name} is the same as of /predict");
+    }
+
+    let model = perceptron_for(784, 10, &mut Random::new(0));
+    checkpoint::load(&model, Path::new(weights())).unwrap();
+    let [w1, b1, w2, b2, w3, b3] = [0, 1, 2, 3, 4, 5].map(|index| model.parameters()[index].tensor().detach());
+    let x = Tensor::from_vec(one().iter().map(|&ink| f32::from(ink) / 255.0).collect(), [1, 784]);
+    let first = x.linear(&w1, Some(&b1));
+    let second = first.relu().linear(&w2, Some(&b2));
+    let score = second.relu().linear(&w3, Some(&b3)).select(1, 1).item();
+    let active = |outputs: &Tensor| -> Tensor {
+        let mask = outputs.to_vec().into_iter().map(|output| if output > 0.0 { 1.0 } else { 0.0 });
+        Tensor::from_vec(mask.collect(), [1, outputs.numel()])
+    };
+    let paths = (w3.slice(0, 1, 2, 1) * active(&second)).matmul(&w2) * active(&first);
+    let expected = (paths.matmul(&w1) * &x).to_vec();
+    let found: Vec<f64> =
+        value["contributions"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
+    assert_eq!(found.len(), 784);
+    for (pixel, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        assert!((found - f64::from(*expected)).abs() < 1e-4, "pixel {pixel}: {found}, {expected}");
+    }
+    assert!((value["score"].as_f64().unwrap() - f64::from(score)).abs() < 1e-3, "{} {score}", value["score"]);
+    let sum: f64 = found.iter().sum();
+    assert!(sum > 1.0, "all in all the digit speaks for its class: {sum}");
+    // The same reading of a picture.
+    let (status, answer) = page.ask("POST", "/explain", "Content-Type: image/png\r\nContent-Length: 4\r\n", b"\x89PNG");
+    assert_eq!((status, body(&answer)["error"].as_str().unwrap().contains("damaged PNG")), (422, true), "{answer}");
+}
+
+#[test]
+fn photographs_are_read_as_predict_reads_them() {
+    let page = Server::page();
+    // A photograph: larger than what the page itself sends, a digit on grey paper, in the middle of many pixels.
+    let ink = |x: u32, y: u32| (880..1120).contains(&x) && (500..2500).contains(&y);
+    let paper = |x: u32, y: u32| 180 + (x.wrapping_mul(31) ^ y.wrapping_mul(17)) as u8 % 16;
+    let photograph =
+        image::GrayImage::from_fn(2000, 3000, |x, y| image::Luma([if ink(x, y) { 20 } else { paper(x, y) }]));
+    let mut png = std::io::Cursor::new(Vec::new());
+    photograph.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let png = png.into_inner();
+    assert!(png.len() > 1 << 20, "{} bytes", png.len());
+    // The page sends files without looking at their names: the format is recognized by the first bytes.
+    for kind in ["image/png", "image/jpeg", "application/octet-stream"] {
+        let (status, answer) = page.predict(kind, &png);
+        assert_eq!((status, &body(&answer)["class"]), (200, &1.into()), "{answer}");
+    }
+    let file = tempfile::Builder::new().suffix(".png").tempfile().unwrap();
+    std::fs::write(file.path(), &png).unwrap();
+    let output = demo(&["predict", "--json", "--weights", weights(), file.path().to_str().unwrap()]);
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(line["probabilities"], body(&page.predict("image/png", &png).1)["probabilities"]);
 }
 
 #[test]
@@ -82,6 +155,14 @@ fn wrong_requests_are_refused_and_the_server_goes_on() {
         400,
         "found the number 256, expected numbers from 0 to 255",
     );
+    refused(page.ask("GET", "/explain", "", b""), 405, "/explain is for POST");
+    let large = "Content-Type: image/jpeg\r\nContent-Length: 16777217\r\n";
+    for path in ["/predict", "/explain"] {
+        refused(page.ask("POST", path, large, b""), 413, "found a file of more than 16 MiB, expected at most 16 MiB");
+    }
+    refused(page.predict("application/octet-stream", b"GIF89a"), 422, "found a GIF picture, expected a PNG or JPEG");
+    refused(page.predict("application/octet-stream", b"three"), 422, "expected a PNG or JPEG picture");
+    refused(page.predict("application/octet-stream", b""), 422, "found an empty file");
     refused(page.predict("image/png", b"\x89PNG"), 422, "damaged PNG");
     refused(page.predict("image/jpeg", b"three"), 422, "found something else");
     // Bytes that are not HTTP.

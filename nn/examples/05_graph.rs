@@ -6,8 +6,7 @@
 use autograd::{Graph, Indices, Param, Tensor, draw};
 use nn::{CrossEntropyLoss, Linear};
 
-/// Two examples through 2 → 3 → 2 and a loss. The weights are such that each rectifier is shut for one of the examples,
-/// or for none.
+/// Two examples through 2 → 3 → 2 and a loss. With these weights each ReLU is inactive for at most one of the examples.
 pub fn graph() -> Graph<f64> {
     let layer = |weight: &[f64], bias: &[f64]| Linear {
         weight: Param::new(Tensor::from_slice(weight, [bias.len(), weight.len() / bias.len()])),
@@ -30,6 +29,9 @@ pub fn graph() -> Graph<f64> {
 }
 
 fn main() {
+    // On stderr: the drawing itself may go through a pipe to Graphviz.
+    eprintln!("Shows: the graph that one training step records, with the values and gradients in it");
+    eprintln!("Uses:  draw, Graph::named, with_values, with_gradients, to_dot, to_svg");
     match std::env::args().nth(1) {
         Some(file) => std::fs::write(&file, graph().to_svg()).unwrap_or_else(|error| panic!("{file}: {error}")),
         None => print!("{}", graph().to_dot()),

@@ -1,7 +1,7 @@
 //! Where the time of a training step goes: the classic perceptron, one operation a line.
 //!
-//! `cargo run --release -p nn --example 06_step`, on an otherwise idle machine. A number behind `--` is how many
-//! threads to run on.
+//! `cargo run --release -p nn --example 06_step`, on an otherwise idle machine. A number behind `--` is the number of
+//! threads.
 
 use std::time::{Duration, Instant};
 
@@ -86,6 +86,8 @@ fn run() {
 }
 
 fn main() {
+    println!("Shows: where the time of a training step goes: the time of each operation, forward, backward and update");
+    println!("Uses:  trace::record, with_threads, kernels::bytes::gather_rows\n");
     let threads = std::env::args().nth(1).map_or(0, |text| text.parse().expect("a number of threads"));
     with_threads(threads, run);
 }

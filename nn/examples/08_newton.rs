@@ -34,7 +34,9 @@ fn solve([[a, b], [c, d]]: [[f64; 2]; 2], [g, h]: [f64; 2]) -> [f64; 2] {
 
 fn main() {
     let start = [-1.2, 1.0];
-    println!("Newton's method on Rosenbrock's function");
+    println!("Shows: Newton's method on Rosenbrock's function, with the Hessian as the gradient of a gradient");
+    println!("Uses:  grad with Order::Higher and Order::RetainGraph, Tensor::select, backward\n");
+    println!("Newton's method");
     println!("step        x           y           f(x, y)");
     let (mut point, mut newton) = (start, f64::INFINITY);
     for step in 0..=8 {

@@ -49,6 +49,8 @@ fn loss(model: &Sequential<f64>, times: &Tensor<f64>, mode: Mode<'_>) -> Tensor<
 }
 
 fn main() {
+    println!("Shows: a network that solves a differential equation, with derivatives of the network in its loss");
+    println!("Uses:  grad with Order::Higher, Tensor::backward, CosineAnnealingLR, Adam::follow\n");
     let steps = std::env::args().nth(1).map_or(20_000, |text| text.parse().expect("a number of steps"));
     let model = network();
     let times = Tensor::linspace(0.0, END, 64).reshape([64, 1]).requires_grad();

@@ -73,6 +73,8 @@ fn nearest(vectors: &Tensor, word: usize, known: &[String]) -> Vec<String> {
 }
 
 fn main() {
+    println!("Shows: vectors of words, learned from their neighbours in a text");
+    println!("Uses:  Embedding, Tensor::log_sigmoid, topk, norm, Adam, with_threads\n");
     let steps: usize = std::env::args().nth(1).map_or(12_000, |text| text.parse().expect("a number of steps"));
     let (known, text) = read();
     let mut random = Random::new(0);

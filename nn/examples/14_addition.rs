@@ -66,6 +66,8 @@ fn show(model: &Adder, digits: usize, random: &mut Random) {
 }
 
 fn main() {
+    println!("Shows: an LSTM that learns to add, and adds longer numbers than it was trained on");
+    println!("Uses:  recurrent::Lstm, module!, CrossEntropyLoss, clip_grad_norm, Adam\n");
     let steps: usize = std::env::args().nth(1).map_or(4000, |text| text.parse().expect("a number of steps"));
     let mut random = Random::new(0);
     let model =

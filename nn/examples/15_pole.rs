@@ -65,6 +65,8 @@ fn returns(moments: usize) -> Vec<f32> {
 }
 
 fn main() {
+    println!("Shows: reinforcement learning: a network learns to balance a pole by policy gradients");
+    println!("Uses:  Tensor::log_softmax, gather, std, no_grad, Adam\n");
     let rounds = std::env::args().nth(1).map_or(60, |text| text.parse().expect("a number of rounds"));
     let mut random = Random::new(0);
     let policy: Sequential =

@@ -23,6 +23,8 @@ impl Layer for Net {
 }
 
 fn main() {
+    println!("Shows: the parts of a program of one's own: data, model, training, file, prediction");
+    println!("Uses:  module!, Layer, data::Batches, AdamW, checkpoint::save and load\n");
     let (seeds, x) = (Stream::new(0), Tensor::<f32>::randn([512, 3], 1));
     let y = (x.square().sum_dim(1, true) + x.select(1, 0).sin().unsqueeze(1)) * 0.5;
     let net = Net {

@@ -2,7 +2,7 @@
 //!
 //! The test checks the results, for any sizes. The race measures the speed:
 //!
-//! `cargo run --release -p autograd --example race`
+//! `cargo run --release -p autograd --features exercises --example race`
 //!
 //! Three loops pass the test but lose the race. Three steps win it, in safe Rust. (a) Order the loops so that the
 //! innermost one runs along rows of B and C: then the compiler uses vector instructions. (b) Keep a small tile of C,

@@ -81,6 +81,11 @@ fn lay_out(text: &str, size: f64) -> (Vec<ab_glyph::Glyph>, f32) {
     (glyphs.collect(), x)
 }
 
+/// The width of a text of letters of this size in the embedded font.
+pub fn text_width(text: &str, size: f64) -> f64 {
+    lay_out(text, size).1.into()
+}
+
 type Outcome<R = ()> = Result<R, DrawingErrorKind<Infallible>>;
 
 impl DrawingBackend for Canvas<'_> {

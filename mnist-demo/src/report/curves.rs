@@ -5,7 +5,7 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::canvas::{Canvas, Sheet};
+use super::canvas::{Canvas, Sheet, text_width};
 use crate::train::{Tally, Trainer};
 
 /// The colours. The page replaces them by others in dark mode.
@@ -16,7 +16,7 @@ const TEST: RGBColor = RGBColor(0x2b, 0x6c, 0xd4);
 const STEPS: RGBColor = RGBColor(0x8e, 0x96, 0xa3);
 
 /// The size of a figure. It is small, so that its letters stay readable when a telephone shows it even smaller.
-const SIZE: (u32, u32) = (400, 300);
+const SIZE: (u32, u32) = (400, 324);
 /// The scale of the figures in the files.
 const ENLARGED: f64 = 1.4;
 /// Runs of at most this many epochs have a dot for each epoch.
@@ -72,8 +72,6 @@ struct Figure {
     epochs: Axis,
     values: Axis,
     lines: Vec<Line>,
-    /// Whether the legend is in the upper right corner, or in the lower one, where the lines leave room.
-    legend_above: bool,
 }
 
 /// Loss and accuracy of a run.
@@ -165,7 +163,7 @@ fn loss(last: f64, steps: Vec<(f64, f64)>, epochs: Vec<(f64, f64)>) -> Figure {
     let marks: &[f64] = if wide { &[1.0] } else { &[1.0, 2.0, 5.0] };
     let ticks = decades.flat_map(|decade| marks.iter().map(move |mark| mark.log10() + f64::from(decade)));
     Figure {
-        title: "Loss in training",
+        title: "Training loss",
         epochs: epoch_axis(last),
         values: Axis {
             low,
@@ -175,9 +173,8 @@ fn loss(last: f64, steps: Vec<(f64, f64)>, epochs: Vec<(f64, f64)>) -> Figure {
         },
         lines: vec![
             Line { name: "steps", color: STEPS, width: 1.5, dotted: false, points: steps },
-            Line { name: "mean of an epoch", color: TRAINING, width: 2.5, dotted: true, points: epochs },
+            Line { name: "mean of each epoch", color: TRAINING, width: 2.5, dotted: true, points: epochs },
         ],
-        legend_above: true,
     }
 }
 
@@ -203,7 +200,6 @@ fn accuracy(last: f64, steps: Vec<(f64, f64)>, training: Vec<(f64, f64)>, test: 
             Line { name: "training", color: TRAINING, width: 2.5, dotted: true, points: training },
             Line { name: "test", color: TEST, width: 2.5, dotted: true, points: test },
         ],
-        legend_above: false,
     }
 }
 
@@ -239,14 +235,19 @@ const MEMORY: &str = "drawing into memory does not fail";
 /// The height of letters, in units of [`SIZE`].
 const TEXT: f64 = 16.5;
 
-/// Draws a figure; `scale` is the length of a unit of [`SIZE`] in the area.
+/// The height of the title and of the legend together, in units of [`SIZE`].
+const HEADING: f64 = 54.0;
+
+/// Draws a figure; `scale` is the length of a unit of [`SIZE`] in the area. The legend is above the plot, where no curve
+/// can run through it.
 fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figure: &Figure, scale: f64) {
     let units = |size: f64| (size * scale).round() as u32;
     let font = |size: f64| ("sans-serif", size * scale).into_font().color(&INK);
-    let mut chart = ChartBuilder::on(area)
+    let (top, bottom) = area.split_vertically(units(HEADING));
+    heading(&top, figure, scale);
+    let mut chart = ChartBuilder::on(&bottom)
         .margin(units(8.0))
         .margin_right(units(14.0))
-        .caption(figure.title, font(18.5))
         .x_label_area_size(units(46.0))
         .y_label_area_size(units(50.0))
         .build_cartesian_2d(figure.epochs.clone(), figure.values.clone())
@@ -270,18 +271,33 @@ fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figure: &Figure, scale:
             chart.draw_series(line.points.iter().map(dot)).expect(MEMORY);
         }
     }
-    // The legend is drawn here because that of plotters does not align its text with its lines.
-    let plot = chart.plotting_area().strip_coord_spec();
-    let (width, height) = plot.dim_in_pixel();
-    let x = |from_right: f64| width as i32 - units(from_right) as i32;
-    for (row, line) in figure.lines.iter().enumerate() {
-        let from_edge = |rows: usize| units(16.0 + 20.0 * rows as f64) as i32;
-        let rows_below = figure.lines.len() - 1 - row;
-        let y = if figure.legend_above { from_edge(row) } else { height as i32 - from_edge(rows_below) };
-        let style = line.color.stroke_width(units(line.width));
-        plot.draw(&PathElement::new([(x(32.0), y), (x(10.0), y)], style)).expect(MEMORY);
-        let name = font(TEXT).pos(Pos::new(HPos::Right, VPos::Center));
-        plot.draw(&Text::new(line.name, (x(38.0), y), name)).expect(MEMORY);
+}
+
+/// The lengths in a legend, in units of [`SIZE`]: the sample of a line, the space between it and its name, the space
+/// between two entries. The last one is wide, because the page's font may be wider than the one that is measured.
+const SAMPLE: f64 = 22.0;
+const SPACE: f64 = 6.0;
+const APART: f64 = 24.0;
+
+/// Draws the title and, below it, the legend: for each line a sample and its name, in one row. (The legend of plotters
+/// lies inside of the plot.)
+fn heading<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figure: &Figure, scale: f64) {
+    let units = |size: f64| (size * scale).round() as i32;
+    let text = |words: &str, size: f64, x: f64, y: f64, anchor: HPos| {
+        let font = ("sans-serif", size * scale).into_font().color(&INK).pos(Pos::new(anchor, VPos::Center));
+        area.draw(&Text::new(words.to_owned(), (units(x), units(y)), font)).expect(MEMORY);
+    };
+    let middle = f64::from(SIZE.0) / 2.0;
+    text(figure.title, 18.5, middle, 20.0, HPos::Center);
+    let entry = |line: &Line| SAMPLE + SPACE + text_width(line.name, TEXT);
+    let whole: f64 = figure.lines.iter().map(|line| entry(line) + APART).sum();
+    let mut x = (middle - (whole - APART) / 2.0).max(0.0);
+    for line in &figure.lines {
+        let style = line.color.stroke_width(units(line.width) as u32);
+        let sample = [(units(x), units(44.0)), (units(x + SAMPLE), units(44.0))];
+        area.draw(&PathElement::new(sample, style)).expect(MEMORY);
+        text(line.name, TEXT, x + SAMPLE + SPACE, 44.0, HPos::Left);
+        x += entry(line) + APART;
     }
 }
 
@@ -301,6 +317,32 @@ mod tests {
         assert_eq!(labels(&figure), ["0.05", "0.1", "0.2", "0.5", "1", "2"]);
         let figure = accuracy(2.0, vec![(0.1, 0.1)], vec![(1.0, 0.93)], vec![(1.0, 0.96)]);
         assert_eq!(labels(&figure), ["93%", "94%", "95%", "96%", "97%", "98%", "99%", "100%"]);
+    }
+
+    /// The heights of the corners of all lines in an SVG that have one of the colours of the curves.
+    fn heights(svg: &str) -> Vec<f64> {
+        let lines = svg.split("<polyline").skip(1).filter(|line| !line.contains("#D9DDE4"));
+        let points =
+            lines.flat_map(|line| line.split("points=\"").nth(1).unwrap().split('"').next().unwrap().split(' '));
+        points
+            .filter(|point| !point.is_empty())
+            .map(|point| point.split(',').nth(1).unwrap().parse().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn no_curve_runs_through_the_legend() {
+        // Values at the top and at the bottom of the plot.
+        let points = vec![(0.0, 1.0), (0.5, 1e-3), (1.0, 1.0)];
+        let figures =
+            [loss(1.0, points.clone(), points.clone()), accuracy(1.0, points.clone(), points.clone(), points)];
+        let curves = Curves { figures };
+        for (figure, (_, svg)) in curves.figures.iter().zip(curves.inline()) {
+            let heights = heights(&svg);
+            let samples = heights.iter().filter(|&&y| y == 44.0).count();
+            assert_eq!(samples, 2 * figure.lines.len(), "{svg}");
+            assert!(heights.iter().all(|&y| y == 44.0 || y >= HEADING + 8.0), "{heights:?}");
+        }
     }
 
     #[test]

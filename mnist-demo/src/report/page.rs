@@ -36,9 +36,12 @@ pub fn page(report: &Report<'_>, curves: &Curves) -> String {
             body {
                 main {
                     (head(report))
-                    section.curves aria-label="Training curves" {
-                        @for (words, curve) in curves.inline() {
-                            figure role="img" aria-label=(words) { (PreEscaped(curve)) }
+                    section {
+                        h2 { "Training curves" }
+                        div.curves {
+                            @for (words, curve) in curves.inline() {
+                                figure role="img" aria-label=(words) { (PreEscaped(curve)) }
+                            }
                         }
                     }
                     (confusion(evaluation, labels))
@@ -98,14 +101,26 @@ fn about(report: &Report<'_>) -> [(&'static str, String); 7] {
 }
 
 fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
-    let classes = evaluation.confusion.classes();
-    if classes > MAX_TABLE_CLASSES {
+    if evaluation.confusion.classes() > MAX_TABLE_CLASSES {
         return html! {};
     }
+    html! {
+        section {
+            h2 { "Confusion matrix" }
+            p.note {
+                "Each cell counts the test images of a true class (row) that were predicted as a class (column). "
+                span.above { "Blue" } ", on the diagonal: correct. " span.below { "Orange" } ": wrong."
+            }
+            (confusion_table(&evaluation.confusion, labels))
+        }
+    }
+}
+
+/// The confusion matrix, with the true classes down and the predicted classes across.
+fn confusion_table(confusion: &ConfusionMatrix, labels: &Labels) -> Markup {
+    let classes = confusion.classes();
     let most = (0..classes)
-        .flat_map(|label| {
-            evaluation.confusion.row(label).iter().enumerate().filter(move |(predicted, _)| *predicted != label)
-        })
+        .flat_map(|label| confusion.row(label).iter().enumerate().filter(move |(predicted, _)| *predicted != label))
         .map(|(_, &count)| count)
         .max()
         .unwrap_or(0)
@@ -113,35 +128,31 @@ fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
     // The square root makes small counts visible beside large ones.
     let strength = |count: usize| (count as f64 / most as f64).sqrt();
     html! {
-        section {
-            h2 { "Confusion matrix" }
-            p.note {
-                "Rows: true class. Columns: predicted class. The diagonal, in blue, counts the correct predictions."
-            }
-            div.wide {
-                table.confusion {
-                    thead {
-                        tr {
-                            td.corner {}
-                            @for predicted in 0..classes { th scope="col" { (labels.name(predicted)) } }
-                        }
+        div.wide {
+            table.confusion {
+                thead {
+                    tr { td.corner colspan="2" {} th.axis scope="colgroup" colspan=(classes) { "predicted class" } }
+                    tr {
+                        td.corner colspan="2" {}
+                        @for predicted in 0..classes { th scope="col" { (labels.name(predicted)) } }
                     }
-                    tbody {
-                        @for label in 0..classes {
-                            @let name = labels.name(label);
-                            tr {
-                                th scope="row" { (name) }
-                                @for (predicted, &count) in evaluation.confusion.row(label).iter().enumerate() {
-                                    @let other = labels.name(predicted);
-                                    @let words = format!("true {name}, predicted {other}: {count} images");
-                                    @if predicted == label {
-                                        td.right title=(words) { (count) }
-                                    } @else if count == 0 {
-                                        td {}
-                                    } @else {
-                                        td.wrong style=(format!("--strength:{:.2}", strength(count))) title=(words) {
-                                            (count)
-                                        }
+                }
+                tbody {
+                    @for label in 0..classes {
+                        @let name = labels.name(label);
+                        tr {
+                            @if label == 0 { th.axis scope="rowgroup" rowspan=(classes) { span { "true class" } } }
+                            th scope="row" { (name) }
+                            @for (predicted, &count) in confusion.row(label).iter().enumerate() {
+                                @let other = labels.name(predicted);
+                                @let words = format!("true {name}, predicted {other}: {count} images");
+                                @if predicted == label {
+                                    td.right title=(words) { (count) }
+                                } @else if count == 0 {
+                                    td {}
+                                } @else {
+                                    td.wrong style=(format!("--strength:{:.2}", strength(count))) title=(words) {
+                                        (count)
                                     }
                                 }
                             }
@@ -155,18 +166,13 @@ fn confusion(evaluation: &Evaluation, labels: &Labels) -> Markup {
 
 fn classes(Evaluation { confusion, .. }: &Evaluation, labels: &Labels) -> Markup {
     let share = |share: f64| if share.is_nan() { "–".to_owned() } else { percent(share) };
-    let worst = |measure: fn(&ConfusionMatrix, usize) -> f64| {
-        (0..confusion.classes()).map(|class| measure(confusion, class)).fold(1.0, f64::min)
-    };
-    let (low_precision, low_recall) = (worst(ConfusionMatrix::precision), worst(ConfusionMatrix::recall));
-    let lowest = low_precision.min(low_recall);
-    // The bars begin a little below the lowest value, so that differences are visible.
+    let both = |class: usize| [confusion.precision(class), confusion.recall(class)];
+    // The share that is missing to 100%. Its bar begins at 0, so that twice the length is twice as many errors. A bar of
+    // the value itself would not show how the classes differ: all are near 100%.
+    let missing = |value: f64| if value.is_nan() { 0.0 } else { 1.0 - value };
+    let most = (0..confusion.classes()).flat_map(both).map(missing).fold(0.0, f64::max);
     let bar = |value: f64| {
-        let length = if lowest < 1.0 && !value.is_nan() {
-            100.0 * (0.1 + 0.9 * (value - lowest) / (1.0 - lowest))
-        } else {
-            100.0
-        };
+        let length = if most > 0.0 { 100.0 * missing(value) / most } else { 0.0 };
         format!("--length:{length:.1}%")
     };
     html! {
@@ -175,7 +181,8 @@ fn classes(Evaluation { confusion, .. }: &Evaluation, labels: &Labels) -> Markup
             p.note {
                 "Precision of a class: the fraction of the images predicted as this class that belong to it. "
                 "Recall of a class: the fraction of its images that are predicted as this class. "
-                "The bars begin at " (share(lowest)) "."
+                "The bars show the errors, which are what is missing to 100%: the shorter, the better. They begin at 0; "
+                "the longest stands for " (share(most)) "."
             }
             div.wide {
                 table.classes {
@@ -187,8 +194,8 @@ fn classes(Evaluation { confusion, .. }: &Evaluation, labels: &Labels) -> Markup
                             tr {
                                 th scope="row" { (labels.name(class)) }
                                 td { (confusion.row(class).iter().sum::<usize>()) }
-                                @for value in [confusion.precision(class), confusion.recall(class)] {
-                                    td.bar style=(bar(value)) { span { (share(value)) } }
+                                @for value in both(class) {
+                                    td.missing style=(bar(value)) { span { (share(value)) } i {} }
                                 }
                             }
                         }
@@ -257,18 +264,20 @@ fn tiles(report: &Report<'_>) -> Markup {
     let (width, height, file) = pictures::tiles(&units, (images.rows, images.columns), 16.min(units.len()), largest);
     let shown =
         if units.len() < all { format!("{} of the {all} units", units.len()) } else { format!("The {all} units") };
+    let alt = format!("weights of {} units, {} × {} points each", units.len(), images.rows, images.columns);
     html! {
         section {
-            h2 { "First-layer weights" }
-            p.note {
-                (shown) " of the first layer, the largest weights first. Each tile shows the weights of a unit for the "
-                (images.rows) " × " (images.columns) " pixels: "
-                span.above { "blue" } " is positive (ink there activates the unit), "
-                span.below { "orange" } " is negative."
-            }
-            div.wide {
-                img.tiles src=(pictures::address(&file)) width=(width) height=(height)
-                    alt=(format!("weights of {} units, {} × {} points each", units.len(), images.rows, images.columns));
+            details {
+                summary { h2 { "First-layer weights" } }
+                p.note {
+                    (shown) " of the first layer, the largest weights first. Each tile shows the weights of a unit for "
+                    "the " (images.rows) " × " (images.columns) " pixels: "
+                    span.above { "blue" } " is positive (ink there activates the unit), "
+                    span.below { "orange" } " is negative."
+                }
+                div.wide {
+                    img.tiles src=(pictures::address(&file)) width=(width) height=(height) alt=(alt);
+                }
             }
         }
     }

@@ -3,14 +3,16 @@
 //!
 //! | Request | Answer |
 //! |---|---|
-//! | `GET /` | the page, a single file |
-//! | `POST /predict` with `image/png` or `image/jpeg` | the prediction, as JSON |
+//! | `GET /`, `/page.css`, `/page.js`, `/sheet.js` | the page |
+//! | `POST /predict` with `image/png`, `image/jpeg` | the prediction for a PNG or JPEG file, as JSON |
 //! | `POST /predict` with `application/json`, `[0, 0, 255, ...]` | the same for 784 pixels, 0 to 255 (ink) |
+//! | `POST /explain` with the same | the same, and which pixels spoke for the class |
 //! | `GET /labels` | the labels of the classes, in their order |
 //! | `GET /progress` | the progress of the training run, if there is one |
 //!
 //! The answer to `POST /predict` has the class, its label, the labels and probabilities of all classes, the outputs of
-//! the hidden layers, and the 28 × 28 pixels of the input.
+//! the hidden layers, and the 28 × 28 pixels of the input. `POST /explain` adds the score of the class and the
+//! contribution of each pixel to it, see [`Explanation`](crate::explanation::Explanation).
 //!
 //! No request can stop the server: a request has limits in size and time, and a wrong request is answered with a
 //! status of 4xx and a line of JSON.
@@ -34,7 +36,7 @@ use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-pub use answer::{MAX_BYTES, Site};
+pub use answer::{MAX_BYTES, MAX_PICTURE_BYTES, Site};
 pub use progress::Watcher;
 
 use crate::failure::Failure;

@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Images per training step [default: 64; best: 128]
     #[arg(long, value_name = "N", value_parser = values::positive)]
     pub(super) batch_size: Option<usize>,
-    /// Learning rate of the optimizer. In the recipe best it rises and falls; this is then its maximum
+    /// Learning rate of the optimizer. With --recipe best it first rises and then falls, and this is its maximum
     /// [default: 0.001; best: 0.002]
     #[arg(long, value_name = "RATE", value_parser = values::learning_rate)]
     pub(super) lr: Option<f64>,
@@ -46,17 +46,17 @@ pub struct Arguments {
     /// Stop after the epoch that reaches this test accuracy in percent, and print how many seconds it took
     #[arg(long, value_name = "PERCENT", value_parser = values::percentage)]
     pub(super) target_acc: Option<f64>,
-    /// Cut each batch into so many shards, whose gradients are summed in a fixed order. Their number determines the
-    /// weights, as the seed does; how many processes compute them does not
+    /// Divide each batch into this many shards, and sum their gradients in a fixed order. The trained weights depend on
+    /// the number of shards, as they depend on the seed, but not on the number of processes
     #[arg(long, value_name = "N", value_parser = values::positive)]
     #[arg(help_heading = "Several processes or machines")]
     pub(super) shards: Option<usize>,
-    /// Share the shards out among the processes that mpirun started, at most one for each shard. Rank 0 reads and
-    /// writes checkpoints and results, and is the one that talks
+    /// Distribute the shards over the processes that mpirun started; there can be at most one process for each shard.
+    /// Only rank 0 reads and writes checkpoints, saves results, and prints
     #[arg(long, help_heading = "Several processes or machines")]
     pub(super) mpi: bool,
-    /// End with the exit code 75 when the other processes have not answered for so many seconds; --resume goes on from
-    /// the last checkpoint, on as many processes as are left [default: 30]
+    /// Stop with exit code 75 if another process does not answer for this many seconds. --resume then continues from
+    /// the last checkpoint, also with fewer processes [default: 30]
     #[arg(long, value_name = "SECONDS", requires = "mpi", value_parser = values::positive)]
     #[arg(help_heading = "Several processes or machines")]
     pub(super) patience: Option<usize>,
@@ -71,7 +71,7 @@ pub struct Arguments {
     /// Write a report of the run to this folder: report.html, the curves as SVG and PNG, the history as CSV and JSON
     #[arg(long, value_name = "DIR", help_heading = "Results")]
     pub(super) out: Option<PathBuf>,
-    /// Print no progress bar. Without a terminal there is no bar in any case
+    /// Show no progress bar. If the output does not go to a terminal, there is never a bar
     #[arg(long, help_heading = "Results")]
     pub(super) plain: bool,
     /// Show the training curves on a web page on this port, where you can also draw digits. The page stays until
@@ -89,7 +89,7 @@ pub struct Arguments {
     pub(super) checkpoint: Option<PathBuf>,
     /// Continue the run in this folder. The result is exactly the same as without the interruption. The settings are
     /// read from the folder; only --epochs, --target-acc, --threads, --mpi, --every, --keep and the options for results
-    /// can be changed. If --checkpoint names the same folder, a new run is started if there is none
+    /// can be changed. If you also give this folder to --checkpoint, a new run is started if the folder has none
     #[arg(long, value_name = "DIR", group = "kept", help_heading = "Checkpoints")]
     pub(super) resume: Option<PathBuf>,
     /// Also write a checkpoint every STEPS steps, not only after each epoch

@@ -1,0 +1,198 @@
+// The page: asks the server what is on the sheet, and shows the answer and the progress of a training run.
+
+import { by, colour, content, example, isBlank, onChange, press, problem, repaint, showsPicture, undo } from "/sheet.js";
+
+// Only one request at a time. While it runs, changes are only marked; then what is on the sheet then is sent.
+let asking = false, stale = false;
+async function changed() {
+  if (asking) { stale = true; repaint(); return; }
+  asking = true;
+  do {
+    stale = false;
+    const file = content();
+    if (!file) { forget(); continue; }
+    const isPicture = showsPicture();
+    try {
+      const headers = { "Content-Type": isPicture ? "application/octet-stream" : "image/png" };
+      const answer = await fetch(explains ? "/explain" : "/predict", { method: "POST", headers, body: await file });
+      const value = await answer.json();
+      if (answer.ok) { if (!isBlank()) show(value); }
+      else if (isPicture) { problem(`This picture cannot be read: ${value.error}.`); undo(); }
+      else by("says").textContent = value.error;
+    } catch { by("says").textContent = "The server program is not running any more."; }
+  } while (stale);
+  asking = false;
+}
+onChange(changed);
+
+const percent = share => (100 * share).toFixed(1) + "%";
+
+// The names of the classes, and whether the ten digits are among them.
+let labels = [], knowsDigits = false;
+
+function setLabels(names) {
+  labels = names;
+  const bars = by("bars"), longest = Math.max(...labels.map(label => [...label].length));
+  bars.replaceChildren(...labels.map(label => {
+    const item = document.createElement("li");
+    item.innerHTML = '<span></span><span class="track"><span class="bar"></span></span><span class="share"></span>';
+    item.firstChild.textContent = item.firstChild.title = label;
+    return item;
+  }));
+  bars.classList.toggle("many", labels.length > 12);
+  if (longest > 1) bars.style.setProperty("--label", Math.min(longest, 14) + "ch");
+  by("digit").classList.toggle("word", longest > 2);
+  knowsDigits = [..."0123456789"].every(digit => labels.includes(digit));
+  by("task").textContent = knowsDigits && labels.length === 10 ? "Draw a digit" : longest === 1 ? "Draw a character" : "Draw";
+  document.querySelectorAll(".digits").forEach(part => part.classList.toggle("hidden", !knowsDigits));
+  if (!["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) by("stays").textContent = `What you draw is sent to ${location.host}, and nowhere else.`;
+  forget();
+}
+
+function setBars(probabilities, best) {
+  const bars = by("bars");
+  probabilities.forEach((share, index) => {
+    const item = bars.children[index];
+    item.className = index === best ? "best" : "";
+    item.querySelector(".bar").style.width = 100 * share + "%";
+    item.lastChild.textContent = share === null ? "" : percent(share);
+  });
+}
+
+// Draws values from 0 to 1 as squares, `columns` in a row.
+function light(canvas, values, columns) {
+  canvas.width = columns;
+  canvas.height = Math.ceil(values.length / columns);
+  const context = canvas.getContext("2d"), glow = colour("--glow");
+  values.forEach((value, index) => {
+    context.fillStyle = `rgb(${glow} / ${value})`;
+    context.fillRect(index % columns, Math.floor(index / columns), 1, 1);
+  });
+}
+
+const narrow = matchMedia("(max-width: 720px)");
+let last = null;
+function show(value) {
+  last = value;
+  const probability = percent(value.probabilities[value.class]);
+  by("digit").textContent = value.label;
+  by("says").textContent = `Predicted: ${value.label}, probability ${probability}.`;
+  setBars(value.probabilities, value.class);
+  light(by("seen"), value.pixels, 28);
+  by("why").disabled = false;
+  explain(value);
+  for (const { name, activations } of value.hidden) {
+    let layer = by("layer-" + name);
+    if (!layer) {
+      layer = document.createElement("div");
+      layer.className = "layer";
+      layer.id = "layer-" + name;
+      layer.innerHTML = '<span class="quiet"></span><canvas role="img"></canvas>';
+      by("layers").append(layer);
+    }
+    const largest = Math.max(...activations), active = activations.filter(value => value > 0).length;
+    const text = `Layer ${name}: ${active} of ${activations.length} neurons are active`;
+    layer.firstChild.textContent = text;
+    layer.lastChild.setAttribute("aria-label", text);
+    light(layer.lastChild, activations.map(value => largest > 0 ? value / largest : 0), narrow.matches ? 32 : 64);
+  }
+}
+
+function forget() {
+  last = null;
+  by("digit").textContent = "?";
+  by("says").textContent = "Nothing is drawn yet.";
+  by("why").disabled = true;
+  by("explanation").classList.add("hidden");
+  setBars(labels.map(() => null), -1);
+  light(by("seen"), Array(784).fill(0), 28);
+  document.querySelectorAll(".layer").forEach(layer => layer.remove());
+}
+
+// Why: the contribution of each pixel to the score of the predicted class, by sign and size.
+let explains = false;
+by("why").addEventListener("click", () => {
+  explains = !explains;
+  by("why").setAttribute("aria-expanded", explains);
+  changed();
+});
+
+function explain({ label, score, pixels, contributions }) {
+  by("explanation").classList.toggle("hidden", !explains || !contributions);
+  if (!explains || !contributions) return;
+  const context = by("contributions").getContext("2d"), largest = Math.max(...contributions.map(Math.abs));
+  const fill = (index, style, opacity) => {
+    context.globalAlpha = opacity;
+    context.fillStyle = style;
+    context.fillRect(index % 28, Math.floor(index / 28), 1, 1);
+  };
+  const [ink, above, below] = ["--quiet", "--for", "--against"].map(colour);
+  context.clearRect(0, 0, 28, 28);
+  contributions.forEach((value, index) => {
+    // The drawing itself, pale, so that one sees where it has no effect.
+    fill(index, ink, .2 * pixels[index]);
+    if (largest > 0) fill(index, value > 0 ? above : below, Math.abs(value) / largest);
+  });
+  const sum = sign => contributions.filter(value => value * sign > 0).reduce((sum, value) => sum + Math.abs(value), 0).toFixed(1);
+  document.querySelectorAll(".named").forEach(name => { name.textContent = label; });
+  by("because").textContent =
+    `Blue pixels raise the score of “${label}”, together by ${sum(1)}. Orange pixels lower it, together by ${sum(-1)}. ` +
+    "The value of a pixel is its ink times the gradient of the score with respect to it, which this engine computes by a backward pass. " +
+    `The score is ${score?.toFixed(1)}; what the pixels do not explain comes from the biases of the network.`;
+}
+
+for (let digit = 0; digit < 10; digit++) {
+  const key = document.createElement("button");
+  key.type = "button";
+  key.textContent = digit;
+  key.setAttribute("aria-label", `Draw a ${digit}`);
+  key.addEventListener("click", () => example(digit));
+  by("keys").append(key);
+}
+addEventListener("keydown", event => {
+  const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (plain && /^[0-9]$/.test(event.key) && knowsDigits) example(Number(event.key)); else press(event);
+});
+for (const look of [matchMedia("(prefers-color-scheme: dark)"), narrow]) look.addEventListener("change", () => { repaint(); if (last) show(last); });
+
+// A training run, if there is one.
+function curve(id, points, [from, to], epochs, label) {
+  const x = value => (100 * value / epochs).toFixed(2), y = value => (4 + 92 * (1 - (value - from) / (to - from || 1))).toFixed(2);
+  by(id).firstElementChild.setAttribute("d", points.map((point, index) => (index ? "L" : "M") + x(point[0]) + " " + y(point[1])).join(""));
+  const say = (selector, text) => { by(id).parentElement.querySelector(selector).textContent = text; };
+  say(".high", label(to));
+  say(".low", label(from));
+  say(".end", `epoch ${epochs}`);
+}
+async function follow() {
+  try {
+    const { training } = await (await fetch("/progress")).json();
+    if (!training) return;
+    const { epochs, losses, accuracies, images_per_second, finished } = training;
+    by("training").classList.remove("hidden");
+    const speed = `${Math.round(images_per_second).toLocaleString("en")} images/s`;
+    by("stage").textContent = finished ? `Trained: ${accuracies.length} ${accuracies.length === 1 ? "epoch" : "epochs"}` : `Training: epoch ${Math.min(accuracies.length + 1, epochs)} of ${epochs}, ${speed}`;
+    if (losses.length) {
+      by("loss").textContent = losses[losses.length - 1][1].toFixed(4);
+      // On a logarithmic scale: on a linear one everything after the first epoch would be close to zero.
+      const sizes = losses.filter(point => point[1] > 0).map(point => [point[0], Math.log10(point[1])]), all = sizes.map(point => point[1]);
+      if (all.length) curve("losses", sizes, [Math.min(...all), Math.max(...all)], epochs, size => String(Number((10 ** size).toPrecision(2))));
+    }
+    if (accuracies.length) {
+      by("accuracy").textContent = (100 * accuracies[accuracies.length - 1]).toFixed(2) + "%";
+      const points = accuracies.map((share, index) => [index + 1, share]), low = Math.min(.9, ...accuracies);
+      // A single point, twice, is a dot.
+      curve("accuracies", [points[0], ...points], [low, 1], epochs, share => Math.round(100 * share) + "%");
+    }
+    if (!isBlank()) changed();
+    if (finished) return;
+  } catch { return; }
+  setTimeout(follow, 400);
+}
+async function start() {
+  try {
+    setLabels((await (await fetch("/labels")).json()).labels);
+    follow();
+  } catch { by("says").textContent = "The server program is not running any more."; }
+}
+start();
