@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use autograd::{Convolution, MaxPool, Padding, Tensor, memory_statistics, release_memory, with_threads};
+use autograd::{Attention, Convolution, MaxPool, Padding, Random, Tensor, memory_statistics, release_memory, with_threads};
 
 /// Runs one test of this program in a separate process, where no other test changes the counters.
 fn alone(test: &str, setting: &str) {
@@ -72,6 +72,50 @@ fn alone_released() {
     let before = memory_statistics().pool_misses;
     drop(Tensor::<f32>::zeros([1000, 1000]));
     assert_eq!(memory_statistics().pool_misses, before + 1);
+}
+
+#[test]
+fn of_many_classes_only_the_gradient_is_another_array() {
+    alone("alone_many_classes", "1");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn alone_many_classes() {
+    let bytes = 64 * 32_000 * size_of::<f32>();
+    let labels: Vec<i64> = (0..64).map(|row| row * 499).collect();
+    release_memory();
+    let scores = Tensor::<f32>::randn([64, 32_000], 0).requires_grad();
+    let gradients = scores.cross_entropy(&labels.into()).backward();
+    assert!(gradients.get(&scores).is_some());
+    drop((scores, gradients));
+    // Every buffer is idle now: together they are what was in use at most.
+    let used = memory_statistics().idle_bytes;
+    assert!((2 * bytes..2 * bytes + (1 << 20)).contains(&used), "{used} bytes, the scores have {bytes}");
+}
+
+#[test]
+fn attention_keeps_no_weights() {
+    alone("alone_attention", "1");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn alone_attention() {
+    let (length, heads, width) = (512, 8, 16);
+    let weights = heads * length * length * size_of::<f32>();
+    with_threads(1, || {
+        release_memory();
+        let x = Tensor::<f32>::randn([length, 3 * heads * width], 0).requires_grad();
+        let mask = Tensor::<f32>::randn([1, length], 1);
+        let dropout = Some((0.1, Random::new(2)));
+        let options = Attention { attn_mask: Some(mask), dropout, ..Attention::default() };
+        let gradients = x.packed_attention(heads, &options).sum().backward();
+        assert!(gradients.get(&x).is_some());
+        drop((x, gradients, options));
+        let used = memory_statistics().idle_bytes;
+        assert!(used < weights / 2, "{used} bytes, the weights would be {weights}");
+    });
 }
 
 #[test]

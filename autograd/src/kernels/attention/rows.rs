@@ -81,9 +81,8 @@ impl<T: Scalar> Kernel for Exponentials<'_, T> {
             state.correction = if is_first { T::ZERO } else { (state.largest - shift).exp_of_negative() };
             state.sum = state.sum * state.correction + sum_of(lanes);
             state.largest = largest;
-            let (seen, hidden) = scores.split_at_mut(count);
-            visible.drop_weights(row, seen);
-            hidden.fill(T::ZERO);
+            visible.drop_weights(row, &mut scores[..count]);
+            scores[count..visible.keys()].fill(T::ZERO);
         }
     }
 }
@@ -248,8 +247,8 @@ impl<T: Scalar> Kernel for ScoreGradients<'_, T> {
                 }
             }
             visible.drop_weights(row, &mut scores[..count]);
-            scores[count..].fill(T::ZERO);
-            gradients[count..].fill(T::ZERO);
+            scores[count..visible.keys()].fill(T::ZERO);
+            gradients[count..visible.keys()].fill(T::ZERO);
         }
     }
 }

@@ -44,6 +44,8 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+const SCALE: f64 = 0.37;
+
 const BLOCKS: [Blocks; 3] = [
     Blocks { queries: 32, keys: 64, task: 64 },
     Blocks { queries: 8, keys: 16, task: 16 },
@@ -88,7 +90,7 @@ impl<T: GemmKernels> Operands<T> {
             value: self.stack(2),
             mask: case.has_mask.then(|| self.stack(3)),
             is_causal: case.is_causal,
-            scale: T::from_f64(0.37),
+            scale: T::from_f64(SCALE),
             dropout: (case.dropout > 0.0).then(|| Dropout { random: Random::new(5), p: case.dropout }),
         }
     }
@@ -119,46 +121,25 @@ impl<T: GemmKernels> Operands<T> {
     fn expected(&self, case: &Case) -> [Vec<f64>; 5] {
         let &Case { matrices, queries, keys, widths: [width, value_width], .. } = case;
         let values = self.values.each_ref().map(|values| values.iter().map(|x| x.to_f64()).collect::<Vec<_>>());
-        let [query, key, value, mask, gradient] = &values;
+        let [query, key, value, _, gradient] = &values;
         let zeros = |columns: usize| vec![0.0; matrices * columns];
         let (mut result, mut log_sums) = (zeros(queries * value_width), zeros(queries));
-        let [mut to_query, mut to_key, mut to_value] =
-            [queries * width, keys * width, keys * value_width].map(zeros);
-        let random = Random::new(5);
+        let [mut to_query, mut to_key, mut to_value] = [queries * width, keys * width, keys * value_width].map(zeros);
         for row in 0..matrices * queries {
-            let (matrix, i) = (row / queries, row % queries);
-            let q = &query[row * width..][..width];
-            let score = |j: usize| {
-                let k = &key[(matrix * keys + j) * width..][..width];
-                let dot: f64 = q.iter().zip(k).map(|(a, b)| a * b).sum();
-                let hidden = case.is_causal && j > i;
-                let added = if case.has_mask { mask[row * keys + j] } else { 0.0 };
-                if hidden { f64::NEG_INFINITY } else { 0.37 * dot + added }
-            };
-            let scores: Vec<f64> = (0..keys).map(score).collect();
-            let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = scores.iter().map(|s| if largest.is_finite() { (s - largest).exp() } else { 0.0 }).sum();
-            log_sums[row] = if sum == 0.0 { f64::INFINITY } else { largest + sum.ln() };
-            let weights: Vec<f64> = scores.iter().map(|s| (s - log_sums[row]).exp()).collect();
-            let factor = |j: usize| {
-                let unit = (random.ahead((row * keys + j) as u64) >> 11) as f64 / (1_u64 << 53) as f64;
-                if unit < case.dropout { 0.0 } else { 1.0 / (1.0 - case.dropout) }
-            };
-            let g = &gradient[row * value_width..][..value_width];
-            let slopes: Vec<f64> = (0..keys)
-                .map(|j| {
-                    let v = &value[(matrix * keys + j) * value_width..][..value_width];
-                    factor(j) * g.iter().zip(v).map(|(a, b)| a * b).sum::<f64>()
-                })
-                .collect();
-            let mean: f64 = weights.iter().zip(&slopes).map(|(w, s)| w * s).sum();
+            let first = row / queries * keys;
+            let (weights, log_sum) = weights(case, &values, row);
+            log_sums[row] = log_sum;
+            let (q, g) = (&query[row * width..][..width], &gradient[row * value_width..][..value_width]);
+            let slope = |j: usize| case.factor(row, j) * dot(g, &value[(first + j) * value_width..][..value_width]);
+            let slopes: Vec<f64> = (0..keys).map(slope).collect();
+            let mean = dot(&weights, &slopes);
             for j in 0..keys {
-                let (weight, at) = (weights[j] * factor(j), matrix * keys + j);
+                let (weight, at) = (weights[j] * case.factor(row, j), first + j);
                 for c in 0..value_width {
                     result[row * value_width + c] += weight * value[at * value_width + c];
                     to_value[at * value_width + c] += weight * g[c];
                 }
-                let slope = 0.37 * weights[j] * (slopes[j] - mean);
+                let slope = SCALE * weights[j] * (slopes[j] - mean);
                 for c in 0..width {
                     to_query[row * width + c] += slope * key[at * width + c];
                     to_key[at * width + c] += slope * q[c];
@@ -166,6 +147,37 @@ impl<T: GemmKernels> Operands<T> {
             }
         }
         [result, log_sums, to_query, to_key, to_value]
+    }
+}
+
+/// The weights of a row before dropout, and the logarithm of their sum.
+fn weights(case: &Case, [query, key, _, mask, _]: &[Vec<f64>; 5], row: usize) -> (Vec<f64>, f64) {
+    let &Case { queries, keys, widths: [width, _], .. } = case;
+    let score = |j: usize| {
+        let k = &key[(row / queries * keys + j) * width..][..width];
+        let hidden = case.is_causal && j > row % queries;
+        let added = if case.has_mask { mask[row * keys + j] } else { 0.0 };
+        if hidden { f64::NEG_INFINITY } else { SCALE * dot(&query[row * width..][..width], k) + added }
+    };
+    let scores: Vec<f64> = (0..keys).map(score).collect();
+    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if largest == f64::NEG_INFINITY {
+        return (vec![0.0; keys], f64::INFINITY);
+    }
+    let log_sum = largest + scores.iter().map(|score| (score - largest).exp()).sum::<f64>().ln();
+    (scores.iter().map(|score| (score - log_sum).exp()).collect(), log_sum)
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+impl Case {
+    /// By what dropout multiplies a weight.
+    fn factor(&self, row: usize, key: usize) -> f64 {
+        let bits = Random::new(5).ahead((row * self.keys + key) as u64) >> 11;
+        let is_dropped = (bits as f64 / (1_u64 << 53) as f64) < self.dropout;
+        if is_dropped { 0.0 } else { 1.0 / (1.0 - self.dropout) }
     }
 }
 

@@ -65,6 +65,11 @@ impl<T: Scalar> Visible<T> {
         self.mask.is_some()
     }
 
+    /// Keys of the block: what is behind the visible ones of a row up to these has the weight 0.
+    pub(super) fn keys(&self) -> usize {
+        self.block.keys
+    }
+
     /// Makes a row of scores ready: adds the mask, and hides what follows the visible keys up to a whole group, so that
     /// their exponentials are 0. Returns the elements up to there, and how many are visible.
     #[inline(always)]
@@ -79,7 +84,7 @@ impl<T: Scalar> Visible<T> {
         (scores.as_chunks_mut().0, count)
     }
 
-    /// Calls `body` for each weight of a row with the factor by which dropout multiplies it.
+    /// Sets the dropped weights of a row to 0, and divides the others by the probability to be kept.
     #[inline(always)]
     pub(super) fn drop_weights(&self, row: usize, weights: &mut [T]) {
         if let Some(dropped) = &self.dropped {
