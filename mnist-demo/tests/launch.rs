@@ -23,8 +23,11 @@ fn exit_codes_of_the_program_itself_stay() {
 
 #[test]
 fn a_process_that_is_killed_and_a_host_that_is_gone_end_with_75_and_one_line_that_goes_on() {
-    let words = ["mpirun", "-n", "3", "a demo", "train", "--mpi", "--shards", "8", "--threads", "1", "--checkpoint", "a run"];
-    for (script, how) in [("kill -9 $$", "signal: 9"), ("exit 137", "exit status: 137"), ("exit 205", "exit status: 205")] {
+    let words =
+        ["mpirun", "-n", "3", "a demo", "train", "--mpi", "--shards", "8", "--threads", "1", "--checkpoint", "a run"];
+    for (script, how) in
+        [("kill -9 $$", "signal: 9"), ("exit 137", "exit status: 137"), ("exit 205", "exit status: 205")]
+    {
         let output = launched(script, &words);
         assert_eq!(output.status.code(), Some(75));
         let line = text(&output.stderr);

@@ -21,8 +21,8 @@ fn small_set() -> tempfile::TempDir {
     folder
 }
 
-/// What an epoch of a few steps leaves: weights, what was reported of the steps, of which the last one is smaller, and the
-/// test accuracy.
+/// What an epoch of a few steps leaves: weights, what was reported of the steps, of which the last one is smaller, and
+/// the test accuracy.
 fn epoch(
     data: &Dataset,
     recipe: Recipe,
@@ -63,14 +63,8 @@ fn ranks_and_threads_change_no_bit_of_a_run_and_nothing_that_is_reported_of_it()
 
 /// The state of each rank after some steps from the start or from a snapshot.
 fn stepped(data: &Dataset, settings: &Settings, ranks: usize, start: Option<&Snapshot>, steps: usize) -> Vec<Snapshot> {
-    let run = || Run {
-        settings: settings.clone(),
-        folder: None,
-        data: data.identity(),
-        every: None,
-        keep: 1,
-        target: None,
-    };
+    let run =
+        || Run { settings: settings.clone(), folder: None, data: data.identity(), every: None, keep: 1, target: None };
     Threads::run(ranks, |rank| {
         let mut trainer = match start.cloned() {
             Some(snapshot) => snapshot.resume(data, settings.clone()).unwrap(),

@@ -54,8 +54,8 @@ impl RunOptimizer {
         }
     }
 
-    /// The first half of a step: what the network learns from the chosen images, on all ranks. Also returns whether Ctrl-C
-    /// was pressed on any of them.
+    /// The first half of a step: what the network learns from the chosen images, on all ranks. Also returns whether
+    /// Ctrl-C was pressed on any of them.
     pub fn learn(&mut self, learner: &Learner<'_>, chosen: &[usize], random: Randoms) -> (Learned<Summed>, bool) {
         match self {
             RunOptimizer::Whole(_) => (learner.learn(chosen, random).map(Summed::Whole), false),

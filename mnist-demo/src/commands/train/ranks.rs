@@ -105,8 +105,8 @@ pub fn together<T>(group: Option<&mut (dyn Group + '_)>, outcome: Result<T, Fail
     agreed(group.rank(), Err(failure))
 }
 
-/// An outcome that is the same on all ranks: if it is a failure, the first rank reports it at once. mpirun ends all ranks
-/// when one of them ends with a failure, and none of them ends before the first one leaves the group.
+/// An outcome that is the same on all ranks: if it is a failure, the first rank reports it at once. mpirun ends all
+/// ranks when one of them ends with a failure, and none of them ends before the first one leaves the group.
 ///
 /// # Errors
 /// If it is one.
