@@ -50,6 +50,9 @@ fn a_starter_that_hangs_after_a_rank_has_spoken_is_ended() {
     let output = launched(&format!("echo '{line}' >&2; exec sleep 60"), &[]);
     assert!(start.elapsed() < Duration::from_secs(30));
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(75), format!("{line}\n")));
+    // Two ranks that say so: one line.
+    let output = launched(&format!("echo '{line}' >&2; echo '{line}' >&2; echo more >&2; exit 75"), &[]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(75), format!("{line}\nmore\n")));
     // One that ends with another code: the line has been said.
     let output = launched(&format!("echo '{line}' >&2; exit 205"), &[]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(75), format!("{line}\n")));

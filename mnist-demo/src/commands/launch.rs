@@ -124,23 +124,29 @@ impl Forwarded {
     }
 }
 
-/// Copies to stderr what arrives, without waiting for ends of lines.
+/// Copies to stderr what arrives, without waiting for ends of lines: a progress bar has none. Ranks that detect a loss at
+/// about the same time all say so; the first line stands for all.
 fn copy(mut from: impl Read, has_lost: &AtomicBool) {
     let (mut line, mut chunk) = (Vec::new(), [0; 4096]);
     while let Ok(length @ 1..) = from.read(&mut chunk) {
-        // An error is ignored, as in `eprint_line`.
-        let _ = io::stderr().lock().write_all(&chunk[..length]);
+        let mut shown = Vec::new();
         for &byte in &chunk[..length] {
-            match byte {
-                b'\n' | b'\r' => {
-                    let is_it = String::from_utf8_lossy(&line).contains(NO_ANSWER);
-                    has_lost.fetch_or(is_it, Ordering::Relaxed);
-                    line.clear();
+            let had_lost = has_lost.load(Ordering::Relaxed);
+            line.push(byte);
+            if !had_lost {
+                shown.push(byte);
+            }
+            if byte == b'\n' || byte == b'\r' || line.len() == chunk.len() {
+                let is_it = String::from_utf8_lossy(&line).contains(NO_ANSWER);
+                if had_lost && !is_it {
+                    shown.append(&mut line);
                 }
-                _ if line.len() < chunk.len() => line.push(byte),
-                _ => {}
+                has_lost.fetch_or(is_it, Ordering::Relaxed);
+                line.clear();
             }
         }
+        // An error is ignored, as in `eprint_line`.
+        let _ = io::stderr().lock().write_all(&shown);
     }
 }
 
