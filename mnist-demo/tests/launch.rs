@@ -23,8 +23,11 @@ fn exit_codes_of_the_program_itself_stay() {
 
 #[test]
 fn a_process_that_is_killed_and_a_host_that_is_gone_end_with_75_and_one_line_that_goes_on() {
-    let words = ["mpirun", "-n", "3", "a demo", "train", "--mpi", "--shards", "8", "--threads", "1", "--checkpoint", "a run"];
-    for (script, how) in [("kill -9 $$", "signal: 9"), ("exit 137", "exit status: 137"), ("exit 205", "exit status: 205")] {
+    let words =
+        ["mpirun", "-n", "3", "a demo", "train", "--mpi", "--shards", "8", "--threads", "1", "--checkpoint", "a run"];
+    for (script, how) in
+        [("kill -9 $$", "signal: 9"), ("exit 137", "exit status: 137"), ("exit 205", "exit status: 205")]
+    {
         let output = launched(script, &words);
         assert_eq!(output.status.code(), Some(75));
         let line = text(&output.stderr);
@@ -47,6 +50,9 @@ fn a_starter_that_hangs_after_a_rank_has_spoken_is_ended() {
     let output = launched(&format!("echo '{line}' >&2; exec sleep 60"), &[]);
     assert!(start.elapsed() < Duration::from_secs(30));
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(75), format!("{line}\n")));
+    // Two ranks that say so: one line.
+    let output = launched(&format!("echo '{line}' >&2; echo '{line}' >&2; echo more >&2; exit 75"), &[]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(75), format!("{line}\nmore\n")));
     // One that ends with another code: the line has been said.
     let output = launched(&format!("echo '{line}' >&2; exit 205"), &[]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(75), format!("{line}\n")));

@@ -64,14 +64,8 @@ fn ranks_and_threads_change_no_bit_of_a_run_and_nothing_that_is_reported_of_it()
 
 /// The state of each rank after some steps from the start or from a snapshot.
 fn stepped(data: &Dataset, settings: &Settings, ranks: usize, start: Option<&Snapshot>, steps: usize) -> Vec<Snapshot> {
-    let run = || Run {
-        settings: settings.clone(),
-        folder: None,
-        data: data.identity(),
-        every: None,
-        keep: 1,
-        target: None,
-    };
+    let run =
+        || Run { settings: settings.clone(), folder: None, data: data.identity(), every: None, keep: 1, target: None };
     Threads::run(ranks, |rank| {
         let mut trainer = match start.cloned() {
             Some(snapshot) => snapshot.resume(data, settings.clone()).unwrap(),

@@ -146,11 +146,13 @@ fn transfer(group: &mut dyn Group) -> (f64, f64) {
     };
     let small = (0..500).map(|_| timed(&mut || drop(group.gather_bytes(&[0; 8], &vec![8; ranks]))));
     let latency = median(small.collect()) / ranks.saturating_sub(1).max(1) as f64;
-    let (send, mut receive, lengths) = (vec![0.0; VALUES], vec![0.0; VALUES], vec![VALUES / ranks; ranks]);
-    let length = VALUES / ranks * ranks;
-    let large =
-        (0..30).map(|_| timed(&mut || group.exchange(&send[..length], &lengths, &mut receive[..length], &lengths)));
-    let sent = 4.0 * VALUES as f64 * (ranks - 1) as f64 / ranks as f64;
+    let (length, others) = (VALUES / ranks, VALUES / ranks * (ranks - 1));
+    let (send, mut receive) = (vec![0.0; length * ranks], vec![0.0; others]);
+    let send_lengths = vec![length; ranks];
+    let mut receive_lengths = send_lengths.clone();
+    receive_lengths[group.rank()] = 0;
+    let large = (0..100).map(|_| timed(&mut || group.exchange(&send, &send_lengths, &mut receive, &receive_lengths)));
+    let sent = 4.0 * others as f64;
     (latency, sent / median(large.collect()))
 }
 

@@ -1,9 +1,9 @@
 //! `launch`: runs the command that starts the ranks, `mpirun` or `srun`, and ends with one line and one exit code
 //! however a rank or a host is lost.
 //!
-//! Without it, the exit code after a loss is the starter's own: OpenMPI's `mpirun` ends with 137 if a process is
-//! killed, with 205 if a host is gone, and sometimes not at all. No option of it changes that, and the ranks cannot
-//! either, since it ends them.
+//! Without it, the exit code after a loss is the starter's own: OpenMPI's `mpirun` ends with 137 if a process is killed,
+//! with 205 if a host is gone, and sometimes not at all. No option of it changes that, and the ranks cannot either,
+//! since it ends them.
 
 use std::env;
 use std::ffi::OsString;
@@ -43,11 +43,10 @@ const KEEPALIVES: [(&str, &str); 3] = [
     ("OMPI_MCA_oob_tcp_keepalive_probes", "3"),
 ];
 
-/// The exit codes with which this program ends, 101 if it panics. Any other one is of a process or a host that was
-/// lost.
+/// The exit codes with which this program ends, 101 if it panics. Any other one is of a lost process or host.
 const OWN_CODES: [i32; 6] = [0, 1, 2, LOST_RANK as i32, 101, interrupt::EXIT_CODE as i32];
 
-/// How long the command may take to end after a rank has found out that another one is lost, or after Ctrl-C. (It ends
+/// How long the command may take to end after a rank has detected that another one is lost, or after Ctrl-C. (It ends
 /// the ranks that are left in a second or two, but may wait for ever for a host that does not answer.)
 const GRACE: Duration = Duration::from_millis(2500);
 
@@ -125,23 +124,29 @@ impl Forwarded {
     }
 }
 
-/// Copies to stderr what arrives, without waiting for ends of lines.
+/// Copies to stderr what arrives, without waiting for ends of lines: a progress bar has none. Ranks that detect a loss at
+/// about the same time all say so; the first line stands for all.
 fn copy(mut from: impl Read, has_lost: &AtomicBool) {
     let (mut line, mut chunk) = (Vec::new(), [0; 4096]);
     while let Ok(length @ 1..) = from.read(&mut chunk) {
-        // An error is ignored, as in `eprint_line`.
-        let _ = io::stderr().lock().write_all(&chunk[..length]);
+        let mut shown = Vec::new();
         for &byte in &chunk[..length] {
-            match byte {
-                b'\n' | b'\r' => {
-                    let is_it = String::from_utf8_lossy(&line).contains(NO_ANSWER);
-                    has_lost.fetch_or(is_it, Ordering::Relaxed);
-                    line.clear();
+            let had_lost = has_lost.load(Ordering::Relaxed);
+            line.push(byte);
+            if !had_lost {
+                shown.push(byte);
+            }
+            if byte == b'\n' || byte == b'\r' || line.len() == chunk.len() {
+                let is_it = String::from_utf8_lossy(&line).contains(NO_ANSWER);
+                if had_lost && !is_it {
+                    shown.append(&mut line);
                 }
-                _ if line.len() < chunk.len() => line.push(byte),
-                _ => {}
+                has_lost.fetch_or(is_it, Ordering::Relaxed);
+                line.clear();
             }
         }
+        // An error is ignored, as in `eprint_line`.
+        let _ = io::stderr().lock().write_all(&shown);
     }
 }
 

@@ -21,11 +21,12 @@ pub trait Group<T: Float = f32>: Send {
     /// Replaces the values on all ranks by those of rank 0. Their number is the same on all ranks.
     fn broadcast(&mut self, values: &mut [T]);
 
-    /// Sends to each rank its part of `send`, and receives from each its part for this rank. The parts follow one
-    /// another in the order of the ranks, with these lengths.
+    /// Sends to each other rank its part of `send`, and receives from each its part for this rank. The parts follow one
+    /// another in the order of the ranks, with these lengths. A rank sends nothing to itself: its own part of `send` is
+    /// passed over, and it has none in `receive`, where its length is 0.
     ///
     /// # Panics
-    /// If the lengths do not add up.
+    /// If the lengths do not add up, or that of this rank in `receive_lengths` is not 0.
     fn exchange(&mut self, send: &[T], send_lengths: &[usize], receive: &mut [T], receive_lengths: &[usize]);
 
     /// Puts the values of all ranks together, in the order of the ranks; `lengths` has the number of each rank's
@@ -79,6 +80,14 @@ impl fmt::Display for GroupError {
 }
 
 impl std::error::Error for GroupError {}
+
+/// Checks the lengths of an exchange.
+#[track_caller]
+pub(crate) fn check_exchange(rank: usize, [send, receive]: [&[usize]; 2], [sent, received]: [usize; 2]) {
+    check_lengths("Group::exchange", send.len(), send, sent);
+    check_lengths("Group::exchange", send.len(), receive, received);
+    assert!(receive[rank] == 0, "Group::exchange: rank {rank} has {} values to receive of itself", receive[rank]);
+}
 
 /// Checks the lengths of an exchange or of a gathering.
 #[track_caller]

@@ -110,7 +110,7 @@ impl<T: Float> Layout<T> {
         let mut gradients = Gradients::default();
         for (member, _) in self.weights().iter().zip(is_present).filter(|(_, is_present)| **is_present) {
             let shape = member.param.tensor().shape().clone();
-            gradients.set(&member.param, Tensor::from_vec(values[member.range.clone()].to_vec(), shape));
+            gradients.set(&member.param, Tensor::from_slice(&values[member.range.clone()], shape));
         }
         gradients
     }

@@ -9,7 +9,7 @@ use ::mpi::environment::Universe;
 use ::mpi::topology::{Communicator, SimpleCommunicator};
 use ::mpi::{Count, Threading, initialize_with_threading};
 
-use super::group::{Group, GroupError, check_lengths};
+use super::group::{Group, GroupError, check_exchange, check_lengths};
 
 /// The processes that `mpirun`, or Slurm's `srun`, started together: the ranks of MPI's world. A program that was
 /// started alone is a world of one rank.
@@ -112,8 +112,9 @@ macro_rules! group {
                 receive_lengths: &[usize],
             ) {
                 check_lengths("Group::exchange", self.ranks, send_lengths, send.len());
-                check_lengths("Group::exchange", self.ranks, receive_lengths, receive.len());
-                let (send_counts, send_starts) = counts("Group::exchange", send_lengths);
+                check_exchange(self.rank, [send_lengths, receive_lengths], [send.len(), receive.len()]);
+                let (mut send_counts, send_starts) = counts("Group::exchange", send_lengths);
+                send_counts[self.rank] = 0;
                 let (counts, starts) = counts("Group::exchange", receive_lengths);
                 let send = at_an_address(send, &[0.0]);
                 let receive = if receive.is_empty() { &mut [0.0][..0] } else { receive };

@@ -190,7 +190,7 @@ impl<T: Float> Reducer<T> {
     }
 
     /// The sum over all ranks divided by `rows`, of this rank's piece; `sums` are those of its blocks.
-    fn mean_piece(&mut self, sums: Vec<Vec<T>>, rows: T) -> Vec<T> {
+    fn mean_piece(&mut self, mut sums: Vec<Vec<T>>, rows: T) -> Vec<T> {
         let blocks = self.all_blocks();
         if let [own] = blocks.as_slice() {
             let mut tree = TreeSum::new();
@@ -202,36 +202,51 @@ impl<T: Float> Reducer<T> {
             sum.iter_mut().for_each(|value| *value /= rows);
             return sum;
         }
-        let send_lengths: Vec<usize> = self.pieces.iter().map(|piece| sums.len() * piece.len()).collect();
-        let send = self.in_pieces(sums);
-        let length = self.own_piece().len();
-        let receive_lengths: Vec<usize> = blocks.iter().map(|blocks| blocks.len() * length).collect();
-        let mut received = std::mem::take(&mut self.received);
-        received.resize(receive_lengths.iter().sum(), T::ZERO);
-        self.group.exchange(&send, &send_lengths, &mut received, &receive_lengths);
-        self.free.push(send);
-        let mut tree = TreeSum::new();
-        // (A piece may be empty, but not a chunk.)
-        for ((start, shards), values) in blocks.into_iter().flatten().zip(received.chunks_exact_mut(length.max(1))) {
-            tree.push(start, shards, values, |left, right| add_to(left, right));
+        let mut received = self.exchange(&sums, &blocks);
+        let (piece, rank) = (self.own_piece(), self.group.rank());
+        let mut rest = received.as_mut_slice();
+        let mut own = sums.iter_mut();
+        let mut values_of = |from: usize| match from == rank {
+            true => &mut own.next().expect("a sum for each block")[piece.clone()],
+            false => rest.split_off_mut(..piece.len()).expect("a part for each block"),
+        };
+        let mut parts: Vec<Part<'_, T>> = Vec::new();
+        for (from, blocks) in blocks.iter().enumerate() {
+            let part = |&(start, shards): &(usize, usize)| Part { start, shards, values: values_of(from) };
+            parts.extend(blocks.iter().map(part));
         }
-        let sum = tree.finish(|left, right| add_to(left, right));
-        let mean = sum.map_or(Vec::new(), |sum| sum.iter().map(|&value| value / rows).collect());
+        let mean = mean_of(&mut parts, piece.len(), rows);
         self.received = received;
+        self.free.extend(sums);
         mean
     }
 
-    /// The sums of this rank's blocks, as they are sent: for each rank its piece of all of them.
-    fn in_pieces(&mut self, mut sums: Vec<Vec<T>>) -> Vec<T> {
-        if sums.len() == 1 {
-            return sums.remove(0);
+    /// Sends to each rank its piece of this rank's sums, and returns what the others' sums have in this rank's piece.
+    fn exchange(&mut self, sums: &[Vec<T>], blocks: &[Vec<(usize, usize)>]) -> Vec<T> {
+        let (rank, length) = (self.group.rank(), self.own_piece().len());
+        let receive_lengths = blocks.iter().enumerate();
+        let receive_lengths: Vec<usize> =
+            receive_lengths.map(|(from, blocks)| if from == rank { 0 } else { blocks.len() * length }).collect();
+        let mut received = std::mem::take(&mut self.received);
+        received.resize(receive_lengths.iter().sum(), T::ZERO);
+        let send_lengths: Vec<usize> = self.pieces.iter().map(|piece| sums.len() * piece.len()).collect();
+        if let [sum] = sums {
+            self.group.exchange(sum, &send_lengths, &mut received, &receive_lengths);
+        } else {
+            let send = self.in_pieces(sums);
+            self.group.exchange(&send, &send_lengths, &mut received, &receive_lengths);
+            self.free.push(send);
         }
+        received
+    }
+
+    /// The sums of this rank's blocks, as they are sent: for each rank its piece of all of them.
+    fn in_pieces(&mut self, sums: &[Vec<T>]) -> Vec<T> {
         let mut send = self.free.pop().unwrap_or_default();
         send.clear();
         for piece in &self.pieces {
             sums.iter().for_each(|values| send.extend_from_slice(&values[piece.clone()]));
         }
-        self.free.extend(sums);
         send
     }
 
@@ -266,6 +281,32 @@ impl<T: Float> Reducer<T> {
             });
         }
     }
+}
+
+/// What the sum of a block has in a piece.
+struct Part<'a, T> {
+    /// The block's first shard, and how many it has.
+    start: usize,
+    shards: usize,
+    values: &'a mut [T],
+}
+
+/// The sum of the parts along the tree, divided by `rows`. The parts are in the order of the shards; they are
+/// overwritten.
+fn mean_of<T: Float>(parts: &mut [Part<'_, T>], length: usize, rows: T) -> Vec<T> {
+    /// So few elements that the parts of a few blocks stay in the cache nearest to the core while they are added.
+    const STRIP: usize = 1024;
+    let mut mean = Vec::with_capacity(length);
+    for start in (0..length).step_by(STRIP) {
+        let strip = start..length.min(start + STRIP);
+        let mut tree = TreeSum::new();
+        for Part { start, shards, values } in parts.iter_mut() {
+            tree.push(*start, *shards, &mut values[strip.clone()], |left, right| add_to(left, right));
+        }
+        let sum = tree.finish(|left, right| add_to(left, right)).expect("there is a shard");
+        mean.extend(sum.iter().map(|&value| value / rows));
+    }
+    mean
 }
 
 /// Adds the right sums to the left ones, and returns a vector to be used again.

@@ -7,7 +7,7 @@ use std::thread;
 
 use autograd::{Float, is_in_pool};
 
-use super::group::{Group, check_lengths};
+use super::group::{Group, check_exchange, check_lengths};
 
 /// A rank that is a thread of this process: for tests, and for whoever wants several ranks without MPI.
 ///
@@ -158,10 +158,11 @@ impl<T: Float> Group<T> for Threads {
 
     fn exchange(&mut self, send: &[T], send_lengths: &[usize], receive: &mut [T], receive_lengths: &[usize]) {
         check_lengths("Group::exchange", self.senders.len(), send_lengths, send.len());
-        check_lengths("Group::exchange", self.senders.len(), receive_lengths, receive.len());
+        check_exchange(self.rank, [send_lengths, receive_lengths], [send.len(), receive.len()]);
         let mut rest = send;
         for (to, &length) in send_lengths.iter().enumerate() {
-            self.send("exchange", to, &rest[..length]);
+            let part = if to == self.rank { &[] } else { &rest[..length] };
+            self.send("exchange", to, part);
             rest = &rest[length..];
         }
         self.receive_all("exchange", receive, receive_lengths);
@@ -192,16 +193,17 @@ mod tests {
             let own = Group::<f64>::rank(&rank);
             let mut first = [own as f64 + 1.0];
             rank.broadcast(&mut first);
-            // To rank r go r values, each ten times the sender plus the receiver.
+            // To rank r go r values, each ten times the sender plus the receiver; to itself, none.
             let send: Vec<f64> = [1, 2, 2].map(|to| (10 * own + to) as f64).to_vec();
-            let mut received = vec![0.0; 3 * own];
-            rank.exchange(&send, &[0, 1, 2], &mut received, &[own; 3]);
+            let mut received = vec![0.0; 2 * own];
+            let lengths = [0, 1, 2].map(|from| if from == own { 0 } else { own });
+            rank.exchange(&send, &[0, 1, 2], &mut received, &lengths);
             (first, received, Group::<f64>::gather_bytes(&mut rank, &vec![own as u8; own], &[0, 1, 2]))
         });
         assert!(results.iter().all(|(first, _, bytes)| *first == [1.0] && *bytes == [1, 2, 2]));
         assert_eq!(results[0].1, [0.0; 0]);
-        assert_eq!(results[1].1, [1.0, 11.0, 21.0]);
-        assert_eq!(results[2].1, [2.0, 2.0, 12.0, 12.0, 22.0, 22.0]);
+        assert_eq!(results[1].1, [1.0, 21.0]);
+        assert_eq!(results[2].1, [2.0, 2.0, 12.0, 12.0]);
     }
 
     #[test]

@@ -197,8 +197,8 @@ impl<T: Float, O: Optimizer<T>> Sharded<T, O> {
         let start = reducer.own_piece().start;
         let mut gradients = Gradients::default();
         for Part { member, range, param } in self.parts.iter().filter(|part| is_present[part.member]) {
-            let values = piece[range.start - start..range.end - start].to_vec();
-            gradients.set(param, Tensor::from_vec(values, param.tensor().shape().clone()));
+            let values = &piece[range.start - start..range.end - start];
+            gradients.set(param, Tensor::from_slice(values, param.tensor().shape().clone()));
             // Whatever became of the whole parameter since the last step: weights that were loaded, say.
             reducer.layout.members[*member]
                 .read(range, |weights| param.update_from(|_, new| new.copy_from_slice(weights)));

@@ -61,8 +61,7 @@ fn weights_and_state_have_the_bits_of_an_optimizer_that_is_not_shared_out() {
                 let Sharded { parallel, .. } = sharded;
                 let mut sharded = Sharded::new(parallel, build).clip_norm(0.5);
                 for WholeState { name, step, slots } in &saved {
-                    let slots: Vec<(&str, &[f32])> =
-                        slots.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
+                    let slots: Vec<(&str, &[f32])> = slots.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
                     sharded.restore(name, *step, &slots).unwrap();
                 }
                 assert_eq!(sharded.state(), saved);
