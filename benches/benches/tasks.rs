@@ -51,7 +51,7 @@ fn bytes(task: Task) -> (Task, Throughput) {
 }
 
 fn pointwise(criterion: &mut Criterion) {
-    let tasks = ELEMENTWISE.map(|operation| bytes(Task::Elementwise(operation)));
+    let tasks: Vec<_> = ELEMENTWISE.iter().map(|operation| bytes(Task::Elementwise(*operation))).collect();
     group(criterion, "pointwise", &tasks, &[("Gradus", gradus), ("a copy", copy)]);
 }
 

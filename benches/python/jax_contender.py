@@ -100,7 +100,9 @@ FUNCTIONS = {
 
 
 def elementwise(name):
-    forward = FUNCTIONS[name.removesuffix(GRADIENT)]
+    forward = FUNCTIONS.get(name.removesuffix(GRADIENT))
+    if forward is None:
+        return None
     if name.endswith(GRADIENT):
         function = jax.jit(lambda x, y: jax.vjp(lambda x: forward(x, y), x)[1](y)[0])
     else:
@@ -121,7 +123,7 @@ def prepare(problem, words):
             return train(problem, int(size))
         case ["infer", size]:
             return infer(problem, int(size))
-        case ["elementwise", name]:
+        case ["elementwise", name, *_]:
             return elementwise(name)
     # A chain of operations would be compiled into one.
     return None

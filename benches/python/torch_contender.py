@@ -1,5 +1,6 @@
 """PyTorch as a contender: `python torch_contender.py THREADS [compile]`; with `compile`, networks are compiled."""
 
+import math
 import sys
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 import gpt
-from contender import CHAIN, GRADIENT, MULTIPLIERS, operand, operands, serve
+from contender import CHAIN, GRADIENT, MULTIPLIERS, PLANE, operand, serve
 
 THREADS = int(sys.argv[1])
 COMPILES = sys.argv[2:] == ["compile"]
@@ -150,7 +151,6 @@ def chain(extent, backward):
 
 FUNCTIONS = {
     "add": lambda x, y: x + y,
-    "mul": lambda x, y: x * y,
     "scale": lambda x, _: x * 0.3,
     "relu": lambda x, _: torch.relu(x),
     "exp": lambda x, _: torch.exp(x),
@@ -169,23 +169,79 @@ FUNCTIONS = {
     "softmax_rows": lambda x, _: torch.softmax(x, 0),
     "log_softmax": lambda x, _: torch.log_softmax(x, 1),
     "transpose": lambda x, _: x.t().contiguous(),
+    "sin": lambda x, _: torch.sin(x),
+    "cos": lambda x, _: torch.cos(x),
+    "std": lambda x, _: x.std(1),
+    "logsumexp": lambda x, _: x.logsumexp(1),
+    "dropout": lambda x, _: functional.dropout(x, 0.1),
+    "max_pool2d": lambda x, _: functional.max_pool2d(x, 3, 2, 1),
+    "avg_pool2d": lambda x, _: functional.avg_pool2d(x, 2),
+    "cumsum": lambda x, _: x.cumsum(1),
+    "sort": lambda x, _: x.sort(1)[0],
+    "topk": lambda x, _: x.topk(50, 1)[0],
 }
 
 
-def elementwise(name):
-    forward = FUNCTIONS[name.removesuffix(GRADIENT)]
-    x, y = map(torch.from_numpy, operands())
-    goes_back = name.endswith(GRADIENT)
-    x.requires_grad_(goes_back)
+def ramp(length, multiplier=MULTIPLIERS[1]):
+    """A parameter with an element for each channel."""
+    return torch.from_numpy(operand(length, multiplier))
 
-    def function(x, y):
-        return torch.autograd.grad(forward(x, y), x, y)[0] if goes_back else forward(x, y)
+
+def norm(function):
+    """A normalization of x with a weight and a bias."""
+    return lambda x, channels: ([x, ramp(channels), ramp(channels, MULTIPLIERS[0])], function)
+
+
+# What has other inputs with a gradient than x alone: these inputs, and the function of them.
+MODULES = {
+    "pow": lambda x, _: ([x.abs()], lambda x: torch.pow(x, 0.75)),
+    "cat": lambda x, y: ([x, y], lambda x, y: torch.cat([x, y], 1)),
+    "mul": lambda x, y: ([x, y], lambda x, y: x * y),
+    "where": lambda x, y: ([x, y], lambda x, y, mask=y > 2: torch.where(mask, x, y)),
+    "layer_norm": lambda x, _: norm(lambda x, w, b: functional.layer_norm(x, x.shape[-1:], w, b))(x, x.shape[-1]),
+    "batch_norm": lambda x, _: norm(lambda x, w, b: functional.batch_norm(x, None, None, w, b, True))(x, x.shape[1]),
+    "group_norm": lambda x, _: norm(lambda x, w, b: functional.group_norm(x, 32, w, b))(x, x.shape[1]),
+}
+
+WORDS, WIDTH = 30522, 768
+
+
+def embedding():
+    share = (operand(4096, MULTIPLIERS[0]).astype("float64") + 2) / 8
+    rows = torch.from_numpy((share * share * share * WORDS).astype("int64"))
+    table = torch.from_numpy(operand(WORDS * WIDTH, MULTIPLIERS[0]).reshape(WORDS, WIDTH))
+    return [table], lambda table: functional.embedding(rows, table)
+
+
+def inputs_and_function(name, shape):
+    if name == "embedding":
+        return embedding()
+    length = math.prod(shape)
+    x, y = (torch.from_numpy(operand(length, multiplier).reshape(shape)) for multiplier in MULTIPLIERS)
+    if name in MODULES:
+        return MODULES[name](x, y)
+    return [x], lambda x: FUNCTIONS[name](x, y)
+
+
+def elementwise(name, shape):
+    goes_back = name.endswith(GRADIENT)
+    name = name.removesuffix(GRADIENT)
+    inputs, forward = inputs_and_function(name, shape)
+    for tensor in inputs:
+        tensor.requires_grad_(goes_back)
+    with torch.no_grad():
+        shape = forward(*inputs).shape
+    seed = ramp(math.prod(shape)).view(shape) if goes_back else None
+
+    def function():
+        result = forward(*inputs)
+        return torch.autograd.grad(result, inputs, seed)[0] if goes_back else result
 
     def work(repeats):
         with torch.inference_mode(not goes_back):
             for _ in range(repeats):
-                result = function(x, y)
-        return result.view(-1)[-1].item()
+                result = function()
+        return (result.mean() if name in RANDOM else result.reshape(-1)[-1]).item()
 
     return work
 
@@ -210,6 +266,10 @@ def attention(batch, heads, queries, tokens, width, causal, backward):
         return last[-1, -1, -1, -1].item()
 
     return work
+
+
+# What draws random numbers is compared by the mean.
+RANDOM = ["dropout"]
 
 
 RULES = {
@@ -245,10 +305,10 @@ def prepare(problem, words):
             return infer(problem, int(size))
         case ["chain", extent, backward]:
             return chain(int(extent), backward == "1")
-        case ["elementwise", name]:
-            return elementwise(name)
         case ["attention", *extents, causal, backward]:
             return attention(*map(int, extents), causal == "1", backward == "1")
+        case ["elementwise", name, *shape]:
+            return elementwise(name, [int(extent) for extent in shape] or PLANE)
         case ["optimize", rule, count]:
             return optimize(rule, int(count))
 

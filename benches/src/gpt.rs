@@ -8,7 +8,7 @@ use nn::{
     AttentionMask, CrossEntropyLoss, Embedding, FeedForwardActivation, Layer, LayerNorm, Linear, Mode, Module,
     TransformerEncoderLayer, TransformerOptions,
 };
-use optim::{Adam, Optimizer};
+use optim::Adam;
 
 use crate::benchmark::Work;
 use crate::problem::LEARNING_RATE;

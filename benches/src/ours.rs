@@ -1,5 +1,7 @@
 //! Gradus as a contender: each task as a user writes it.
 
+mod passes;
+
 use std::sync::Arc;
 
 use autograd::{Attention, Indices, Param, Stream, Tensor, no_grad, with_threads};
@@ -12,7 +14,7 @@ use crate::benchmark::Work;
 use crate::gpt;
 use crate::hand_fused::HandFused;
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
-use crate::task::{AttentionTask, CHAIN, Elementwise, GRADIENT, Model, PLANE, Rule, Task};
+use crate::task::{AttentionTask, CHAIN, Model, Rule, Task};
 
 /// [`Library`](crate::benchmark::Library): everything that Gradus has.
 pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
@@ -24,7 +26,7 @@ pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work
         Task::TrainModel { model: Model::Gpt, batch } => Some(gpt::train(batch, threads)),
         Task::Infer { batch } => Some(infer(problem, batch, threads)),
         Task::Chain { extent, backward } => Some(chain(extent, backward, threads)),
-        Task::Elementwise(operation) => elementwise(operation, threads),
+        Task::Elementwise(operation) => passes::work(operation, threads),
         Task::Attention(task) => Some(attention(task, threads)),
         Task::Optimize { rule, weights } => optimize(rule, weights, threads),
     }
@@ -172,52 +174,6 @@ fn chain(extent: usize, backward: bool, threads: usize) -> Work {
             last
         })
     })
-}
-
-fn elementwise(operation: Elementwise, threads: usize) -> Option<Work> {
-    let forward = operation.name.strip_suffix(GRADIENT);
-    let function: fn(&Tensor, &Tensor) -> Tensor = match forward.unwrap_or(operation.name) {
-        "add" => |x, y| x + y,
-        "mul" => |x, y| x * y,
-        "scale" => |x, _| x * 0.3,
-        "relu" => |x, _| x.relu(),
-        "exp" => |x, _| x.exp(),
-        "tanh" => |x, _| x.tanh(),
-        "sigmoid" => |x, _| x.sigmoid(),
-        "gelu" => |x, _| x.gelu(),
-        "gelu_tanh" => |x, _| x.gelu_tanh(),
-        "erf" => |x, _| x.erf(),
-        "sum" => |x, _| x.sum(),
-        "sum_rows" => |x, _| x.sum_dim(0, false),
-        "sum_columns" => |x, _| x.sum_dim(1, false),
-        "max" => |x, _| x.max(),
-        "max_rows" => |x, _| x.amax(0, false),
-        "argmax" => |x, _| Tensor::scalar(x.argmax(1, false).as_slice()[PLANE[0] - 1] as f32),
-        "softmax" => |x, _| x.softmax(1),
-        "softmax_rows" => |x, _| x.softmax(0),
-        "log_softmax" => |x, _| x.log_softmax(1),
-        "transpose" => |x, _| x.t().contiguous(),
-        _ => return None,
-    };
-    let [x, y] = MULTIPLIERS.map(|multiplier| Tensor::from_vec(operand(PLANE[0] * PLANE[1], multiplier), PLANE));
-    let x = if forward.is_some() { x.requires_grad() } else { x };
-    let run = move || {
-        let result = function(&x, &y);
-        if forward.is_some() {
-            element(result.backward_with(&y).get(&x).expect("x is a leaf"))
-        } else {
-            element(&result)
-        }
-    };
-    Some(Box::new(move |repeats| {
-        with_threads(threads, || {
-            let mut last = f64::NAN;
-            for _ in 0..repeats {
-                last = run();
-            }
-            last
-        })
-    }))
 }
 
 fn attention(task: AttentionTask, threads: usize) -> Work {

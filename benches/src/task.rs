@@ -36,7 +36,7 @@ pub enum Task {
         /// Whether the gradient of the leaf is wanted; otherwise nothing is recorded.
         backward: bool,
     },
-    /// An elementwise operation, a reduction or a softmax on `[4096, 1024]`.
+    /// An operation that passes over its tensors: elementwise, a reduction, a normalization, a sort.
     Elementwise(Elementwise),
     /// Attention, alone or with the gradients of queries, keys and values.
     Attention(AttentionTask),
@@ -115,25 +115,45 @@ impl AttentionTask {
 /// Operations in a chain.
 pub const CHAIN: usize = 1000;
 
-/// The shape of elementwise tasks.
+/// The shape of most elementwise tasks.
 pub const PLANE: [usize; 2] = [4096, 1024];
 
-/// An operation on one or two tensors of shape [`PLANE`].
+/// Eight sequences of 512 tokens in the width of GPT-2 and BERT.
+const TOKENS: [usize; 2] = [4096, 768];
+/// The vocabulary of BERT, whose [`TOKENS`] are looked up in it.
+const VOCABULARY: [usize; 2] = [30_522, 768];
+/// The scores of 64 sequences over the vocabulary of Llama 2, of which the next tokens are sampled.
+const SCORES: [usize; 2] = [64, 32_000];
+/// The first stage of ResNet-18, for 32 images.
+const STAGE: [usize; 4] = [32, 64, 56, 56];
+/// What ResNet's first convolution makes of 8 images.
+const STEM: [usize; 4] = [8, 64, 112, 112];
+/// What DenseNet-121's first transition pools, for 16 images.
+const TRANSITION: [usize; 4] = [16, 128, 56, 56];
+/// The first level of Stable Diffusion's U-Net, for 4 images.
+const LEVEL: [usize; 4] = [4, 320, 64, 64];
+
+/// An operation on tensors of one shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elementwise {
     /// What it is called, as a function of tensors.
     pub name: &'static str,
+    /// The shape of the input.
+    pub shape: &'static [usize],
     /// Whole tensors that it must at least read and write.
     pub tensors: usize,
 }
 
-/// The elementwise tasks. The reductions read one tensor and write almost nothing. A name that ends in `_rows` reduces
-/// along dimension 0; one that ends in [`GRADIENT`] computes an operation and the gradient of its input.
-pub const ELEMENTWISE: [Elementwise; 23] = {
-    const fn task(name: &'static str, tensors: usize) -> Elementwise {
-        Elementwise { name, tensors }
+/// The elementwise tasks. The reductions and pools read one tensor and write less. A name that ends in `_rows` reduces
+/// along dimension 0; one that ends in [`GRADIENT`] computes an operation and the gradients of its inputs.
+pub const ELEMENTWISE: &[Elementwise] = {
+    const fn on(name: &'static str, shape: &'static [usize], tensors: usize) -> Elementwise {
+        Elementwise { name, shape, tensors }
     }
-    [
+    const fn task(name: &'static str, tensors: usize) -> Elementwise {
+        on(name, &PLANE, tensors)
+    }
+    &[
         task("add", 3),
         task("mul", 3),
         task("scale", 2),
@@ -157,6 +177,42 @@ pub const ELEMENTWISE: [Elementwise; 23] = {
         task("gelu_gradient", 5),
         task("softmax_gradient", 5),
         task("log_softmax_gradient", 5),
+        task("sin", 2),
+        task("sin_gradient", 5),
+        task("cos", 2),
+        task("cos_gradient", 5),
+        task("pow", 2),
+        task("pow_gradient", 5),
+        task("mul_gradient", 7),
+        task("erf_gradient", 5),
+        task("where", 3),
+        task("where_gradient", 6),
+        task("std", 1),
+        task("std_gradient", 3),
+        task("logsumexp", 1),
+        task("logsumexp_gradient", 3),
+        on("cat", &LEVEL, 4),
+        on("cat_gradient", &LEVEL, 8),
+        on("layer_norm", &TOKENS, 2),
+        on("layer_norm_gradient", &TOKENS, 5),
+        on("batch_norm", &STAGE, 2),
+        on("batch_norm_gradient", &STAGE, 5),
+        on("group_norm", &LEVEL, 2),
+        on("group_norm_gradient", &LEVEL, 5),
+        on("dropout", &TOKENS, 2),
+        on("dropout_gradient", &TOKENS, 4),
+        on("embedding", &TOKENS, 2),
+        on("embedding_gradient", &VOCABULARY, 1),
+        on("max_pool2d", &STEM, 1),
+        on("max_pool2d_gradient", &STEM, 2),
+        on("avg_pool2d", &TRANSITION, 1),
+        on("avg_pool2d_gradient", &TRANSITION, 2),
+        on("cumsum", &SCORES, 2),
+        on("cumsum_gradient", &SCORES, 4),
+        on("sort", &SCORES, 4),
+        on("sort_gradient", &SCORES, 7),
+        on("topk", &SCORES, 1),
+        on("topk_gradient", &SCORES, 2),
     ]
 };
 
@@ -184,7 +240,7 @@ impl Task {
     /// Bytes that one repetition must at least read and write; 0 where another amount of work counts.
     pub fn bytes(self) -> usize {
         let values = match self {
-            Task::Elementwise(operation) => operation.tensors * PLANE[0] * PLANE[1],
+            Task::Elementwise(operation) => operation.tensors * operation.shape.iter().product::<usize>(),
             Task::Optimize { rule, weights } => rule.values * weights,
             Task::Attention(attention) => return attention.bytes(),
             Task::Train { .. } | Task::TrainModel { .. } | Task::Infer { .. } | Task::Chain { .. } => 0,
@@ -211,7 +267,11 @@ impl fmt::Display for Task {
             Task::TrainModel { model, batch } => write!(f, "train {model} {batch}"),
             Task::Infer { batch } => write!(f, "infer {batch}"),
             Task::Chain { extent, backward } => write!(f, "chain {extent} {}", u8::from(*backward)),
-            Task::Elementwise(operation) => write!(f, "elementwise {}", operation.name),
+            Task::Elementwise(Elementwise { name, shape, .. }) if *shape == PLANE => write!(f, "elementwise {name}"),
+            Task::Elementwise(Elementwise { name, shape, .. }) => {
+                write!(f, "elementwise {name}")?;
+                shape.iter().try_for_each(|extent| write!(f, " {extent}"))
+            }
             Task::Attention(task) => {
                 let AttentionTask { batch, heads, queries, tokens, width, is_causal, backward } = task;
                 let [is_causal, backward] = [is_causal, backward].map(|flag| u8::from(*flag));
@@ -233,9 +293,10 @@ impl FromStr for Task {
             ["train", model, batch] => Task::TrainModel { model: model.parse()?, batch: number(batch)? },
             ["infer", batch] => Task::Infer { batch: number(batch)? },
             ["chain", extent, backward] => Task::Chain { extent: number(extent)?, backward: backward == "1" },
-            ["elementwise", name] => {
-                let known = ELEMENTWISE.into_iter().find(|operation| operation.name == name);
-                Task::Elementwise(known.with_context(unknown)?)
+            // The name decides the shape, which is written for contenders that do not know this list.
+            ["elementwise", name, ..] => {
+                let known = ELEMENTWISE.iter().find(|operation| operation.name == name);
+                Task::Elementwise(*known.with_context(unknown)?)
             }
             ["optimize", name, weights] => {
                 let rule = RULES.into_iter().find(|rule| rule.name == name).with_context(unknown)?;
@@ -259,11 +320,10 @@ mod tests {
             Task::Chain { extent: 32, backward: true },
             Task::Chain { extent: 1, backward: false },
         ];
-        tasks.extend(ELEMENTWISE.map(Task::Elementwise));
+        tasks.extend(ELEMENTWISE.iter().copied().map(Task::Elementwise));
         tasks.extend(RULES.map(|rule| Task::Optimize { rule, weights: 7 }));
         let (is_causal, backward) = (true, false);
-        let attention =
-            AttentionTask { batch: 2, heads: 3, queries: 4, tokens: 5, width: 6, is_causal, backward };
+        let attention = AttentionTask { batch: 2, heads: 3, queries: 4, tokens: 5, width: 6, is_causal, backward };
         tasks.push(Task::Attention(attention));
         for task in tasks {
             assert_eq!(task.to_string().parse::<Task>().unwrap(), task);

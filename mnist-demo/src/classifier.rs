@@ -121,9 +121,7 @@ impl Classifier {
     /// If the images have another shape.
     #[track_caller]
     pub fn scores(&self, images: &Tensor) -> Tensor {
-        let ((_, last), before) = self.layers.split_last().expect("a perceptron has layers");
-        let hidden = before.iter().fold(images.clone(), |x, (_, layer)| layer.forward_relu(&x));
-        last.forward(&hidden, Mode::Eval)
+        self.network.forward(images, Mode::Eval)
     }
 
     /// Classifies a digit of 28 × 28 pixels, row by row: 0 is background, 1 is ink.

@@ -37,6 +37,8 @@ mod tests {
     use autograd::Random;
     use nn::Module;
 
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::{DIGITS, perceptron_for};
     use crate::picture::SIDE;
@@ -50,8 +52,8 @@ mod tests {
 
     #[test]
     fn the_contributions_are_the_product_of_the_weights_of_active_units() {
-        let model = perceptron_for(PIXELS, DIGITS, &mut Random::new(3));
-        let classifier = Classifier::new(&model);
+        let model = Arc::new(perceptron_for(PIXELS, DIGITS, &mut Random::new(3)));
+        let classifier = Classifier::new(Arc::clone(&model));
         let parameters: Vec<Tensor> = model.named_parameters().into_iter().map(|(_, param)| param.tensor()).collect();
         let [w1, b1, w2, b2, w3, b3] = &parameters[..] else { panic!("three layers") };
         let x = Tensor::from_vec(digit(), [1, PIXELS]);
@@ -64,7 +66,7 @@ mod tests {
             Tensor::from_vec(mask, [1, outputs.numel()])
         };
         for class in 0..DIGITS {
-            let of_second = w3.slice(0, class as isize, class as isize + 1, 1) * active(&second);
+            let of_second = w3.narrow(0, class, 1) * active(&second);
             let of_first = of_second.matmul(w2) * active(&first);
             let expected = (of_first.matmul(w1) * &x).to_vec();
             let found = Explanation::new(&classifier, &digit(), class);
@@ -78,13 +80,13 @@ mod tests {
 
     #[test]
     fn without_biases_the_contributions_sum_up_to_the_score() {
-        let model = perceptron_for(PIXELS, DIGITS, &mut Random::new(5));
+        let model = Arc::new(perceptron_for(PIXELS, DIGITS, &mut Random::new(5)));
         for (name, parameter) in model.named_parameters() {
             if name.ends_with("bias") {
                 parameter.set(&Tensor::zeros(parameter.tensor().shape()));
             }
         }
-        let classifier = Classifier::new(&model);
+        let classifier = Classifier::new(Arc::clone(&model));
         for class in 0..DIGITS {
             let Explanation { score, contributions } = Explanation::new(&classifier, &digit(), class);
             let sum: f32 = contributions.iter().sum();

@@ -33,7 +33,7 @@ const QUICK: [&str; 6] = ["add", "gelu", "sum", "max_rows", "softmax", "transpos
 
 pub(super) fn pointwise(arguments: &Arguments) -> Result<()> {
     let quick = arguments.options.effort.quick && arguments.only.is_empty();
-    let wanted = ELEMENTWISE.into_iter().filter(|operation| !quick || QUICK.contains(&operation.name));
+    let wanted = ELEMENTWISE.iter().copied().filter(|operation| !quick || QUICK.contains(&operation.name));
     let tasks: Vec<_> = wanted.map(|operation| (operation.name.to_owned(), Task::Elementwise(operation))).collect();
     run(arguments, "pointwise", &tasks)
 }
