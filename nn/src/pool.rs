@@ -280,7 +280,7 @@ mod tests {
         assert!(y.to_vec()[0].is_nan() && y.to_vec()[1].is_nan() && y.to_vec()[2] == 0.0);
         assert_eq!(y.sum().backward().get(&nan).unwrap().to_vec(), [0.0, 2.0, 0.0, 1.0, 0.0]);
         let batch = Tensor::<f64>::randn([2, 3, 7, 5], 0);
-        gradcheck(|x| layer.forward(&x[0], Mode::Eval), &[batch.clone()]).unwrap();
+        gradcheck(|x| layer.forward(&x[0], Mode::Eval), std::slice::from_ref(&batch)).unwrap();
         let all = AdaptiveMaxPool2d::new(1).forward(&batch, Mode::Eval);
         assert_eq!(all.to_vec(), batch.flatten(2, 3).max_dim(2, false).0.to_vec());
     }
