@@ -14,5 +14,5 @@ use crate::kernels::skip_zeros::SkippingKernels;
 pub trait Float: SkippingKernels {}
 
 // The compiler shows the next two lines where it cannot infer which of them is meant, so they say what to write there.
-impl Float for f32 {} // the default: `use autograd::prelude::*;`, or write it out: `let x: Tensor = ...`
+impl Float for f32 {} // the default: `let x: Tensor = ...`, or `use autograd::prelude::*;`, `use nn::prelude::*;`
 impl Float for f64 {} // `let x: Tensor<f64> = ...`

@@ -91,8 +91,8 @@ fn labels(page: &str) -> BTreeSet<String> {
 
 /// The anchor that GitHub gives to a heading.
 fn anchor(heading: &str) -> String {
-    let kept = heading.trim().to_lowercase().chars().filter(|&c| c.is_alphanumeric() || "-_ ".contains(c)).collect();
-    let kept: String = kept;
+    let is_kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
+    let kept: String = heading.trim().to_lowercase().chars().filter(is_kept).collect();
     kept.replace(' ', "-")
 }
 
@@ -270,11 +270,9 @@ fn names_in_the_pages_exist() {
     for name in OF_THE_CODE {
         let page = fs::read_to_string(workspace().join(name)).unwrap();
         // Of tables that translate from PyTorch, the first column is PyTorch's.
-        let text: Vec<&str> = page
-            .split("\n## ")
-            .filter(|section| !section.starts_with("From PyTorch") && !section.starts_with("Has and has not"))
-            .collect();
-        for section in text {
+        let is_of_others =
+            |section: &&str| section.starts_with("From PyTorch") || section.starts_with("Has and has not");
+        for section in page.split("\n## ").filter(|section| !is_of_others(section)) {
             let text = prose(section).collect::<Vec<_>>().join("\n");
             for code in text.split('`').skip(1).step_by(2) {
                 checked += 1;

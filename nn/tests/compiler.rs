@@ -125,12 +125,12 @@ const ANSWERED: &[(&str, &str, &[&str])] = &[
     (
         "Sequential::new() without a type",
         "let model = nn::Sequential::new().add(nn::Linear::new(2, 2, 0)).add(ReLU);",
-        &["error[E0283]", "the default: `use autograd::prelude::*;`, or write it out: `let x: Tensor = ...`"],
+        &["error[E0283]", "the default: `let x: Tensor = ...`, or `use autograd::prelude::*;`, `use nn::prelude::*;`"],
     ),
     (
         "a layer alone",
         "let layer = nn::Linear::new(2, 2, 0);",
-        &["error[E0283]", "the default: `use autograd::prelude::*;`, or write it out: `let x: Tensor = ...`"],
+        &["error[E0283]", "the default: `let x: Tensor = ...`, or `use autograd::prelude::*;`, `use nn::prelude::*;`"],
     ),
     (
         "the value of a loss after backward",
