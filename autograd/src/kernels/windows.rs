@@ -37,6 +37,11 @@ pub(crate) struct Windows {
 pub(crate) struct Positions(PoolVec<u32>);
 
 impl Positions {
+    /// So many positions.
+    pub(crate) fn new(windows: usize, positions: impl Iterator<Item = u32>) -> Self {
+        Positions(PoolVec::collect(windows, positions))
+    }
+
     /// The positions, plane after plane.
     pub(crate) fn as_slice(&self) -> &[u32] {
         &self.0

@@ -32,6 +32,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("argmin", "torch.argmin"),
     ("at", "x[...]"),
     ("contiguous", "torch.Tensor.contiguous"),
+    ("conv2d_relu", "none (conv2d, then relu)"),
+    ("conv2d_relu_max_pool2d", "none (conv2d, relu, then max_pool2d)"),
     ("cos", "torch.cos"),
     ("cross_entropy", "torch.nn.functional.cross_entropy"),
     ("erf", "torch.erf"),

@@ -10,7 +10,11 @@
 //! ```
 //!
 //! Windows of a single element without padding are the image itself: those are dense products ([`plain`]).
+//!
+//! A bias, a rectifier and max-pooling follow the sums of an image while it is in the cache, and their gradients are
+//! made image by image, too ([`epilogue`]).
 
+mod epilogue;
 mod padded;
 mod pass;
 mod plain;
@@ -19,6 +23,7 @@ mod work;
 
 use super::gemm::GemmKernels;
 use super::gemm::table::selected_tiles;
+pub(crate) use epilogue::{Epilogue, Planes, Pool, Winners};
 use pass::Pass;
 
 /// The extents of a convolution of `x` `[images, channels, ...]` with `w` `[filters, channels / groups, ...]` to `y`
@@ -77,33 +82,48 @@ impl Geometry {
     }
 
     /// Whether a window is one element, and the windows are the image.
-    fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0] && self.from == self.to
     }
 
-    /// y from x and w.
-    pub(crate) fn forward<T: GemmKernels>(&self, x: &[T], w: &[T], y: &mut [T]) {
+    /// y from x and w, and which elements are the largest of their windows, if the epilogue stores only those.
+    ///
+    /// # Panics
+    /// If it does, and [`is_plain`](Geometry::is_plain).
+    pub(crate) fn forward<T: GemmKernels>(
+        &self,
+        [x, w]: [&[T]; 2],
+        epilogue: &Epilogue<'_, T>,
+        y: &mut [T],
+        winners: &mut [u8],
+    ) {
         if y.is_empty() {
         } else if self.is_plain() {
-            self.plain_forward(x, w, y);
+            assert!(epilogue.pool.is_none(), "max-pooled products of single elements");
+            self.plain_forward(x, w, epilogue, y);
         } else {
-            Pass::forward(self).run(selected_tiles(), x, w, y);
+            Pass::forward(self).run(selected_tiles(), Planes::Dense(x), w, epilogue, (y, winners));
         }
     }
 
     /// The gradient of x from that of y, and w.
-    pub(crate) fn to_input<T: GemmKernels>(self, y: &[T], w: &[T], x: &mut [T]) {
-        if x.is_empty() {
-        } else if self.is_plain() {
-            self.plain_to_input(y, w, x);
-        } else {
-            Pass::to_input(&self).run(selected_tiles(), y, w, x);
+    ///
+    /// # Panics
+    /// As [`forward`](Geometry::forward).
+    pub(crate) fn to_input<T: GemmKernels>(self, y: Planes<'_, T>, w: &[T], x: &mut [T]) {
+        match y {
+            _ if x.is_empty() => {}
+            Planes::Dense(y) if self.is_plain() => self.plain_to_input(y, w, x),
+            _ => {
+                assert!(!self.is_plain(), "max-pooled products of single elements");
+                Pass::to_input(&self).run(selected_tiles(), y, w, &Epilogue::default(), (x, &mut []));
+            }
         }
     }
 
     /// The gradient of w from that of y, and x. Those of the images are added in their order, in blocks that follow
     /// from the sizes, and the blocks' in pairs.
-    pub(crate) fn to_weight<T: GemmKernels>(self, x: &[T], y: &[T], w: &mut [T]) {
+    pub(crate) fn to_weight<T: GemmKernels>(self, x: &[T], y: Planes<'_, T>, w: &mut [T]) {
         if w.is_empty() {
         } else if self.result() == 0 || self.images == 0 {
             w.fill(T::ZERO);

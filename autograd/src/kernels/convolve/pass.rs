@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::padded::Padded;
 use super::work::{Along, Task, Work};
-use super::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, area};
+use super::{Epilogue, Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::ThreadBuffers;
 use crate::kernels::gemm::offset_kernel::{MAX_OFFSET_ROWS, Step};
@@ -138,8 +138,16 @@ impl Pass {
         }
     }
 
-    /// Computes the result of all images from what is read, and the weight.
-    pub(super) fn run<T: GemmKernels>(&self, kernels: &TileKernels<T>, source: &[T], weight: &[T], result: &mut [T]) {
+    /// Computes the result of all images from what is read, and the weight; and which elements are the largest of
+    /// their windows, if the epilogue stores only those.
+    pub(super) fn run<T: GemmKernels>(
+        &self,
+        kernels: &TileKernels<T>,
+        source: Planes<'_, T>,
+        weight: &[T],
+        epilogue: &Epilogue<'_, T>,
+        (result, winners): (&mut [T], &mut [u8]),
+    ) {
         let padded = Padded::new::<T>(self.source, self.padded.lead, self.padded.stride, self.padded.extents);
         let along = self.direction(kernels);
         let panels = PanelShape::new(kernels, self.out_channels, self.in_channels * self.taps());
@@ -148,12 +156,12 @@ impl Pass {
             Along::Pixels | Along::Rows => Storage::build(0, |_| ()),
         };
         let tables = self.phases.iter().map(|phase| self.table(phase, &padded, along, &panels)).collect();
-        let work = Work { pass: self, kernels, padded, along, panels, packed, tables, weight };
-        let items = self.tasks(&work, result);
+        let work = Work { pass: self, kernels, source, padded, along, panels, packed, tables, weight, epilogue };
+        let items = self.tasks(&work, result, winners);
         let buffers = ThreadBuffers::take::<T>(items.len(), work.scratch());
         for_each_item(items, |task| {
             // SAFETY: nothing in there asks for the buffer again.
-            unsafe { buffers.with_slice(work.scratch(), |scratch| work.run(task, source, scratch)) }
+            unsafe { buffers.with_slice(work.scratch(), |scratch| work.run(task, scratch)) }
         });
     }
 
@@ -243,15 +251,26 @@ impl Pass {
     }
 
     /// Cuts the result into tasks: some images each, or, of few images, some groups or channels of one.
-    fn tasks<'a, T: GemmKernels>(&self, work: &Work<'_, T>, result: &'a mut [T]) -> Vec<Task<'a, T>> {
-        let plane = area(self.result);
+    fn tasks<'a, T: GemmKernels>(
+        &self,
+        work: &Work<'_, T>,
+        result: &'a mut [T],
+        mut winners: &'a mut [u8],
+    ) -> Vec<Task<'a, T>> {
+        let plane = work.epilogue.stored(self.result);
+        // As many as there are results, or none.
+        let mut winners_of =
+            |result: &[T]| winners.split_off_mut(..result.len().min(winners.len())).unwrap_or_default();
         let image = self.groups * self.out_channels * plane;
         let parts = MIN_TASKS.div_ceil(self.images).min(self.multiply_adds / MULTIPLY_ADDS_PER_TASK).max(1);
         if parts == 1 {
             let images = (MULTIPLY_ADDS_PER_TASK / self.multiply_adds).max(1);
             let chunks = result.chunks_mut(images * image).enumerate();
             let channels = 0..self.out_channels;
-            let task = |(index, result)| Task { image: index * images, group: 0, channels: channels.clone(), result };
+            let task = |(index, result): (usize, &'a mut [T])| {
+                let winners = winners_of(result);
+                Task { image: index * images, group: 0, channels: channels.clone(), result, winners }
+            };
             return chunks.map(task).collect();
         }
         let (groups, channels) = if self.groups > 1 {
@@ -269,7 +288,8 @@ impl Pass {
                 for (part, result) in result.chunks_mut(groups * channels.min(self.out_channels) * plane).enumerate() {
                     let first = part * channels;
                     let channels = first..self.out_channels.min(first + channels);
-                    tasks.push(Task { image, group, channels, result });
+                    let winners = winners_of(result);
+                    tasks.push(Task { image, group, channels, result, winners });
                 }
             }
         }

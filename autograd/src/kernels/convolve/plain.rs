@@ -4,13 +4,19 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::{Geometry, area};
+use super::{Geometry, area, epilogue};
 use crate::kernels::gemm::{Epilogue, GemmKernels, gemm};
 use crate::kernels::parallel::for_each_chunk;
 
 impl Geometry {
-    /// y = w·x for each image and group.
-    pub(super) fn plain_forward<T: GemmKernels>(&self, x: &[T], w: &[T], y: &mut [T]) {
+    /// y = w·x for each image and group, with what follows.
+    pub(super) fn plain_forward<T: GemmKernels>(
+        &self,
+        x: &[T],
+        w: &[T],
+        epilogue: &epilogue::Epilogue<'_, T>,
+        y: &mut [T],
+    ) {
         for_each_chunk(y, self.images_per_task() * self.result(), |start, y| {
             let first = start / self.result();
             for (image, y) in y.chunks_exact_mut(self.result()).enumerate() {
@@ -18,6 +24,7 @@ impl Geometry {
                     let x = part(x, first + image, group, self.groups, [self.channels, area(self.from)]);
                     gemm(self.plain_weight(w, group), x, matrix_mut(y, self.filters / self.groups), Epilogue::Store);
                 }
+                epilogue.finish(0, area(self.to), y);
             }
         });
     }

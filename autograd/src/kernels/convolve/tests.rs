@@ -1,7 +1,7 @@
 //! The three products against their definition.
 
-use super::Geometry;
 use super::pass::Pass;
+use super::{Epilogue, Geometry, Planes};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::table::{Implementation, available};
 use crate::kernels::parallel::with_threads;
@@ -81,20 +81,21 @@ fn check<T: GemmKernels>() {
             }
         };
         let [mut out_y, mut out_x, mut out_w] = [&y, &x, &w].map(|values| vec![T::NAN; values.len()]);
-        geometry.forward(&x, &w, &mut out_y);
+        geometry.forward([&x, &w], &Epilogue::default(), &mut out_y, &mut []);
         near(&out_y, &for_y, "y");
-        geometry.to_input(&y, &w, &mut out_x);
+        geometry.to_input(Planes::Dense(&y), &w, &mut out_x);
         near(&out_x, &for_x, "x");
-        geometry.to_weight(&x, &y, &mut out_w);
+        geometry.to_weight(&x, Planes::Dense(&y), &mut out_w);
         near(&out_w, &for_w, "w");
         // And on each instruction set.
         for set in available::<T>().filter(|_| !geometry.is_plain()) {
             let Implementation::Tiles(kernels) = &set.implementation else { continue };
-            Pass::forward(&geometry).run(kernels, &x, &w, &mut out_y);
+            let none = Epilogue::default();
+            Pass::forward(&geometry).run(kernels, Planes::Dense(&x), &w, &none, (&mut out_y, &mut []));
             near(&out_y, &for_y, set.name());
-            Pass::to_input(&geometry).run(kernels, &y, &w, &mut out_x);
+            Pass::to_input(&geometry).run(kernels, Planes::Dense(&y), &w, &none, (&mut out_x, &mut []));
             near(&out_x, &for_x, set.name());
-            geometry.weight_gradient(kernels, &x, &y, &mut out_w);
+            geometry.weight_gradient(kernels, &x, Planes::Dense(&y), &mut out_w);
             near(&out_w, &for_w, set.name());
         }
     }
@@ -122,9 +123,9 @@ fn infinity_stays_in_the_windows_that_have_it() {
             of_w[at_w] |= at_x == from[1] || at_y == to[1];
         });
         let [mut out_y, mut out_x, mut out_w] = [&y, &x, &w].map(|values| vec![f32::NAN; values.len()]);
-        geometry.forward(&x, &w, &mut out_y);
-        geometry.to_input(&y, &w, &mut out_x);
-        geometry.to_weight(&x, &y, &mut out_w);
+        geometry.forward([&x, &w], &Epilogue::default(), &mut out_y, &mut []);
+        geometry.to_input(Planes::Dense(&y), &w, &mut out_x);
+        geometry.to_weight(&x, Planes::Dense(&y), &mut out_w);
         // Of the others some meet an infinity times zero of the padding, in the weight's gradient alone.
         for (found, wanted) in [(out_y, of_y), (out_x, of_x)] {
             assert!(found.iter().zip(wanted).all(|(found, infinite)| found.is_finite() != infinite), "{geometry:?}");
@@ -154,9 +155,9 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
         let run = |threads| {
             with_threads(threads, || {
                 let [mut for_y, mut for_x, mut for_w] = [&y, &x, &w].map(|values| vec![f32::NAN; values.len()]);
-                geometry.forward(&x, &w, &mut for_y);
-                geometry.to_input(&y, &w, &mut for_x);
-                geometry.to_weight(&x, &y, &mut for_w);
+                geometry.forward([&x, &w], &Epilogue::default(), &mut for_y, &mut []);
+                geometry.to_input(Planes::Dense(&y), &w, &mut for_x);
+                geometry.to_weight(&x, Planes::Dense(&y), &mut for_w);
                 [for_y, for_x, for_w]
             })
         };

@@ -6,7 +6,7 @@ use ndarray::{ArrayView2, ShapeBuilder};
 
 use super::padded::Padded;
 use super::pass::offset;
-use super::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, area};
+use super::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::ThreadBuffers;
 use crate::kernels::gemm::offset_kernel::Step;
@@ -31,7 +31,13 @@ const MAX_PARTIAL_ELEMENTS: usize = 1 << 21;
 
 impl Geometry {
     /// The gradient of w, which has elements, from x and the gradient of y, which have some.
-    pub(super) fn weight_gradient<T: GemmKernels>(&self, kernels: &TileKernels<T>, x: &[T], y: &[T], w: &mut [T]) {
+    pub(super) fn weight_gradient<T: GemmKernels>(
+        &self,
+        kernels: &TileKernels<T>,
+        x: &[T],
+        y: Planes<'_, T>,
+        w: &mut [T],
+    ) {
         let images = self.images_per_block(w.len());
         let blocks = self.images.div_ceil(images);
         let part = |block: usize| block * images..self.images.min((block + 1) * images);
@@ -40,7 +46,7 @@ impl Geometry {
         }
         let length = w.len();
         let partial = Storage::build(blocks * length, |partial| {
-            if self.is_plain() {
+            if let (Planes::Dense(y), true) = (y, self.is_plain()) {
                 return for_each_chunk(partial, length, |start, w| {
                     self.plain_weight_gradient(x, y, part(start / length), w);
                 });
@@ -51,8 +57,8 @@ impl Geometry {
         reduce(partial.as_slice(), [1, blocks, length], w, T::ZERO, |a, b| a + b);
     }
 
-    fn add_images<T: GemmKernels>(&self, kernels: &TileKernels<T>, x: &[T], y: &[T], w: &mut [T]) {
-        if self.is_plain() {
+    fn add_images<T: GemmKernels>(&self, kernels: &TileKernels<T>, x: &[T], y: Planes<'_, T>, w: &mut [T]) {
+        if let (Planes::Dense(y), true) = (y, self.is_plain()) {
             return self.plain_weight_gradient(x, y, 0..self.images, w);
         }
         let length = w.len();
@@ -117,7 +123,14 @@ impl<'a, T: GemmKernels> Sums<'a, T> {
     }
 
     /// Writes the gradients of all blocks of images, each `length` elements long.
-    fn run(&self, x: &[T], y: &[T], images: impl Fn(usize) -> Range<usize> + Sync, length: usize, out: &mut [T]) {
+    fn run(
+        &self,
+        x: &[T],
+        y: Planes<'_, T>,
+        images: impl Fn(usize) -> Range<usize> + Sync,
+        length: usize,
+        out: &mut [T],
+    ) {
         let groups = self.geometry.groups;
         let (group, unit) = (length / groups, self.filters_per_task(out.len() / (length / groups), images(0).len()));
         let items = out.chunks_mut(group).enumerate().flat_map(|(index, w)| {
@@ -125,11 +138,12 @@ impl<'a, T: GemmKernels> Sums<'a, T> {
             parts.map(move |(part, w)| Part { block: index / groups, group: index % groups, first: part * unit, w })
         });
         let items: Vec<Part<'_, T>> = items.collect();
-        let buffers = ThreadBuffers::take::<T>(items.len(), self.scratch());
+        let scratch = self.scratch() + y.scratch(unit * area(self.geometry.to));
+        let buffers = ThreadBuffers::take::<T>(items.len(), scratch);
         for_each_item(items, |part| {
             let images = images(part.block);
             // SAFETY: nothing in there asks for the buffer again.
-            unsafe { buffers.with_slice(self.scratch(), |scratch| self.part(x, y, images, part, scratch)) }
+            unsafe { buffers.with_slice(scratch, |scratch| self.part(x, y, images, part, scratch)) }
         });
     }
 
@@ -154,24 +168,25 @@ impl<'a, T: GemmKernels> Sums<'a, T> {
         self.filters.next_multiple_of(self.panels.width()) * self.geometry.depth()
     }
 
-    /// Elements of a task's scratch memory.
+    /// Elements of a task's scratch memory, but for those of the gradient of y.
     fn scratch(&self) -> usize {
         self.image() + self.panels.elements() + self.sums()
     }
 
     /// The gradient of some filters' weight from some images.
-    fn part(&self, x: &[T], y: &[T], images: Range<usize>, part: Part<'_, T>, scratch: &mut [T]) {
+    fn part(&self, x: &[T], y: Planes<'_, T>, images: Range<usize>, part: Part<'_, T>, scratch: &mut [T]) {
         let Geometry { channels, groups, from, to, .. } = *self.geometry;
         let Part { group, first, w, .. } = part;
         let (padded, scratch) = scratch.split_at_mut(self.image());
-        let (packed, sums) = scratch.split_at_mut(self.panels.elements());
+        let (packed, scratch) = scratch.split_at_mut(self.panels.elements());
+        let (sums, unpooled) = scratch.split_at_mut(self.sums());
         let (depth, width) = (self.geometry.depth(), self.panels.width());
         let (plane_x, filters) = (channels / groups * area(from), w.len() / depth);
         let panels = self.panels.of_columns(filters);
         padded.fill(T::ZERO);
         for (index, image) in images.enumerate() {
             self.padded.copy(&x[(image * groups + group) * plane_x..][..plane_x], padded);
-            let y = &y[((image * groups + group) * self.filters + first) * area(to)..][..filters * area(to)];
+            let y = y.get((image * groups + group) * self.filters + first, filters, area(to), unpooled);
             let accumulate = index > 0;
             if let Some(whole) = self.dots {
                 self.add_dots(whole, y, padded, accumulate, w);

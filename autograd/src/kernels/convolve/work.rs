@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::area;
+use super::{Epilogue, Planes, area};
 use super::padded::Padded;
 use super::pass::{Pass, Phase};
 use crate::kernels::gemm::GemmKernels;
@@ -35,18 +35,22 @@ pub(super) struct Task<'a, T> {
     pub(super) group: usize,
     pub(super) channels: Range<usize>,
     pub(super) result: &'a mut [T],
+    /// As many as there are results, if those are the largest elements of windows.
+    pub(super) winners: &'a mut [u8],
 }
 
 /// What all tasks of a pass read.
 pub(super) struct Work<'a, T: 'static> {
     pub(super) pass: &'a Pass,
     pub(super) kernels: &'a TileKernels<T>,
+    pub(super) source: Planes<'a, T>,
     pub(super) padded: Padded,
     pub(super) along: Along,
     pub(super) panels: PanelShape,
     pub(super) packed: Storage<T>,
     pub(super) tables: SmallVec<[OffsetTable; 1]>,
     pub(super) weight: &'a [T],
+    pub(super) epilogue: &'a Epilogue<'a, T>,
 }
 
 /// Windows of a block: their products with a panel stay in the first-level cache until they are transposed.
@@ -64,31 +68,58 @@ impl<T: GemmKernels> Work<'_, T> {
         self.pass.out_channels * strided.map(|phase| area(phase.count)).max().unwrap_or(0)
     }
 
-    /// Elements of a task's scratch memory: the padded image, a block of products, a phase.
-    pub(super) fn scratch(&self) -> usize {
-        self.image() + WINDOWS_PER_BLOCK * self.panels.width() + self.phase()
+    /// Elements of planes that are read and are not in memory as they are.
+    fn unpooled(&self) -> usize {
+        self.source.scratch(self.pass.in_channels * area(self.pass.source))
     }
 
-    pub(super) fn run(&self, task: Task<'_, T>, source: &[T], scratch: &mut [T]) {
-        let pass = self.pass;
+    /// Elements of an image of sums of which only the largest ones of windows are stored.
+    fn sums(&self) -> usize {
+        self.epilogue.pool.as_ref().map_or(0, |_| self.pass.out_channels * area(self.pass.result))
+    }
+
+    /// Elements of a task's scratch memory: the padded image, a block of products, a phase, what is read, the sums.
+    pub(super) fn scratch(&self) -> usize {
+        self.image() + WINDOWS_PER_BLOCK * self.panels.width() + self.phase() + self.unpooled() + self.sums()
+    }
+
+    pub(super) fn run(&self, task: Task<'_, T>, scratch: &mut [T]) {
+        let (pass, epilogue) = (self.pass, self.epilogue);
         let (padded, scratch) = scratch.split_at_mut(self.image());
-        let (block, phase) = scratch.split_at_mut(WINDOWS_PER_BLOCK * self.panels.width());
+        let (unpooled, scratch) = scratch.split_at_mut(self.unpooled());
+        let (sums, scratch) = scratch.split_at_mut(self.sums());
         padded.fill(T::ZERO);
-        let plane = pass.in_channels * area(pass.source);
-        let length = task.channels.len() * area(pass.result);
-        for (index, result) in task.result.chunks_exact_mut(length).enumerate() {
+        let Task { channels, mut winners, .. } = task;
+        let (plane, stored) = (area(pass.result), epilogue.stored(pass.result));
+        for (index, result) in task.result.chunks_exact_mut(channels.len() * stored).enumerate() {
             let (image, group) = (task.image + (task.group + index) / pass.groups, (task.group + index) % pass.groups);
-            self.padded.copy(&source[(image * pass.groups + group) * plane..][..plane], padded);
-            let part = Part { group, channels: task.channels.clone(), padded };
-            for (shape, table) in pass.phases.iter().zip(&self.tables) {
-                let pixels = area(shape.count);
-                if shape.is_all() {
-                    self.multiply(&part, table, shape.count, block, result);
-                } else if pixels > 0 {
-                    let phase = &mut phase[..task.channels.len() * pixels];
-                    self.multiply(&part, table, shape.count, block, phase);
-                    self.spread(shape, phase, result);
-                }
+            let first = (image * pass.groups + group) * pass.in_channels;
+            self.padded.copy(self.source.get(first, pass.in_channels, area(pass.source), unpooled), padded);
+            let part = Part { group, channels: channels.clone(), padded };
+            let filter = group * pass.out_channels + channels.start;
+            if let Some(pool) = &epilogue.pool {
+                let sums = &mut sums[..channels.len() * plane];
+                let winners = winners.split_off_mut(..result.len()).expect("one for each result");
+                self.sums_of(&part, scratch, sums);
+                epilogue.store_largest(filter, pool, sums, result, winners);
+            } else {
+                self.sums_of(&part, scratch, result);
+                epilogue.finish(filter, plane, result);
+            }
+        }
+    }
+
+    /// The sums of an image, before anything follows.
+    fn sums_of(&self, part: &Part<'_, T>, scratch: &mut [T], result: &mut [T]) {
+        let (block, phase) = scratch.split_at_mut(WINDOWS_PER_BLOCK * self.panels.width());
+        for (shape, table) in self.pass.phases.iter().zip(&self.tables) {
+            let pixels = area(shape.count);
+            if shape.is_all() {
+                self.multiply(part, table, shape.count, block, result);
+            } else if pixels > 0 {
+                let phase = &mut phase[..part.channels.len() * pixels];
+                self.multiply(part, table, shape.count, block, phase);
+                self.spread(shape, phase, result);
             }
         }
     }

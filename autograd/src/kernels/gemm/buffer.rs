@@ -1,6 +1,7 @@
 //! Memory for packed blocks, from the engine's pool: a product in a training loop allocates nothing.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
 use super::pack::SLACK;
@@ -70,13 +71,18 @@ impl<E: Copy> PoolVec<E> {
     }
 }
 
-impl PoolVec<u32> {
+impl<E: Copy + Default> PoolVec<E> {
     /// So many zeros.
     ///
     /// # Panics
     /// If the system has not so much memory.
     pub(in crate::kernels) fn zeros(length: usize) -> Self {
-        Self::collect(length, std::iter::repeat_n(0, length))
+        const { assert!(align_of::<E>() <= 64) };
+        let buffer = Buffer::of_bytes(length * size_of::<E>());
+        // SAFETY: the memory has room for so many values, and begins at a cache line.
+        let values = unsafe { std::slice::from_raw_parts_mut(buffer.start::<MaybeUninit<E>>(), length) };
+        values.fill(MaybeUninit::new(E::default()));
+        Self { buffer, length, values: PhantomData }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Convolutions of signals and images.
 
-use super::{Kind, as_images, both, check_operands, finished, product};
+use super::layer::{Following, layer};
+use super::{as_images, both, check_operands};
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::convolve::Geometry;
@@ -104,35 +105,34 @@ fn convolved<T: Float, const DIMS: usize>(
     bias: Option<&Tensor<T>>,
     options: &Convolution<DIMS>,
 ) -> Tensor<T> {
+    let geometry = convolution_geometry(op, [input, weight], options);
+    let (x, w) = (as_images::<T, DIMS>(input), as_images::<T, DIMS>(weight));
+    in_form_of::<T, DIMS>(input, layer(op, geometry, [&x, &w], bias, Following::default()))
+}
+
+/// The extents of a convolution, which are checked.
+#[track_caller]
+pub(super) fn convolution_geometry<T: Float, const DIMS: usize>(
+    op: &str,
+    [input, weight]: [&Tensor<T>; 2],
+    options: &Convolution<DIMS>,
+) -> Geometry {
     let steps = [("stride", options.stride), ("dilation", options.dilation)];
     check_operands(op, [input.shape(), weight.shape()], options.groups, steps);
-    let (x, w) = (as_images::<T, DIMS>(input), as_images::<T, DIMS>(weight));
-    let (shape, weights) = (x.shape(), w.shape());
+    let [shape, weights] = [input, weight].map(|operand| as_images::<T, DIMS>(operand).shape().clone());
     let (channels, filters, groups) = (shape[1], weights[0], options.groups);
     if !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) || weights[1] != channels / groups {
+        let (own, other) = (input.shape(), weight.shape());
         shape_error(
             op,
-            format_args!(
-                "the input has shape {}, the weight {}: they do not fit for {groups} groups",
-                input.shape(),
-                weight.shape()
-            ),
+            format_args!("the input has shape {own}, the weight {other}: they do not fit for {groups} groups"),
         );
     }
     let (stride, dilation) = (both(1, options.stride), both(1, options.dilation));
     let (from, kernel) = ([shape[2], shape[3]], [weights[2], weights[3]]);
-    let mut geometry = Geometry {
-        images: shape[0],
-        channels,
-        filters,
-        groups,
-        from,
-        kernel,
-        to: from,
-        stride,
-        padding: [0; 2],
-        dilation,
-    };
+    let (images, padding) = (shape[0], [0; 2]);
+    let mut geometry =
+        Geometry { images, channels, filters, groups, from, kernel, to: from, stride, padding, dilation };
     let span = [0, 1].map(|dim| dilation[dim] * (kernel[dim] - 1));
     match options.padding {
         Padding::Same if options.stride != [1; DIMS] => {
@@ -144,13 +144,12 @@ fn convolved<T: Float, const DIMS: usize>(
             for dim in 0..2 {
                 let padded = from[dim] + 2 * geometry.padding[dim];
                 let Some(rest) = padded.checked_sub(span[dim] + 1) else {
+                    let (elements, own, other) = (span[dim] + 1, input.shape(), weight.shape());
                     shape_error(
                         op,
                         format_args!(
-                            "a window of {} elements is larger than the padded input, {padded}: shapes {} and {}",
-                            span[dim] + 1,
-                            input.shape(),
-                            weight.shape()
+                            "a window of {elements} elements is larger than the padded input, {padded}: \
+                             shapes {own} and {other}"
                         ),
                     )
                 };
@@ -158,7 +157,14 @@ fn convolved<T: Float, const DIMS: usize>(
             }
         }
     }
-    finished::<T, DIMS>(op, product(Kind::Convolution, geometry, &x, &w), input, bias)
+    geometry
+}
+
+/// The result without the dimensions that the input does not have.
+#[track_caller]
+pub(super) fn in_form_of<T: Float, const DIMS: usize>(input: &Tensor<T>, y: Tensor<T>) -> Tensor<T> {
+    let y = if DIMS == 1 { y.squeeze(2) } else { y };
+    if input.rank() == DIMS + 1 { y.squeeze(0) } else { y }
 }
 
 instances!(conv1d conv2d);

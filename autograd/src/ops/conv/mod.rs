@@ -3,6 +3,7 @@
 //! gradients of the three operations are these three again, so that they can be differentiated any number of times.
 
 mod convolution;
+mod layer;
 mod transposed;
 
 pub use convolution::{Convolution, Padding};
@@ -11,7 +12,7 @@ pub use transposed::TransposedConvolution;
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
-use crate::kernels::convolve::Geometry;
+use crate::kernels::convolve::{Epilogue, Geometry, Planes};
 use crate::op::{Op, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -64,21 +65,25 @@ impl<T: Float> Op<T> for Product<T> {
     }
 }
 
-/// One of the three products, recorded. The operands have the geometry's extents.
-#[track_caller]
-fn product<T: Float>(kind: Kind, geometry: Geometry, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
-    let Geometry { images, channels, filters, groups, from, kernel, to, .. } = geometry;
-    let shape = match kind {
+/// The extents of what a product computes.
+fn result_shape(kind: Kind, geometry: &Geometry) -> Shape {
+    let Geometry { images, channels, filters, groups, from, kernel, to, .. } = *geometry;
+    Shape::from(match kind {
         Kind::Convolution => [images, filters, to[0], to[1]],
         Kind::ToInput => [images, channels, from[0], from[1]],
         Kind::ToWeight => [filters, channels / groups, kernel[0], kernel[1]],
-    };
+    })
+}
+
+/// One of the three products, recorded. The operands have the geometry's extents.
+#[track_caller]
+fn product<T: Float>(kind: Kind, geometry: Geometry, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let (dense_a, dense_b) = (a.dense(), b.dense());
     let [left, right] = [&dense_a, &dense_b].map(|operand| operand.as_slice().expect("dense"));
-    Tensor::build_for("convolution", Shape::from(shape), |out| match kind {
-        Kind::Convolution => geometry.forward(left, right, out),
-        Kind::ToInput => geometry.to_input(left, right, out),
-        Kind::ToWeight => geometry.to_weight(left, right, out),
+    Tensor::build_for("convolution", result_shape(kind, &geometry), |out| match kind {
+        Kind::Convolution => geometry.forward([left, right], &Epilogue::default(), out, &mut []),
+        Kind::ToInput => geometry.to_input(Planes::Dense(left), right, out),
+        Kind::ToWeight => geometry.to_weight(left, Planes::Dense(right), out),
     })
     .record(&[a, b], |_| Product { kind, geometry, operands: [Saved::input(0, a), Saved::input(1, b)] })
 }
@@ -115,8 +120,7 @@ fn finished<T: Float, const DIMS: usize>(
         Some(bias) => y + bias.reshape([channels, 1, 1]),
         None => y,
     };
-    let y = if DIMS == 1 { y.squeeze(2) } else { y };
-    if input.rank() == DIMS + 1 { y.squeeze(0) } else { y }
+    convolution::in_form_of::<T, DIMS>(input, y)
 }
 
 /// Refuses what cannot be convolved: wrong ranks, channels or groups, and steps of 0.

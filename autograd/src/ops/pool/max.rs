@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::{Sliding, as_planes, both, given, plane, with_plane};
 use crate::float::Float;
 use crate::indices::Indices;
-use crate::kernels::windows::{Positions, Windows};
+use crate::kernels::convolve::Pool;
+use crate::kernels::windows::{Positions, Window, Windows};
 use crate::ops::linear_map::LinearMap;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -78,6 +79,22 @@ impl<T: Float> LinearMap<T> for Pick {
         let grads = dense.as_slice().expect("dense");
         Tensor::build(self.from.clone(), |out| self.windows.put_back(grads, &self.positions, out))
     }
+}
+
+/// Gradients of the largest elements of windows, as planes: each where its element was, zero elsewhere.
+#[track_caller]
+pub(in crate::ops) fn put_back<T: Float>(grad: &Tensor<T>, pool: &Pool, winners: &[u8]) -> Tensor<T> {
+    let [rows, columns] = [0, 1].map(|dim| {
+        let extent = pool.window[dim];
+        let window = |index: usize| Window { first: index * extent, count: extent, step: 1, padded: extent };
+        (0..pool.to()[dim]).map(window).collect()
+    });
+    let windows = Windows { rows, columns, from: pool.from };
+    let plane = windows.result();
+    let positions = winners.iter().enumerate().map(|(index, &winner)| pool.position(index % plane, winner) as u32);
+    let positions = Arc::new(Positions::new(winners.len(), positions));
+    let from = with_plane(grad.shape(), pool.from);
+    Pick { windows: Arc::new(windows), positions, from }.adjoint_of(grad)
 }
 
 /// # Pools: the largest element of each window

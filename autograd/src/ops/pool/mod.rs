@@ -5,6 +5,7 @@ mod max;
 
 pub use average::AvgPool;
 pub use max::MaxPool;
+pub(in crate::ops) use max::put_back;
 
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;

@@ -96,10 +96,28 @@ function show(value) {
     layer.lastChild.setAttribute("aria-label", text);
     light(layer.lastChild, activations.map(value => largest > 0 ? value / largest : 0), narrow.matches ? 32 : 64);
   }
+  showMaps(value.maps);
+}
+
+// What each filter of a convolution finds where; `maps` is undefined for a network without convolutions.
+function showMaps(maps) {
+  by("maps").classList.toggle("hidden", !maps);
+  if (!maps) return;
+  const images = by("maps-images"), largest = Math.max(...maps.maps.map(map => Math.max(...map)));
+  while (images.children.length < maps.maps.length) {
+    const canvas = document.createElement("canvas");
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `Feature map ${images.children.length + 1}`);
+    images.append(canvas);
+  }
+  const active = maps.maps.filter(map => map.some(value => value > 0)).length;
+  by("maps-text").textContent = `Layer ${maps.name}: ${active} of ${maps.maps.length} filters find something. The stronger the answer of a filter, the brighter the point.`;
+  maps.maps.forEach((map, index) => light(images.children[index], map.map(value => largest > 0 ? value / largest : 0), maps.columns));
 }
 
 function forget() {
   last = null;
+  showMaps();
   by("digit").textContent = "?";
   by("says").textContent = "Nothing is drawn yet.";
   by("why").disabled = true;

@@ -1,0 +1,255 @@
+//! What follows the sums of a convolution, while an image of the result is in the cache: a bias, a rectifier, and the
+//! largest element of each window; and the way back from those elements to an image.
+
+use std::fmt::{self, Debug};
+
+use smallvec::SmallVec;
+
+use super::area;
+use crate::kernels::gemm::buffer::PoolVec;
+use crate::kernels::vectorize::{Kernel, vectorized};
+use crate::scalar::Scalar;
+
+/// What is done to the sums before they are stored, in this order.
+#[derive(Clone, Debug)]
+pub(crate) struct Epilogue<'a, T> {
+    /// A value for each filter, which is added.
+    pub(crate) bias: Option<&'a [T]>,
+    /// Whether max(·, 0) is taken. NaN stays NaN.
+    pub(crate) relu: bool,
+    /// The windows of which only the largest element is stored.
+    pub(crate) pool: Option<Pool>,
+}
+
+impl<T> Default for Epilogue<'_, T> {
+    fn default() -> Self {
+        Epilogue { bias: None, relu: false, pool: None }
+    }
+}
+
+/// Windows side by side in a plane. Rows and columns that fill no window are left out.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    /// The extents of a window, with at most [`Pool::MAX_WINDOW`] elements.
+    pub(crate) window: [usize; 2],
+    /// The extents of a plane of elements.
+    pub(crate) from: [usize; 2],
+    /// For each element of a window, how far it is in the plane from the first one.
+    offsets: SmallVec<[u32; 4]>,
+}
+
+/// For each window of all planes, which of its elements is the largest, counted row by row: the first of ties, but the
+/// last NaN if there is one.
+pub(crate) struct Winners(PoolVec<u8>);
+
+impl Debug for Winners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} windows", self.0.len())
+    }
+}
+
+impl Winners {
+    /// So many windows.
+    pub(crate) fn new(windows: usize) -> Self {
+        Winners(PoolVec::zeros(windows))
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Pool {
+    /// The most elements of a window: a byte tells them apart.
+    pub(crate) const MAX_WINDOW: usize = 256;
+
+    pub(crate) fn new(window: [usize; 2], from: [usize; 2]) -> Self {
+        debug_assert!((1..=Self::MAX_WINDOW).contains(&area(window)));
+        let [rows, columns] = window;
+        let offsets = (0..rows).flat_map(|row| (0..columns).map(move |column| (row * from[1] + column) as u32));
+        Pool { window, from, offsets: offsets.collect() }
+    }
+
+    /// The extents of a plane of windows.
+    pub(crate) fn to(&self) -> [usize; 2] {
+        [0, 1].map(|dim| self.from[dim] / self.window[dim])
+    }
+
+    /// The position in its plane of an element of a window.
+    pub(crate) fn position(&self, window: usize, winner: u8) -> usize {
+        let columns = self.to()[1];
+        let (row, column) = (window / columns, window % columns);
+        row * self.window[0] * self.from[1] + column * self.window[1] + self.offsets[usize::from(winner)] as usize
+    }
+}
+
+impl<T: Scalar> Epilogue<'_, T> {
+    /// Elements that are stored of a plane with these extents.
+    pub(super) fn stored(&self, plane: [usize; 2]) -> usize {
+        self.pool.as_ref().map_or(area(plane), |pool| area(pool.to()))
+    }
+
+    /// Adds the bias to planes, and rectifies them, in place; the first one is that of filter `first`.
+    pub(super) fn finish(&self, first: usize, plane: usize, planes: &mut [T]) {
+        if self.bias.is_some() || self.relu {
+            vectorized(Finish { bias: self.bias.map(|bias| &bias[first..]), relu: self.relu, plane, planes });
+        }
+    }
+
+    /// Stores the largest elements of the windows of planes; the first one is that of filter `first`.
+    pub(super) fn store_largest(&self, first: usize, pool: &Pool, planes: &[T], out: &mut [T], winners: &mut [u8]) {
+        let bias = self.bias.map(|bias| &bias[first..]);
+        vectorized(Largest { bias, relu: self.relu, pool, planes, out, winners });
+    }
+}
+
+/// What is added where there is no bias: x + (-0) is x, also for x = -0.
+fn no_bias<T: Scalar>() -> T {
+    T::from_f64(-0.0)
+}
+
+struct Finish<'a, T> {
+    bias: Option<&'a [T]>,
+    relu: bool,
+    plane: usize,
+    planes: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Finish<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Finish { bias, relu, plane, planes } = self;
+        for (index, plane) in planes.chunks_exact_mut(plane.max(1)).enumerate() {
+            let bias = bias.map_or_else(no_bias, |bias| bias[index]);
+            if relu {
+                plane.iter_mut().for_each(|x| *x = (*x + bias).maximum(T::ZERO));
+            } else {
+                plane.iter_mut().for_each(|x| *x += bias);
+            }
+        }
+    }
+}
+
+struct Largest<'a, T> {
+    bias: Option<&'a [T]>,
+    relu: bool,
+    pool: &'a Pool,
+    planes: &'a [T],
+    out: &'a mut [T],
+    winners: &'a mut [u8],
+}
+
+/// Windows that are compared side by side. Their number is a constant, so that they stay in registers.
+const WINDOWS: usize = 16;
+
+impl<T: Scalar> Kernel for Largest<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Largest { bias, relu, pool, planes, out, winners } = self;
+        let ([rows, columns], width) = (pool.to(), pool.from[1]);
+        let (plane, to) = (area(pool.from), rows * columns);
+        if to == 0 {
+            return;
+        }
+        let results = out.chunks_exact_mut(to).zip(winners.chunks_exact_mut(to));
+        for (index, (plane, (out, winners))) in planes.chunks_exact(plane).zip(results).enumerate() {
+            let bias = bias.map_or_else(no_bias, |bias| bias[index]);
+            let lines = out.chunks_exact_mut(columns).zip(winners.chunks_exact_mut(columns));
+            for (band, (out, winners)) in plane.chunks_exact(pool.window[0] * width).zip(lines) {
+                for start in (0..columns).step_by(WINDOWS) {
+                    let count = WINDOWS.min(columns - start);
+                    let (largest, winner) = largest_of(pool, &band[start * pool.window[1]..], count, bias);
+                    for (window, out) in out[start..][..count].iter_mut().enumerate() {
+                        *out = if relu { largest[window].maximum(T::ZERO) } else { largest[window] };
+                    }
+                    let winners = winners[start..][..count].iter_mut().zip(winner);
+                    winners.for_each(|(to, winner)| *to = winner as u8);
+                }
+            }
+        }
+    }
+}
+
+/// The largest elements, with the bias, of up to [`WINDOWS`] windows of a band of rows, and which ones they are.
+#[inline(always)]
+fn largest_of<T: Scalar>(pool: &Pool, band: &[T], count: usize, bias: T) -> ([T; WINDOWS], [u32; WINDOWS]) {
+    let ([rows, columns], width) = (pool.window, pool.from[1]);
+    let (mut largest, mut winner) = ([T::NEG_INFINITY; WINDOWS], [0; WINDOWS]);
+    let mut keep_larger = |index: usize, elements: [T; WINDOWS]| {
+        for window in 0..WINDOWS {
+            let x = elements[window] + bias;
+            let is_larger = x > largest[window] || x.is_nan();
+            largest[window] = if is_larger { x } else { largest[window] };
+            winner[window] = if is_larger { index as u32 } else { winner[window] };
+        }
+    };
+    for row in 0..rows {
+        let line = &band[row * width..][..count * columns];
+        if columns == 2 {
+            let mut pairs = [T::ZERO; 2 * WINDOWS];
+            pairs[..line.len()].copy_from_slice(line);
+            keep_larger(2 * row, std::array::from_fn(|window| pairs[2 * window]));
+            keep_larger(2 * row + 1, std::array::from_fn(|window| pairs[2 * window + 1]));
+            continue;
+        }
+        for column in 0..columns {
+            let element = |window: usize| if window < count { line[window * columns + column] } else { T::ZERO };
+            keep_larger(row * columns + column, std::array::from_fn(element));
+        }
+    }
+    (largest, winner)
+}
+
+/// Planes that a product reads.
+#[derive(Clone, Copy)]
+pub(crate) enum Planes<'a, T> {
+    /// As they are.
+    Dense(&'a [T]),
+    /// The gradients of the largest elements of windows: all other elements of the planes are zero.
+    Unpooled {
+        /// A gradient for each window.
+        grads: &'a [T],
+        winners: &'a [u8],
+        pool: &'a Pool,
+    },
+}
+
+impl<'a, T: Scalar> Planes<'a, T> {
+    /// Elements of scratch memory for planes with so many elements.
+    pub(super) fn scratch(&self, elements: usize) -> usize {
+        if let Planes::Dense(_) = self { 0 } else { elements }
+    }
+
+    /// Some planes of `plane` elements, from the first one on.
+    pub(super) fn get<'b>(&self, first: usize, count: usize, plane: usize, scratch: &'b mut [T]) -> &'b [T]
+    where
+        'a: 'b,
+    {
+        let (grads, winners, pool) = match *self {
+            Planes::Dense(planes) => return &planes[first * plane..][..count * plane],
+            Planes::Unpooled { grads, winners, pool } => (grads, winners, pool),
+        };
+        let ([rows, columns], windows) = (pool.to(), area(pool.to()));
+        let planes = &mut scratch[..count * plane];
+        planes.fill(T::ZERO);
+        let results = first * windows..(first + count) * windows;
+        let (mut grads, mut winners) = (grads[results.clone()].iter(), winners[results].iter());
+        for plane in planes.chunks_exact_mut(plane.max(1)) {
+            for row in 0..rows {
+                let band = &mut plane[row * pool.window[0] * pool.from[1]..];
+                for (column, (&grad, &winner)) in grads.by_ref().zip(&mut winners).take(columns).enumerate() {
+                    band[column * pool.window[1] + pool.offsets[usize::from(winner)] as usize] = grad;
+                }
+            }
+        }
+        planes
+    }
+}
