@@ -8,6 +8,7 @@ pub mod gemm;
 pub(crate) mod map;
 pub(crate) mod map_and_sum;
 pub(crate) mod normalize;
+pub(crate) mod order;
 pub(crate) mod overlap_add;
 pub(crate) mod parallel;
 pub(crate) mod reduce;
