@@ -19,6 +19,7 @@ pub(crate) mod row_norm;
 pub(crate) mod rowwise;
 pub(crate) mod scan;
 pub(crate) mod scatter_add;
+pub(crate) mod select;
 pub mod simd;
 pub(crate) mod skip_zeros;
 pub(crate) mod transpose_band;
