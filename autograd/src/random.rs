@@ -69,6 +69,12 @@ impl Random {
         Random { key: mix(self.key ^ mix(index.wrapping_add(1).wrapping_mul(GOLDEN))), position: 0 }
     }
 
+    /// The 64 random bits that will be drawn after so many others.
+    #[inline(always)]
+    pub(crate) fn ahead(&self, count: u64) -> u64 {
+        self.at(self.position.wrapping_add(count))
+    }
+
     #[inline(always)]
     fn at(&self, position: u64) -> u64 {
         mix(self.key.wrapping_add(position.wrapping_mul(GOLDEN)))

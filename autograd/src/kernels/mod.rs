@@ -3,6 +3,7 @@
 pub(crate) mod argmax;
 pub mod bytes;
 pub(crate) mod convolve;
+pub(crate) mod dropout;
 pub(crate) mod gather;
 pub mod gemm;
 pub(crate) mod map;
