@@ -8,6 +8,7 @@ pub(crate) mod gather;
 pub mod gemm;
 pub(crate) mod map;
 pub(crate) mod map_and_sum;
+mod means;
 pub(crate) mod moments;
 pub(crate) mod normalize;
 pub(crate) mod order;
