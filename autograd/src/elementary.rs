@@ -9,11 +9,16 @@
 //! [`ln`], 4 for the others. Zeros keep their sign, NaN stays NaN, and results are denormal or infinite where the exact
 //! result is.
 
+mod power;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod waves;
 
+pub use power::Powers;
+pub(crate) use power::powf;
 pub use tables::Tables;
+pub use waves::Waves;
 
 use crate::scalar::Scalar;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{argument_error, shape_error};
-use crate::layout::row_major;
+use crate::layout::{Layout, Walk, row_major};
 use crate::random::Seed;
 use crate::shape::{Integer, Shape};
 
@@ -146,6 +146,21 @@ impl Indices {
             })
             .collect();
         Indices::new(elements, shape)
+    }
+
+    /// With two dimensions exchanged.
+    pub(crate) fn transposed(&self, first: usize, second: usize) -> Self {
+        let mut order: Vec<usize> = (0..self.shape.rank()).collect();
+        order.swap(first, second);
+        let layout = Layout::contiguous(self.shape.clone()).permute(&order);
+        let walk = Walk::new(&layout.shape, [&layout]);
+        let [step] = walk.row_strides();
+        let mut elements = Vec::with_capacity(self.numel());
+        for band in walk.bands(0, self.numel(), 1) {
+            let [start] = band.offsets;
+            elements.extend((0..band.length as isize).map(|i| self.elements[(start + i * step) as usize]));
+        }
+        Indices::new(elements, layout.shape.clone())
     }
 
     /// The same elements with another shape.

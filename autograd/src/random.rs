@@ -69,15 +69,15 @@ impl Random {
         Random { key: mix(self.key ^ mix(index.wrapping_add(1).wrapping_mul(GOLDEN))), position: 0 }
     }
 
-    #[inline(always)]
-    fn at(&self, position: u64) -> u64 {
-        mix(self.key.wrapping_add(position.wrapping_mul(GOLDEN)))
-    }
-
-    /// The random bits that are drawn after `count` others from here.
+    /// The 64 random bits that will be drawn after so many others.
     #[inline(always)]
     pub(crate) fn ahead(&self, count: u64) -> u64 {
         self.at(self.position.wrapping_add(count))
+    }
+
+    #[inline(always)]
+    fn at(&self, position: u64) -> u64 {
+        mix(self.key.wrapping_add(position.wrapping_mul(GOLDEN)))
     }
 
     /// The next 64 random bits.

@@ -7,13 +7,15 @@ use std::fmt::{Debug, Display, LowerExp};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::elementary::{self, Tables};
+use crate::elementary::{self, Powers, Tables, Waves};
 
 /// A floating point number that tensors can hold: `f32` or `f64`.
 ///
 /// The trait is sealed: kernels are compiled, and tested, for exactly these two types.
 pub trait Scalar:
     Tables
+    + Waves
+    + Powers
     + Copy
     + Default
     + PartialEq
@@ -125,12 +127,21 @@ pub trait Scalar:
     fn gelu_slope(self) -> Self {
         elementary::gelu_slope(self)
     }
-    /// Sine, of radians.
-    fn sin(self) -> Self;
-    /// Cosine, of radians.
-    fn cos(self) -> Self;
-    /// x to the power of `exponent`.
-    fn powf(self, exponent: Self) -> Self;
+    /// Sine, of radians, within 2 ulp.
+    #[inline(always)]
+    fn sin(self) -> Self {
+        if self.is_far() { self.wave_far(0) } else { self.wave(0) }
+    }
+    /// Cosine, of radians, within 2 ulp.
+    #[inline(always)]
+    fn cos(self) -> Self {
+        if self.is_far() { self.wave_far(1) } else { self.wave(1) }
+    }
+    /// x to the power of `exponent`, within 4 ulp.
+    #[inline(always)]
+    fn powf(self, exponent: Self) -> Self {
+        elementary::powf(self, exponent)
+    }
     /// -1, 0 or 1, and 0 for NaN: as PyTorch's `sign` (the standard library's `signum` of 0 is 1).
     #[inline(always)]
     fn sign(self) -> Self {
@@ -202,18 +213,6 @@ macro_rules! scalar {
             #[inline(always)]
             fn mul_add(self, factor: Self, summand: Self) -> Self {
                 $float::mul_add(self, factor, summand)
-            }
-            #[inline(always)]
-            fn sin(self) -> Self {
-                $float::sin(self)
-            }
-            #[inline(always)]
-            fn cos(self) -> Self {
-                $float::cos(self)
-            }
-            #[inline(always)]
-            fn powf(self, exponent: Self) -> Self {
-                $float::powf(self, exponent)
             }
             #[inline(always)]
             fn is_nan(self) -> bool {

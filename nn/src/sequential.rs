@@ -205,7 +205,10 @@ mod tests {
             let model = Sequential::new().add(layer.clone()).add(ReLU).add(pool).add(pool);
             let outcome = |y: Tensor| {
                 let (values, gradients) = (y.to_vec(), y.sum().backward());
-                (values, layer.parameters().iter().map(|param| gradients.of(param).unwrap()).collect::<Vec<_>>())
+                (
+                    values,
+                    layer.parameters().iter().map(|param| gradients.of(param).unwrap().clone()).collect::<Vec<_>>(),
+                )
             };
             let twice = pool.forward(&pooled, Mode::Eval);
             for (together, apart) in [(pair.forward(&x, Mode::Eval), rectified), (model.forward(&x, Mode::Eval), twice)]

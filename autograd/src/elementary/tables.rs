@@ -55,6 +55,9 @@ pub trait Tables: Sized + Copy + 'static {
     fn mantissa_and_exponent(self) -> (Self, Self);
     /// The magnitude of self with the sign of `other`.
     fn with_sign_of(self, other: Self) -> Self;
+    /// An integer that is the larger, the larger the number is: the same for both zeros, and the largest one for NaN.
+    /// For `f32` it has 32 bits.
+    fn order_key(self) -> u64;
 }
 
 macro_rules! bits {
@@ -114,6 +117,15 @@ macro_rules! bits {
         #[inline(always)]
         fn with_sign_of(self, other: Self) -> Self {
             self.copysign(other)
+        }
+        #[inline(always)]
+        fn order_key(self) -> u64 {
+            // The sum makes one zero of two. All bits of negative numbers are inverted, so that the order of their
+            // magnitudes is; of the others only the sign bit.
+            let bits = (self + 0.0).to_bits();
+            let is_negative = bits >> ($bits::BITS - 1);
+            let key = bits ^ (is_negative.wrapping_neg() | 1 << ($bits::BITS - 1));
+            (if self.is_nan() { $bits::MAX } else { key }).into()
         }
     };
 }

@@ -1,6 +1,8 @@
 //! Compares the elementary functions with the same functions in twice the precision: `f32` with `f64`, `f64` with pairs
 //! of `f64`.
 
+mod waves_and_powers;
+
 use crate::scalar::Scalar;
 
 /// The unevaluated sum of two `f64`, with a precision of about 106 bits (Dekker, 1971).

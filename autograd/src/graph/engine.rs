@@ -183,7 +183,7 @@ impl<T: Float> Backward<'_, T> {
     /// Goes on through a graph that `compute` makes now, as if the operation had been the whole of it: its end is
     /// handed the gradient of the output. What `compute` records is newer than all that was recorded before, so the
     /// walk visits it next, and goes on behind it in the order that it would have had.
-    pub(super) fn go_on_through(&mut self, compute: impl FnOnce(&[Input<T>]) -> Tensor<T>) {
+    pub(crate) fn go_on_through(&mut self, compute: impl FnOnce(&[Input<T>]) -> Tensor<T>) {
         let start = Id::next();
         let output = with_recording(true, || anomaly::as_forward(|| compute(&self.node.inputs)));
         if output.shape() != self.grad.shape() {

@@ -6,7 +6,7 @@
 //! turned, a band of rows at a time, so that each cache line is read once.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
-pub(crate) use super::row_body::{RowBody, each};
+pub(crate) use super::row_body::{Formula, RowBody, each, each_of};
 use super::transpose_band::transpose_band;
 use super::vectorize::{Kernel, vectorized};
 use crate::layout::{Band, Layout, Walk};

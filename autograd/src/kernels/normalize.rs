@@ -33,11 +33,18 @@ impl<T: Scalar> Kernel for Moments<'_, T> {
         let size = T::from_usize(self.count);
         for (index, out) in self.out.iter_mut().enumerate() {
             let values = &self.values[index * self.count..][..self.count];
-            let mean = if self.centred { row(values, T::ZERO, |a, b| a + b) / size } else { T::ZERO };
-            let squares = row_of([values], T::ZERO, |[x]| (x - mean) * (x - mean), |a, b| a + b);
+            let [mean, squares] = moments_of(values, self.centred);
             *out = [mean, squares / size];
         }
     }
+}
+
+/// The mean of the values, or 0 if they are not to be centred, and the sum of their squared distances to it.
+#[inline(always)]
+pub(super) fn moments_of<T: Scalar>(values: &[T], centred: bool) -> [T; 2] {
+    let sum = if centred { row(values, T::ZERO, |a, b| a + b) } else { T::ZERO };
+    let mean = if centred { sum / T::from_usize(values.len()) } else { T::ZERO };
+    [mean, row_of([values], T::ZERO, |[x]| (x - mean) * (x - mean), |a, b| a + b)]
 }
 
 /// (x - mean) · scale of each row of `count` elements, with its `[mean, scale]`.

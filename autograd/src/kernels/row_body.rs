@@ -41,6 +41,34 @@ impl<T, const OPERANDS: usize> dyn RowBody<T, OPERANDS> + '_ {
     }
 }
 
+/// A formula of elements: a closure, or one that has rare elements.
+pub(crate) trait Formula<T, const OPERANDS: usize>: Copy + Sync {
+    /// Whether there are rare elements.
+    const HAS_RARE: bool = false;
+
+    /// The formula, small and free of branches, so that the loop over it is vectorised.
+    fn common(&self, elements: [T; OPERANDS]) -> T;
+
+    /// Whether [`common`](Formula::common) has not computed it.
+    #[inline(always)]
+    fn is_rare(&self, _: [T; OPERANDS]) -> bool {
+        false
+    }
+
+    /// The formula of elements that are rare, a call.
+    #[inline(always)]
+    fn rare(&self, elements: [T; OPERANDS]) -> T {
+        self.common(elements)
+    }
+}
+
+impl<T, F: Fn([T; OPERANDS]) -> T + Copy + Sync, const OPERANDS: usize> Formula<T, OPERANDS> for F {
+    #[inline(always)]
+    fn common(&self, elements: [T; OPERANDS]) -> T {
+        self(elements)
+    }
+}
+
 /// The loop over a row that computes a formula: plain scalar code, small enough to be inlined.
 pub(crate) struct Each<F>(F);
 
@@ -49,7 +77,13 @@ pub(crate) fn each<T, F: Fn([T; OPERANDS]) -> T + Copy + Sync, const OPERANDS: u
     Each(formula)
 }
 
-impl<T: Scalar, F: Fn([T; OPERANDS]) -> T + Copy + Sync, const OPERANDS: usize> RowBody<T, OPERANDS> for Each<F> {
+/// As [`each`], for a formula that is not a closure.
+#[inline]
+pub(crate) fn each_of<F>(formula: F) -> Each<F> {
+    Each(formula)
+}
+
+impl<T: Scalar, F: Formula<T, OPERANDS>, const OPERANDS: usize> RowBody<T, OPERANDS> for Each<F> {
     fn portable(&self, rows: [&[T]; OPERANDS], out: &mut [T]) {
         Dense { rows, out, formula: self.0 }.run();
     }
@@ -67,6 +101,9 @@ impl<T: Scalar, F: Fn([T; OPERANDS]) -> T + Copy + Sync, const OPERANDS: usize> 
     }
 }
 
+/// Elements after which rare ones are looked for, as long as they are in the first cache.
+const LOOKED_AT: usize = 512;
+
 /// The one loop: all slices have the length of `out`.
 struct Dense<'a, T, F, const OPERANDS: usize> {
     rows: [&'a [T]; OPERANDS],
@@ -74,7 +111,7 @@ struct Dense<'a, T, F, const OPERANDS: usize> {
     formula: F,
 }
 
-impl<T: Scalar, F: Fn([T; OPERANDS]) -> T, const OPERANDS: usize> Kernel for Dense<'_, T, F, OPERANDS> {
+impl<T: Scalar, F: Formula<T, OPERANDS>, const OPERANDS: usize> Kernel for Dense<'_, T, F, OPERANDS> {
     type Output = ();
 
     #[inline(always)]
@@ -85,12 +122,82 @@ impl<T: Scalar, F: Fn([T; OPERANDS]) -> T, const OPERANDS: usize> Kernel for Den
         for row in &mut rows {
             *row = &row[..length];
         }
-        let mut elements = [T::ZERO; OPERANDS];
-        for i in 0..length {
-            for operand in 0..OPERANDS {
-                elements[operand] = rows[operand][i];
+        let step = if F::HAS_RARE { LOOKED_AT } else { length.max(1) };
+        let mut start = 0;
+        while start < length {
+            let end = if F::HAS_RARE { length.min(start + step) } else { length };
+            let mut elements = [T::ZERO; OPERANDS];
+            let mut has_rare = false;
+            for i in start..end {
+                for operand in 0..OPERANDS {
+                    elements[operand] = rows[operand][i];
+                }
+                out[i] = formula.common(elements);
+                has_rare |= formula.is_rare(elements);
             }
-            out[i] = formula(elements);
+            if F::HAS_RARE && has_rare {
+                compute_rare(rows.map(|row| &row[start..end]), &mut out[start..end], formula);
+            }
+            start = end;
+        }
+    }
+}
+
+/// Computes the rare elements once more.
+#[cold]
+#[inline(never)]
+fn compute_rare<T: Scalar, F: Formula<T, OPERANDS>, const OPERANDS: usize>(
+    rows: [&[T]; OPERANDS],
+    out: &mut [T],
+    formula: F,
+) {
+    for (i, out) in out.iter_mut().enumerate() {
+        let elements = rows.map(|row| row[i]);
+        if formula.is_rare(elements) {
+            *out = formula.rare(elements);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::simd::isa::Isa;
+    use super::super::vectorize::vectorized_for;
+    use super::*;
+
+    /// x + y, but rarely, where x is a multiple of `every`, -1.
+    #[derive(Clone, Copy)]
+    struct RareMultiples {
+        every: f64,
+    }
+
+    impl Formula<f64, 2> for RareMultiples {
+        const HAS_RARE: bool = true;
+
+        fn common(&self, [x, y]: [f64; 2]) -> f64 {
+            x + y
+        }
+
+        fn is_rare(&self, [x, _]: [f64; 2]) -> bool {
+            x % self.every == 0.0
+        }
+
+        fn rare(&self, _: [f64; 2]) -> f64 {
+            -1.0
+        }
+    }
+
+    #[test]
+    fn rare_elements_are_computed_by_themselves_on_every_instruction_set() {
+        for (length, every) in [(0, 2.0), (1, 1.0), (511, 500.0), (512, 1e9), (1500, 511.0), (1500, 1.0)] {
+            let x: Vec<f64> = (1..=length).map(f64::from).collect();
+            for &isa in Isa::available() {
+                let mut out = vec![f64::NAN; x.len()];
+                vectorized_for(isa, Dense { rows: [&x, &x], out: &mut out, formula: RareMultiples { every } });
+                for (&x, found) in x.iter().zip(out) {
+                    assert_eq!(found, if x % every == 0.0 { -1.0 } else { x + x }, "{}", isa.name());
+                }
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Running results along one dimension of a dense array, seen as `[outer, count, inner]`.
 
-use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
+use smallvec::SmallVec;
+
+use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
 
 /// From which end a scan starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,9 @@ pub(crate) fn scan<E: Send, S: Copy + Sync>(
     assert_eq!(out.len(), outer * count * inner, "scan: the output's length");
     if out.is_empty() {
         return;
+    }
+    if inner == 1 {
+        return scan_rows(count, from, first, &step, out);
     }
     // Tasks are whole arrays [count, inner], several to a task or, of few, cut into columns.
     let arrays = (ELEMENTS_PER_TASK / (count * inner)).max(1);
@@ -59,6 +64,48 @@ pub(crate) fn scan<E: Send, S: Copy + Sync>(
     });
 }
 
+/// Rows that are walked together: each step waits for the one before it in its row, but for no other row's.
+const ROWS: usize = 8;
+
+fn scan_rows<E: Send, S: Copy + Sync>(
+    count: usize,
+    from: From,
+    first: S,
+    step: &(impl Fn(&mut S, usize) -> E + Sync),
+    out: &mut [E],
+) {
+    let together = (ELEMENTS_PER_TASK / count).next_multiple_of(ROWS);
+    for_each_chunk(out, together * count, |start, out| {
+        for (index, out) in out.chunks_mut(ROWS * count).enumerate() {
+            let start = start + index * ROWS * count;
+            let mut rows: SmallVec<[&mut [E]; ROWS]> = out.chunks_exact_mut(count).collect();
+            match <&mut [&mut [E]; ROWS]>::try_from(&mut rows[..]) {
+                Ok(rows) => scan_together(rows, start, from, first, step),
+                Err(_) => rows.iter_mut().zip((start..).step_by(count)).for_each(|(row, start)| {
+                    scan_together(std::array::from_mut(row), start, from, first, step);
+                }),
+            }
+        }
+    });
+}
+
+#[inline(always)]
+fn scan_together<E, S: Copy, const ROWS: usize>(
+    rows: &mut [&mut [E]; ROWS],
+    start: usize,
+    from: From,
+    first: S,
+    step: &impl Fn(&mut S, usize) -> E,
+) {
+    let (count, mut states) = (rows[0].len(), [first; ROWS]);
+    for position in 0..count {
+        let position = if let From::Start = from { position } else { count - 1 - position };
+        for (row, (out, state)) in rows.iter_mut().zip(&mut states).enumerate() {
+            out[position] = step(state, start + row * count + position);
+        }
+    }
+}
+
 /// Some columns of some arrays: their rows, and where the first one begins.
 struct Task<'a, E> {
     start: usize,
@@ -72,8 +119,16 @@ mod tests {
 
     #[test]
     fn running_sums_of_any_extents_are_the_same_on_any_number_of_threads() {
-        for extents in [[1, 1, 1], [3, 5, 7], [2, 0, 3], [70_000, 3, 1], [2, 4, 50_000], [1, 90_000, 2], [300, 20, 20]]
-        {
+        for extents in [
+            [1, 1, 1],
+            [3, 5, 7],
+            [2, 0, 3],
+            [70_000, 3, 1],
+            [2, 4, 50_000],
+            [1, 90_000, 2],
+            [300, 20, 20],
+            [21, 5000, 1],
+        ] {
             let [outer, count, inner] = extents;
             let values: Vec<f64> = (0..outer * count * inner).map(|i| (i % 19) as f64).collect();
             for from in [From::Start, From::End] {

@@ -108,6 +108,11 @@ mod tests {
                 )+
             };
         }
-        same!(exp exp_m1 ln ln_1p tanh sigmoid erf gelu gelu_slope);
+        same!(exp exp_m1 ln ln_1p tanh sigmoid erf gelu gelu_slope sin cos);
+        for exponent in [0.75, -3.0, 1e3] {
+            same_on_every_row("powf", &singles, |x| Scalar::powf(x, exponent as f32));
+            same_on_every_row("powf", &doubles, |x| Scalar::powf(x, exponent));
+            same_on_every_row("powf", &near, |x| Scalar::powf(x, exponent));
+        }
     }
 }

@@ -1,10 +1,9 @@
-//! Windows that slide over planes: the largest element of each, and the mean of each.
+//! Windows that slide over planes, and the largest element of each.
 
 use std::ops::Range;
 
 use super::gemm::buffer::PoolVec;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
-use super::reduce::sum;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -20,7 +19,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    fn positions(self) -> impl Iterator<Item = usize> {
+    pub(super) fn positions(self) -> impl Iterator<Item = usize> {
         (0..self.count).map(move |index| self.first + index * self.step)
     }
 }
@@ -60,7 +59,7 @@ impl Windows {
     }
 
     /// Planes that make a task.
-    fn planes_per_task(&self) -> usize {
+    pub(super) fn planes_per_task(&self) -> usize {
         let covered = |windows: &[Window]| windows.iter().map(|window| window.count).sum::<usize>();
         (ELEMENTS_PER_TASK / covered(&self.rows).saturating_mul(covered(&self.columns)).max(1)).max(1)
     }
@@ -90,7 +89,7 @@ impl Windows {
 
     /// The columns of output whose windows all have as many columns as the widest, at even distances, and that
     /// distance: all but those at the edges.
-    fn even_columns(&self) -> (Range<usize>, usize) {
+    pub(super) fn even_columns(&self) -> (Range<usize>, usize) {
         let widest = self.columns.iter().map(|column| column.count).max().unwrap_or(0);
         let Some(start) = self.columns.iter().position(|column| column.count == widest) else { return (0..0, 1) };
         let columns = &self.columns[start..];
@@ -127,49 +126,6 @@ impl Windows {
                 grads[start..].chunks_exact(self.result()).zip(positions.0[start..].chunks_exact(self.result()));
             for (plane, (grads, positions)) in out.chunks_exact_mut(self.plane()).zip(grads) {
                 grads.iter().zip(positions).for_each(|(&grad, &position)| plane[position as usize] += grad);
-            }
-        });
-    }
-
-    /// For each window the sum of its elements divided by `divisor` of its row and column. Its positions are one apart.
-    pub(crate) fn means<T: Scalar>(&self, values: &[T], divisor: impl Fn(Window, Window) -> T + Sync, out: &mut [T]) {
-        if out.is_empty() {
-            return;
-        }
-        for_each_chunk(out, self.planes_per_task() * self.result(), |start, out| {
-            let planes = values[start / self.result() * self.plane()..].chunks_exact(self.plane());
-            for (plane, out) in planes.zip(out.chunks_exact_mut(self.result())) {
-                let mut out = out.iter_mut();
-                for &row in &self.rows {
-                    for (&column, out) in self.columns.iter().zip(&mut out) {
-                        let part = |i: usize| plane[i * self.from[1] + column.first..][..column.count].iter().copied();
-                        *out = sum(row.positions().flat_map(part)) / divisor(row, column);
-                    }
-                }
-            }
-        });
-    }
-
-    /// The gradient of [`means`](Windows::means): each window's, divided by its divisor, added to all elements of the
-    /// window.
-    pub(crate) fn spread<T: Scalar>(&self, grads: &[T], divisor: impl Fn(Window, Window) -> T + Sync, out: &mut [T]) {
-        if out.is_empty() || self.result() == 0 {
-            return out.fill(T::ZERO);
-        }
-        for_each_chunk(out, self.planes_per_task() * self.plane(), |start, out| {
-            out.fill(T::ZERO);
-            let grads = grads[start / self.plane() * self.result()..].chunks_exact(self.result());
-            for (plane, grads) in out.chunks_exact_mut(self.plane()).zip(grads) {
-                let mut grads = grads.iter();
-                for &row in &self.rows {
-                    for (&column, &grad) in self.columns.iter().zip(&mut grads) {
-                        let share = grad / divisor(row, column);
-                        for i in row.positions() {
-                            let part = &mut plane[i * self.from[1] + column.first..][..column.count];
-                            part.iter_mut().for_each(|x| *x += share);
-                        }
-                    }
-                }
             }
         });
     }
@@ -256,22 +212,23 @@ fn largest_of<T: Scalar>(plane: &[T], width: usize, row: Window, column: Window)
     (largest, position as u32)
 }
 
+/// Windows along a dimension, as [`MaxPool`](crate::MaxPool) makes them.
+#[cfg(test)]
+pub(super) fn sliding(extent: usize, [size, stride, padding, step]: [usize; 4]) -> Vec<Window> {
+    let span = step * (size - 1) + 1;
+    let starts = (0..=(extent + 2 * padding - span)).step_by(stride);
+    let window = |start: usize| {
+        let inside = (0..size).filter(|i| (padding..extent + padding).contains(&(start + i * step)));
+        let first = inside.clone().next().expect("a window meets the plane");
+        Window { first: start + first * step - padding, count: inside.count(), step, padded: span }
+    };
+    starts.map(window).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernels::parallel::with_threads;
-
-    /// Windows along a dimension, as [`MaxPool`](crate::MaxPool) makes them.
-    fn sliding(extent: usize, [size, stride, padding, step]: [usize; 4]) -> Vec<Window> {
-        let span = step * (size - 1) + 1;
-        let starts = (0..=(extent + 2 * padding - span)).step_by(stride);
-        let window = |start: usize| {
-            let inside = (0..size).filter(|i| (padding..extent + padding).contains(&(start + i * step)));
-            let first = inside.clone().next().expect("a window meets the plane");
-            Window { first: start + first * step - padding, count: inside.count(), step, padded: span }
-        };
-        starts.map(window).collect()
-    }
 
     #[test]
     fn the_largest_of_each_window_is_found_picked_and_put_back_on_any_number_of_threads() {

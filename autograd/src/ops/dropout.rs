@@ -2,7 +2,8 @@
 
 use crate::error::argument_error;
 use crate::float::Float;
-use crate::ops::pointwise::chosen;
+use crate::kernels::dropout::Drops;
+use crate::ops::linear_map::LinearMap;
 use crate::random::Seed;
 use crate::tensor::Tensor;
 
@@ -34,24 +35,45 @@ impl<T: Float> Tensor<T> {
         if p == 0.0 {
             return self.clone();
         }
-        let kept = Tensor::build_for("dropout", self.shape().clone(), |out| {
-            seed.draw(|random| out.fill_with(|| if random.uniform() < p { T::ZERO } else { T::ONE }))
-        });
-        let scale = T::from_f64(1.0 / (1.0 - p));
-        self.scaled_where(&kept, scale)
+        self.without(seed.draw(|random| {
+            let drops = Drops::new(random.clone(), p);
+            random.seek(random.position().wrapping_add(self.numel() as u64));
+            Dropped { drops, scale: T::from_f64(1.0 / (1.0 - p)) }
+        }))
     }
 
-    /// The elements times `scale`, but 0 where `kept` is 0.
+    #[inline(never)]
     #[track_caller]
-    fn scaled_where(&self, kept: &Tensor<T>, scale: T) -> Tensor<T> {
-        chosen(self, [kept], move |x, [kept]| {
-            let scaled = x * scale;
-            if kept == T::ZERO { T::ZERO } else { scaled }
-        })
+    fn without(&self, dropped: Dropped<T>) -> Tensor<T> {
+        dropped.of(self)
     }
 }
 
-instances!(scaled_where);
+/// y = x · scale, or 0 where dropped        its own adjoint
+#[derive(Clone, Debug)]
+struct Dropped<T> {
+    drops: Drops,
+    scale: T,
+}
+
+impl<T: Float> LinearMap<T> for Dropped<T> {
+    const NAME: &'static str = "dropout";
+    const ADJOINT: &'static str = "dropout";
+
+    #[track_caller]
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        let dense = x.dense();
+        let values = dense.as_slice().expect("dense");
+        Tensor::build_for("dropout", x.shape().clone(), |out| self.drops.apply(values, self.scale, out))
+    }
+
+    #[track_caller]
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        self.map(y)
+    }
+}
+
+instances!(without);
 
 #[cfg(test)]
 mod tests {

@@ -4,28 +4,53 @@ use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::{Backward, broadcast};
 use crate::indices::Indices;
-use crate::kernels::map::map;
+use crate::kernels::select::{Side, select};
 use crate::mask::Mask;
-use crate::op::{Op, Saved};
+use crate::op::Op;
 use crate::ops::binary::Operand;
-use crate::ops::pointwise::chosen;
+use crate::ops::linear_map::LinearMap;
 use crate::tensor::Tensor;
 
 /// y = a where the mask is true, else b        dy/da = 1 where the mask is true, else 0; dy/db = 1 - dy/da
 #[derive(Debug)]
-struct Where<T: Float> {
-    condition: Saved<T>,
+struct Where {
+    mask: Mask,
 }
 
-impl<T: Float> Op<T> for Where<T> {
+impl<T: Float> Op<T> for Where {
     fn name(&self) -> &'static str {
         "where"
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let (grad, condition) = (ctx.grad(), ctx.get(&self.condition));
-        ctx.propagate(0, || chosen(&grad, [&condition], |g, [is]| if is == T::ONE { g } else { T::ZERO }));
-        ctx.propagate(1, || chosen(&grad, [&condition], |g, [is]| if is == T::ONE { T::ZERO } else { g }));
+        let grad = ctx.grad();
+        ctx.propagate(0, || Part { mask: self.mask.clone(), is_kept: true }.of(&grad));
+        ctx.propagate(1, || Part { mask: self.mask.clone(), is_kept: false }.of(&grad));
+    }
+}
+
+/// y = x where the mask is `is_kept`, else 0        its own adjoint
+#[derive(Clone, Debug)]
+struct Part {
+    mask: Mask,
+    is_kept: bool,
+}
+
+impl<T: Float> LinearMap<T> for Part {
+    const NAME: &'static str = "where";
+    const ADJOINT: &'static str = "where";
+
+    #[track_caller]
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        let dense = x.dense();
+        let (elements, zero) = (Side::Elements(dense.as_slice().expect("dense")), Side::Value(T::ZERO));
+        let sides = if self.is_kept { [elements, zero] } else { [zero, elements] };
+        Tensor::build(x.shape(), |out| select(self.mask.as_slice(), sides, out))
+    }
+
+    #[track_caller]
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        self.map(y)
     }
 }
 
@@ -133,11 +158,18 @@ fn where_mask<T: Float>(op: &str, mask: &Mask, a: &Tensor<T>, b: &Tensor<T>) -> 
         let (mask, a, b) = (mask.shape(), a.shape(), b.shape());
         shape_error(op, format_args!("the mask's shape {mask} and the tensors' {a} and {b} do not broadcast"));
     };
-    let condition = mask.to_tensor();
-    let operands = [condition.view(), a.view(), b.view()];
-    let choose = |[is, a, b]: [T; 3]| if is == T::ONE { a } else { b };
-    Tensor::build_for(op, shape.clone(), |out| map(operands, &shape, out, choose))
-        .record(&[a, b], |_| Where { condition: Saved::aside(&condition) })
+    shape.numel_for(op);
+    let mask = mask.broadcast_to(&shape);
+    // Operands of one element stay one; others are copied if they do not lie as the output.
+    let dense = [a, b].map(|x| match x.numel() {
+        1 => x.dense(),
+        _ => broadcast::expand(&x.detach(), &shape).expect("broadcast to this shape").dense(),
+    });
+    let sides = dense.each_ref().map(|x| match x.as_slice().expect("dense") {
+        [value] => Side::Value(*value),
+        elements => Side::Elements(elements),
+    });
+    Tensor::build_for(op, shape, |out| select(mask.as_slice(), sides, out)).record(&[a, b], |_| Where { mask })
 }
 
 instances!(masked_fill masked_select);

@@ -1,18 +1,15 @@
 //! Elements in order of their values.
 
-use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::gathered;
 use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::indices::Indices;
-use crate::kernels::rowwise::around;
+use crate::kernels::order::{Order, put_rows};
+use crate::ops::linear_map::LinearMap;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
-
-/// The order of values in which NaN is the largest, as in PyTorch.
-fn ascending<T: Float>(a: T, b: T) -> Ordering {
-    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
-}
 
 /// # Indexing: elements in order of their values
 impl<T: Float> Tensor<T> {
@@ -35,7 +32,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn sort(&self, dim: isize, descending: bool) -> (Tensor<T>, Indices) {
         let axis = dimension("sort", dim, self.rank());
-        self.taken(axis, self.order(axis, usize::MAX, descending))
+        self.ordered("sort", axis, self.shape().get(axis).copied().unwrap_or(1), descending)
     }
 
     /// The indices that put the elements along `dim` in order: those of [`sort`](Tensor::sort). No gradient flows
@@ -48,7 +45,8 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     pub fn argsort(&self, dim: isize, descending: bool) -> Indices {
-        self.order(dimension("argsort", dim, self.rank()), usize::MAX, descending)
+        let axis = dimension("argsort", dim, self.rank());
+        self.detach().ordered("argsort", axis, self.shape().get(axis).copied().unwrap_or(1), descending).1
     }
 
     /// The `count` largest elements along `dim`, or the smallest ones, in order from the most extreme one on, and
@@ -77,44 +75,58 @@ impl<T: Float> Tensor<T> {
         if self.rank() == 0 && count == 0 {
             shape_error("topk", "a scalar has one element along its dimension, not 0");
         }
-        self.taken(axis, self.order(axis, count, largest))
+        self.ordered("topk", axis, count, largest)
+    }
+
+    /// The first elements along `axis` in order, and their indices.
+    #[track_caller]
+    fn ordered(&self, op: &str, axis: usize, wanted: usize, descending: bool) -> (Tensor<T>, Indices) {
+        if self.rank() == 0 {
+            return (self.clone(), Indices::new(vec![0], ()));
+        }
+        let (axis, last) = (axis as isize, self.rank() as isize - 1);
+        if axis != last {
+            let (values, index) = self.transpose(axis, last).ordered(op, last as usize, wanted, descending);
+            let index = index.transposed(axis as usize, last as usize);
+            return (values.transpose(axis, last).contiguous(), index);
+        }
+        let (dense, count) = (self.dense(), self.size(-1));
+        let mut shape = self.shape().clone();
+        shape.set(last as usize, wanted);
+        let mut positions: Arc<[i64]> = std::iter::repeat_n(0, shape.numel_for(op)).collect();
+        let values = Tensor::build_for(op, shape.clone(), |out| {
+            let positions = Arc::get_mut(&mut positions).expect("just made");
+            Order { count, wanted, descending }.rows(dense.as_slice().expect("dense"), out, positions);
+        });
+        let index = Indices::new(positions, shape);
+        let placed = || Placed { index: index.clone(), from: self.shape().clone() };
+        (Placed::record(placed, self, values), index)
+    }
+}
+
+/// y = elements of each row, none of them twice        adjoint: each is put where it was taken from
+#[derive(Clone, Debug)]
+struct Placed {
+    index: Indices,
+    from: Shape,
+}
+
+impl<T: Float> LinearMap<T> for Placed {
+    const NAME: &'static str = "sort";
+    const ADJOINT: &'static str = "sort_put_back";
+
+    #[track_caller]
+    fn map(&self, x: &Tensor<T>) -> Tensor<T> {
+        gathered(&x.detach(), x.rank() - 1, &self.index)
     }
 
     #[track_caller]
-    fn taken(&self, axis: usize, index: Indices) -> (Tensor<T>, Indices) {
-        let values = if self.rank() == 0 { self.clone() } else { gathered(self, axis, &index) };
-        (values, index)
-    }
-
-    /// The indices of the first elements along `axis` in order, at most `count`.
-    fn order(&self, axis: usize, count: usize, descending: bool) -> Indices {
-        let dense = self.dense();
-        let values = dense.as_slice().expect("dense");
-        let mut shape = self.shape().clone();
-        let [outer, extent, inner] = if self.rank() == 0 { [1, 1, 1] } else { around(&shape, axis) };
-        let count = count.min(extent);
-        if self.rank() > 0 {
-            shape.set(axis, count);
-        }
-        let mut found = vec![0; outer * count * inner];
-        let mut order: Vec<(T, usize)> = Vec::with_capacity(extent);
-        for (row, column) in (0..outer).flat_map(|row| (0..inner).map(move |column| (row, column))) {
-            order.clear();
-            order.extend((0..extent).map(|position| (values[(row * extent + position) * inner + column], position)));
-            let compare = |a: &(T, usize), b: &(T, usize)| {
-                let by_value = ascending(a.0, b.0);
-                (if descending { by_value.reverse() } else { by_value }).then(a.1.cmp(&b.1))
-            };
-            if count < extent && count > 0 {
-                order.select_nth_unstable_by(count - 1, compare);
-                order.truncate(count);
-            }
-            order.sort_unstable_by(compare);
-            for (rank, &(_, position)) in order.iter().take(count).enumerate() {
-                found[(row * count + rank) * inner + column] = position as i64;
-            }
-        }
-        Indices::new(found, shape)
+    fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
+        let dense = y.dense();
+        let (count, wanted) = (self.from[self.from.rank() - 1], y.size(-1));
+        Tensor::build(self.from.clone(), |out| {
+            put_rows(dense.as_slice().expect("dense"), self.index.as_slice(), wanted, count, out);
+        })
     }
 }
 

@@ -1,11 +1,13 @@
 //! Normalization of each channel over a batch.
 
-use super::standardize::standardized;
-use super::{check_channels, check_input, scaled_channels};
+use smallvec::SmallVec;
+
+use super::normalized::{SHORT, normalized};
+use super::{along_channels, channel_planes, check_channels, check_input, over_channels, scaled_channels};
 use crate::error::shape_error;
 use crate::float::Float;
-use crate::ops::shape::reshaped;
-use crate::shape::Shape;
+use crate::graph::Backward;
+use crate::op::{Op, Saved};
 use crate::tensor::Tensor;
 
 /// # Softmax and normalization: normalization of each channel over a batch
@@ -41,18 +43,14 @@ impl<T: Float> Tensor<T> {
     ) -> (Tensor<T>, Tensor<T>, Tensor<T>) {
         let own = self.shape();
         check_input("batch_norm", own);
-        let (channels, count) = (own[1], own[0] * own[2..].iter().product::<usize>());
+        let count = own[0] * own[2..].iter().product::<usize>();
         if count == 1 {
             shape_error("batch_norm", format_args!("shape {own} has one value a channel: wanted more for a variance"));
         }
-        // One row for each channel.
-        let channels_first = self.transpose(0, 1);
-        let rows = reshaped(&channels_first, &Shape::from([channels, count]));
-        let (y, moments) = standardized(&rows, true, eps);
-        let y = reshaped(&y, channels_first.shape()).transpose(0, 1);
+        let (y, moments) = normalized("batch_norm", self, over_channels(own, 0), [weight, bias], eps);
         let unbiased = T::from_usize(count) / (T::from_usize(count) - T::ONE);
         let (mean, variance) = (moments.select(1, 0), moments.select(1, 1) * unbiased);
-        (scaled_channels("batch_norm", y, weight, bias), mean.contiguous(), variance)
+        (y, mean.contiguous(), variance)
     }
 
     /// Each channel normalized with given statistics, as after training.    y = (x - mean) / √(variance + ε) ·
@@ -82,15 +80,105 @@ impl<T: Float> Tensor<T> {
     ) -> Tensor<T> {
         let own = self.shape();
         check_input("batch_norm_with", own);
-        let mut along = Shape::from(vec![1; own.rank() - 1]);
-        along.set(0, own[1]);
-        for (name, tensor) in [("mean", mean), ("variance", variance)] {
-            check_channels("batch_norm_with", name, tensor, own[1]);
+        for (name, tensor) in [("mean", Some(mean)), ("variance", Some(variance)), ("weight", weight), ("bias", bias)] {
+            if let Some(tensor) = tensor {
+                check_channels("batch_norm_with", name, tensor, own[1]);
+            }
         }
-        let scale = (variance + T::from_f64(eps)).powf(T::from_f64(-0.5));
-        let y = (self - mean.reshape(&along)) * scale.reshape(&along);
-        scaled_channels("batch_norm_with", y, weight, bias)
+        given_normalized(self, [mean, variance], [weight, bias], eps)
     }
+}
+
+/// y = (x - mean) / √(variance + ε) · weight + bias
+#[derive(Debug)]
+struct GivenNorm<T: Float> {
+    x: Saved<T>,
+    moments: [Saved<T>; 2],
+    parameters: [Option<Saved<T>>; 2],
+    epsilon: f64,
+}
+
+impl<T: Float> Op<T> for GivenNorm<T> {
+    fn name(&self) -> &'static str {
+        "batch_norm_with"
+    }
+
+    fn backward(&self, ctx: &mut Backward<'_, T>) {
+        let (x, [mean, variance]) = (ctx.get(&self.x), self.moments.each_ref().map(|saved| ctx.get(saved)));
+        let parameters = self.parameters.each_ref().map(|saved| saved.as_ref().map(|saved| ctx.get(saved)));
+        if ctx.higher_order() {
+            let parameters = parameters.each_ref().map(Option::as_ref);
+            return ctx.go_on_through(|_| given_composed(&x, [&mean, &variance], parameters, self.epsilon));
+        }
+        let along = |tensor: &Tensor<T>| along_channels(tensor, x.rank());
+        let (grad, scale) = (ctx.grad(), (&variance + T::from_f64(self.epsilon)).rsqrt());
+        let [weight, _] = &parameters;
+        let weighted = weight.as_ref().map_or_else(|| scale.clone(), |weight| &scale * weight);
+        ctx.propagate(0, || &grad * along(&weighted));
+        ctx.propagate(1, || sum_to_channels(&grad) * -&weighted);
+        let with_distance = || sum_to_channels(&(&grad * (&x - along(&mean))));
+        let half = T::from_f64(-0.5);
+        ctx.propagate(2, || with_distance() * (&weighted * (&scale * &scale)) * half);
+        if weight.is_some() {
+            ctx.propagate(3, || with_distance() * &scale);
+        }
+        if parameters[1].is_some() {
+            ctx.propagate(3 + usize::from(weight.is_some()), || sum_to_channels(&grad));
+        }
+    }
+}
+
+#[track_caller]
+fn given_normalized<T: Float>(
+    x: &Tensor<T>,
+    [mean, variance]: [&Tensor<T>; 2],
+    parameters: [Option<&Tensor<T>>; 2],
+    epsilon: f64,
+) -> Tensor<T> {
+    let planes = channel_planes(x.shape(), 0);
+    if planes.length < SHORT {
+        return given_composed(x, [mean, variance], parameters, epsilon);
+    }
+    let dense = [Some(x), Some(mean), Some(variance), parameters[0], parameters[1]].map(|x| x.map(Tensor::dense));
+    let [values, means, variances, weight, bias] = dense.each_ref().map(|x| x.as_ref().and_then(Tensor::as_slice));
+    let scale = |variance: &T| (variance.to_f64() + epsilon).sqrt().recip();
+    let pairs = means.expect("dense").iter().zip(variances.expect("dense"));
+    let shifts: Vec<[T; 2]> = pairs.map(|(&mean, variance)| [mean, T::from_f64(scale(variance))]).collect();
+    let y = Tensor::build_for("batch_norm_with", x.shape().clone(), |out| {
+        planes.forward(values.expect("dense"), &shifts, [weight, bias], out);
+    });
+    let [weight, bias] = parameters;
+    let inputs: SmallVec<[&Tensor<T>; 5]> =
+        [Some(x), Some(mean), Some(variance), weight, bias].into_iter().flatten().collect();
+    y.record(&inputs, |_| GivenNorm {
+        x: Saved::input(0, x),
+        moments: [Saved::input(1, mean), Saved::input(2, variance)],
+        parameters: [
+            weight.map(|weight| Saved::input(3, weight)),
+            bias.map(|bias| Saved::input(inputs.len() - 1, bias)),
+        ],
+        epsilon,
+    })
+}
+
+/// The same by operations, each of which is differentiable.
+#[track_caller]
+fn given_composed<T: Float>(
+    x: &Tensor<T>,
+    [mean, variance]: [&Tensor<T>; 2],
+    [weight, bias]: [Option<&Tensor<T>>; 2],
+    epsilon: f64,
+) -> Tensor<T> {
+    let scale = (variance + T::from_f64(epsilon)).powf(T::from_f64(-0.5));
+    let y = (x - along_channels(mean, x.rank())) * along_channels(&scale, x.rank());
+    scaled_channels("batch_norm_with", y, weight, bias)
+}
+
+/// The sums over all dimensions but the channels'.
+#[track_caller]
+fn sum_to_channels<T: Float>(x: &Tensor<T>) -> Tensor<T> {
+    let others: Vec<isize> = (0..x.rank() as isize).filter(|&dim| dim != 1).collect();
+    x.sum_dim(others, false)
 }
 
 instances!(batch_norm batch_norm_with);
@@ -104,6 +192,14 @@ mod tests {
     gradients!(
         batch_norm_with: |x, m, v, w| x.batch_norm_with(m, &(v * v), Some(w), None, 0.1),
         [5, 3, 2], [3], [3], [3]; fixed
+    );
+    gradients!(
+        batch_norm_with_of_planes: |x, m, v, b| x.batch_norm_with(m, &(v * v), None, Some(b), 0.1),
+        [2, 2, 3, 3], [2], [2], [2]; fixed
+    );
+    gradients!(
+        batch_norm_with_of_weighted_planes: |x, m, v, w| x.batch_norm_with(m, &(v * v), Some(w), Some(m), 0.1),
+        [1, 2, 9], [2], [2], [2]; fixed
     );
 
     #[test]

@@ -1,11 +1,9 @@
 //! Normalization of groups of channels, and of single channels.
 
-use super::standardize::standardized;
-use super::{check_input, scaled_channels};
+use super::normalized::normalized;
+use super::{check_input, over_channels};
 use crate::error::shape_error;
 use crate::float::Float;
-use crate::ops::shape::reshaped;
-use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// # Softmax and normalization: normalization of groups of channels, and of single ones
@@ -42,8 +40,7 @@ impl<T: Float> Tensor<T> {
             let message = format_args!("the {} channels of shape {own} do not make {num_groups} groups", own[1]);
             shape_error("group_norm", message);
         }
-        let y = groups_standardized(self, num_groups, eps);
-        scaled_channels("group_norm", y, weight, bias)
+        normalized("group_norm", self, over_channels(own, num_groups), [weight, bias], eps).0
     }
 
     /// Normalizes each channel of each example to mean 0 and variance 1.    y = (x - μ) / √(v + ε) · weight + bias
@@ -65,17 +62,8 @@ impl<T: Float> Tensor<T> {
                 format_args!("the input has shape {own}: wanted [N, C, ...] with more than one value a channel");
             shape_error("instance_norm", message);
         }
-        scaled_channels("instance_norm", groups_standardized(self, own[1], eps), weight, bias)
+        normalized("instance_norm", self, over_channels(own, own[1]), [weight, bias], eps).0
     }
-}
-
-/// Standardizes each of `groups` groups of channels.
-#[track_caller]
-fn groups_standardized<T: Float>(x: &Tensor<T>, groups: usize, eps: f64) -> Tensor<T> {
-    let own = x.shape();
-    let inside = own[1] / groups.max(1) * own[2..].iter().product::<usize>();
-    let rows = reshaped(x, &Shape::from([own[0] * groups, inside]));
-    reshaped(&standardized(&rows, true, eps).0, own)
 }
 
 instances!(group_norm instance_norm);

@@ -1,10 +1,8 @@
 //! Normalization of each example over its last dimensions.
 
-use super::affine::layer_norm_of_rows;
-use super::standardize::standardized;
+use super::normalized::{Over, normalized};
 use crate::error::shape_error;
 use crate::float::Float;
-use crate::ops::shape::reshaped;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -35,15 +33,7 @@ impl<T: Float> Tensor<T> {
         bias: Option<&Tensor<T>>,
         eps: f64,
     ) -> Tensor<T> {
-        let shape = normalized_shape.into();
-        if let (Some(weight), Some(bias)) = (weight, bias)
-            && [weight, bias].iter().all(|tensor| *tensor.shape() == shape)
-            && shape.numel() > 0
-        {
-            return normalized_rows(self, &shape, weight, bias, eps);
-        }
-        let y = last_standardized("layer_norm", self, &shape, true, eps);
-        scaled("layer_norm", y, &shape, weight, bias)
+        over_last("layer_norm", self, (normalized_shape.into(), true), [weight, bias], eps)
     }
 
     /// Divides each example by the root mean square over its last dimensions.    y = x / √(E\[x²\] + ε) · weight
@@ -69,68 +59,26 @@ impl<T: Float> Tensor<T> {
         weight: Option<&Tensor<T>>,
         eps: Option<f64>,
     ) -> Tensor<T> {
-        let shape = normalized_shape.into();
-        let y = last_standardized("rms_norm", self, &shape, false, eps.unwrap_or(T::EPSILON.to_f64()));
-        scaled("rms_norm", y, &shape, weight, None)
+        let eps = eps.unwrap_or(T::EPSILON.to_f64());
+        over_last("rms_norm", self, (normalized_shape.into(), false), [weight, None], eps)
     }
 }
 
-/// With weight and bias, all of it in one pass.
 #[inline(never)]
 #[track_caller]
-fn normalized_rows<T: Float>(
+fn over_last<T: Float>(
+    op: &'static str,
     x: &Tensor<T>,
-    shape: &Shape,
-    weight: &Tensor<T>,
-    bias: &Tensor<T>,
+    (shape, centred): (Shape, bool),
+    parameters: [Option<&Tensor<T>>; 2],
     eps: f64,
 ) -> Tensor<T> {
     let own = x.shape();
-    let rows = reshaped(x, &rows_of("layer_norm", own, shape));
-    let columns = Shape::from([shape.numel()]);
-    let [weight, bias] = [weight, bias].map(|tensor| reshaped(tensor, &columns));
-    reshaped(&layer_norm_of_rows(&rows, &weight, &bias, eps), own)
-}
-
-/// The shape of a matrix with an example in each row.
-#[track_caller]
-fn rows_of(op: &str, own: &Shape, shape: &Shape) -> Shape {
-    if shape.rank() == 0 || !own.ends_with(shape) {
+    if shape.rank() == 0 || !own.ends_with(&shape) {
         shape_error(op, format_args!("the input has shape {own}: its last extents are not {shape}"));
     }
-    Shape::from([own[..own.rank() - shape.rank()].iter().product(), shape.numel()])
-}
-
-#[inline(never)]
-#[track_caller]
-fn last_standardized<T: Float>(op: &str, x: &Tensor<T>, shape: &Shape, centred: bool, eps: f64) -> Tensor<T> {
-    let own = x.shape();
-    let rows = reshaped(x, &rows_of(op, own, shape));
-    reshaped(&standardized(&rows, centred, eps).0, own)
-}
-
-#[inline(never)]
-#[track_caller]
-fn scaled<T: Float>(
-    op: &str,
-    y: Tensor<T>,
-    shape: &Shape,
-    weight: Option<&Tensor<T>>,
-    bias: Option<&Tensor<T>>,
-) -> Tensor<T> {
-    for (name, tensor) in [("weight", weight), ("bias", bias)] {
-        if let Some(tensor) = tensor.filter(|tensor| tensor.shape() != shape) {
-            shape_error(op, format_args!("the {name} has shape {}, wanted {shape}", tensor.shape()));
-        }
-    }
-    let y = match weight {
-        Some(weight) => y * weight,
-        None => y,
-    };
-    match bias {
-        Some(bias) => y + bias,
-        None => y,
-    }
+    let over = Over::Rows { count: shape.numel(), centred };
+    normalized(op, x, (over, shape), parameters, eps).0
 }
 
 instances!(|x| x.layer_norm(x.shape(), None, None, 0.0));

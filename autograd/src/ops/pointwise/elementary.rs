@@ -1,4 +1,4 @@
-//! Exponentials, logarithms, roots, trigonometric and hyperbolic functions, and signs.
+//! Exponentials, logarithms, roots, hyperbolic functions, and signs.
 
 use super::{ONE, flat};
 use crate::float::Float;
@@ -62,24 +62,6 @@ impl<T: Float> Tensor<T> {
         self.pointwise("sign", |x| x.sign(), flat())
     }
 
-    /// Sine, of radians.        dy/dx = cos x
-    #[track_caller]
-    pub fn sin(&self) -> Tensor<T> {
-        self.pointwise("sin", |x| x.sin(), derivative!(|g, x| g * x.cos()))
-    }
-
-    /// Cosine, of radians.        dy/dx = -sin x
-    #[track_caller]
-    pub fn cos(&self) -> Tensor<T> {
-        self.pointwise("cos", |x| x.cos(), derivative!(|g, x| -(g * x.sin())))
-    }
-
-    /// Tangent, of radians.    y = sin x / cos x        dy/dx = 1 + y²
-    #[track_caller]
-    pub fn tan(&self) -> Tensor<T> {
-        self.pointwise("tan", |x| x.sin() / x.cos(), derivative!(|g, y| g * (ONE + y * y)))
-    }
-
     /// Hyperbolic tangent.        dy/dx = 1 - y²
     #[track_caller]
     pub fn tanh(&self) -> Tensor<T> {
@@ -102,7 +84,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-instances!(exp exp_m1 ln ln_1p sqrt abs sign sin cos tan tanh erf);
+instances!(exp exp_m1 ln ln_1p sqrt abs sign tanh erf);
 
 #[cfg(test)]
 mod tests {
@@ -113,9 +95,6 @@ mod tests {
     gradients!(sqrt: |x| (x * x + 0.5).sqrt(), [3, 4]);
     gradients!(abs: |x| x.abs(), [3, 4]);
     gradients!(sign: |x| x.sign() * x, [3, 4]);
-    gradients!(sin: |x| x.sin(), [3, 4]);
-    gradients!(cos: |x| x.cos(), [3, 4]);
-    gradients!(tan: |x| x.tanh().tan(), [3, 4]);
     gradients!(tanh: |x| x.tanh(), [3, 4]);
     gradients!(erf: |x| x.erf(), [3, 4]);
 }

@@ -99,6 +99,7 @@ mod inverse;
 mod piecewise;
 mod power;
 mod rounding;
+mod waves;
 
 pub(crate) use activation::Activation;
 pub(crate) use rounding::ThroughF64;

@@ -1,5 +1,6 @@
 //! Reductions over all elements or over given dimensions.
 
+mod along;
 mod cummax;
 mod cumprod;
 mod cumsum;

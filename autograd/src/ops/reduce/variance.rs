@@ -1,10 +1,11 @@
 //! Variances and standard deviations.
 
-use smallvec::SmallVec;
-
+use super::along::Along;
 use super::magnitude::magnitude;
 use crate::float::Float;
 use crate::graph::Backward;
+use crate::kernels::moments::{Moments, row_moments};
+use crate::kernels::normalize;
 use crate::op::{Op, Saved};
 use crate::ops::shape::reshaped;
 use crate::shape::Dims;
@@ -15,7 +16,9 @@ use crate::tensor::Tensor;
 #[derive(Debug)]
 struct Variance<T: Float> {
     x: Saved<T>,
-    dims: SmallVec<[isize; 4]>,
+    /// With the kept dimensions.
+    means: Saved<T>,
+    along: Along,
     divisor: T,
 }
 
@@ -27,7 +30,19 @@ impl<T: Float> Op<T> for Variance<T> {
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let (grad, x) = (ctx.grad(), ctx.get(&self.x));
         let factor = T::from_f64(2.0) / self.divisor;
-        ctx.propagate(0, || (&x - x.mean_dim(&self.dims[..], true)) * (grad * factor));
+        if ctx.higher_order() {
+            return ctx.propagate(0, || (&x - x.mean_dim(&self.along.dims()[..], true)) * (grad * factor));
+        }
+        let means = ctx.get(&self.means);
+        if self.along.has_long_rows() {
+            return ctx.propagate(0, || (x - means) * (grad * factor));
+        }
+        ctx.propagate(0, || {
+            let (means, grads) = (means.dense(), grad.dense());
+            let [means, grads] = [&means, &grads].map(|tensor| tensor.as_slice().expect("dense"));
+            let shifts: Vec<[T; 2]> = means.iter().zip(grads).map(|(&mean, &grad)| [mean, grad * factor]).collect();
+            self.along.from_rows(&x, |values, out| normalize::standardize(values, self.along.count, &shifts, out))
+        });
     }
 }
 
@@ -81,14 +96,22 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     fn variance(&self, op: &str, dims: &dyn Dims, correction: usize, keepdim: bool) -> Tensor<T> {
-        let (kept, dropped) = self.reduced(op, dims);
-        let count: usize = (0..self.rank()).filter(|&dim| kept[dim] == 1).map(|dim| self.shape()[dim]).product();
-        let divisor = T::from_usize(count.saturating_sub(correction));
-        let x = self.detach();
-        let centred = &x - x.mean_dim(dims, true);
-        let sum = (&centred * &centred).sum_dim(dims, true);
-        let variance =
-            (sum / divisor).record(&[self], |_| Variance { x: Saved::input(0, self), dims: dims.dims(), divisor });
+        let along = Along::new(op, self.shape(), dims);
+        let divisor = along.count.saturating_sub(correction);
+        let rows = along.rows(self);
+        let moments = row_moments(rows.as_slice().expect("dense"), along.count, along.kept.numel());
+        let of = |value: &dyn Fn(Moments) -> f64| {
+            let values: Vec<T> = moments.iter().map(|&moments| T::from_f64(value(moments))).collect();
+            Tensor::from_vec(values, &along.kept)
+        };
+        let variance = of(&|moments| moments.squares / divisor as f64);
+        let (means, dropped) = (of(&|moments| moments.mean), along.dropped.clone());
+        let variance = variance.record(&[self], |_| Variance {
+            x: Saved::input(0, self),
+            means: Saved::aside(&means),
+            along: along.clone(),
+            divisor: T::from_usize(divisor),
+        });
         if keepdim { variance } else { reshaped(&variance, &dropped) }
     }
 }

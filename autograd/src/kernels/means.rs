@@ -1,0 +1,224 @@
+//! The means of windows that slide over planes, and what goes back to their elements.
+
+use std::ops::Range;
+
+use super::parallel::for_each_chunk;
+use super::reduce::sum;
+use super::vectorize::{Kernel, vectorized};
+use super::windows::{Window, Windows};
+use crate::scalar::Scalar;
+
+/// Elements of a window that are added one after another; more are summed in pairs of blocks.
+const SMALL: usize = 64;
+
+impl Windows {
+    /// For each window the sum of its elements divided by `divisor` of its row and column. Its positions are one apart.
+    pub(crate) fn means<T: Scalar>(&self, values: &[T], divisor: impl Fn(Window, Window) -> T, out: &mut [T]) {
+        if out.is_empty() {
+            return;
+        }
+        let (divisors, even) = (self.divisors(divisor), self.even_columns());
+        for_each_chunk(out, self.planes_per_task() * self.result(), |start, out| {
+            let planes = values[start / self.result() * self.plane()..].chunks_exact(self.plane());
+            for (plane, out) in planes.zip(out.chunks_exact_mut(self.result())) {
+                vectorized(Means { windows: self, even: &even, divisors: &divisors, plane, out });
+            }
+        });
+    }
+
+    /// The gradient of [`means`](Windows::means): each window's, divided by its divisor, added to all elements of the
+    /// window.
+    pub(crate) fn spread<T: Scalar>(&self, grads: &[T], divisor: impl Fn(Window, Window) -> T, out: &mut [T]) {
+        if out.is_empty() || self.result() == 0 {
+            return out.fill(T::ZERO);
+        }
+        let (divisors, even) = (self.divisors(divisor), self.even_columns());
+        for_each_chunk(out, self.planes_per_task() * self.plane(), |start, out| {
+            let grads = grads[start / self.plane() * self.result()..].chunks_exact(self.result());
+            let mut shares = vec![T::ZERO; self.columns.len()];
+            for (plane, grads) in out.chunks_exact_mut(self.plane()).zip(grads) {
+                let shares = &mut shares[..];
+                vectorized(Spread { windows: self, even: &even, divisors: &divisors, grads, shares, plane });
+            }
+        });
+    }
+
+    /// The divisor of each window of a plane.
+    fn divisors<T: Scalar>(&self, divisor: impl Fn(Window, Window) -> T) -> Vec<T> {
+        self.rows
+            .iter()
+            .flat_map(|&row| self.columns.iter().map(move |&column| (row, column)))
+            .map(|(row, column)| divisor(row, column))
+            .collect()
+    }
+}
+
+struct Means<'a, T> {
+    windows: &'a Windows,
+    even: &'a (Range<usize>, usize),
+    divisors: &'a [T],
+    plane: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Means<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Means { windows, even: (even, step), divisors, plane, out } = self;
+        let (count, width) = (windows.columns.len(), windows.from[1]);
+        for (&row, out) in windows.rows.iter().zip(out.chunks_exact_mut(count)) {
+            let widest = windows.columns[even.start];
+            let together = if row.count * widest.count <= SMALL { even.clone() } else { 0..0 };
+            for column in (0..together.start).chain(together.end..count) {
+                out[column] = sum_of(plane, width, row, windows.columns[column]);
+            }
+            // The windows side by side: one element of each, then the next one.
+            let out = &mut out[together];
+            out.fill(T::ZERO);
+            for start in row.positions().flat_map(|i| widest.positions().map(move |j| i * width + j)) {
+                let (elements, length) = (&plane[start..], out.len());
+                match step {
+                    1 => out.iter_mut().zip(elements).for_each(|(sum, &x)| *sum += x),
+                    2 if elements.len() >= 2 * length => {
+                        out.iter_mut().zip(elements.chunks_exact(2)).for_each(|(sum, pair)| *sum += pair[0]);
+                    }
+                    _ => out.iter_mut().zip(elements.iter().step_by(*step)).for_each(|(sum, &x)| *sum += x),
+                }
+            }
+        }
+        out.iter_mut().zip(divisors).for_each(|(sum, &divisor)| *sum /= divisor);
+    }
+}
+
+/// The sum of a window.
+fn sum_of<T: Scalar>(plane: &[T], width: usize, row: Window, column: Window) -> T {
+    let part = |i: usize| plane[i * width + column.first..][..column.count].iter().copied();
+    sum(row.positions().flat_map(part))
+}
+
+struct Spread<'a, T> {
+    windows: &'a Windows,
+    even: &'a (Range<usize>, usize),
+    divisors: &'a [T],
+    grads: &'a [T],
+    /// Room for a row of windows.
+    shares: &'a mut [T],
+    plane: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Spread<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Spread { windows, even: (even, step), divisors, grads, shares, plane } = self;
+        let (count, width) = (windows.columns.len(), windows.from[1]);
+        plane.fill(T::ZERO);
+        let rows = grads.chunks_exact(count).zip(divisors.chunks_exact(count));
+        for (&row, (grads, divisors)) in windows.rows.iter().zip(rows) {
+            for (share, (&grad, &divisor)) in shares.iter_mut().zip(grads.iter().zip(divisors)) {
+                *share = grad / divisor;
+            }
+            let widest = windows.columns[even.start];
+            for i in row.positions() {
+                let line = &mut plane[i * width..][..width];
+                for column in (0..even.start).chain(even.end..count) {
+                    let Window { first, count, .. } = windows.columns[column];
+                    line[first..][..count].iter_mut().for_each(|x| *x += shares[column]);
+                }
+                add_shares(&mut line[widest.first..], &shares[even.clone()], widest.count, *step);
+            }
+        }
+    }
+}
+
+/// Adds each share to the elements of its window: `count` of them, `step` elements after those of the one before.
+#[inline(always)]
+fn add_shares<T: Scalar>(line: &mut [T], shares: &[T], count: usize, step: usize) {
+    match (count, step) {
+        (2, 2) => line.chunks_exact_mut(2).zip(shares).for_each(|(pair, &share)| {
+            pair[0] += share;
+            pair[1] += share;
+        }),
+        (_, 1) => {
+            for offset in 0..count {
+                line[offset..].iter_mut().zip(shares).for_each(|(x, &share)| *x += share);
+            }
+        }
+        _ => {
+            for (&share, start) in shares.iter().zip((0..).step_by(step)) {
+                line[start..][..count].iter_mut().for_each(|x| *x += share);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::parallel::with_threads;
+    use crate::kernels::simd::isa::Isa;
+    use crate::kernels::vectorize::vectorized_for;
+    use crate::kernels::windows::sliding;
+
+    fn divisor(row: Window, column: Window) -> f64 {
+        (row.count * column.padded) as f64
+    }
+
+    /// The means of a plane's windows, and what goes back to its elements from `grads`.
+    fn oracle(windows: &Windows, plane: &[f64], grads: &[f64]) -> [Vec<f64>; 2] {
+        let (mut means, mut back, width) = (Vec::new(), vec![0.0; plane.len()], windows.from[1]);
+        for (&row, &column) in
+            windows.rows.iter().flat_map(|row| windows.columns.iter().map(move |column| (row, column)))
+        {
+            let places: Vec<usize> =
+                row.positions().flat_map(|i| column.positions().map(move |j| i * width + j)).collect();
+            let share = grads[means.len()] / divisor(row, column);
+            means.push(places.iter().map(|&place| plane[place]).sum::<f64>() / divisor(row, column));
+            places.iter().for_each(|&place| back[place] += share);
+        }
+        [means, back]
+    }
+
+    #[test]
+    fn means_and_their_gradients_are_right_on_every_instruction_set_and_number_of_threads() {
+        for options in
+            [[2, 2, 0, 1], [3, 2, 1, 1], [3, 1, 1, 1], [2, 3, 1, 1], [4, 4, 2, 1], [1, 1, 0, 1], [9, 5, 0, 1]]
+        {
+            let windows = Windows { rows: sliding(19, options), columns: sliding(37, options), from: [19, 37] };
+            let planes = 120;
+            let values: Vec<f64> = (0..planes * windows.plane()).map(|i| (i * 7919 % 101) as f64).collect();
+            let grads: Vec<f64> = (0..planes * windows.result()).map(|i| (i * 7919 % 103) as f64).collect();
+            let run = |threads| {
+                let (mut out, mut back) = (vec![f64::NAN; grads.len()], vec![f64::NAN; values.len()]);
+                with_threads(threads, || {
+                    windows.means(&values, divisor, &mut out);
+                    windows.spread(&grads, divisor, &mut back);
+                });
+                [out, back]
+            };
+            let found = run(1);
+            assert!(found == run(3), "{options:?}");
+            let is_close = |found: &[f64], wanted: &[f64]| found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9);
+            for plane in 0..planes {
+                let [from, to] = [plane * windows.plane(), plane * windows.result()];
+                let (values, grads) = (&values[from..][..windows.plane()], &grads[to..][..windows.result()]);
+                let [means, back] = oracle(&windows, values, grads);
+                assert!(is_close(&found[0][to..][..means.len()], &means), "{options:?}");
+                assert!(is_close(&found[1][from..][..back.len()], &back), "{options:?}");
+            }
+            let (divisors, even) = (windows.divisors(divisor), windows.even_columns());
+            for &isa in Isa::available() {
+                let (mut out, mut back) = (vec![f64::NAN; windows.result()], vec![f64::NAN; windows.plane()]);
+                let (windows, even, divisors, plane) = (&windows, &even, &divisors[..], &values[..windows.plane()]);
+                vectorized_for(isa, Means { windows, even, divisors, plane, out: &mut out });
+                let (grads, shares) = (&grads[..windows.result()], &mut vec![0.0; windows.columns.len()][..]);
+                vectorized_for(isa, Spread { windows, even, divisors, grads, shares, plane: &mut back });
+                let [means, wanted] = oracle(windows, plane, grads);
+                assert!(is_close(&out, &means) && is_close(&back, &wanted), "{options:?}, {}", isa.name());
+            }
+        }
+    }
+}
