@@ -5,7 +5,9 @@ use std::process::Command;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use autograd::{Attention, Convolution, MaxPool, Padding, Random, Tensor, memory_statistics, release_memory, with_threads};
+use autograd::{
+    Attention, Convolution, MaxPool, Padding, Random, Tensor, memory_statistics, release_memory, with_threads,
+};
 
 /// Runs one test of this program in a separate process, where no other test changes the counters.
 fn alone(test: &str, setting: &str) {

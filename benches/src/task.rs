@@ -262,8 +262,7 @@ mod tests {
         tasks.extend(ELEMENTWISE.map(Task::Elementwise));
         tasks.extend(RULES.map(|rule| Task::Optimize { rule, weights: 7 }));
         let (is_causal, backward) = (true, false);
-        let attention =
-            AttentionTask { batch: 2, heads: 3, queries: 4, tokens: 5, width: 6, is_causal, backward };
+        let attention = AttentionTask { batch: 2, heads: 3, queries: 4, tokens: 5, width: 6, is_causal, backward };
         tasks.push(Task::Attention(attention));
         for task in tasks {
             assert_eq!(task.to_string().parse::<Task>().unwrap(), task);

@@ -181,9 +181,8 @@ mod tests {
             let (layer, x) = (layer(norm_first), Tensor::randn([2, 6, 8], 1));
             let whole = layer.forward_masked(&x, &AttentionMask::causal(), Mode::Eval);
             let mut cache = KeyValueCache::new();
-            let parts = [(0, 3), (3, 1), (4, 2)].map(|(start, length)| {
-                layer.forward_cached(&x.narrow(1, start, length), &mut cache)
-            });
+            let parts = [(0, 3), (3, 1), (4, 2)]
+                .map(|(start, length)| layer.forward_cached(&x.narrow(1, start, length), &mut cache));
             assert!(Tensor::cat(&parts, 1).allclose(&whole, 1e-12, 1e-12, false));
         }
     }

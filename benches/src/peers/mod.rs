@@ -138,6 +138,8 @@ impl FromStr for Peer {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Peer::ALL.into_iter().find(|(name, _)| *name == text.trim());
-        known.map(|(_, peer)| peer).ok_or_else(|| format!("\"{text}\" is none of candle, burn, torch, torch-compile, jax"))
+        known
+            .map(|(_, peer)| peer)
+            .ok_or_else(|| format!("\"{text}\" is none of candle, burn, torch, torch-compile, jax"))
     }
 }

@@ -157,8 +157,11 @@ impl<T: GemmKernels> Backward<'_, '_, T> {
         unsafe { self.score_gradients(matrix, block, memory) }
         let weights = operand(memory.scores, plan.stride);
         let slopes = operand(memory.weight_gradients, plan.stride);
-        let transposed =
-            |operand: Operand<T>| Operand { row_stride: operand.column_stride, column_stride: operand.row_stride, ..operand };
+        let transposed = |operand: Operand<T>| Operand {
+            row_stride: operand.column_stride,
+            column_stride: operand.row_stride,
+            ..operand
+        };
         let query = from_row(attention.query.at(matrix), first_query);
         let key = from_row(attention.key.at(matrix), first_key);
         let gradient = from_row(known.gradient.at(matrix), first_query);

@@ -1,8 +1,8 @@
 //! The memory of a task: packed keys and values, scores, and what is known of each row.
 
 use super::{Blocks, Extents, GROUP};
-use crate::kernels::gemm::pack::{SLACK, Strip};
 use crate::kernels::gemm::caches::collides;
+use crate::kernels::gemm::pack::{SLACK, Strip};
 use crate::kernels::gemm::product::{Operand, Target};
 use crate::kernels::gemm::table::TileKernels;
 use crate::scalar::Scalar;

@@ -66,8 +66,7 @@ struct Operands<T> {
 impl<T: GemmKernels> Operands<T> {
     fn new(case: &Case) -> Self {
         let &Case { matrices, queries, keys, widths: [width, value_width], .. } = case;
-        let extents =
-            [[queries, width], [keys, width], [keys, value_width], [queries, keys], [queries, value_width]];
+        let extents = [[queries, width], [keys, width], [keys, value_width], [queries, keys], [queries, value_width]];
         let layouts = extents.map(|[rows, columns]| Layout::contiguous(Shape::from([matrices, rows, columns])));
         let mut values = [0, 1, 2, 3, 4].map(|index: usize| values(layouts[index].numel(), index));
         for (index, mask) in values[3].iter_mut().enumerate() {
@@ -106,11 +105,8 @@ impl<T: GemmKernels> Operands<T> {
         let mut gradients = [0, 1, 2].map(|index: usize| fresh(&self.layouts[index]));
         let [q, k, v] = &mut gradients;
         let outputs = [(q, 0), (k, 1), (v, 2)].map(|(out, index)| OutputStack::new(out, &self.layouts[index]));
-        let known = Known {
-            result: MatrixStack::new(&result, &self.layouts[4]),
-            gradient: self.stack(4),
-            log_sums: &log_sums,
-        };
+        let known =
+            Known { result: MatrixStack::new(&result, &self.layouts[4]), gradient: self.stack(4), log_sums: &log_sums };
         backward_on(kernels, &attention, blocks, &known, &outputs);
         drop(outputs);
         let [q, k, v] = gradients;

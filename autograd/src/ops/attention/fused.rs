@@ -114,8 +114,7 @@ impl<'a, T: Float> Operands<'a, T> {
             let [to_query, to_key] =
                 [&mut to_query, &mut to_key].map(|tensor| tensor.as_mut_slice().expect("just built"));
             let [q, k, v] = orders.each_ref().map(|order| &order.layout);
-            let outputs =
-                [OutputStack::new(to_query, q), OutputStack::new(to_key, k), OutputStack::new(to_value, v)];
+            let outputs = [OutputStack::new(to_query, q), OutputStack::new(to_key, k), OutputStack::new(to_value, v)];
             attention::backward(&self.kernel(), &known, &outputs);
         });
         let [q, k, v] = orders;

@@ -50,10 +50,7 @@ impl<T: Float> Attention<T> {
             && scores.broadcast(mask.shape()).as_ref() != Some(scores)
         {
             let own = mask.shape();
-            shape_error(
-                op,
-                format_args!("the mask has shape {own}, which does not broadcast to the scores' {scores}"),
-            );
+            shape_error(op, format_args!("the mask has shape {own}, which does not broadcast to the scores' {scores}"));
         }
     }
 }

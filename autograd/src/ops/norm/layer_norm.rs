@@ -78,7 +78,13 @@ impl<T: Float> Tensor<T> {
 /// With weight and bias, all of it in one pass.
 #[inline(never)]
 #[track_caller]
-fn normalized_rows<T: Float>(x: &Tensor<T>, shape: &Shape, weight: &Tensor<T>, bias: &Tensor<T>, eps: f64) -> Tensor<T> {
+fn normalized_rows<T: Float>(
+    x: &Tensor<T>,
+    shape: &Shape,
+    weight: &Tensor<T>,
+    bias: &Tensor<T>,
+    eps: f64,
+) -> Tensor<T> {
     let own = x.shape();
     let rows = reshaped(x, &rows_of("layer_norm", own, shape));
     let columns = Shape::from([shape.numel()]);
