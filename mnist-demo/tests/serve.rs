@@ -61,8 +61,8 @@ fn the_page_and_its_answers() {
     assert_eq!((status, &body(&answer)["class"]), (200, &1.into()));
 }
 
-/// What the page shows behind *Why?*, computed by hand: the weights of the active units multiplied along all paths from a
-/// pixel to the class, times the pixel.
+/// What the page shows behind *Why?*, computed by hand: the weights of the active units multiplied along all paths from
+/// a pixel to the class, times the pixel.
 #[test]
 fn the_contributions_are_those_of_the_engine() {
     let page = Server::page();

@@ -1,5 +1,5 @@
-//! A network, a loss, an optimizer: points of two spirals are classified. At the end the decision boundary is drawn with
-//! characters.
+//! A network, a loss, an optimizer: points of two spirals are classified. At the end the decision boundary is drawn
+//! with characters.
 //!
 //! `cargo run --release -p nn --example 04_train`
 

@@ -1,6 +1,7 @@
 //! A small GPT that reads Shakespeare letter by letter, and then writes some lines.
 //!
-//! `cargo run --release -p nn --example 11_shakespeare` (a minute and a half on two cores; a number of steps may follow `--`)
+//! `cargo run --release -p nn --example 11_shakespeare` (a minute and a half on two cores; a number of steps may follow
+//! `--`)
 //!
 //! Two blocks of causal attention with 4 heads over 128 numbers for each letter, 64 letters at a time (Radford et al.,
 //! 2019, much smaller). The text is six plays in `nn/examples/data`, in the public domain.

@@ -225,8 +225,8 @@ convolutions! {
 }
 
 impl<T: Float> Conv2d<T> {
-    /// [`forward`](Layer::forward) and then [`ReLU`](crate::ReLU), and the pool if there is one, in one pass. The values
-    /// are the same.
+    /// [`forward`](Layer::forward) and then [`ReLU`](crate::ReLU), and the pool if there is one, in one pass. The
+    /// values are the same.
     ///
     /// # Panics
     /// As [`forward`](Layer::forward), and as the pool.

@@ -1,7 +1,8 @@
 //! 13. The mask of attention.
 //!
 //! Attention computes for each query a weighted mean of the values: Y = softmax(Q Kᵀ / √E) V, with queries Q of shape
-//! `[L, E]`, keys K `[S, E]` and values V `[S, W]`. The softmax is along the keys, so the weights of a query sum up to 1.
+//! `[L, E]`, keys K `[S, E]` and values V `[S, W]`. The softmax is along the keys, so the weights of a query sum up to
+//! 1.
 //!
 //! A model that predicts the next word must not see it. The mask `hidden`, of shape `[L, S]`, is true where a query
 //! must not see a key: that weight must be exactly 0, in the forward and for the gradients. A query that sees no key at

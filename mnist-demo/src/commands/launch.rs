@@ -1,9 +1,9 @@
 //! `launch`: runs the command that starts the ranks, `mpirun` or `srun`, and ends with one line and one exit code
 //! however a rank or a host is lost.
 //!
-//! Without it, the exit code after a loss is the starter's own: OpenMPI's `mpirun` ends with 137 if a process is killed,
-//! with 205 if a host is gone, and sometimes not at all. No option of it changes that, and the ranks cannot either,
-//! since it ends them.
+//! Without it, the exit code after a loss is the starter's own: OpenMPI's `mpirun` ends with 137 if a process is
+//! killed, with 205 if a host is gone, and sometimes not at all. No option of it changes that, and the ranks cannot
+//! either, since it ends them.
 
 use std::env;
 use std::ffi::OsString;
@@ -124,8 +124,8 @@ impl Forwarded {
     }
 }
 
-/// Copies to stderr what arrives, without waiting for ends of lines: a progress bar has none. Ranks that detect a loss at
-/// about the same time all say so; the first line stands for all.
+/// Copies to stderr what arrives, without waiting for ends of lines: a progress bar has none. Ranks that detect a loss
+/// at about the same time all say so; the first line stands for all.
 fn copy(mut from: impl Read, has_lost: &AtomicBool) {
     let (mut line, mut chunk) = (Vec::new(), [0; 4096]);
     while let Ok(length @ 1..) = from.read(&mut chunk) {

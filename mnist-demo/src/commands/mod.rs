@@ -53,8 +53,8 @@ pub struct Source {
     /// Folder with another data set in MNIST's file format, such as Fashion-MNIST or EMNIST. MNIST's file names are
     /// train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same with t10k instead of train. EMNIST's are
     /// emnist-letters-train-images-idx3-ubyte and so on; its images are stored transposed, which is corrected. The
-    /// files can be compressed (.gz). The names of the classes are read from labels.txt or from EMNIST's mapping file in
-    /// the same folder [default: the MNIST digits, which are built into the program]
+    /// files can be compressed (.gz). The names of the classes are read from labels.txt or from EMNIST's mapping file
+    /// in the same folder [default: the MNIST digits, which are built into the program]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// The split of EMNIST in that folder, as in the file names: letters, balanced or another. Needed if the folder

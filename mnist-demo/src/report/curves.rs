@@ -238,8 +238,8 @@ const TEXT: f64 = 16.5;
 /// The height of the title and of the legend together, in units of [`SIZE`].
 const HEADING: f64 = 54.0;
 
-/// Draws a figure; `scale` is the length of a unit of [`SIZE`] in the area. The legend is above the plot, where no curve
-/// can run through it.
+/// Draws a figure; `scale` is the length of a unit of [`SIZE`] in the area. The legend is above the plot, where no
+/// curve can run through it.
 fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, figure: &Figure, scale: f64) {
     let units = |size: f64| (size * scale).round() as u32;
     let font = |size: f64| ("sans-serif", size * scale).into_font().color(&INK);

@@ -167,8 +167,8 @@ fn confusion_table(confusion: &ConfusionMatrix, labels: &Labels) -> Markup {
 fn classes(Evaluation { confusion, .. }: &Evaluation, labels: &Labels) -> Markup {
     let share = |share: f64| if share.is_nan() { "–".to_owned() } else { percent(share) };
     let both = |class: usize| [confusion.precision(class), confusion.recall(class)];
-    // The share that is missing to 100%. Its bar begins at 0, so that twice the length is twice as many errors. A bar of
-    // the value itself would not show how the classes differ: all are near 100%.
+    // The share that is missing to 100%. Its bar begins at 0, so that twice the length is twice as many errors. A bar
+    // of the value itself would not show how the classes differ: all are near 100%.
     let missing = |value: f64| if value.is_nan() { 0.0 } else { 1.0 - value };
     let most = (0..confusion.classes()).flat_map(both).map(missing).fold(0.0, f64::max);
     let bar = |value: f64| {

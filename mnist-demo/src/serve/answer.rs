@@ -206,8 +206,8 @@ where
     }
 }
 
-/// The bytes of a body; `None` if they are more than `most`. The pieces are copied into one buffer as they arrive: a list of
-/// pieces of one byte each would take many times the memory.
+/// The bytes of a body; `None` if they are more than `most`. The pieces are copied into one buffer as they arrive: a
+/// list of pieces of one byte each would take many times the memory.
 async fn gathered<B: Body<Data = Bytes>>(body: B, most: usize) -> Result<Option<Vec<u8>>, B::Error> {
     let mut body = pin!(body);
     let mut bytes = Vec::new();
@@ -261,8 +261,8 @@ mod tests {
 
     #[test]
     fn the_page_knows_the_limit_for_pictures() {
-        // A browser does not show the answer to a body that is refused before it was sent completely, so the page checks
-        // the size itself.
+        // A browser does not show the answer to a body that is refused before it was sent completely, so the page
+        // checks the size itself.
         let (_, _, script) = FILES.into_iter().find(|(path, ..)| *path == "/sheet.js").unwrap();
         assert!(script.contains(&format!("MAX_PICTURE_BYTES = {MAX_PICTURE_BYTES};")));
         let (_, message) = Kind::Picture.limit();

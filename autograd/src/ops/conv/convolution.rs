@@ -1,7 +1,7 @@
 //! Convolutions of signals and images.
 
 use super::layer::{Following, layer};
-use super::{as_images, both, check_operands};
+use super::{as_images, both, check_operands, image_extents};
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::convolve::Geometry;
@@ -119,7 +119,7 @@ pub(super) fn convolution_geometry<T: Float, const DIMS: usize>(
 ) -> Geometry {
     let steps = [("stride", options.stride), ("dilation", options.dilation)];
     check_operands(op, [input.shape(), weight.shape()], options.groups, steps);
-    let [shape, weights] = [input, weight].map(|operand| as_images::<T, DIMS>(operand).shape().clone());
+    let [shape, weights] = [input, weight].map(|operand| image_extents::<DIMS>(operand.shape()));
     let (channels, filters, groups) = (shape[1], weights[0], options.groups);
     if !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) || weights[1] != channels / groups {
         let (own, other) = (input.shape(), weight.shape());

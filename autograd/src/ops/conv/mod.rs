@@ -104,6 +104,15 @@ fn as_images<T: Float, const DIMS: usize>(x: &Tensor<T>) -> Tensor<T> {
     if DIMS == 1 { batched.unsqueeze(2) } else { batched }
 }
 
+/// The extents of [`as_images`]. (Its tensor would be recorded.)
+fn image_extents<const DIMS: usize>(shape: &Shape) -> [usize; 4] {
+    let mut extents = [1; 4];
+    let (outer, own) = shape.split_at(shape.rank() - DIMS);
+    extents[2 - outer.len()..2].copy_from_slice(outer);
+    extents[4 - DIMS..].copy_from_slice(own);
+    extents
+}
+
 /// The result in the input's form, with its bias, one value for each channel.
 #[track_caller]
 fn finished<T: Float, const DIMS: usize>(

@@ -41,8 +41,20 @@ fn scaled_channels<T: Float>(
             check_channels(op, name, tensor, channels);
         }
     }
-    let [weight, bias] = [weight, bias].map(|parameter| parameter.map(|own| along_channels(own, y.rank())));
-    scaled(y, weight.as_ref(), bias.as_ref())
+    let y = match weight {
+        Some(weight) => {
+            let weight = along_channels(weight, y.rank());
+            y * weight
+        }
+        None => y,
+    };
+    match bias {
+        Some(bias) => {
+            let bias = along_channels(bias, y.rank());
+            y + bias
+        }
+        None => y,
+    }
 }
 
 /// Values for channels, `[C]`, so that they broadcast to an input `[N, C, ...]` of this rank.

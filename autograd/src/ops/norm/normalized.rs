@@ -93,8 +93,8 @@ impl<T: Float> Normalized<T> {
     }
 }
 
-/// The input normalized, and as a constant `[n, 2]` the mean and the biased variance of all that is normalized together.
-/// The parameters, a weight and a bias, have the shape `parameters`.
+/// The input normalized, and as a constant `[n, 2]` the mean and the biased variance of all that is normalized
+/// together. The parameters, a weight and a bias, have the shape `parameters`.
 #[inline(never)]
 #[track_caller]
 pub(super) fn normalized<T: Float>(
