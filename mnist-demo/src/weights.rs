@@ -66,8 +66,7 @@ impl Weights {
             let plain = Weights::new(path, None);
             return kind.map_or(Ok(plain), |kind| Err(wrong(kind).into()));
         };
-        let is_checkpoint =
-            |model: &Model| header.info(&format!("model.{}", model.last_weight())).is_some();
+        let is_checkpoint = |model: &Model| header.info(&format!("model.{}", model.last_weight())).is_some();
         if Model::ALL.iter().any(is_checkpoint) {
             let snapshot = Snapshot::from_bytes(&bytes).map_err(|flaw| content(path, flaw))?;
             return Ok(Weights::new(path, Some(snapshot)));

@@ -6,6 +6,7 @@ use crate::extents::PerDimension;
 use crate::init::{kaiming_uniform, uniform_for_fan_in};
 use crate::layer::Layer;
 use crate::mode::Mode;
+use crate::pool::MaxPool2d;
 use crate::tree::python_tuple;
 
 /// The extents of a weight; the product is checked, at the line of the layer's caller.
@@ -166,14 +167,12 @@ macro_rules! convolutions {
             printed_settings([weight.size(1) * groups, weight.size(0)], extents, &(more + mode))
         });
 
-        impl<T: Float> Layer<T> for $name<T> {
-            /// # Panics
-            /// If the input does not have the layer's channels, or is smaller than a window.
+        impl<T: Float> $name<T> {
+            /// The input with the padding that the operation does not add itself, and the options for it.
             #[track_caller]
-            fn forward(&self, x: &Tensor<T>, _: Mode<'_>) -> Tensor<T> {
-                let (weight, bias) = (self.weight.tensor(), self.bias.as_ref().map(Param::tensor));
+            fn padded(&self, x: &Tensor<T>, weight: &Tensor<T>) -> (Tensor<T>, Convolution<$dims>) {
                 if self.padding_mode == PadMode::Constant(T::ZERO) {
-                    return x.$operation(&weight, bias.as_ref(), &self.options);
+                    return (x.clone(), self.options);
                 }
                 assert!(
                     self.options.padding != Padding::Same || self.options.stride == [1; $dims],
@@ -182,7 +181,18 @@ macro_rules! convolutions {
                 );
                 let amounts = pad_amounts(&self.options, &weight.shape()[2..]);
                 let options = Convolution { padding: Padding::Zeros([0; $dims]), ..self.options };
-                x.pad(amounts, self.padding_mode).$operation(&weight, bias.as_ref(), &options)
+                (x.pad(amounts, self.padding_mode), options)
+            }
+        }
+
+        impl<T: Float> Layer<T> for $name<T> {
+            /// # Panics
+            /// If the input does not have the layer's channels, or is smaller than a window.
+            #[track_caller]
+            fn forward(&self, x: &Tensor<T>, _: Mode<'_>) -> Tensor<T> {
+                let (weight, bias) = (self.weight.tensor(), self.bias.as_ref().map(Param::tensor));
+                let (x, options) = self.padded(x, &weight);
+                x.$operation(&weight, bias.as_ref(), &options)
             }
         }
     )+};
@@ -212,6 +222,23 @@ convolutions! {
     /// assert_eq!(*layer.forward(&Tensor::<f32>::zeros([2, 1, 9, 9]), Mode::Eval).shape(), [2, 8, 9, 7]);
     Conv2d, 2, conv2d, "images `[N, in, H, W]` or `[in, H, W]`", "`[N, out, H', W']`",
         "`[out, in / groups, KH, KW]`";
+}
+
+impl<T: Float> Conv2d<T> {
+    /// [`forward`](Layer::forward) and then [`ReLU`](crate::ReLU), and the pool if there is one, in one pass. The values
+    /// are the same.
+    ///
+    /// # Panics
+    /// As [`forward`](Layer::forward), and as the pool.
+    #[track_caller]
+    pub fn forward_relu(&self, x: &Tensor<T>, pool: Option<&MaxPool2d>) -> Tensor<T> {
+        let (weight, bias) = (self.weight.tensor(), self.bias.as_ref().map(Param::tensor));
+        let (x, options) = self.padded(x, &weight);
+        match pool {
+            Some(pool) => x.conv2d_relu_max_pool2d(&weight, bias.as_ref(), &options, &pool.options),
+            None => x.conv2d_relu(&weight, bias.as_ref(), &options),
+        }
+    }
 }
 
 #[cfg(test)]

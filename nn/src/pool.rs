@@ -20,7 +20,7 @@ macro_rules! pools {
         #[doc = concat!("[`Tensor::", stringify!($operation), "`](autograd::Tensor::", stringify!($operation), ").")]
         #[derive(Clone, Copy, Debug)]
         pub struct $name {
-            options: $kind<$dims>,
+            pub(crate) options: $kind<$dims>,
         }
 
         impl $name {

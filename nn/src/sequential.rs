@@ -6,16 +6,19 @@ use std::fmt;
 use autograd::{Float, Tensor};
 
 use crate::activation::ReLU;
+use crate::conv::Conv2d;
 use crate::layer::Layer;
 use crate::linear::Linear;
 use crate::mode::Mode;
 use crate::module::{Member, Module};
+use crate::pool::MaxPool2d;
 
 /// Layers one after another, each with a name: the one given, else its index, as in
 /// [`torch.nn.Sequential`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html).
 ///
-/// A [`ReLU`](crate::ReLU) that follows a [`Linear`](crate::Linear) is done together with it, which gives the same
-/// values in one pass less. That is decided here, when the layers are added; the layers know nothing of it.
+/// A [`ReLU`](crate::ReLU) that follows a [`Linear`](crate::Linear) or a [`Conv2d`](crate::Conv2d) is done together
+/// with it, and so is a [`MaxPool2d`](crate::MaxPool2d) behind the latter: that gives the same values in fewer passes.
+/// It is decided here, when the layers are added; the layers know nothing of it.
 ///
 /// ```
 /// use autograd::Tensor;
@@ -39,18 +42,28 @@ struct Step<T: Float> {
 enum Role<T: Float> {
     /// A linear layer, which can apply a rectifier in the same pass. This one shares its parameters with the step's.
     Linear(Linear<T>),
+    /// A convolution, which can apply a rectifier and max-pooling in the same pass. It shares its parameters, too.
+    Convolution(Conv2d<T>),
     /// A rectifier.
     Rectifier,
+    /// Max-pooling of images.
+    MaxPool(MaxPool2d),
     /// Any other layer.
     Other,
 }
 
 impl<T: Float> Role<T> {
     fn of(layer: &dyn Any) -> Self {
-        match layer.downcast_ref::<Linear<T>>() {
-            Some(linear) => Role::Linear(linear.clone()),
-            None if layer.is::<ReLU>() => Role::Rectifier,
-            None => Role::Other,
+        if let Some(linear) = layer.downcast_ref::<Linear<T>>() {
+            Role::Linear(linear.clone())
+        } else if let Some(convolution) = layer.downcast_ref::<Conv2d<T>>() {
+            Role::Convolution(convolution.clone())
+        } else if let Some(pool) = layer.downcast_ref::<MaxPool2d>() {
+            Role::MaxPool(*pool)
+        } else if layer.is::<ReLU>() {
+            Role::Rectifier
+        } else {
+            Role::Other
         }
     }
 }
@@ -122,9 +135,15 @@ impl<T: Float> Layer<T> for Sequential<T> {
         let mut steps = self.steps.iter().peekable();
         let mut x = x.clone();
         while let Some(step) = steps.next() {
+            let mut is_rectified = || steps.next_if(|next| matches!(next.role, Role::Rectifier)).is_some();
             x = match &step.role {
-                Role::Linear(linear) if steps.next_if(|next| matches!(next.role, Role::Rectifier)).is_some() => {
-                    linear.forward_relu(&x)
+                Role::Linear(linear) if is_rectified() => linear.forward_relu(&x),
+                Role::Convolution(convolution) if is_rectified() => {
+                    let pool = match steps.peek().copied().map(|next| &next.role) {
+                        Some(Role::MaxPool(pool)) => steps.next().map(|_| pool),
+                        _ => None,
+                    };
+                    convolution.forward_relu(&x, pool)
                 }
                 _ => step.layer.forward(&x, mode),
             };
@@ -172,6 +191,34 @@ mod tests {
         let y = model.forward(&Tensor::ones([1, 2]), Mode::Eval);
         let drawn = autograd::draw(&y).to_dot();
         assert!(drawn.contains("linear_relu") && drawn.contains("tanh") && !drawn.contains("\"relu"), "{drawn}");
+    }
+
+    #[test]
+    fn a_convolution_done_together_with_what_follows_gives_the_same_values_and_gradients() {
+        let x: Tensor = Tensor::randn([3, 2, 9, 8], 1);
+        for padding_mode in [autograd::PadMode::Constant(0.0), autograd::PadMode::Circular] {
+            let layer = Conv2d::new(2, 5, 3, 0).padding(1).padding_mode(padding_mode);
+            let pool = MaxPool2d::new(2);
+            let rectified = layer.forward(&x, Mode::Eval).relu();
+            let pooled = pool.forward(&rectified, Mode::Eval);
+            let pair: Sequential = Sequential::new().add(layer.clone()).add(ReLU);
+            let model = Sequential::new().add(layer.clone()).add(ReLU).add(pool).add(pool);
+            let outcome = |y: Tensor| {
+                let (values, gradients) = (y.to_vec(), y.sum().backward());
+                let of_layer = layer.parameters();
+                (values, of_layer.iter().flat_map(|param| gradients.of(param).unwrap().to_vec()).collect::<Vec<_>>())
+            };
+            let twice = pool.forward(&pooled, Mode::Eval);
+            for (together, apart) in [(pair.forward(&x, Mode::Eval), rectified), (model.forward(&x, Mode::Eval), twice)]
+            {
+                let (together, apart) = (outcome(together), outcome(apart));
+                assert_eq!(together.0, apart.0);
+                let near = |(one, other): (&f32, &f32)| (one - other).abs() <= 1e-4 * (1.0 + other.abs());
+                assert!(together.1.iter().zip(&apart.1).all(near));
+            }
+            let drawn = autograd::draw(&model.forward(&x, Mode::Eval)).to_dot();
+            assert!(drawn.contains("conv_relu_max_pool") && drawn.contains("\"max_pool"), "{drawn}");
+        }
     }
 
     #[test]

@@ -246,29 +246,34 @@ fn tiles(report: &Report<'_>) -> Markup {
     let weight = report.trainer.network().named_parameters().swap_remove(0).1.tensor();
     let images = &report.trainer.data().train;
     let values = weight.to_vec();
-    let mut units: Vec<&[f32]> = values.chunks(images.width()).collect();
+    // A filter of a convolution is `[1, rows, columns]`: the images have one channel.
+    let (unit, [rows, columns]) = match weight.shape()[..] {
+        [_, _, rows, columns] => ("filter", [rows, columns]),
+        _ => ("unit", [images.rows, images.columns]),
+    };
+    let mut units: Vec<&[f32]> = values.chunks(rows * columns).collect();
     let strength = |unit: &[f32]| unit.iter().map(|weight| weight * weight).sum::<f32>();
     units.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
     let all = units.len();
-    units.truncate((TILE_POINTS / images.width()).max(1));
+    units.truncate((TILE_POINTS / (rows * columns)).max(1));
     let mut sizes: Vec<f32> = units.iter().flat_map(|unit| unit.iter().map(|weight| weight.abs())).collect();
     sizes.sort_by(f32::total_cmp);
     let largest = sizes[(sizes.len() - 1) * 199 / 200].max(f32::MIN_POSITIVE);
-    let (width, height, file) = pictures::tiles(&units, (images.rows, images.columns), 16.min(units.len()), largest);
+    let (width, height, file) = pictures::tiles(&units, (rows, columns), 16.min(units.len()), largest);
     let shown =
-        if units.len() < all { format!("{} of the {all} units", units.len()) } else { format!("The {all} units") };
+        if units.len() < all { format!("{} of the {all} {unit}s", units.len()) } else { format!("The {all} {unit}s") };
     html! {
         section {
             h2 { "First-layer weights" }
             p.note {
-                (shown) " of the first layer, the largest weights first. Each tile shows the weights of a unit for the "
-                (images.rows) " × " (images.columns) " pixels: "
-                span.above { "blue" } " is positive (ink there activates the unit), "
+                (shown) " of the first layer, the largest weights first. Each tile shows the weights of a " (unit)
+                " for the " (rows) " × " (columns) " pixels: "
+                span.above { "blue" } " is positive (ink there activates the " (unit) "), "
                 span.below { "orange" } " is negative."
             }
             div.wide {
                 img.tiles src=(pictures::address(&file)) width=(width) height=(height)
-                    alt=(format!("weights of {} units, {} × {} points each", units.len(), images.rows, images.columns));
+                    alt=(format!("weights of {} {unit}s, {rows} × {columns} points each", units.len()));
             }
         }
     }

@@ -10,7 +10,7 @@
 //! | `GET /progress` | the progress of the training run, if there is one |
 //!
 //! The answer to `POST /predict` has the class, its label, the labels and probabilities of all classes, the outputs of
-//! the hidden layers, and the 28 × 28 pixels of the input.
+//! the hidden layers, the 28 × 28 pixels of the input, and, if the first layer is a convolution, its feature maps.
 //!
 //! No request can stop the server: a request has limits in size and time, and a wrong request is answered with a
 //! status of 4xx and a line of JSON.

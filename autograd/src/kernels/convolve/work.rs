@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::{Epilogue, Planes, area};
 use super::padded::Padded;
 use super::pass::{Pass, Phase};
+use super::{Epilogue, Planes, area};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::microkernel::MAX_VECTORS;
 use crate::kernels::gemm::offset_product::{
