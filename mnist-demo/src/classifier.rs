@@ -175,6 +175,7 @@ pub fn rounded(values: &[f32]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use autograd::Random;
+    use nn::Module;
 
     use super::*;
     use crate::model::{DIGITS, perceptron_for};
