@@ -8,8 +8,7 @@ use crate::shape::Shape;
 /// Steps in elements from one index of a dimension to the next; negative after a flip, 0 in an expanded dimension.
 pub(crate) type Strides = Dimensions<isize>;
 
-/// How the elements of a tensor lie in its storage: element `[i, j, ...]` is at `offset + i·strides[0] + j·strides[1] +
-/// ...`.
+/// Where the elements of a tensor are in its storage: `[i, j, ...]` at `offset + i·strides[0] + j·strides[1] + ...`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) shape: Shape,
@@ -47,8 +46,7 @@ impl Layout {
         self.shape == other.shape && self.strides == other.strides
     }
 
-    /// Whether the elements lie dense and in row-major order (from `offset` on). Strides of dimensions with one element
-    /// do not matter.
+    /// Whether the elements lie dense and in row-major order (strides of dimensions with one element do not matter).
     #[inline]
     pub(crate) fn is_contiguous(&self) -> bool {
         let mut expected = 1;
@@ -87,8 +85,7 @@ impl Layout {
         }
     }
 
-    /// Stretches dimensions of extent 1 (and missing leading ones) to `shape` with stride 0; `None` where an extent is
-    /// neither 1 nor the wanted one.
+    /// Stretches dimensions of extent 1 (and missing leading ones) to `shape` with stride 0; `None` for other extents.
     pub(crate) fn expand(&self, shape: &Shape) -> Option<Self> {
         let missing = shape.rank().checked_sub(self.shape.rank())?;
         let mut strides = Strides::all(0, shape.rank());
@@ -173,9 +170,8 @@ impl Layout {
         layout
     }
 
-    /// The same elements in the same order under another shape, if strides can say it; `None` means that they must be
-    /// copied. The old dimensions are taken in runs that one stride can walk; each new dimension must lie inside one
-    /// run.
+    /// The same elements in the same order under another shape; `None` if they must be copied for that. The old
+    /// dimensions are taken in runs that have one stride; each new dimension must lie inside one run.
     pub(crate) fn reshape(&self, shape: &Shape) -> Option<Self> {
         if self.is_contiguous() {
             let mut layout = Layout::contiguous(shape.clone());
@@ -211,9 +207,8 @@ impl Layout {
     }
 }
 
-/// A walk over several operands of one shape at once, in row-major order, with as few dimensions as their strides
-/// allow. Neighbouring dimensions that every operand crosses with one stride are merged, so that dense operands of any
-/// rank become one long row.
+/// A walk over several operands of one shape at once, in row-major order. Neighbouring dimensions that every operand
+/// crosses with one stride are merged: dense operands of any rank become one long row.
 #[derive(Debug)]
 pub(crate) struct Walk<const OPERANDS: usize> {
     extents: SmallVec<[usize; 4]>,
@@ -273,8 +268,7 @@ impl<const OPERANDS: usize> Walk<OPERANDS> {
     /// The stretches between the elements `start` and `end` of the walk: parts of a row, or up to `height` whole rows
     /// that lie one stride apart.
     ///
-    /// An iterator, so that what is done with them stands in the caller's own loop and is compiled for the caller's
-    /// instruction set.
+    /// An iterator, so that the caller's own loop is compiled for the caller's instruction set.
     #[inline(always)]
     pub(crate) fn bands(&self, start: usize, end: usize, height: usize) -> impl Iterator<Item = Band<OPERANDS>> {
         let mut position = start;

@@ -137,7 +137,7 @@ pub trait Scalar:
     fn cos(self) -> Self {
         if self.is_far() { self.wave_far(1) } else { self.wave(1) }
     }
-    /// x to the power of `exponent`, within 4 ulp.
+    /// x to the power of `exponent`: rounded from `f64` for `f32`, and the standard library's for `f64`.
     #[inline(always)]
     fn powf(self, exponent: Self) -> Self {
         elementary::powf(self, exponent)

@@ -293,6 +293,18 @@ impl FromStr for Task {
             ["train", model, batch] => Task::TrainModel { model: model.parse()?, batch: number(batch)? },
             ["infer", batch] => Task::Infer { batch: number(batch)? },
             ["chain", extent, backward] => Task::Chain { extent: number(extent)?, backward: backward == "1" },
+            ["attention", batch, heads, queries, tokens, width, is_causal, backward] => {
+                let [batch, heads, queries, tokens, width] = [batch, heads, queries, tokens, width].map(number);
+                Task::Attention(AttentionTask {
+                    batch: batch?,
+                    heads: heads?,
+                    queries: queries?,
+                    tokens: tokens?,
+                    width: width?,
+                    is_causal: is_causal == "1",
+                    backward: backward == "1",
+                })
+            }
             // The name decides the shape, which is written for contenders that do not know this list.
             ["elementwise", name, ..] => {
                 let known = ELEMENTWISE.iter().find(|operation| operation.name == name);

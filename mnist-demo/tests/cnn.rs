@@ -164,7 +164,7 @@ fn weights_of_other_networks_and_images_that_are_too_small_are_refused_in_a_line
         .named("fc2", Linear::new(120, 84, 3))
         .named("fc3", Linear::new(84, 10, 4));
     checkpoint::save(&lenet, &weights).unwrap();
-    assert_refused(&demo(&["eval", "--weights", &weights]), 1, "conv1.weight: found F32 of shape [6, 1, 5, 5]");
+    assert_refused(&demo(&["eval", "--weights", &weights]), 1, "conv1.weight: found f32 of shape [6, 1, 5, 5]");
     // A perceptron with one tensor of the other network.
     let mixed = Sequential::new()
         .named("all", perceptron_for(784, DIGITS, &mut Random::new(0)))

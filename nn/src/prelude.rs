@@ -14,11 +14,12 @@
 pub use crate::checkpoint;
 pub use crate::data::{Batches, Examples};
 pub use crate::{
-    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, CELU, CosineEmbeddingLoss, Dropout, Dropout2d, ELU,
-    Flatten, GELU, GLU, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, HingeLoss, HuberLoss, Identity, KLDivLoss,
-    L1Loss, Layer, LeakyReLU, LogSigmoid, LogSoftmax, MSELoss, MarginRankingLoss, MaxPool1d, MaxPool2d, Mish, Mode,
-    Module, ReLU, ReLU6, SELU, SiLU, Sigmoid, SmoothL1Loss, Softmax, Softplus, Softshrink, Softsign, Tanh, Tanhshrink,
-    Threshold, TripletMarginLoss, Unflatten, Upsample, layer, module, summary,
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, CELU,
+    CosineEmbeddingLoss, Dropout, Dropout2d, ELU, Flatten, GELU, GLU, Hardshrink, Hardsigmoid, Hardswish, Hardtanh,
+    HingeEmbeddingLoss, HingeLoss, HuberLoss, Identity, KLDivLoss, L1Loss, Layer, LeakyReLU, LogSigmoid, LogSoftmax,
+    MSELoss, MarginRankingLoss, MaxPool1d, MaxPool2d, Mish, Mode, Module, RReLU, ReLU, ReLU6, SELU, SiLU, Sigmoid,
+    SmoothL1Loss, Softmax, Softplus, Softshrink, Softsign, Tanh, Tanhshrink, Threshold, TripletMarginLoss, Unflatten,
+    Upsample, layer, module, summary,
 };
 
 /// The generic types of the crate, for `f32`.
@@ -38,12 +39,13 @@ of_f32! {
 #[cfg(test)]
 mod tests {
     /// Names of the crate that are no layers or losses, but parts, settings and results of these.
-    const OTHERS: [&str; 11] = [
+    const OTHERS: [&str; 12] = [
         "Branch",
         "FeedForwardActivation",
         "Field",
         "Float",
         "Function",
+        "KeyValueCache",
         "Member",
         "PerDimension",
         "Recurrence",

@@ -200,7 +200,6 @@ mod tests {
             let layer = Conv2d::new(2, 5, 3, 0).padding(1).padding_mode(padding_mode);
             let pool = MaxPool2d::new(2);
             let rectified = layer.forward(&x, Mode::Eval).relu();
-            let pooled = pool.forward(&rectified, Mode::Eval);
             let pair: Sequential = Sequential::new().add(layer.clone()).add(ReLU);
             let model = Sequential::new().add(layer.clone()).add(ReLU).add(pool).add(pool);
             let outcome = |y: Tensor| {
@@ -208,7 +207,7 @@ mod tests {
                 let of_layer = layer.parameters();
                 (values, of_layer.iter().flat_map(|param| gradients.of(param).unwrap().to_vec()).collect::<Vec<_>>())
             };
-            let twice = pool.forward(&pooled, Mode::Eval);
+            let twice = pool.forward(&pool.forward(&layer.forward(&x, Mode::Eval).relu(), Mode::Eval), Mode::Eval);
             for (together, apart) in [(pair.forward(&x, Mode::Eval), rectified), (model.forward(&x, Mode::Eval), twice)]
             {
                 let (together, apart) = (outcome(together), outcome(apart));

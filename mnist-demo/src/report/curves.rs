@@ -321,7 +321,8 @@ mod tests {
 
     /// The heights of the corners of all lines in an SVG that have one of the colours of the curves.
     fn heights(svg: &str) -> Vec<f64> {
-        let lines = svg.split("<polyline").skip(1).filter(|line| !line.contains("#D9DDE4"));
+        let lines = svg.split("<polyline").skip(1).map(|rest| rest.split("/>").next().unwrap());
+        let lines = lines.filter(|line| !line.contains("#D9DDE4"));
         let points =
             lines.flat_map(|line| line.split("points=\"").nth(1).unwrap().split('"').next().unwrap().split(' '));
         points

@@ -128,6 +128,10 @@ impl<T: Float> Tensor<T> {
     /// `max(w ∗ x + bias, 0)`: [`conv2d`](Tensor::conv2d) and [`relu`](Tensor::relu) in one pass, with the same values.
     /// A NaN is passed on.        dx, dw, dbias = as of `conv2d`, with dy where y > 0, else 0
     ///
+    /// The gradients are those of [`torch.nn.functional.conv2d`][conv2d] for the gradient behind the rectifier.
+    ///
+    /// [conv2d]: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
+    ///
     /// ```
     /// use autograd::{Convolution, Tensor};
     /// let x = Tensor::from_vec(vec![1.0, -2.0], [1, 1, 1, 2]);
@@ -150,7 +154,10 @@ impl<T: Float> Tensor<T> {
     /// [`relu`](Tensor::relu) and [`max_pool2d`](Tensor::max_pool2d) with the same values, in one pass where the
     /// windows lie side by side.        dx, dw, dbias = as of the three
     ///
-    /// Only the pooled images are written, and saved for the gradient, with a byte for each window.
+    /// Only the pooled images are written, and saved for the gradient, with a byte for each window. The gradients are
+    /// those of the three operations, of which the first is [`torch.nn.functional.conv2d`][conv2d].
+    ///
+    /// [conv2d]: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
     ///
     /// ```
     /// use autograd::{Convolution, MaxPool, Tensor};
