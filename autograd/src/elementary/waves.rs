@@ -4,7 +4,7 @@
 //! [far](Waves::is_far) from 0; for those that are, 2/π is needed with more digits than an `f64` has.
 
 /// A wave in each float type.
-pub trait Waves: Sized {
+pub trait Waves: Copy {
     /// The sine of `self` and so many quarter turns, if `self` is not far: 0 for sine, 1 for cosine.
     fn wave(self, quarters: u32) -> Self;
     /// Whether [`Self::wave`] does not know the sine of this angle. Not so for infinities and NaN, whose sine is NaN.
@@ -179,7 +179,7 @@ fn reduced_far(x: f64) -> (f64, f64, u64) {
     let fraction = ((u128::from(top) << 64) | (centre & u128::from(u64::MAX))) << 2 | (bottom as u64 >> 62) as u128;
     let is_more = fraction >> 127 == 1;
     let magnitude = if is_more { fraction.wrapping_neg() } else { fraction };
-    let turns = u64::from(top >> 62) + u64::from(is_more);
+    let turns = (top >> 62) + u64::from(is_more);
     let high = (magnitude >> 75) as f64 / (1_u64 << 53) as f64;
     let low = (magnitude & ((1 << 75) - 1)) as f64 / 2_f64.powi(128);
     let r = high * QUARTER[0];

@@ -106,7 +106,8 @@ impl Order {
     /// Whether an element may come before `last` in the order: also if one of them is not a number.
     #[inline(always)]
     fn may_precede<T: Scalar>(self, x: T, last: T) -> bool {
-        if self.descending { !(x <= last) } else { !(x >= last) }
+        let is_behind = if self.descending { x <= last } else { x >= last };
+        !is_behind
     }
 }
 

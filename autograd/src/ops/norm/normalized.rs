@@ -53,11 +53,9 @@ impl<T: Float> Op<T> for Normalized<T> {
         }
         let [dx, dweight, dbias] = self.gradients(&ctx.grad(), &x, weight.as_ref(), &ctx.get(&self.shifts));
         ctx.propagate(0, || dx);
-        let mut input = 1;
-        for (_, gradient) in [(&self.weight, dweight), (&self.bias, dbias)].into_iter().filter(|(own, _)| own.is_some())
-        {
+        let of_parameters = [(&self.weight, dweight), (&self.bias, dbias)].into_iter().filter(|(own, _)| own.is_some());
+        for (input, (_, gradient)) in (1..).zip(of_parameters) {
             ctx.propagate(input, || gradient);
-            input += 1;
         }
     }
 }

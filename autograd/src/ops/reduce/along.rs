@@ -58,7 +58,7 @@ impl Along {
 
     /// A constant of the shape of `x`, whose rows `fill` makes of the rows of `x`.
     #[track_caller]
-    pub(super) fn from_rows<T: Float>(&self, x: &Tensor<T>, fill: impl FnOnce(&[T], &mut [T])) -> Tensor<T> {
+    pub(super) fn by_rows<T: Float>(&self, x: &Tensor<T>, fill: impl FnOnce(&[T], &mut [T])) -> Tensor<T> {
         let rows = self.rows(x);
         let made = Tensor::build(rows.shape(), |out| fill(rows.as_slice().expect("dense"), out));
         let mut back: SmallVec<[usize; 6]> = SmallVec::from_elem(0, self.order.len());
@@ -80,7 +80,7 @@ mod tests {
                 along.rows(&x).as_slice().unwrap().chunks(along.count).map(|row| row.iter().sum()).collect();
             assert_eq!(sums, x.sum_dim(&dims[..], true).to_vec());
             assert_eq!(*x.sum_dim(&dims[..], false).shape(), along.dropped);
-            let same = along.from_rows(&x, |rows, out| out.copy_from_slice(rows));
+            let same = along.by_rows(&x, |rows, out| out.copy_from_slice(rows));
             assert_eq!(same.to_vec(), x.to_vec());
         }
     }

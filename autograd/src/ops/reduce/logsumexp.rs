@@ -101,7 +101,7 @@ impl<T: Float> Op<T> for LogSumExp<T> {
         ctx.propagate(0, || {
             let (scales, sums) = (grad.dense(), sums.as_slice().expect("made dense").as_chunks().0);
             let scales = scales.as_slice().expect("dense");
-            self.along.from_rows(&x, |rows, out| scaled_softmax(rows, self.along.count, sums, scales, T::ZERO, out))
+            self.along.by_rows(&x, |rows, out| scaled_softmax(rows, self.along.count, sums, scales, T::ZERO, out))
         });
     }
 }
