@@ -16,10 +16,10 @@ use crate::picture::SIDE;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Model {
-    /// Multilayer perceptron: 784 → 256 → 128 → 10
+    /// Multilayer perceptron: 784, 256, 128 and 10 units
     #[default]
     Mlp,
-    /// Convolutional network: two convolutions of 5 × 5, each with max pooling, then 1568 → 128 → 10
+    /// Convolutional network: two convolutions of 5 x 5, each with max pooling, then 1568, 128 and 10 units
     Cnn,
 }
 
