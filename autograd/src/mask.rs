@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::shape_error;
 use crate::layout::{Layout, Walk};
 use crate::shape::Shape;
+use crate::storage::no_memory;
 
 /// A multi-dimensional array of booleans: the result of a comparison, and the condition of
 /// [`where_`](crate::Tensor::where_), [`masked_fill`](crate::Tensor::masked_fill) and
@@ -87,15 +88,20 @@ impl Mask {
     /// The mask, broadcast to `shape`.
     ///
     /// # Panics
-    /// If the mask's shape does not broadcast to `shape`.
-    pub(crate) fn broadcast_to(&self, shape: &Shape) -> Mask {
+    /// If the mask's shape does not broadcast to `shape`, or the system does not have enough memory.
+    #[track_caller]
+    pub(crate) fn broadcast_to(&self, op: &str, shape: &Shape) -> Mask {
         if self.shape == *shape {
             return self.clone();
         }
         let own = Layout::contiguous(self.shape.clone());
         let walk = Walk::new(shape, [&own]);
         let [step] = walk.row_strides();
-        let mut elements = Vec::with_capacity(shape.numel());
+        let mut elements = Vec::new();
+        if elements.try_reserve_exact(shape.numel()).is_err() {
+            let no_memory = no_memory(shape.numel(), "bool", size_of::<bool>());
+            shape_error(op, format_args!("the mask's shape {shape}: {no_memory}"));
+        }
         for band in walk.bands(0, shape.numel(), 1) {
             let [start] = band.offsets;
             elements.extend((0..band.length as isize).map(|i| self.elements[(start + i * step) as usize]));
@@ -109,7 +115,7 @@ impl Mask {
             shape_error(op, format_args!("mask shapes {} and {} do not broadcast", self.shape, other.shape));
         };
         shape.numel_for(op);
-        let (left, right) = (self.broadcast_to(&shape), other.broadcast_to(&shape));
+        let (left, right) = (self.broadcast_to(op, &shape), other.broadcast_to(op, &shape));
         let elements = left.elements.iter().zip(&*right.elements).map(|(&a, &b)| formula(a, b)).collect();
         Mask { shape, elements }
     }

@@ -33,8 +33,13 @@ unsafe impl<T: Send + Sync> Sync for Storage<T> {}
 /// The error message for a failed allocation of `length` elements.
 #[cold]
 pub(crate) fn no_memory_for<T: Scalar>(length: usize) -> String {
-    let bytes = length as u128 * size_of::<T>() as u128;
-    format!("the system has no memory for {length} elements of {}, {bytes} bytes", T::NAME)
+    no_memory(length, T::NAME, size_of::<T>())
+}
+
+/// The same for elements of a type with this name and size.
+#[cold]
+pub(crate) fn no_memory(length: usize, name: &str, size: usize) -> String {
+    format!("the system has no memory for {length} elements of {name}, {} bytes", length as u128 * size as u128)
 }
 
 impl<T: Scalar> Storage<T> {

@@ -123,7 +123,7 @@ impl<T: Float> Tensor<T> {
         };
         let count = shape.numel_for("masked_select");
         let whole = broadcast::expand(self, &shape).expect("a shape stretches to what it was broadcast to");
-        let mask = mask.broadcast_to(&shape);
+        let mask = mask.broadcast_to("masked_select", &shape);
         let positions: Indices = (0..count).filter(|&position| mask.as_slice()[position]).collect();
         whole.reshape([count]).index_select(0, positions)
     }
@@ -159,7 +159,7 @@ fn where_mask<T: Float>(op: &str, mask: &Mask, a: &Tensor<T>, b: &Tensor<T>) -> 
         shape_error(op, format_args!("the mask's shape {mask} and the tensors' {a} and {b} do not broadcast"));
     };
     shape.numel_for(op);
-    let mask = mask.broadcast_to(&shape);
+    let mask = mask.broadcast_to(op, &shape);
     // Operands of one element stay one; others are copied if they do not lie as the output.
     let dense = [a, b].map(|x| match x.numel() {
         1 => x.dense(),
