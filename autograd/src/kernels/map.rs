@@ -123,6 +123,7 @@ pub(crate) fn map_in_place<T: Scalar>(out: &mut [T], operand: &[T], f: impl Fn(T
 
 /// Writes the operand's elements, row by row, to the positions of `out` that `layout` has: a copy into a view. The
 /// operand has the view's shape.
+#[inline(never)]
 pub(crate) fn copy_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
     let Some(dim) = outermost(layout).filter(|_| layout.numel() > 2 * ELEMENTS_PER_TASK) else {
         return copy_part(operand, out, layout);
@@ -150,6 +151,7 @@ fn outermost(layout: &Layout) -> Option<usize> {
     is_cut.then_some(dim)
 }
 
+#[inline(never)]
 fn copy_part<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
     let walk = Walk::new(&layout.shape, [layout, operand.layout]);
     let [step, operand_step] = walk.row_strides();
