@@ -132,7 +132,8 @@ let explains = false;
 by("why").addEventListener("click", () => {
   explains = !explains;
   by("why").setAttribute("aria-expanded", explains);
-  changed();
+  if (explains) changed();
+  else by("explanation").classList.add("hidden");
 });
 
 function explain({ label, score, pixels, contributions }) {
