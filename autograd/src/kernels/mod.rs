@@ -20,6 +20,7 @@ pub(crate) mod reduce;
 mod row_body;
 pub(crate) mod row_norm;
 pub(crate) mod rowwise;
+pub(crate) mod running_sum;
 pub(crate) mod scan;
 pub(crate) mod scatter_add;
 pub(crate) mod select;

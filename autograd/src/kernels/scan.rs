@@ -74,7 +74,7 @@ fn scan_rows<E: Send, S: Copy + Sync>(
     step: &(impl Fn(&mut S, usize) -> E + Sync),
     out: &mut [E],
 ) {
-    let together = (ELEMENTS_PER_TASK / count).next_multiple_of(ROWS);
+    let together = (ELEMENTS_PER_TASK / count).max(1).next_multiple_of(ROWS);
     for_each_chunk(out, together * count, |start, out| {
         for (index, out) in out.chunks_mut(ROWS * count).enumerate() {
             let start = start + index * ROWS * count;
@@ -128,6 +128,8 @@ mod tests {
             [1, 90_000, 2],
             [300, 20, 20],
             [21, 5000, 1],
+            [1, 90_001, 1],
+            [9, 90_001, 1],
         ] {
             let [outer, count, inner] = extents;
             let values: Vec<f64> = (0..outer * count * inner).map(|i| (i % 19) as f64).collect();

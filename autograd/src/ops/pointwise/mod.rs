@@ -312,6 +312,21 @@ impl<T: Float> Tensor<T> {
         }
     }
 
+    /// `values`, which were computed from this tensor by other means than a closure, recorded.
+    #[track_caller]
+    pub(crate) fn recorded_pointwise(
+        &self,
+        values: Tensor<T>,
+        name: &'static str,
+        keep: [Keep; 1],
+        rule: impl FnOnce() -> Box<dyn Rule<T, 1>>,
+    ) -> Tensor<T> {
+        match Reasons::of(&[self]) {
+            Some(reasons) => values.record_pointwise(reasons, name, self, keep, rule()),
+            None => values,
+        }
+    }
+
     #[inline(never)]
     #[track_caller]
     fn record_pointwise<const KEPT: usize>(

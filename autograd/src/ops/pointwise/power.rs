@@ -1,9 +1,10 @@
 //! Powers.
 
-use super::{Derivative, Keep, flat};
+use super::{Fused, Keep, Rule, flat};
 use crate::float::Float;
+use crate::kernels::map::{Formula, each_of};
 use crate::scalar::Scalar;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, mapped_rows};
 
 /// # Pointwise functions: powers and roots
 impl<T: Float> Tensor<T> {
@@ -22,12 +23,9 @@ impl<T: Float> Tensor<T> {
         if exponent == T::ZERO {
             return self.pointwise("powf", |_| T::ONE, flat());
         }
-        let derivative = Derivative::new(
-            [Keep::Input],
-            move |g: T, [x]: [T; 1]| g * (x.power(exponent - T::ONE) * exponent),
-            move |g: &Tensor<T>, [x]: [&Tensor<T>; 1]| g * (x.powf(exponent - T::ONE) * exponent),
-        );
-        self.pointwise("powf", move |x| x.power(exponent), derivative)
+        let values = Power { factor: T::ONE, exponent }.of_rows([self]);
+        let slope = Power { factor: exponent, exponent: exponent - T::ONE };
+        self.recorded_pointwise(values, "powf", [Keep::Input], || Box::new(slope))
     }
 
     /// Square.    y = x²        dy/dx = 2 x
@@ -58,34 +56,96 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// The scalar counterpart of [`Tensor::powf`].
-trait Power: Scalar {
-    /// `powf` with the common exponents as what they are: cheaper, and exact.
-    #[inline(always)]
-    fn power(self, exponent: Self) -> Self {
-        let two = Self::ONE + Self::ONE;
-        if exponent == two {
-            self * self
-        } else if exponent == Self::ONE {
-            self
-        } else if exponent == two + Self::ONE {
-            self * self * self
-        } else if exponent == -Self::ONE {
-            self.recip()
-        } else if exponent == -two {
-            (self * self).recip()
-        } else if exponent == two.recip() {
-            // √-∞ is NaN where (-∞)^½ is ∞, and √-0 is -0: as PyTorch, which takes the root too.
-            self.sqrt()
-        } else if exponent == -two.recip() {
-            self.sqrt().recip()
+/// A factor times x to the power of `exponent`.
+#[derive(Clone, Copy)]
+struct Power<T> {
+    factor: T,
+    exponent: T,
+}
+
+/// The same for an exponent that [is short](Power::is_short).
+#[derive(Clone, Copy)]
+struct ShortPower<T>(Power<T>);
+
+impl<T: Float> Power<T> {
+    /// Whether multiplications, a division or a root compute the power: cheaper, and exact.
+    fn is_short(self) -> bool {
+        [0.0, 1.0, 2.0, 3.0, -1.0, -2.0, 0.5, -0.5].map(T::from_f64).contains(&self.exponent)
+    }
+
+    /// The power of each element of a tensor, or a gradient times that.
+    #[track_caller]
+    fn of_rows<const OPERANDS: usize>(self, operands: [&Tensor<T>; OPERANDS]) -> Tensor<T>
+    where
+        Self: Formula<T, OPERANDS>,
+        ShortPower<T>: Formula<T, OPERANDS>,
+    {
+        // Chosen outside of the loops: with the general formula among them, none would be vectorised.
+        if self.is_short() {
+            mapped_rows(operands, &each_of(ShortPower(self)))
         } else {
-            self.powf(exponent)
+            mapped_rows(operands, &each_of(self))
         }
     }
 }
 
-impl<S: Scalar> Power for S {}
+impl<T: Scalar> Formula<T, 1> for Power<T> {
+    #[inline(always)]
+    fn common(&self, [x]: [T; 1]) -> T {
+        x.powf(self.exponent) * self.factor
+    }
+}
+
+impl<T: Scalar> Formula<T, 1> for ShortPower<T> {
+    #[inline(always)]
+    fn common(&self, [x]: [T; 1]) -> T {
+        let ShortPower(Power { factor, exponent }) = *self;
+        let two = T::ONE + T::ONE;
+        let power = if exponent == two {
+            x * x
+        } else if exponent == T::ONE {
+            x
+        } else if exponent == T::ZERO {
+            T::ONE
+        } else if exponent == two + T::ONE {
+            x * x * x
+        } else if exponent == -T::ONE {
+            x.recip()
+        } else if exponent == -two {
+            (x * x).recip()
+        } else if exponent > T::ZERO {
+            // √-∞ is NaN where (-∞)^½ is ∞, and √-0 is -0: as PyTorch, which takes the root too.
+            x.sqrt()
+        } else {
+            x.sqrt().recip()
+        };
+        power * factor
+    }
+}
+
+macro_rules! times_gradient {
+    ($($formula:ident)+) => {
+        $(impl<T: Scalar> Formula<T, 2> for $formula<T> {
+            #[inline(always)]
+            fn common(&self, [grad, x]: [T; 2]) -> T {
+                grad * self.common([x])
+            }
+        })+
+    };
+}
+times_gradient!(Power ShortPower);
+
+impl<T: Float> Fused<T, 1> for Power<T> {
+    fn fused(&self, grad: &Tensor<T>, [x]: [&Tensor<T>; 1]) -> Tensor<T> {
+        self.of_rows([grad, x])
+    }
+}
+
+impl<T: Float> Rule<T, 1> for Power<T> {
+    fn recorded(&self, grad: &Tensor<T>, [x]: [&Tensor<T>; 1]) -> Tensor<T> {
+        grad * (x.powf(self.exponent) * self.factor)
+    }
+}
 
 instances!(powf square reciprocal rsqrt);
 

@@ -4,7 +4,7 @@ use super::{Fused, Keep, ONE, Rule};
 use crate::float::Float;
 use crate::kernels::map::{Formula, each_of};
 use crate::scalar::Scalar;
-use crate::tensor::{Reasons, Tensor, mapped_rows};
+use crate::tensor::{Tensor, mapped_rows};
 
 /// The sine some quarter turns later. Rare are angles so large that they need more digits of π.
 #[derive(Clone, Copy)]
@@ -122,21 +122,6 @@ impl<T: Float> Tensor<T> {
     fn wave(&self, name: &'static str, quarters: u32) -> Tensor<T> {
         let values = mapped_rows([self], &each_of(Wave { quarters }));
         self.recorded_pointwise(values, name, [Keep::Input], || Box::new(Wave { quarters: quarters + 1 }))
-    }
-
-    /// `values`, which were computed from this tensor by other means than a closure, recorded.
-    #[track_caller]
-    fn recorded_pointwise(
-        &self,
-        values: Tensor<T>,
-        name: &'static str,
-        keep: [Keep; 1],
-        rule: impl FnOnce() -> Box<dyn Rule<T, 1>>,
-    ) -> Tensor<T> {
-        match Reasons::of(&[self]) {
-            Some(reasons) => values.record_pointwise(reasons, name, self, keep, rule()),
-            None => values,
-        }
     }
 }
 
