@@ -53,6 +53,8 @@ pub trait Tables: Sized + Copy + 'static {
     fn power_of_two(shifted: Self) -> Self;
     /// m and k with self = m · 2ᵏ and √½ ≤ m < √2, for positive finite numbers.
     fn mantissa_and_exponent(self) -> (Self, Self);
+    /// The same for a number that is not denormal, with fewer operations.
+    fn normal_mantissa_and_exponent(self) -> (Self, Self);
     /// The magnitude of self with the sign of `other`.
     fn with_sign_of(self, other: Self) -> Self;
     /// An integer that is the larger, the larger the number is: the same for both zeros, and the largest one for NaN.
@@ -103,7 +105,12 @@ macro_rules! bits {
         fn mantissa_and_exponent(self) -> (Self, Self) {
             let raise = $float::from_bits((BIAS + FRACTION + 1) << FRACTION);
             let is_denormal = self < $float::MIN_POSITIVE;
-            let bits = if is_denormal { self * raise } else { self }.to_bits();
+            let (mantissa, exponent) = if is_denormal { self * raise } else { self }.normal_mantissa_and_exponent();
+            (mantissa, exponent - if is_denormal { (FRACTION + 1) as $float } else { 0.0 })
+        }
+        #[inline(always)]
+        fn normal_mantissa_and_exponent(self) -> (Self, Self) {
+            let bits = self.to_bits();
             // The exponent changes at √½ · 2ᵏ instead of 2ᵏ.
             let biased = bits.wrapping_sub(std::$float::consts::FRAC_1_SQRT_2.to_bits()).wrapping_add(BIAS << FRACTION)
                 >> FRACTION;
@@ -111,8 +118,7 @@ macro_rules! bits {
             // 2ᵖ + n for a small integer n has n in its lowest bits. This converts integers on every instruction set.
             let two_to_fraction = $float::from_bits((BIAS + FRACTION) << FRACTION);
             let exponent = $float::from_bits(two_to_fraction.to_bits() | biased) - two_to_fraction;
-            let bias = if is_denormal { BIAS + FRACTION + 1 } else { BIAS } as $float;
-            (mantissa, exponent - bias)
+            (mantissa, exponent - BIAS as $float)
         }
         #[inline(always)]
         fn with_sign_of(self, other: Self) -> Self {
