@@ -99,6 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let weights = Path::new("weights.safetensors");
     checkpoint::save(&net, weights)?;
+    println!("saved weights: {}", weights.display());
     let loaded = Net::new(&Stream::new(3));
     checkpoint::load(&loaded, weights)?;
 

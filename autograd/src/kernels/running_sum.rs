@@ -66,9 +66,9 @@ fn sum_together<T: Scalar, const FROM_END: bool>(values: &[T], count: usize, out
         }
         for i in 0..SIDE {
             let column = &mut tile[if FROM_END { SIDE - 1 - i } else { i }];
-            for row in 0..SIDE {
-                sums[row] += column[row];
-                column[row] = sums[row];
+            for (sum, x) in sums.iter_mut().zip(column) {
+                *sum += *x;
+                *x = *sum;
             }
         }
         for row in 0..SIDE {
@@ -80,9 +80,9 @@ fn sum_together<T: Scalar, const FROM_END: bool>(values: &[T], count: usize, out
         }
     }
     let rest = if FROM_END { 0..count - tiled } else { tiled..count };
-    for row in 0..SIDE {
+    for (row, sum) in sums.into_iter().enumerate() {
         let rest = row * count + rest.start..row * count + rest.end;
-        sum_row::<T, FROM_END>(&values[rest.clone()], sums[row], &mut out[rest]);
+        sum_row::<T, FROM_END>(&values[rest.clone()], sum, &mut out[rest]);
     }
 }
 

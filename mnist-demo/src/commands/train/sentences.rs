@@ -37,7 +37,10 @@ pub fn next(arguments: &Arguments) -> String {
     let checkpoints = arguments.resume.as_ref().or(arguments.checkpoint.as_ref());
     match (&arguments.save, &arguments.out, checkpoints) {
         (Some(weights), ..) => format!("next: {program} serve --weights {}", quoted(weights)),
-        (None, Some(report), _) => format!("next: open {} in a browser", quoted(&report.join("report.html"))),
+        (None, Some(report), checkpoints) => {
+            let lost = if checkpoints.is_some() { "" } else { "; the weights were not saved (--save FILE saves them)" };
+            format!("next: open {} in a browser{lost}", quoted(&report.join("report.html")))
+        }
         (None, None, Some(folder)) => format!("next: {program} serve --weights {}", quoted(folder)),
         (None, None, None) => {
             format!("the weights were not saved; to save them: {} --save FILE", environment::command_line())
