@@ -70,12 +70,19 @@ fn a_run_goes_on_from_any_checkpoint_and_ends_with_the_same_bits() {
     assert_eq!(steps.len(), 25, "the start, 6 ends of epochs, 18 inside of epochs: {steps:?}");
     assert_eq!((steps[0], steps[24]), (0, 96));
     // From the end of an epoch, from its middle, from the start: newer checkpoints are deleted first.
-    for step in [80, 75, 35, 5, 0] {
+    let places = [
+        "after epoch 5",
+        "in epoch 5, after 176 images",
+        "in epoch 3, after 48 images",
+        "in epoch 1, after 80 images",
+        "before the first step",
+    ];
+    for (step, place) in [80, 75, 35, 5, 0].into_iter().zip(places) {
         steps.iter().filter(|&&newer| newer > step).for_each(|&newer| fs::remove_file(folders.file(newer)).unwrap());
         let output = folders.resume(&["--save", &weights, "--threads", "2"]);
         succeeded(&output);
         let path = folders.file(step);
-        let words = format!("resuming from {}: epoch {}, image {}\n", path.display(), step / 16 + 1, step % 16 * 16);
+        let words = format!("resuming from {}: {place}\n", path.display());
         let saved = format!("saved weights: {weights}\nsaved checkpoint: {}\n", folders.file(96).display());
         let next = format!("next: {} serve --weights {weights}\n", env!("CARGO_BIN_EXE_mnist-demo"));
         let stderr = notes(&output);
@@ -168,7 +175,7 @@ fn damaged_checkpoints_are_reported_and_passed_over() {
     assert_eq!(lines.len(), 7, "{stderr}");
     assert!(lines[0].starts_with("damaged, set aside: ") && lines[0].contains("step-000000000096"), "{stderr}");
     assert!(lines[1].contains("step-000000000080") && lines[1].contains("expected"), "{stderr}");
-    assert!(lines[2].contains("step-000000000064.safetensors: epoch 5, image 0"), "{stderr}");
+    assert!(lines[2].contains("step-000000000064.safetensors: after epoch 4"), "{stderr}");
     assert!(fs::read(&weights).unwrap() == whole);
     assert!(fs::read(format!("{}.damaged", folders.file(96).display())).unwrap() == flipped, "nothing is thrown away");
     // All checkpoints are damaged: the program reports it and starts a new run.

@@ -205,7 +205,7 @@ fn a_folder_of_checkpoints_stands_for_its_newest_whole_one() {
         assert_eq!(predicted(&[&picture, "--weights", named]), from_file);
         let evaluated = demo(&[&["eval", "--weights", named], &split[..]].concat());
         assert_eq!(text(&evaluated.stdout), "Test Accuracy: 100.00%\n");
-        let said = format!("using {newest}: epoch 31, image 0\n");
+        let said = format!("using {newest}: after epoch 30\n");
         assert_eq!(text(&evaluated.stderr), if *named == run { said } else { String::new() });
     }
     let page = Server::demo(&["serve", "--port", "0", "--weights", &run]);

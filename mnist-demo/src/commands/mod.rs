@@ -123,9 +123,7 @@ fn weights(path: &Path) -> Result<Weights, Failure> {
         eprint_line(&format!("damaged, not used: {damaged}"));
     }
     if let Some(snapshot) = weights.snapshot.as_ref().filter(|_| weights.path != path) {
-        let progress = &snapshot.progress;
-        let (epoch, images) = (progress.epoch, progress.so_far.images);
-        eprint_line(&format!("using {}: epoch {epoch}, image {images}", weights.path.display()));
+        eprint_line(&format!("using {}: {}", weights.path.display(), snapshot.progress));
     }
     Ok(weights)
 }

@@ -217,7 +217,7 @@ fn mistakes(report: &Report<'_>) -> Markup {
             h2 { "Most confident mistakes" }
             p.note {
                 "The wrongly classified test images with the highest predicted probability: "
-                "true class, predicted class, probability."
+                "true class → predicted class, and its probability."
             }
             ul.digits {
                 @for mistake in mistakes.iter().take(SHOWN_MISTAKES) {
@@ -229,8 +229,8 @@ fn mistakes(report: &Report<'_>) -> Markup {
                             alt=(format!("test image {}, true class {label}", mistake.image))
                             title=(format!("test image {}", mistake.image));
                         div {
-                            span.label { (label) } " predicted as " span.found { (predicted) }
-                            small { "probability " (confidence(mistake.confidence)) }
+                            span.label { (label) } " → " span.found { (predicted) }
+                            small { (confidence(mistake.confidence)) }
                         }
                     }
                 }

@@ -6,6 +6,7 @@ mod observer;
 mod optimizer;
 mod shards;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -96,6 +97,17 @@ pub struct Progress {
     pub duration: Duration,
     /// The completed epochs.
     pub history: History,
+}
+
+impl fmt::Display for Progress {
+    /// Where the run is, for messages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.epoch, self.so_far.images) {
+            (1, 0) => f.write_str("before the first step"),
+            (epoch, 0) => write!(f, "after epoch {}", epoch - 1),
+            (epoch, images) => write!(f, "in epoch {epoch}, after {images} images"),
+        }
+    }
 }
 
 /// What [`Trainer::advance`] did.

@@ -256,9 +256,7 @@ fn find(folder: &Folder, arguments: &Arguments) -> Result<Start, Failure> {
     }
     match &found.newest {
         Some((path, snapshot)) => {
-            let progress = &snapshot.progress;
-            let (epoch, images) = (progress.epoch, progress.so_far.images);
-            eprint_line(&format!("resuming from {}: epoch {epoch}, image {images}", path.display()));
+            eprint_line(&format!("resuming from {}: {}", path.display(), snapshot.progress));
         }
         None if arguments.checkpoint.is_none() => {
             return Err(nothing_to_resume(folder.path(), "no whole checkpoint"));
