@@ -156,7 +156,7 @@ const ANSWERED: &[(&str, &str, &[&str])] = &[
     (
         "a layer of f32 in a model of f64",
         "let _ = nn::Sequential::<f64>::new().add(nn::Linear::<f32>::new(2, 2, 0));",
-        &["Linear` is not a `Layer` from a tensor of `f64`"],
+        &["`nn::Linear` is not a `Layer` from a tensor of `f64`"],
     ),
     (
         "a closure as a layer",
@@ -176,7 +176,7 @@ const ANSWERED: &[(&str, &str, &[&str])] = &[
     (
         "an optimizer of tensors",
         "let _: Adam = Adam::new([autograd::Tensor::<f32>::ones([2])], 0.1);",
-        &["Tensor` is not a parameter", "a model hands them over: `model.parameters()`"],
+        &["`Tensor` is not a parameter", "a model hands them over: `model.parameters()`"],
     ),
 ];
 
@@ -188,6 +188,8 @@ fn what_a_newcomer_writes_is_compiled_or_answered() {
     }
     for (name, program, parts) in ANSWERED {
         let message = compiler.compile(program).unwrap_or_else(|| panic!("{name}: it is compiled"));
+        // The crate's name is written where more than one build of it lies in the folder.
+        let message = message.replace("`autograd::Tensor`", "`Tensor`");
         for part in *parts {
             assert!(message.contains(part), "{name}: no \"{part}\" in\n{message}");
         }

@@ -35,6 +35,7 @@ fn running_sums<T: Float>(x: &Tensor<T>, dim: usize, from: From) -> Tensor<T> {
     let dense = x.dense();
     let values = dense.as_slice().expect("dense");
     let extents = if x.rank() == 0 { [1, 1, 1] } else { around(x.shape(), dim) };
+    // Along rows a vector holds the sums of some of them; `scan` would compute them one element at a time.
     if extents[2] == 1 {
         return Tensor::build(x.shape(), |out| row_sums(values, extents[1], from, out));
     }
