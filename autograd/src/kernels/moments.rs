@@ -36,18 +36,35 @@ impl Moments {
             squares: self.squares + other.squares + distance * distance * self.count * share,
         }
     }
+
+    /// What normalizes the values, as (x - μ) s: `[μ, s]` with s = 1 / √(v + ε).
+    pub(crate) fn shift<T: Scalar>(self, epsilon: f64) -> [T; 2] {
+        [self.mean, (self.variance() + epsilon).sqrt().recip()].map(T::from_f64)
+    }
 }
 
 /// The moments of each row of `count` elements.
 pub(crate) fn row_moments<T: Scalar>(values: &[T], count: usize, rows: usize) -> Vec<Moments> {
+    from_blocks(count, rows, |blocks, parts| {
+        for_each_chunk(parts, (ELEMENTS_PER_TASK / count.min(BLOCK)).max(1), |start, parts| {
+            vectorized(Parts { values, count, blocks, start, parts });
+        });
+    })
+}
+
+/// The same on this thread alone, for a caller that has divided its work already.
+pub(super) fn row_moments_here<T: Scalar>(values: &[T], count: usize, rows: usize) -> Vec<Moments> {
+    from_blocks(count, rows, |blocks, parts| vectorized(Parts { values, count, blocks, start: 0, parts }))
+}
+
+/// Joins the moments of the blocks of each row, of which `write` gets the number in a row and writes all.
+fn from_blocks(count: usize, rows: usize, write: impl FnOnce(usize, &mut [Moments])) -> Vec<Moments> {
     if count == 0 {
         return vec![Moments::default(); rows];
     }
     let blocks = count.div_ceil(BLOCK);
     let mut parts = vec![Moments::default(); rows * blocks];
-    for_each_chunk(&mut parts, (ELEMENTS_PER_TASK / count.min(BLOCK)).max(1), |start, parts| {
-        vectorized(Parts { values, count, blocks, start, parts });
-    });
+    write(blocks, &mut parts);
     if blocks == 1 {
         return parts;
     }

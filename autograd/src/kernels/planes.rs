@@ -3,11 +3,14 @@
 //! The array is seen as planes of equal length, one for each channel of each image. Each plane has a mean and a scale,
 //! which it shares with the others of its group, and a weight and a bias, which it shares with those of its channel.
 
-use super::moments::{Moments, row_moments};
-use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
+use super::moments::{Moments, row_moments, row_moments_here};
+use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
 use super::reduce::row_of;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
+
+/// Elements of a group that are still in the second-level cache when they are read for the second time.
+const IN_CACHE: usize = 1 << 16;
 
 /// How planes share their statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,24 +77,70 @@ impl Planes {
         all
     }
 
+    /// Writes (x - μ) s · weight + bias to `out` with s = 1 / √(v + ε), and returns the moments of each group.
+    pub(crate) fn normalize<T: Scalar>(
+        self,
+        values: &[T],
+        epsilon: f64,
+        parameters: [Option<&[T]>; 2],
+        out: &mut [T],
+    ) -> Vec<Moments> {
+        let size = self.elements();
+        if self.groups > 0 && (1..=IN_CACHE).contains(&size) {
+            return self.normalize_by_groups(values, epsilon, parameters, out);
+        }
+        let moments = self.moments(values);
+        let shifts: Vec<[T; 2]> = moments.iter().map(|moments| moments.shift(epsilon)).collect();
+        self.forward(values, &shifts, parameters, out);
+        moments
+    }
+
+    /// The same group by group, where each lies in one piece: its values come from memory once.
+    fn normalize_by_groups<T: Scalar>(
+        self,
+        values: &[T],
+        epsilon: f64,
+        parameters: [Option<&[T]>; 2],
+        out: &mut [T],
+    ) -> Vec<Moments> {
+        let (size, planes) = (self.elements(), self.channels / self.groups);
+        let groups = (ELEMENTS_PER_TASK / size).max(1);
+        let mut all = vec![Moments::default(); self.statistics()];
+        let tasks = out.chunks_mut(groups * size).zip(all.chunks_mut(groups)).enumerate();
+        for_each_item(tasks.collect(), |(task, (out, all))| {
+            for (group, (out, moments)) in (task * groups..).zip(out.chunks_mut(size).zip(all)) {
+                let values = &values[group * size..][..size];
+                let of_planes = row_moments_here(values, self.length, planes);
+                *moments = of_planes.into_iter().fold(Moments::default(), Moments::with);
+                let shift = moments.shift(epsilon);
+                let each = values.chunks(self.length).zip(out.chunks_mut(self.length));
+                for (plane, (values, out)) in (group * planes..).zip(each) {
+                    vectorized(Shift { values, affine: self.affine(plane, shift, parameters), out });
+                }
+            }
+        });
+        all
+    }
+
     /// Writes (x - μ) s · weight + bias to `out`, with the `[μ, s]` of each group.
     pub(crate) fn forward<T: Scalar>(
         self,
         values: &[T],
         shifts: &[[T; 2]],
-        [weight, bias]: [Option<&[T]>; 2],
+        parameters: [Option<&[T]>; 2],
         out: &mut [T],
     ) {
-        let of_plane = |plane: usize| {
-            let ([mean, scale], channel) = (shifts[self.group(plane)], self.channel(plane));
-            let scale = weight.map_or(scale, |weight| scale * weight[channel]);
-            Affine { mean, scale, bias: bias.map_or(T::ZERO, |bias| bias[channel]) }
-        };
         self.each(out, |start, out| {
-            let values = &values[start..][..out.len()];
-            let affine = of_plane(start / self.length);
-            vectorized(Shift { values, affine, out });
+            let (values, plane) = (&values[start..][..out.len()], start / self.length);
+            vectorized(Shift { values, affine: self.affine(plane, shifts[self.group(plane)], parameters), out });
         });
+    }
+
+    /// What a plane is computed with, from the `[μ, s]` of its group.
+    fn affine<T: Scalar>(self, plane: usize, [mean, scale]: [T; 2], [weight, bias]: [Option<&[T]>; 2]) -> Affine<T> {
+        let channel = self.channel(plane);
+        let scale = weight.map_or(scale, |weight| scale * weight[channel]);
+        Affine { mean, scale, bias: bias.map_or(T::ZERO, |bias| bias[channel]) }
     }
 
     /// Writes the gradient of x to `out`, and returns those of weight and bias, as
@@ -275,11 +324,16 @@ mod tests {
             let [w, b] = [3, 5].map(|factor| numbers(channels, factor));
             let run = |threads| {
                 with_threads(threads, || {
-                    let moments = planes.moments(&x);
+                    let (mut y, mut dx) = (vec![f64::NAN; x.len()], vec![f64::NAN; x.len()]);
+                    let moments = planes.normalize(&x, 0.1, [Some(&w), Some(&b)], &mut y);
                     let shift = |found: &Moments| [found.mean, (found.squares / found.count + 0.1).sqrt().recip()];
                     let shifts: Vec<[f64; 2]> = moments.iter().map(shift).collect();
-                    let (mut y, mut dx) = (vec![f64::NAN; x.len()], vec![f64::NAN; x.len()]);
-                    planes.forward(&x, &shifts, [Some(&w), Some(&b)], &mut y);
+                    let mut given = vec![f64::NAN; x.len()];
+                    planes.forward(&x, &shifts, [Some(&w), Some(&b)], &mut given);
+                    assert!(
+                        given == y && planes.moments(&x).iter().map(shift).eq(shifts.iter().copied()),
+                        "{planes:?}"
+                    );
                     let [dw, db] = planes.backward([&x, &g], &shifts, Some(&w), &mut dx);
                     (shifts, [y, dx, dw, db])
                 })

@@ -122,15 +122,12 @@ pub(super) fn normalized<T: Float>(
             }));
         }
         Over::Planes(planes) => {
-            let found = planes.moments(values);
-            let pairs = |pair: fn(Moments, f64) -> [f64; 2]| {
-                let pairs: Vec<T> = found.iter().flat_map(|&found| pair(found, epsilon).map(T::from_f64)).collect();
-                Tensor::from_vec(pairs, [found.len(), 2])
+            let found = planes.normalize(values, epsilon, [weight_values, bias_values], out);
+            let pairs = |pair: &dyn Fn(Moments) -> [T; 2]| {
+                Tensor::from_vec(found.iter().flat_map(|&found| pair(found)).collect(), [found.len(), 2])
             };
-            let of_groups = pairs(|found, epsilon| [found.mean, (found.variance() + epsilon).sqrt().recip()]);
-            let slice = of_groups.as_slice().expect("just built").as_chunks().0;
-            planes.forward(values, slice, [weight_values, bias_values], out);
-            (shifts, moments) = (Some(of_groups), Some(pairs(|found, _| [found.mean, found.variance()])));
+            shifts = Some(pairs(&|found| found.shift(epsilon)));
+            moments = Some(pairs(&|found| [found.mean, found.variance()].map(T::from_f64)));
         }
     });
     let shifts = shifts.expect("made with the output");
