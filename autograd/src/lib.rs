@@ -75,6 +75,7 @@
 //! Example programs are in `autograd/examples` and `nn/examples`; thirteen exercises with tests and solutions are in
 //! `autograd/exercises`.
 
+mod arithmetic;
 #[macro_use]
 pub mod check;
 #[macro_use]

@@ -78,7 +78,7 @@ impl Powers for f64 {
 /// x to the power of `exponent`, as C's `pow`: 1 for the base 1 and for the exponent 0 even of NaN, and NaN for a
 /// negative number if the exponent is not an integer.
 #[inline(always)]
-pub(crate) fn powf<T: crate::scalar::Scalar>(x: T, exponent: T) -> T {
+pub(crate) fn powf<T: Tables + Powers>(x: T, exponent: T) -> T {
     let half = (T::ONE + T::ONE).recip();
     let power = x.power_of_magnitude(exponent);
     let is_integer = Powers::rounded_down(exponent) == exponent;

@@ -4,8 +4,10 @@
 //! exchange algorithm with 60 digits and then rounded; its error is given beside it. The argument reductions compute
 //! the first few terms of a series separately, where they are exact.
 
+use crate::arithmetic::Arithmetic;
+
 /// The bit layout of a float type, and polynomials of sufficient degree for it.
-pub trait Tables: Sized + Copy + 'static {
+pub trait Tables: Arithmetic {
     /// 1.5 · 2ᵖ with p the number of fraction bits: adding it to a smaller number rounds the number to an integer,
     /// which is then in the lowest bits.
     const SHIFT: Self;
@@ -41,6 +43,9 @@ pub trait Tables: Sized + Copy + 'static {
     /// exp(½x²) · (Φ(-x) - x φ(x)) for x from 0 on, as far as the product with exp(-½x²) is not negligible. The given
     /// error is that of the product.
     const GELU_SLOPE: &'static [Self];
+    /// So many steps from [`estimated_reciprocal`](Self::estimated_reciprocal), each to the third power of the error,
+    /// before a last one to the square of the error reaches the precision of the type.
+    const RECIPROCAL_STEPS: usize;
 
     /// self · 2ⁿ with n = `shifted` - SHIFT, rounded once, also if the result is denormal.
     fn scale(self, shifted: Self) -> Self;
@@ -51,6 +56,8 @@ pub trait Tables: Sized + Copy + 'static {
     fn scale_both(self, other: Self, shifted: Self) -> (Self, Self);
     /// 2ⁿ with n = `shifted` - SHIFT, an exponent of normal numbers.
     fn power_of_two(shifted: Self) -> Self;
+    /// 1 / self within 5.1 %, for normal numbers whose reciprocal is normal too.
+    fn estimated_reciprocal(self) -> Self;
     /// m and k with self = m · 2ᵏ and √½ ≤ m < √2, for positive finite numbers.
     fn mantissa_and_exponent(self) -> (Self, Self);
     /// The same for a number that is not denormal, with fewer operations.
@@ -100,6 +107,13 @@ macro_rules! bits {
         #[inline(always)]
         fn power_of_two(shifted: Self) -> Self {
             $float::from_bits((shifted.to_bits() << FRACTION).wrapping_add(BIAS << FRACTION))
+        }
+        #[inline(always)]
+        fn estimated_reciprocal(self) -> Self {
+            // The difference negates the exponent, and replaces the hyperbola of the fraction by a straight line. The
+            // last term divides the error equally between both signs.
+            const TWICE_ZERO: $bits = (2 * BIAS << FRACTION) - (207 << (FRACTION - 11));
+            $float::from_bits(TWICE_ZERO.wrapping_sub(self.to_bits()))
         }
         #[inline(always)]
         fn mantissa_and_exponent(self) -> (Self, Self) {
@@ -166,6 +180,7 @@ mod single {
             -7.109_858e-4,
             3.840_380_7e-5,
         ];
+        const RECIPROCAL_STEPS: usize = 1;
         const NORMAL_CENTRE: f32 = 3.25;
         /// 2⁻²⁷
         const NORMAL_TAIL: &'static [f32] = &[
@@ -266,6 +281,7 @@ mod double {
             3.822_027_908_366_538e-15,
             -6.691_924_696_556_235e-17,
         ];
+        const RECIPROCAL_STEPS: usize = 2;
         const NORMAL_CENTRE: f64 = 5.0;
         /// 2⁻⁵⁷
         const NORMAL_TAIL: &'static [f64] = &[

@@ -3,6 +3,7 @@
 
 mod waves_and_powers;
 
+use super::quick_reciprocal;
 use crate::scalar::Scalar;
 
 /// The unevaluated sum of two `f64`, with a precision of about 106 bits (Dekker, 1971).
@@ -336,6 +337,16 @@ fn sigmoid_is_accurate() {
 fn erf_is_accurate() {
     doubles("erf", 4.0, [-6.0, 6.0], Scalar::erf, erf);
     singles("erf", 4.0, Scalar::erf, Scalar::erf);
+}
+
+#[test]
+fn quick_reciprocals_are_accurate() {
+    for n in 0..100_000 {
+        let x = 0.25 + f64::from(n) / 1000.0;
+        let error = |found: f64, epsilon: f64| (found * x - 1.0).abs() / epsilon;
+        assert!(error(quick_reciprocal(x), f64::EPSILON) < 2.0, "{x}");
+        assert!((f64::from(quick_reciprocal(x as f32)) * f64::from(x as f32) - 1.0).abs() < 2e-7, "{x}");
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use super::engine::{Order, walk_back};
 use super::node::{Edge, Id};
+use crate::arithmetic::Arithmetic;
 use crate::float::Float;
-use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -221,7 +221,7 @@ fn rows<T: Float>(tensor: &Tensor<T>) -> Option<Vec<String>> {
     if tensor.rank() > 2 || columns > MAX_COLUMNS || tensor.numel() > MAX_ELEMENTS || tensor.numel() == 0 {
         return None;
     }
-    let values: Vec<f64> = tensor.to_vec().into_iter().map(Scalar::to_f64).collect();
+    let values: Vec<f64> = tensor.to_vec().into_iter().map(Arithmetic::to_f64).collect();
     let largest = values.iter().map(|value| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max);
     let write = |&value: &f64| match largest {
         _ if !value.is_finite() => value.to_string(),

@@ -7,7 +7,7 @@ use crate::scalar::Scalar;
 
 /// For each place of `outer × inner`, the index of the largest (or smallest) element along the middle: the first of
 /// equal ones. `more_extreme` is
-/// [`Scalar::maximum`] or [`Scalar::minimum`]; a NaN counts as most extreme.
+/// [`Arithmetic::maximum`] or [`Arithmetic::minimum`]; a NaN counts as most extreme.
 pub(crate) fn find<T: Scalar>(
     values: &[T],
     [outer, count, inner]: [usize; 3],
@@ -104,6 +104,7 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInColumns<'_, T, F> {
 mod tests {
     use super::super::parallel::with_threads;
     use super::*;
+    use crate::arithmetic::Arithmetic;
 
     #[test]
     fn the_first_of_the_largest_is_found() {
@@ -113,7 +114,7 @@ mod tests {
                 let value = |i: usize| if i == nan_at { f32::NAN } else { (i * 7919 % 101) as f32 };
                 let values: Vec<f32> = (0..outer * count * inner).map(value).collect();
                 let found = with_threads(2, || {
-                    [find(&values, extents, Scalar::maximum), find(&values, extents, Scalar::minimum)]
+                    [find(&values, extents, Arithmetic::maximum), find(&values, extents, Arithmetic::minimum)]
                 });
                 for place in 0..outer * inner {
                     let at = |index: usize| values[(place / inner * count + index) * inner + place % inner];

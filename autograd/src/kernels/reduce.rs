@@ -254,6 +254,7 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Columns<'_, T, F> {
 mod tests {
     use super::super::parallel::with_threads;
     use super::*;
+    use crate::arithmetic::Arithmetic;
 
     #[test]
     fn every_middle_is_reduced() {
@@ -272,7 +273,7 @@ mod tests {
             let data: Vec<f64> = (0..outer * count * inner).map(|i| (i % 17) as f64).collect();
             let (mut sums, mut largest) = (vec![f64::NAN; outer * inner], vec![f64::NAN; outer * inner]);
             reduce(&data, extents, &mut sums, 0.0, |a, b| a + b);
-            reduce(&data, extents, &mut largest, f64::NEG_INFINITY, Scalar::maximum);
+            reduce(&data, extents, &mut largest, f64::NEG_INFINITY, Arithmetic::maximum);
             for place in 0..outer * inner {
                 let middle = || (0..count).map(|i| data[(place / inner * count + i) * inner + place % inner]);
                 assert_eq!(sums[place], middle().sum::<f64>(), "{extents:?} at {place}");

@@ -1,10 +1,10 @@
 //! Constructors, with PyTorch's names.
 
+use crate::arithmetic::Arithmetic;
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::parallel::fill;
 use crate::random::{Random, Seed};
-use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 

@@ -2,8 +2,8 @@
 //! along the depth. No element has to be moved, and vectors run along the depth. It is the kernel for matrix times
 //! vector, where every element of the matrix is used once.
 
+use crate::arithmetic::Arithmetic;
 use crate::kernels::simd::Vector;
-use crate::scalar::Scalar;
 
 /// The most rows of a tile of dot products.
 pub(super) const MAX_DOT_ROWS: usize = 4;

@@ -15,8 +15,8 @@
 //! Each sum is a chain along the depth in rising order, which goes on from C where the depth is cut into blocks:
 //! neither the tile that an element of C falls into nor the blocks change its bits.
 
+use crate::arithmetic::Arithmetic;
 use crate::kernels::simd::{Vector, prefetch};
-use crate::scalar::Scalar;
 
 /// The widest tile, in vectors.
 pub(in crate::kernels) const MAX_VECTORS: usize = 4;

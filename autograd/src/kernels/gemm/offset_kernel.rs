@@ -8,8 +8,8 @@
 //! [`shared_tile`] have the same row of A and each its own B, and [`dots`] has its vectors along the depth.
 
 use super::microkernel::{Tile, add_step, begin, end};
+use crate::arithmetic::Arithmetic;
 use crate::kernels::simd::Vector;
-use crate::scalar::Scalar;
 
 /// The highest tile, in rows. Their offsets stay in general registers, of which there are sixteen.
 pub(in crate::kernels) const MAX_OFFSET_ROWS: usize = 8;

@@ -12,8 +12,8 @@
 //! many times, or when its rows would evict each other in place (a stride that is a large power of two puts all rows
 //! into the same few sets of the cache).
 
+use crate::arithmetic::Arithmetic;
 use crate::kernels::simd::Vector;
-use crate::scalar::Scalar;
 
 /// A strip of an operand: at each of `depth` steps, `count` elements, `across` apart; the steps are `along` apart.
 #[derive(Clone, Copy, Debug)]

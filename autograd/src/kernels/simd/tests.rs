@@ -3,7 +3,7 @@
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::isa::{InstructionSet, Isa};
 use super::{Array, Vector};
-use crate::scalar::Scalar;
+use crate::arithmetic::Arithmetic;
 
 /// # Safety
 /// The instruction set of `V` must be available.

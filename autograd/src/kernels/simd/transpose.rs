@@ -2,7 +2,7 @@
 //! transposed block among its words.
 
 use super::Vector;
-use crate::scalar::Scalar;
+use crate::arithmetic::Arithmetic;
 
 /// A block of `LANES` × `LANES` elements, transposed in registers.
 pub(super) trait Block: Vector {

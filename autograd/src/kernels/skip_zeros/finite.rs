@@ -1,8 +1,8 @@
 //! Whether a panel of B is finite: only then may steps be skipped.
 
+use crate::arithmetic::Arithmetic;
 use crate::kernels::gemm::pack::Strip;
 use crate::kernels::simd::Vector;
-use crate::scalar::Scalar;
 
 /// The type of [`is_finite`], as the table of kernels holds it.
 pub(super) type IsFiniteFn<T> = unsafe fn(&Strip<T>) -> bool;

@@ -1,5 +1,6 @@
 //! The naive product in `f64` that all kernels are held against.
 
+use crate::arithmetic::Arithmetic;
 use crate::kernels::gemm::Epilogue;
 use crate::kernels::gemm::product::Extents;
 use crate::scalar::Scalar;
@@ -50,7 +51,7 @@ pub(in crate::kernels) fn product<T: Scalar>(
                     Epilogue::BiasRelu(bias) => (bias[column].to_f64(), true),
                 };
                 let total = sum[lane] + addend;
-                expected.value[position] = if relu { Scalar::maximum(total, 0.0) } else { total };
+                expected.value[position] = if relu { Arithmetic::maximum(total, 0.0) } else { total };
                 expected.magnitude[position] = size[lane] + addend.abs();
             }
         }
