@@ -105,6 +105,7 @@ mod tensor;
 pub mod trace;
 mod transforms;
 
+pub use arithmetic::Arithmetic;
 pub use float::Float;
 pub use graph::{
     Backward, Gradients, Graph, Order, detect_anomaly, detect_nan, draw, enable_grad, grad, grad_with, no_grad,

@@ -136,12 +136,11 @@ pub(in crate::kernels) fn packs_b<T: Scalar>(product: &Product<T>) -> bool {
     is_far(product) || packs_near_b(product.b, product.extents.rows, product.extents.columns)
 }
 
-/// Whether B is too large to be read in place again for each row tile: from the second-level cache, or a little more,
-/// that is as good as packed.
+/// Whether B is too large to be read in place again for each row tile.
 #[inline]
 fn is_far<T>(product: &Product<T>) -> bool {
     let Extents { rows, columns, depth } = product.extents;
-    rows > 28 && depth * columns * size_of::<T>() > caches().second * 5 / 2
+    rows > 28 && depth * columns * size_of::<T>() > caches().in_place
 }
 
 /// Whether a small B is packed: its vectors are not adjacent elements, or its rows collide.

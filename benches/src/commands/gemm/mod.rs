@@ -9,7 +9,7 @@ mod worker;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use autograd::Scalar;
+use autograd::Arithmetic;
 use clap::{Args, ValueEnum};
 
 use super::options::{Effort, Threads};
@@ -73,8 +73,8 @@ enum Dtype {
 impl Dtype {
     fn name(self) -> &'static str {
         match self {
-            Dtype::F32 => <f32 as Scalar>::NAME,
-            Dtype::F64 => <f64 as Scalar>::NAME,
+            Dtype::F32 => <f32 as Arithmetic>::NAME,
+            Dtype::F64 => <f64 as Arithmetic>::NAME,
         }
     }
 
