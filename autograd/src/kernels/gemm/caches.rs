@@ -25,8 +25,8 @@ pub(in crate::kernels) fn caches() -> Caches {
     })
 }
 
-/// The bytes that are read in place, measured: on a Zen 5 also a little more than the second level holds, on a Xeon with
-/// 2 MiB of it less than a fifth. (There 1000³ reached 142 GFLOP/s packed and 102 in place, of 224 at most; and
+/// The bytes that are read in place, measured: on a Zen 5 also a little more than the second level holds, on a Xeon
+/// with 2 MiB of it less than a fifth. (There 1000³ reached 142 GFLOP/s packed and 102 in place, of 224 at most; and
 /// 512³ with a transposed A at 0.88 and 0.77 of the best peer's speed.)
 fn in_place(second: usize) -> usize {
     if is_from_intel() { second / 6 } else { second * 5 / 2 }
