@@ -1,7 +1,7 @@
 //! The passes over the rows of a block, between its products.
 
 use super::GROUP;
-use super::visible::Visible;
+use super::visible::{Groups, Visible};
 use crate::kernels::gemm::product::{Operand, Target};
 use crate::kernels::vectorize::Kernel;
 use crate::scalar::Scalar;
@@ -23,29 +23,80 @@ impl<T: Scalar> RowState<T> {
     }
 }
 
-/// The largest of some groups, or NaN if one is.
+/// The largest of a row's visible scores, or NaN if one is.
 #[inline(always)]
-fn largest_of<T: Scalar>(groups: &[[T; GROUP]]) -> T {
-    let mut lanes = [T::NEG_INFINITY; GROUP];
-    for group in groups {
-        for (lane, &x) in lanes.iter_mut().zip(group) {
-            *lane = lane.maximum(x);
+fn largest_of<T: Scalar>(groups: Groups, row: &mut [T], count: usize) -> T {
+    let (whole, edge) = groups.split(row, count);
+    // A chain of comparisons takes longer than the loads: two chains.
+    let mut chains = [[T::NEG_INFINITY; GROUP]; 2];
+    let (pairs, single) = whole.as_chunks::<2>();
+    for pair in pairs {
+        for (lanes, group) in chains.iter_mut().zip(pair) {
+            keep_larger(lanes, *group);
         }
     }
-    lanes.into_iter().fold(T::NEG_INFINITY, T::maximum)
+    for group in single {
+        keep_larger(&mut chains[0], *group);
+    }
+    for (group, visible) in edge {
+        let mut group = *group;
+        for (lane, x) in group.iter_mut().enumerate() {
+            *x = if (lane as u32) < visible as u32 { *x } else { T::NEG_INFINITY };
+        }
+        keep_larger(&mut chains[1], group);
+    }
+    let [mut lanes, others] = chains;
+    keep_larger(&mut lanes, others);
+    folded(lanes, T::maximum)
 }
 
-/// The sum of the lanes, in pairs.
+/// In each lane, the larger of two values, or NaN if one is.
 #[inline(always)]
-fn sum_of<T: Scalar>(mut lanes: [T; GROUP]) -> T {
+fn keep_larger<T: Scalar>(lanes: &mut [T; GROUP], others: [T; GROUP]) {
+    for (lane, x) in lanes.iter_mut().zip(others) {
+        *lane = lane.maximum(x);
+    }
+}
+
+/// exp(x) for the lanes of a group that are visible, and 0 for the others, for x ≤ 0.
+///
+/// No exponential is computed that is 0 by underflow, as of scores that a mask hides with -∞: a product that underflows
+/// takes some hundred cycles on most processors.
+#[inline(always)]
+fn weights_of<T: Scalar>(group: &mut [T; GROUP], visible: usize, exponent: impl Fn(T) -> T) {
+    for (lane, x) in group.iter_mut().enumerate() {
+        let exponent = exponent(*x);
+        let is_zero = (exponent <= T::EXP_LOWEST) | (lane as u32 >= visible as u32);
+        let weight = (if is_zero { T::ZERO } else { exponent }).exp_of_negative();
+        *x = if is_zero { T::ZERO } else { weight };
+    }
+}
+
+/// Adds a group to the sums of the lanes.
+#[inline(always)]
+fn add_lanes<T: Scalar>(lanes: &mut [T; GROUP], group: &[T; GROUP]) {
+    for (lane, &x) in lanes.iter_mut().zip(group) {
+        *lane += x;
+    }
+}
+
+/// All lanes as one, in pairs: a chain would take as long as the exponentials of a short row.
+#[inline(always)]
+fn folded<T: Scalar>(mut lanes: [T; GROUP], operation: impl Fn(T, T) -> T) -> T {
     let mut half = GROUP / 2;
     while half > 0 {
         for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
+            lanes[lane] = operation(lanes[lane], lanes[lane + half]);
         }
         half /= 2;
     }
     lanes[0]
+}
+
+/// The sum of the lanes, in pairs.
+#[inline(always)]
+fn sum_of<T: Scalar>(lanes: [T; GROUP]) -> T {
+    folded(lanes, |a, b| a + b)
 }
 
 /// Scores become exponentials, relative to the largest score so far.
@@ -62,27 +113,28 @@ impl<T: Scalar> Kernel for Exponentials<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { visible, scores, stride, states } = self;
+        let groups = visible.groups();
         for (row, (scores, state)) in scores.chunks_exact_mut(stride).zip(states).enumerate() {
-            let (groups, count) = visible.prepare(row, scores);
-            let largest = state.largest.maximum(largest_of(groups));
+            let count = visible.prepare(row, scores);
+            let largest = state.largest.maximum(largest_of(groups, scores, count));
             // Where all keys are hidden by a mask, all exponentials shall be 0. Without a mask, scores of -∞ are NaN.
             let is_hidden = visible.has_mask() && largest == T::NEG_INFINITY;
             let shift = if is_hidden { T::ZERO } else { largest };
+            let (whole, edge) = groups.split(scores, count);
             let mut lanes = [T::ZERO; GROUP];
-            for group in groups {
-                for x in group.iter_mut() {
-                    *x = (*x - shift).exp_of_negative();
-                }
-                for (lane, &x) in lanes.iter_mut().zip(&*group) {
-                    *lane += x;
-                }
+            for group in whole {
+                weights_of(group, GROUP, |score| score - shift);
+                add_lanes(&mut lanes, group);
+            }
+            for (group, visible) in edge {
+                weights_of(group, visible, |score| score - shift);
+                add_lanes(&mut lanes, group);
             }
             let is_first = state.largest == T::NEG_INFINITY;
             state.correction = if is_first { T::ZERO } else { (state.largest - shift).exp_of_negative() };
             state.sum = state.sum * state.correction + sum_of(lanes);
             state.largest = largest;
             visible.drop_weights(row, &mut scores[..count]);
-            scores[count..visible.keys()].fill(T::ZERO);
         }
     }
 }
@@ -233,22 +285,30 @@ impl<T: Scalar> Kernel for ScoreGradients<'_, T> {
     fn run(self) {
         let Self { visible, scores, weight_gradients, stride, log_sums, means, scale } = self;
         let rows = scores.chunks_exact_mut(stride).zip(weight_gradients.chunks_exact_mut(stride));
+        let groups = visible.groups();
         for (row, ((scores, gradients), (&log_sum, &mean))) in rows.zip(log_sums.iter().zip(means)).enumerate() {
-            let (groups, count) = visible.prepare(row, scores);
+            let count = visible.prepare(row, scores);
             if visible.drops() {
                 visible.drop_weights(row, &mut gradients[..count]);
             }
-            for (group, gradients) in groups.iter_mut().zip(gradients.as_chunks_mut::<GROUP>().0) {
-                for (x, slope) in group.iter_mut().zip(gradients) {
-                    // By rounding, a score may be above the logarithm of the sum.
-                    let exponent = *x - log_sum;
-                    *x = if exponent > T::ZERO { T::ONE } else { exponent.exp_of_negative() };
-                    *slope = *x * (*slope - mean) * scale;
+            // By rounding, a score may be above the logarithm of the sum.
+            let exponent = |score: T| if score > log_sum { T::ZERO } else { score - log_sum };
+            let (whole, edge) = groups.split(scores, count);
+            let (whole_gradients, edge_gradients) = groups.split(gradients, count);
+            for (group, gradients) in whole.iter_mut().zip(whole_gradients) {
+                weights_of(group, GROUP, exponent);
+                for (slope, &weight) in gradients.iter_mut().zip(&*group) {
+                    *slope = weight * (*slope - mean) * scale;
+                }
+            }
+            for ((group, visible), (gradients, _)) in edge.zip(edge_gradients) {
+                weights_of(group, visible, exponent);
+                for (lane, (slope, &weight)) in gradients.iter_mut().zip(&*group).enumerate() {
+                    let own = weight * (*slope - mean) * scale;
+                    *slope = if (lane as u32) < visible as u32 { own } else { T::ZERO };
                 }
             }
             visible.drop_weights(row, &mut scores[..count]);
-            scores[count..visible.keys()].fill(T::ZERO);
-            gradients[count..visible.keys()].fill(T::ZERO);
         }
     }
 }
