@@ -23,37 +23,32 @@ impl<T: Scalar> RowState<T> {
     }
 }
 
-/// The largest of a row's visible scores, or NaN if one is.
+/// The largest scores of the lanes of a row, or NaN.
 #[inline(always)]
-fn largest_of<T: Scalar>(groups: Groups, row: &mut [T], count: usize) -> T {
+fn largest_of<T: Scalar>(groups: Groups, row: &mut [T], count: usize) -> [T; GROUP] {
+    let mut lanes = [T::NEG_INFINITY; GROUP];
     let (whole, edge) = groups.split(row, count);
-    // A chain of comparisons takes longer than the loads: two chains.
-    let mut chains = [[T::NEG_INFINITY; GROUP]; 2];
-    let (pairs, single) = whole.as_chunks::<2>();
-    for pair in pairs {
-        for (lanes, group) in chains.iter_mut().zip(pair) {
-            keep_larger(lanes, *group);
-        }
+    for group in whole {
+        keep_larger(&mut lanes, group);
     }
-    for group in single {
-        keep_larger(&mut chains[0], *group);
-    }
+    // What scores are at most: +∞ in visible lanes, -∞ in hidden ones. (The compiler makes branches of a choice here.)
+    let mut limits = [T::INFINITY; 2 * GROUP];
+    limits[GROUP..].fill(T::NEG_INFINITY);
     for (group, visible) in edge {
-        let mut group = *group;
-        for (lane, x) in group.iter_mut().enumerate() {
-            *x = if (lane as u32) < visible as u32 { *x } else { T::NEG_INFINITY };
+        let mut limited = [T::ZERO; GROUP];
+        for (limited, (&x, &limit)) in limited.iter_mut().zip(group.iter().zip(&limits[GROUP - visible..])) {
+            // In this order, a NaN of a hidden lane is hidden, too. A visible one becomes +∞, and its weight NaN.
+            *limited = if x < limit { x } else { limit };
         }
-        keep_larger(&mut chains[1], group);
+        keep_larger(&mut lanes, &limited);
     }
-    let [mut lanes, others] = chains;
-    keep_larger(&mut lanes, others);
-    folded(lanes, T::maximum)
+    lanes
 }
 
 /// In each lane, the larger of two values, or NaN if one is.
 #[inline(always)]
-fn keep_larger<T: Scalar>(lanes: &mut [T; GROUP], others: [T; GROUP]) {
-    for (lane, x) in lanes.iter_mut().zip(others) {
+fn keep_larger<T: Scalar>(lanes: &mut [T; GROUP], others: &[T; GROUP]) {
+    for (lane, &x) in lanes.iter_mut().zip(others) {
         *lane = lane.maximum(x);
     }
 }
@@ -80,23 +75,25 @@ fn add_lanes<T: Scalar>(lanes: &mut [T; GROUP], group: &[T; GROUP]) {
     }
 }
 
-/// All lanes as one, in pairs: a chain would take as long as the exponentials of a short row.
-#[inline(always)]
-fn folded<T: Scalar>(mut lanes: [T; GROUP], operation: impl Fn(T, T) -> T) -> T {
-    let mut half = GROUP / 2;
-    while half > 0 {
-        for lane in 0..half {
-            lanes[lane] = operation(lanes[lane], lanes[lane + half]);
-        }
-        half /= 2;
-    }
-    lanes[0]
-}
+/// Rows that are gone through together: to make one value of the lanes of a row takes as long as the exponentials of a
+/// short row, unless those of several rows are made at the same time.
+const ROWS: usize = 8;
 
-/// The sum of the lanes, in pairs.
+/// The lanes of each row as one value, in pairs.
 #[inline(always)]
-fn sum_of<T: Scalar>(lanes: [T; GROUP]) -> T {
-    folded(lanes, |a, b| a + b)
+fn folded<T: Scalar>(rows: &[[T; GROUP]; ROWS], operation: impl Fn(T, T) -> T) -> [T; ROWS] {
+    let mut results = [T::ZERO; ROWS];
+    for (&lanes, result) in rows.iter().zip(&mut results) {
+        let (mut lanes, mut half) = (lanes, GROUP / 2);
+        while half > 0 {
+            for lane in 0..half {
+                lanes[lane] = operation(lanes[lane], lanes[lane + half]);
+            }
+            half /= 2;
+        }
+        *result = lanes[0];
+    }
+    results
 }
 
 /// Scores become exponentials, relative to the largest score so far.
@@ -112,31 +109,62 @@ impl<T: Scalar> Kernel for Exponentials<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { visible, scores, stride, states } = self;
-        let groups = visible.groups();
-        for (row, (scores, state)) in scores.chunks_exact_mut(stride).zip(states).enumerate() {
-            let count = visible.prepare(row, scores);
-            let largest = state.largest.maximum(largest_of(groups, scores, count));
-            // Where all keys are hidden by a mask, all exponentials shall be 0. Without a mask, scores of -∞ are NaN.
-            let is_hidden = visible.has_mask() && largest == T::NEG_INFINITY;
-            let shift = if is_hidden { T::ZERO } else { largest };
-            let (whole, edge) = groups.split(scores, count);
-            let mut lanes = [T::ZERO; GROUP];
-            for group in whole {
-                weights_of(group, GROUP, |score| score - shift);
-                add_lanes(&mut lanes, group);
-            }
-            for (group, visible) in edge {
-                weights_of(group, visible, |score| score - shift);
-                add_lanes(&mut lanes, group);
-            }
-            let is_first = state.largest == T::NEG_INFINITY;
-            state.correction = if is_first { T::ZERO } else { (state.largest - shift).exp_of_negative() };
-            state.sum = state.sum * state.correction + sum_of(lanes);
-            state.largest = largest;
-            visible.drop_weights(row, &mut scores[..count]);
+        let chunks = self.scores.chunks_mut(ROWS * self.stride).zip(self.states.chunks_mut(ROWS));
+        for (index, (scores, states)) in chunks.enumerate() {
+            exponentials_of_rows(self.visible, scores, self.stride, states, index * ROWS);
         }
     }
+}
+
+/// The exponentials of some rows, those from `first` on.
+#[inline(always)]
+fn exponentials_of_rows<T: Scalar>(
+    visible: &Visible<T>,
+    scores: &mut [T],
+    stride: usize,
+    states: &mut [RowState<T>],
+    first: usize,
+) {
+    let groups = visible.groups();
+    let mut lanes = [[T::NEG_INFINITY; GROUP]; ROWS];
+    for (row, (scores, lanes)) in scores.chunks_exact_mut(stride).zip(&mut lanes).enumerate() {
+        let count = visible.prepare(first + row, scores);
+        *lanes = largest_of(groups, scores, count);
+    }
+    let mut shifts = folded(&lanes, T::maximum);
+    for (shift, state) in shifts.iter_mut().zip(states.iter_mut()) {
+        let largest = state.largest.maximum(*shift);
+        // Where all keys are hidden by a mask, all exponentials shall be 0. Without a mask, scores of -∞ are NaN.
+        let is_hidden = visible.has_mask() && largest == T::NEG_INFINITY;
+        *shift = if is_hidden { T::ZERO } else { largest };
+        let is_first = state.largest == T::NEG_INFINITY;
+        state.correction = if is_first { T::ZERO } else { (state.largest - *shift).exp_of_negative() };
+        state.largest = largest;
+    }
+    for (row, (scores, lanes)) in scores.chunks_exact_mut(stride).zip(&mut lanes).enumerate() {
+        let count = visible.count_of_row(first + row);
+        *lanes = weights_of_row(groups, scores, count, shifts[row]);
+        visible.drop_weights(first + row, &mut scores[..count]);
+    }
+    for (sum, state) in folded(&lanes, |a, b| a + b).into_iter().zip(states) {
+        state.sum = state.sum * state.correction + sum;
+    }
+}
+
+/// The exponentials of a row, relative to a score, and the sums of their lanes.
+#[inline(always)]
+fn weights_of_row<T: Scalar>(groups: Groups, row: &mut [T], count: usize, shift: T) -> [T; GROUP] {
+    let mut sums = [T::ZERO; GROUP];
+    let (whole, edge) = groups.split(row, count);
+    for group in whole {
+        weights_of(group, GROUP, |score| score - shift);
+        add_lanes(&mut sums, group);
+    }
+    for (group, visible) in edge {
+        weights_of(group, visible, |score| score - shift);
+        add_lanes(&mut sums, group);
+    }
+    sums
 }
 
 /// Multiplies each row of a matrix by its factor.
@@ -244,24 +272,37 @@ impl<T: Scalar> Kernel for RowDots<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        for (row, out) in self.out.iter_mut().enumerate() {
-            // SAFETY: by the contract of `new`.
-            let [a, b] =
-                self.operands.map(|operand| unsafe { std::slice::from_raw_parts(operand.at(row, 0), self.columns) });
-            let mut lanes = [T::ZERO; GROUP];
-            let (groups, rest) = a.as_chunks::<GROUP>();
-            let (others, other_rest) = b.as_chunks::<GROUP>();
-            for (a, b) in groups.iter().zip(others) {
-                for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-                    *lane += a * b;
-                }
+        for (index, out) in self.out.chunks_mut(ROWS).enumerate() {
+            let mut lanes = [[T::ZERO; GROUP]; ROWS];
+            for (row, lanes) in lanes.iter_mut().take(out.len()).enumerate() {
+                let row = index * ROWS + row;
+                // SAFETY: by the contract of `new`.
+                let operands = self
+                    .operands
+                    .map(|operand| unsafe { std::slice::from_raw_parts(operand.at(row, 0), self.columns) });
+                *lanes = dots_of_lanes(operands);
             }
-            for (lane, (&a, &b)) in lanes.iter_mut().zip(rest.iter().zip(other_rest)) {
-                *lane += a * b;
+            for (out, dot) in out.iter_mut().zip(folded(&lanes, |a, b| a + b)) {
+                *out = dot;
             }
-            *out = sum_of(lanes);
         }
     }
+}
+
+/// The dot product of two rows, lane by lane.
+#[inline(always)]
+fn dots_of_lanes<T: Scalar>([a, b]: [&[T]; 2]) -> [T; GROUP] {
+    let mut lanes = [T::ZERO; GROUP];
+    let ((groups, rest), (others, other_rest)) = (a.as_chunks::<GROUP>(), b.as_chunks::<GROUP>());
+    for (a, b) in groups.iter().zip(others) {
+        for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += a * b;
+        }
+    }
+    for (lane, (&a, &b)) in lanes.iter_mut().zip(rest.iter().zip(other_rest)) {
+        *lane += a * b;
+    }
+    lanes
 }
 
 /// From scores and the gradients of the weights: the weights, and the gradients of the scores.

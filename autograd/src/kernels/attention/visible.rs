@@ -99,7 +99,7 @@ impl<T: Scalar> Visible<T> {
 
     /// How many keys of the block a row's query meets, a mask aside: the first ones.
     #[inline(always)]
-    fn count_of_row(&self, row: usize) -> usize {
+    pub(super) fn count_of_row(&self, row: usize) -> usize {
         let Block { first_query, first_key, keys, .. } = self.block;
         if self.is_causal { keys.min((first_query + row + 1).saturating_sub(first_key)) } else { keys }
     }
