@@ -336,20 +336,27 @@ impl<T: Scalar> Kernel for ScoreGradients<'_, T> {
             let exponent = |score: T| if score > log_sum { T::ZERO } else { score - log_sum };
             let (whole, edge) = groups.split(scores, count);
             let (whole_gradients, edge_gradients) = groups.split(gradients, count);
-            for (group, gradients) in whole.iter_mut().zip(whole_gradients) {
+            for (group, slopes) in whole.iter_mut().zip(whole_gradients) {
                 weights_of(group, GROUP, exponent);
-                for (slope, &weight) in gradients.iter_mut().zip(&*group) {
-                    *slope = weight * (*slope - mean) * scale;
-                }
+                slopes_of(slopes, group, GROUP, mean, scale);
             }
-            for ((group, visible), (gradients, _)) in edge.zip(edge_gradients) {
+            for ((group, visible), (slopes, _)) in edge.zip(edge_gradients) {
                 weights_of(group, visible, exponent);
-                for (lane, (slope, &weight)) in gradients.iter_mut().zip(&*group).enumerate() {
-                    let own = weight * (*slope - mean) * scale;
-                    *slope = if (lane as u32) < visible as u32 { own } else { T::ZERO };
-                }
+                slopes_of(slopes, group, visible, mean, scale);
             }
             visible.drop_weights(row, &mut scores[..count]);
         }
     }
+}
+
+/// w (dw - Δ) · scale for the lanes of a group that are visible, and 0 for the others.
+#[inline(always)]
+fn slopes_of<T: Scalar>(slopes: &mut [T; GROUP], weights: &[T; GROUP], visible: usize, mean: T, scale: T) {
+    // Copies: the compiler does not know that the two groups do not overlap.
+    let (weights, mut own) = (*weights, *slopes);
+    for (lane, (slope, weight)) in own.iter_mut().zip(weights).enumerate() {
+        let of_score = weight * (*slope - mean) * scale;
+        *slope = if (lane as u32) < visible as u32 { of_score } else { T::ZERO };
+    }
+    *slopes = own;
 }
