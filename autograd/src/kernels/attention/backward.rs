@@ -5,13 +5,15 @@
 //!
 //! dV = Pᵀ G,  dP = G Vᵀ,  dS = P (dP - Δ),  dQ = scale · dS K,  dK = scale · dSᵀ Q
 
+use std::ops::Range;
+
 use super::output::OutputStack;
 use super::rows::{CopyScaled, RowDots, ScoreGradients};
 use super::scratch::{Parts, Plan, operand, pack_transposed, target};
 use super::visible::{Block, Visible};
 use super::{Attention, Blocks, Extents, GROUP};
 use crate::kernels::gemm::buffer::ThreadBuffers;
-use crate::kernels::gemm::product::{self, Operand, Product, Target};
+use crate::kernels::gemm::product::{self, Operand, Product};
 use crate::kernels::gemm::table::{KernelSet, TileKernels, selected, selected_tiles};
 use crate::kernels::gemm::{Epilogue, GemmKernels, MatrixStack, run_in_task};
 use crate::kernels::parallel::for_each_task;
@@ -107,8 +109,6 @@ impl<T: GemmKernels> Backward<'_, '_, T> {
         let rows = [known.gradient.at(matrix), known.result.at(matrix)];
         // SAFETY: both matrices may be read, and have as many rows as there are queries.
         vectorized(unsafe { RowDots::new(rows, extents.value_width, memory.means) });
-        // SAFETY: the gradients are this task's.
-        unsafe { self.clear(matrix) }
         let (key, value) = (attention.key.at(matrix), attention.value.at(matrix));
         for first_key in (0..extents.keys).step_by(blocks.keys) {
             let count = blocks.keys.min(extents.keys - first_key);
@@ -118,38 +118,45 @@ impl<T: GemmKernels> Backward<'_, '_, T> {
                 pack_transposed(self.kernels, key, [count, extents.width], plan.stride, memory.keys);
                 pack_transposed(self.kernels, value, [count, extents.value_width], plan.stride, memory.values);
             }
-            for first_query in (0..extents.queries).step_by(blocks.queries) {
+            // From the last block on, which meets the most keys: the first product stores, and the others add to it.
+            let mut met = 0;
+            for index in (0..extents.queries.div_ceil(blocks.queries)).rev() {
+                let first_query = index * blocks.queries;
                 let queries = blocks.queries.min(extents.queries - first_query);
                 let seen = if attention.is_causal { first_query + queries } else { extents.keys };
                 let keys = count.min(seen.saturating_sub(first_key));
                 if keys > 0 {
                     let block = Block { first_query, queries, first_key, keys };
                     // SAFETY: passed on; keys and values are packed.
-                    unsafe { self.block(matrix, block, &mut memory) }
+                    unsafe { self.block(matrix, block, met == 0, &mut memory) }
+                    met = met.max(keys);
                 }
             }
+            // SAFETY: the gradients are this task's.
+            unsafe { self.clear(matrix, first_key + met..first_key + count) }
         }
     }
 
-    /// Sets the gradients of a matrix to zero.
+    /// Sets the gradients of keys and values that no query meets to zero.
     ///
     /// # Safety
     /// That of [`task`](Self::task).
-    unsafe fn clear(&self, matrix: usize) {
-        for gradient in self.gradients {
-            let (target, (_, [rows, columns])) = (gradient.at(matrix), gradient.extents());
-            for row in 0..rows {
+    unsafe fn clear(&self, matrix: usize, keys: Range<usize>) {
+        for gradient in &self.gradients[1..] {
+            let (target, (_, [_, columns])) = (gradient.at(matrix), gradient.extents());
+            for row in keys.clone() {
                 // SAFETY: the row is this task's, and its columns are adjacent.
                 unsafe { std::slice::from_raw_parts_mut(target.at(row, 0), columns) }.fill(T::ZERO);
             }
         }
     }
 
-    /// Adds what a block is for the gradients.
+    /// Adds what a block is for the gradients; those of keys and values are stored if it is the first one of its keys,
+    /// and those of queries with the first keys.
     ///
     /// # Safety
     /// That of [`task`](Self::task); the block's keys and values are packed.
-    unsafe fn block(&self, matrix: usize, block: Block, memory: &mut Memory<'_, T>) {
+    unsafe fn block(&self, matrix: usize, block: Block, is_first: bool, memory: &mut Memory<'_, T>) {
         let Self { attention, extents, plan, known, .. } = self;
         let Block { first_query, queries, first_key, keys } = block;
         let Extents { width, value_width, .. } = *extents;
@@ -169,11 +176,17 @@ impl<T: GemmKernels> Backward<'_, '_, T> {
         let (to_query, to_key) = (to_query.from(first_query, 0), to_key.from(first_key, 0));
         let of_keys = |columns: usize| product::Extents { rows: keys, columns, depth: queries };
         let of_queries = product::Extents { rows: queries, columns: width, depth: keys };
-        // SAFETY: the operands are as large as the products, and the gradients are this task's.
-        unsafe {
-            self.add(of_keys(value_width), transposed(weights), gradient, to_value.from(first_key, 0));
-            self.add(of_queries, slopes, key, to_query);
-            self.add(of_keys(width), transposed(slopes), query, to_key);
+        let epilogue = |stores: bool| if stores { Epilogue::Store } else { Epilogue::Add };
+        let (to_keys, to_queries) = (epilogue(is_first), epilogue(first_key == 0));
+        let to_value = to_value.from(first_key, 0);
+        let products = [
+            Product::new(of_keys(value_width), transposed(weights), gradient, to_value, to_keys),
+            Product::new(of_queries, slopes, key, to_query, to_queries),
+            Product::new(of_keys(width), transposed(slopes), query, to_key, to_keys),
+        ];
+        for product in &products {
+            // SAFETY: the operands are as large as the product, and the gradients are this task's.
+            unsafe { run_in_task(self.set, product) }
         }
     }
 
@@ -210,15 +223,6 @@ impl<T: GemmKernels> Backward<'_, '_, T> {
             means: &memory.means[first_query..][..queries],
             scale: attention.scale,
         });
-    }
-
-    /// Adds a product to a part of a gradient.
-    ///
-    /// # Safety
-    /// The operands may be read, the columns of B are adjacent, and the target is this task's.
-    unsafe fn add(&self, extents: product::Extents, a: Operand<T>, b: Operand<T>, c: Target<T>) {
-        // SAFETY: passed on.
-        unsafe { run_in_task(self.set, &Product::new(extents, a, b, c, Epilogue::Add)) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The passes over the rows of a block, between its products.
 
 use super::GROUP;
-use super::visible::Visible;
+use super::visible::{Groups, Visible};
 use crate::kernels::gemm::product::{Operand, Target};
 use crate::kernels::vectorize::Kernel;
 use crate::scalar::Scalar;
@@ -23,29 +23,77 @@ impl<T: Scalar> RowState<T> {
     }
 }
 
-/// The largest of some groups, or NaN if one is.
+/// The largest scores of the lanes of a row, or NaN.
 #[inline(always)]
-fn largest_of<T: Scalar>(groups: &[[T; GROUP]]) -> T {
+fn largest_of<T: Scalar>(groups: Groups, row: &mut [T], count: usize) -> [T; GROUP] {
     let mut lanes = [T::NEG_INFINITY; GROUP];
-    for group in groups {
-        for (lane, &x) in lanes.iter_mut().zip(group) {
-            *lane = lane.maximum(x);
-        }
+    let (whole, edge) = groups.split(row, count);
+    for group in whole {
+        keep_larger(&mut lanes, group);
     }
-    lanes.into_iter().fold(T::NEG_INFINITY, T::maximum)
+    // What scores are at most: +∞ in visible lanes, -∞ in hidden ones. (The compiler makes branches of a choice here.)
+    let mut limits = [T::INFINITY; 2 * GROUP];
+    limits[GROUP..].fill(T::NEG_INFINITY);
+    for (group, visible) in edge {
+        let mut limited = [T::ZERO; GROUP];
+        for (limited, (&x, &limit)) in limited.iter_mut().zip(group.iter().zip(&limits[GROUP - visible..])) {
+            // In this order, a NaN of a hidden lane is hidden, too. A visible one becomes +∞, and its weight NaN.
+            *limited = if x < limit { x } else { limit };
+        }
+        keep_larger(&mut lanes, &limited);
+    }
+    lanes
 }
 
-/// The sum of the lanes, in pairs.
+/// In each lane, the larger of two values, or NaN if one is.
 #[inline(always)]
-fn sum_of<T: Scalar>(mut lanes: [T; GROUP]) -> T {
-    let mut half = GROUP / 2;
-    while half > 0 {
-        for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
-        }
-        half /= 2;
+fn keep_larger<T: Scalar>(lanes: &mut [T; GROUP], others: &[T; GROUP]) {
+    for (lane, &x) in lanes.iter_mut().zip(others) {
+        *lane = lane.maximum(x);
     }
-    lanes[0]
+}
+
+/// exp(x) for the lanes of a group that are visible, and 0 for the others, for x ≤ 0.
+///
+/// No exponential is computed that is 0 by underflow, as of scores that a mask hides with -∞: a product that underflows
+/// takes some hundred cycles on most processors.
+#[inline(always)]
+fn weights_of<T: Scalar>(group: &mut [T; GROUP], visible: usize, exponent: impl Fn(T) -> T) {
+    for (lane, x) in group.iter_mut().enumerate() {
+        let exponent = exponent(*x);
+        let is_zero = (exponent <= T::EXP_LOWEST) | (lane as u32 >= visible as u32);
+        let weight = (if is_zero { T::ZERO } else { exponent }).exp_of_negative();
+        *x = if is_zero { T::ZERO } else { weight };
+    }
+}
+
+/// Adds a group to the sums of the lanes.
+#[inline(always)]
+fn add_lanes<T: Scalar>(lanes: &mut [T; GROUP], group: &[T; GROUP]) {
+    for (lane, &x) in lanes.iter_mut().zip(group) {
+        *lane += x;
+    }
+}
+
+/// Rows that are gone through together: to make one value of the lanes of a row takes as long as the exponentials of a
+/// short row, unless those of several rows are made at the same time.
+const ROWS: usize = 8;
+
+/// The lanes of each row as one value, in pairs.
+#[inline(always)]
+fn folded<T: Scalar>(rows: &[[T; GROUP]; ROWS], operation: impl Fn(T, T) -> T) -> [T; ROWS] {
+    let mut results = [T::ZERO; ROWS];
+    for (&lanes, result) in rows.iter().zip(&mut results) {
+        let (mut lanes, mut half) = (lanes, GROUP / 2);
+        while half > 0 {
+            for lane in 0..half {
+                lanes[lane] = operation(lanes[lane], lanes[lane + half]);
+            }
+            half /= 2;
+        }
+        *result = lanes[0];
+    }
+    results
 }
 
 /// Scores become exponentials, relative to the largest score so far.
@@ -61,30 +109,62 @@ impl<T: Scalar> Kernel for Exponentials<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { visible, scores, stride, states } = self;
-        for (row, (scores, state)) in scores.chunks_exact_mut(stride).zip(states).enumerate() {
-            let (groups, count) = visible.prepare(row, scores);
-            let largest = state.largest.maximum(largest_of(groups));
-            // Where all keys are hidden by a mask, all exponentials shall be 0. Without a mask, scores of -∞ are NaN.
-            let is_hidden = visible.has_mask() && largest == T::NEG_INFINITY;
-            let shift = if is_hidden { T::ZERO } else { largest };
-            let mut lanes = [T::ZERO; GROUP];
-            for group in groups {
-                for x in group.iter_mut() {
-                    *x = (*x - shift).exp_of_negative();
-                }
-                for (lane, &x) in lanes.iter_mut().zip(&*group) {
-                    *lane += x;
-                }
-            }
-            let is_first = state.largest == T::NEG_INFINITY;
-            state.correction = if is_first { T::ZERO } else { (state.largest - shift).exp_of_negative() };
-            state.sum = state.sum * state.correction + sum_of(lanes);
-            state.largest = largest;
-            visible.drop_weights(row, &mut scores[..count]);
-            scores[count..visible.keys()].fill(T::ZERO);
+        let chunks = self.scores.chunks_mut(ROWS * self.stride).zip(self.states.chunks_mut(ROWS));
+        for (index, (scores, states)) in chunks.enumerate() {
+            exponentials_of_rows(self.visible, scores, self.stride, states, index * ROWS);
         }
     }
+}
+
+/// The exponentials of some rows, those from `first` on.
+#[inline(always)]
+fn exponentials_of_rows<T: Scalar>(
+    visible: &Visible<T>,
+    scores: &mut [T],
+    stride: usize,
+    states: &mut [RowState<T>],
+    first: usize,
+) {
+    let groups = visible.groups();
+    let mut lanes = [[T::NEG_INFINITY; GROUP]; ROWS];
+    for (row, (scores, lanes)) in scores.chunks_exact_mut(stride).zip(&mut lanes).enumerate() {
+        let count = visible.prepare(first + row, scores);
+        *lanes = largest_of(groups, scores, count);
+    }
+    let mut shifts = folded(&lanes, T::maximum);
+    for (shift, state) in shifts.iter_mut().zip(states.iter_mut()) {
+        let largest = state.largest.maximum(*shift);
+        // Where all keys are hidden by a mask, all exponentials shall be 0. Without a mask, scores of -∞ are NaN.
+        let is_hidden = visible.has_mask() && largest == T::NEG_INFINITY;
+        *shift = if is_hidden { T::ZERO } else { largest };
+        let is_first = state.largest == T::NEG_INFINITY;
+        state.correction = if is_first { T::ZERO } else { (state.largest - *shift).exp_of_negative() };
+        state.largest = largest;
+    }
+    for (row, (scores, lanes)) in scores.chunks_exact_mut(stride).zip(&mut lanes).enumerate() {
+        let count = visible.count_of_row(first + row);
+        *lanes = weights_of_row(groups, scores, count, shifts[row]);
+        visible.drop_weights(first + row, &mut scores[..count]);
+    }
+    for (sum, state) in folded(&lanes, |a, b| a + b).into_iter().zip(states) {
+        state.sum = state.sum * state.correction + sum;
+    }
+}
+
+/// The exponentials of a row, relative to a score, and the sums of their lanes.
+#[inline(always)]
+fn weights_of_row<T: Scalar>(groups: Groups, row: &mut [T], count: usize, shift: T) -> [T; GROUP] {
+    let mut sums = [T::ZERO; GROUP];
+    let (whole, edge) = groups.split(row, count);
+    for group in whole {
+        weights_of(group, GROUP, |score| score - shift);
+        add_lanes(&mut sums, group);
+    }
+    for (group, visible) in edge {
+        weights_of(group, visible, |score| score - shift);
+        add_lanes(&mut sums, group);
+    }
+    sums
 }
 
 /// Multiplies each row of a matrix by its factor.
@@ -192,24 +272,37 @@ impl<T: Scalar> Kernel for RowDots<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        for (row, out) in self.out.iter_mut().enumerate() {
-            // SAFETY: by the contract of `new`.
-            let [a, b] =
-                self.operands.map(|operand| unsafe { std::slice::from_raw_parts(operand.at(row, 0), self.columns) });
-            let mut lanes = [T::ZERO; GROUP];
-            let (groups, rest) = a.as_chunks::<GROUP>();
-            let (others, other_rest) = b.as_chunks::<GROUP>();
-            for (a, b) in groups.iter().zip(others) {
-                for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-                    *lane += a * b;
-                }
+        for (index, out) in self.out.chunks_mut(ROWS).enumerate() {
+            let mut lanes = [[T::ZERO; GROUP]; ROWS];
+            for (row, lanes) in lanes.iter_mut().take(out.len()).enumerate() {
+                let row = index * ROWS + row;
+                // SAFETY: by the contract of `new`.
+                let operands = self
+                    .operands
+                    .map(|operand| unsafe { std::slice::from_raw_parts(operand.at(row, 0), self.columns) });
+                *lanes = dots_of_lanes(operands);
             }
-            for (lane, (&a, &b)) in lanes.iter_mut().zip(rest.iter().zip(other_rest)) {
-                *lane += a * b;
+            for (out, dot) in out.iter_mut().zip(folded(&lanes, |a, b| a + b)) {
+                *out = dot;
             }
-            *out = sum_of(lanes);
         }
     }
+}
+
+/// The dot product of two rows, lane by lane.
+#[inline(always)]
+fn dots_of_lanes<T: Scalar>([a, b]: [&[T]; 2]) -> [T; GROUP] {
+    let mut lanes = [T::ZERO; GROUP];
+    let ((groups, rest), (others, other_rest)) = (a.as_chunks::<GROUP>(), b.as_chunks::<GROUP>());
+    for (a, b) in groups.iter().zip(others) {
+        for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += a * b;
+        }
+    }
+    for (lane, (&a, &b)) in lanes.iter_mut().zip(rest.iter().zip(other_rest)) {
+        *lane += a * b;
+    }
+    lanes
 }
 
 /// From scores and the gradients of the weights: the weights, and the gradients of the scores.
@@ -233,22 +326,37 @@ impl<T: Scalar> Kernel for ScoreGradients<'_, T> {
     fn run(self) {
         let Self { visible, scores, weight_gradients, stride, log_sums, means, scale } = self;
         let rows = scores.chunks_exact_mut(stride).zip(weight_gradients.chunks_exact_mut(stride));
+        let groups = visible.groups();
         for (row, ((scores, gradients), (&log_sum, &mean))) in rows.zip(log_sums.iter().zip(means)).enumerate() {
-            let (groups, count) = visible.prepare(row, scores);
+            let count = visible.prepare(row, scores);
             if visible.drops() {
                 visible.drop_weights(row, &mut gradients[..count]);
             }
-            for (group, gradients) in groups.iter_mut().zip(gradients.as_chunks_mut::<GROUP>().0) {
-                for (x, slope) in group.iter_mut().zip(gradients) {
-                    // By rounding, a score may be above the logarithm of the sum.
-                    let exponent = *x - log_sum;
-                    *x = if exponent > T::ZERO { T::ONE } else { exponent.exp_of_negative() };
-                    *slope = *x * (*slope - mean) * scale;
-                }
+            // By rounding, a score may be above the logarithm of the sum.
+            let exponent = |score: T| if score > log_sum { T::ZERO } else { score - log_sum };
+            let (whole, edge) = groups.split(scores, count);
+            let (whole_gradients, edge_gradients) = groups.split(gradients, count);
+            for (group, slopes) in whole.iter_mut().zip(whole_gradients) {
+                weights_of(group, GROUP, exponent);
+                slopes_of(slopes, group, GROUP, mean, scale);
+            }
+            for ((group, visible), (slopes, _)) in edge.zip(edge_gradients) {
+                weights_of(group, visible, exponent);
+                slopes_of(slopes, group, visible, mean, scale);
             }
             visible.drop_weights(row, &mut scores[..count]);
-            scores[count..visible.keys()].fill(T::ZERO);
-            gradients[count..visible.keys()].fill(T::ZERO);
         }
     }
+}
+
+/// w (dw - Δ) · scale for the lanes of a group that are visible, and 0 for the others.
+#[inline(always)]
+fn slopes_of<T: Scalar>(slopes: &mut [T; GROUP], weights: &[T; GROUP], visible: usize, mean: T, scale: T) {
+    // Copies: the compiler does not know that the two groups do not overlap.
+    let (weights, mut own) = (*weights, *slopes);
+    for (lane, (slope, weight)) in own.iter_mut().zip(weights).enumerate() {
+        let of_score = weight * (*slope - mean) * scale;
+        *slope = if (lane as u32) < visible as u32 { of_score } else { T::ZERO };
+    }
+    *slopes = own;
 }

@@ -16,6 +16,31 @@ pub(super) struct Block {
     pub(super) keys: usize,
 }
 
+/// The groups of a row's scores.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Groups {
+    /// Those that are visible as a whole, in each row.
+    pub(super) whole: usize,
+    /// All of the block's keys.
+    pub(super) all: usize,
+}
+
+impl Groups {
+    /// Cuts a row into the groups that are visible as a whole, and those at the edge, each with the number of its
+    /// visible lanes.
+    #[inline(always)]
+    pub(super) fn split<T>(
+        self,
+        row: &mut [T],
+        count: usize,
+    ) -> (&mut [[T; GROUP]], impl Iterator<Item = (&mut [T; GROUP], usize)>) {
+        let (whole, edge) = row.as_chunks_mut().0[..self.all].split_at_mut(self.whole);
+        let count = count - self.whole * GROUP;
+        let lanes = (0..).map(move |index: usize| count.saturating_sub(index * GROUP).min(GROUP));
+        (whole, edge.iter_mut().zip(lanes))
+    }
+}
+
 /// The rules for a block of one of the matrices.
 pub(super) struct Visible<T> {
     block: Block,
@@ -65,23 +90,28 @@ impl<T: Scalar> Visible<T> {
         self.mask.is_some()
     }
 
-    /// Keys of the block: what is behind the visible ones of a row up to these has the weight 0.
-    pub(super) fn keys(&self) -> usize {
-        self.block.keys
+    /// Groups of a row's scores, and how many of them, from the first one on, are visible to all queries of the block.
+    /// The numbers are those of all rows, so that the loops over them are as long for each row.
+    #[inline(always)]
+    pub(super) fn groups(&self) -> Groups {
+        Groups { whole: self.count_of_row(0) / GROUP, all: self.block.keys.div_ceil(GROUP) }
     }
 
-    /// Makes a row of scores ready: adds the mask, and hides what follows the visible keys up to a whole group, so that
-    /// their exponentials are 0. Returns the elements up to there, and how many are visible.
+    /// How many keys of the block a row's query meets, a mask aside: the first ones.
     #[inline(always)]
-    pub(super) fn prepare<'r>(&self, row: usize, scores: &'r mut [T]) -> (&'r mut [[T; GROUP]], usize) {
+    pub(super) fn count_of_row(&self, row: usize) -> usize {
         let Block { first_query, first_key, keys, .. } = self.block;
-        let count = if self.is_causal { keys.min((first_query + row + 1).saturating_sub(first_key)) } else { keys };
-        let scores = &mut scores[..count.next_multiple_of(GROUP)];
+        if self.is_causal { keys.min((first_query + row + 1).saturating_sub(first_key)) } else { keys }
+    }
+
+    /// Adds the mask to a row of scores, and returns how many of them, the first ones, are visible.
+    #[inline(always)]
+    pub(super) fn prepare(&self, row: usize, scores: &mut [T]) -> usize {
+        let count = self.count_of_row(row);
         if let Some(mask) = &self.mask {
             add_mask(mask, row, &mut scores[..count]);
         }
-        scores[count..].fill(T::NEG_INFINITY);
-        (scores.as_chunks_mut().0, count)
+        count
     }
 
     /// Sets the dropped weights of a row to 0, and divides the others by the probability to be kept.

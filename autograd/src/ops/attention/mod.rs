@@ -279,6 +279,21 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_the_causal_order_hides_may_be_not_a_number() {
+        for length in [3, 40] {
+            let [q, k, v] = [1, 2, 3].map(|seed| Tensor::<f64>::randn([length, 4], seed));
+            let mut keys = k.to_vec();
+            keys[4 * (length - 1)..].fill(f64::NAN);
+            let k = Tensor::from_vec(keys, [length, 4]);
+            let found = q.scaled_dot_product_attention(&k, &v, &causal());
+            let before = [&q, &k, &v].map(|tensor| tensor.narrow(0, 0, length - 1));
+            let expected = before[0].scaled_dot_product_attention(&before[1], &before[2], &causal());
+            assert!(found.narrow(0, 0, length - 1).allclose(&expected, 1e-12, 1e-12, false));
+            assert!(found.to_vec()[4 * (length - 1)..].iter().all(|x| x.is_nan()));
+        }
+    }
+
+    #[test]
     #[should_panic(expected = "scaled_dot_product_attention: shapes [2, 3], [2, 4] and [2, 3]: wanted [..., L, E]")]
     fn queries_are_as_wide_as_keys() {
         let x = Tensor::<f32>::zeros([2, 3]);

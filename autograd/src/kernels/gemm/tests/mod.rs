@@ -219,9 +219,12 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
 fn neither_the_path_nor_the_blocks_change_the_bits_where_no_vector_runs_along_the_depth() {
     let random = &mut Random(4);
     for set in table::available::<f32>().filter(|set| set.tile().is_some()) {
-        // The last two are cut along the depth.
-        for (m, n, k) in [(64, 48, 90), (2, 300, 20), (20, 70, 1100), (31, 17, 2500)] {
-            let a = Guarded::<f32>::sparse((m, k), Layout::Rows, random);
+        // The last two are cut along the depth, into more blocks where A is transposed.
+        let shapes = [(64, 48, 90), (2, 300, 20), (20, 70, 1100), (31, 17, 2500)];
+        for ((m, n, k), layout) in
+            shapes.into_iter().flat_map(|shape| [Layout::Rows, Layout::Columns].map(|layout| (shape, layout)))
+        {
+            let a = Guarded::<f32>::sparse((m, k), layout, random);
             let b = Guarded::<f32>::operand((k, n), Layout::Rows, random);
             let results = choices().flatten().filter(|choice| choice.path != Path::Dots).map(|choice| {
                 let mut c = Guarded::new((m, n), Layout::Rows, 0.0, || 1.0);
@@ -238,7 +241,7 @@ fn neither_the_path_nor_the_blocks_change_the_bits_where_no_vector_runs_along_th
             });
             let results: Vec<_> = results.collect();
             for (choice, elements) in &results {
-                assert!(*elements == results[0].1, "{} {choice:?} {m}×{n}×{k}", set.name());
+                assert!(*elements == results[0].1, "{} {choice:?} {m}×{n}×{k} {layout:?}", set.name());
             }
         }
     }
