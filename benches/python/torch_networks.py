@@ -86,9 +86,9 @@ def image_block(layers, size, how):
 
 def cnn_model(how):
     layers = nn.Sequential(
-        nn.Conv2d(1, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(1568, 128), nn.ReLU(), nn.Linear(128, 10),
+        nn.Conv2d(1, 16, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(1568, 128), nn.ReLU(inplace=True), nn.Linear(128, 10),
     )  # fmt: skip
     return how.layout(with_first_values(layers))
 
@@ -156,8 +156,8 @@ class ResidualBlock(nn.Module):
         self.conv2, self.norm2 = nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64)
 
     def forward(self, x):
-        y = functional.relu(self.norm1(self.conv1(x)))
-        return functional.relu(x + self.norm2(self.conv2(y)))
+        y = functional.relu(self.norm1(self.conv1(x)), inplace=True)
+        return functional.relu(x + self.norm2(self.conv2(y)), inplace=True)
 
 
 def resnet_block(_, size, how):
@@ -166,8 +166,8 @@ def resnet_block(_, size, how):
 
 def depthwise(_, size, how):
     layers = nn.Sequential(
-        nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
-        nn.Conv2d(64, 64, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True),
+        nn.Conv2d(64, 64, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True),
     )  # fmt: skip
     return image_block(layers, size, how)
 

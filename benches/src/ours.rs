@@ -11,7 +11,7 @@ use optim::{Adam, AdamW, Optimizer, Sgd};
 use rayon::prelude::*;
 
 use crate::aligned::Aligned;
-use crate::benchmark::Work;
+use crate::benchmark::{Work, last_of};
 use crate::hand_fused::HandFused;
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, centred, operand};
 use crate::task::{AttentionTask, CHAIN, Rule, Task};
@@ -138,15 +138,7 @@ fn infer(problem: &Problem, batch: usize, threads: usize) -> Work {
     let model = perceptron(problem);
     let (images, _) = batch_of(problem, problem.batch(0, batch));
     Box::new(move |repeats| {
-        with_threads(threads, || {
-            no_grad(|| {
-                let mut scores = model.forward(&images, Mode::Eval);
-                for _ in 1..repeats {
-                    scores = model.forward(&images, Mode::Eval);
-                }
-                element(&scores)
-            })
-        })
+        with_threads(threads, || no_grad(|| element(&last_of(repeats, || model.forward(&images, Mode::Eval)))))
     })
 }
 

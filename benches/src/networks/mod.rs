@@ -19,7 +19,7 @@ use autograd::{Param, Stream, Tensor, no_grad, with_threads};
 use nn::Mode;
 use optim::Adam;
 
-use crate::benchmark::Work;
+use crate::benchmark::{Work, last_of};
 use crate::problem::{LEARNING_RATE, Problem};
 use crate::record::{Amount, Unit};
 
@@ -100,7 +100,7 @@ impl Network {
         Some(Box::new(move |repeats| {
             with_threads(threads, || {
                 no_grad(|| {
-                    let last = (0..repeats).map(|_| scores()).last().expect("there is a repetition");
+                    let last = last_of(repeats, &mut scores);
                     f64::from(*last.as_array().last().expect("there are scores"))
                 })
             })
@@ -131,8 +131,7 @@ fn repeat_block((x, seed): (Tensor, Tensor), mut forward: Forward, threads: usiz
     Box::new(move |repeats| {
         with_threads(threads, || {
             let stream = Stream::new(0);
-            let mut step = || forward(&x, Mode::Train(&stream)).backward_with(&seed);
-            let last = (0..repeats).map(|_| step()).last().expect("there is a repetition");
+            let last = last_of(repeats, || forward(&x, Mode::Train(&stream)).backward_with(&seed));
             let root_mean_square = |gradient: &Tensor| f64::from((gradient * gradient).mean().item()).sqrt();
             no_grad(|| last.iter().map(root_mean_square).sum())
         })

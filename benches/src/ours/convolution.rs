@@ -3,7 +3,7 @@
 use autograd::{Convolution, Padding, Tensor, with_threads};
 
 use super::element;
-use crate::benchmark::Work;
+use crate::benchmark::{Work, last_of};
 use crate::problem::{MULTIPLIERS, centred};
 use crate::task::{ConvolutionTask, Pass};
 
@@ -37,7 +37,7 @@ pub(super) fn work(task: ConvolutionTask, threads: usize) -> Work {
                     output.backward_with_retain_graph(&seed).get(leaf).expect("it is a leaf").clone()
                 }
             };
-            element(&(0..repeats).map(|_| compute()).last().expect("there is a repetition"))
+            element(&last_of(repeats, compute))
         })
     })
 }
