@@ -50,6 +50,11 @@ def operand(length, multiplier):
     return (8 * (hashed.astype(np.float64) / 2.0**32) - 2).astype(np.float32)
 
 
+def centred(shape, multiplier):
+    """The same values, scaled to lie between -1 and 1."""
+    return (operand(int(np.prod(shape)), multiplier) / 4 - np.float32(0.5)).reshape(shape)
+
+
 def operands():
     """The tensors of elementwise tasks."""
     return [operand(PLANE[0] * PLANE[1], multiplier).reshape(PLANE) for multiplier in MULTIPLIERS]

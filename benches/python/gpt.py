@@ -1,23 +1,12 @@
-"""The small GPT of the benchmarks: its text and first weights, the same as in `benches/src/gpt.rs`."""
+"""The text of the small GPT of the benchmarks, the same as in `benches/src/networks/gpt.rs`."""
 
 from pathlib import Path
 
 import numpy as np
 
+from start import hashed
+
 CONTEXT, CHARACTERS, WIDTH, HEADS, BLOCKS, BOUND = 64, 65, 128, 4, 2, 0.035
-
-
-def hashed(indices):
-    """Integers that look random: the last steps of MurmurHash3 on 32 bits."""
-    bits = np.asarray(indices, dtype=np.uint32)
-    bits = (bits ^ (bits >> np.uint32(16))) * np.uint32(0x85EBCA6B)
-    bits = (bits ^ (bits >> np.uint32(13))) * np.uint32(0xC2B2AE35)
-    return bits ^ (bits >> np.uint32(16))
-
-
-def first_weights(matrix, shape):
-    indices = (matrix << 20) | np.arange(np.prod(shape), dtype=np.uint32)
-    return ((2 * (hashed(indices) / 2.0**32) - 1) * BOUND).astype(np.float32).reshape(shape)
 
 
 def text():

@@ -1,18 +1,22 @@
-"""PyTorch as a contender: `python torch_contender.py THREADS [compile]`; with `compile`, networks are compiled."""
+"""PyTorch as a contender: `python torch_contender.py THREADS [compile | channels-last]`.
+
+With `compile`, networks are compiled; with `channels-last`, images and filters are stored channels-last.
+"""
 
 import math
 import sys
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-import gpt
-from contender import CHAIN, GRADIENT, MULTIPLIERS, PLANE, operand, serve
+from contender import CHAIN, GRADIENT, MULTIPLIERS, PLANE, centred, operand, serve
+from torch_networks import CONVOLUTIONAL, SCORES, STEPS, How
 
 THREADS = int(sys.argv[1])
 COMPILES = sys.argv[2:] == ["compile"]
+CHANNELS_LAST = sys.argv[2:] == ["channels-last"]
+HOW = How(COMPILES, CHANNELS_LAST)
 torch.set_num_threads(THREADS)
 
 
@@ -42,68 +46,6 @@ def train(problem, size):
             rows = batches[step % len(batches)]
             pixels = images.index_select(0, rows).float().div_(255)
             loss = functional.cross_entropy(forward(pixels), labels.index_select(0, rows))
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-            step += 1
-        return loss.item()
-
-    return work
-
-
-class Block(nn.Module):
-    """x + attention(norm(x)), then x + feed_forward(norm(x)), with a causal mask."""
-
-    def __init__(self):
-        super().__init__()
-        self.qkv, self.out = nn.Linear(gpt.WIDTH, 3 * gpt.WIDTH), nn.Linear(gpt.WIDTH, gpt.WIDTH)
-        self.up, self.down = nn.Linear(gpt.WIDTH, 4 * gpt.WIDTH), nn.Linear(4 * gpt.WIDTH, gpt.WIDTH)
-        self.norm1, self.norm2 = nn.LayerNorm(gpt.WIDTH), nn.LayerNorm(gpt.WIDTH)
-
-    def forward(self, x):
-        count, length, width = x.shape
-        parts = self.qkv(self.norm1(x)).split(width, 2)
-        q, k, v = (part.view(count, length, gpt.HEADS, -1).transpose(1, 2) for part in parts)
-        seen = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.out(seen.transpose(1, 2).reshape(x.shape))
-        return x + self.down(functional.gelu(self.up(self.norm2(x)), approximate="tanh"))
-
-
-class Gpt(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.characters = nn.Embedding(gpt.CHARACTERS, gpt.WIDTH)
-        self.positions = nn.Embedding(gpt.CONTEXT, gpt.WIDTH)
-        self.blocks = nn.ModuleList(Block() for _ in range(gpt.BLOCKS))
-        self.norm = nn.LayerNorm(gpt.WIDTH)
-        self.head = nn.Linear(gpt.WIDTH, gpt.CHARACTERS, bias=False)
-        matrix = 0
-        with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                if parameter.dim() == 2:
-                    parameter.copy_(torch.from_numpy(gpt.first_weights(matrix, parameter.shape)))
-                    matrix += 1
-                else:
-                    parameter.fill_(1 if name.endswith("weight") else 0)
-
-    def forward(self, characters):
-        x = self.characters(characters) + self.positions(torch.arange(characters.shape[1]))
-        for block in self.blocks:
-            x = block(x)
-        return self.head(self.norm(x))
-
-
-def train_gpt(size):
-    model, text = Gpt(), gpt.text()
-    adam = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    forward = torch.compile(model) if COMPILES else model
-    step = 0
-
-    def work(repeats):
-        nonlocal step
-        for _ in range(repeats):
-            seen, following = map(torch.from_numpy, gpt.batch(text, step, size))
-            loss = functional.cross_entropy(forward(seen).flatten(0, 1), following)
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -248,8 +190,7 @@ def elementwise(name, shape):
 
 def attention(batch, heads, queries, tokens, width, causal, backward):
     def heads_of(rows, multiplier):
-        values = operand(batch * rows * heads * width, multiplier) / 4 - np.float32(0.5)
-        return torch.from_numpy(values).view(batch, rows, heads, width)
+        return torch.from_numpy(centred((batch, rows, heads, width), multiplier))
 
     first, second = MULTIPLIERS
     leaves = heads_of(queries, first), heads_of(tokens, second), heads_of(tokens, first)
@@ -263,6 +204,36 @@ def attention(batch, heads, queries, tokens, width, causal, backward):
                 q, k, v = (leaf.transpose(1, 2) for leaf in leaves)
                 result = functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
                 last = torch.autograd.grad(result, leaves, seed)[1] if backward else result
+        return last[-1, -1, -1, -1].item()
+
+    return work
+
+
+def convolution(which, images, channels, filters, side, kernel, stride, padding, groups):
+    """The output of a convolution; or one of its gradients, for an output that was computed before."""
+    first, second = MULTIPLIERS
+    x = HOW.layout(torch.from_numpy(centred((images, channels, side, side), first)))
+    weight = HOW.layout(torch.from_numpy(centred((filters, channels // groups, kernel, kernel), second)))
+
+    def forward():
+        return functional.conv2d(x, weight, None, stride, padding, groups=groups)
+
+    if which == "forward":
+
+        def work(repeats):
+            with torch.inference_mode():
+                for _ in range(repeats):
+                    last = forward()
+            return last[-1, -1, -1, -1].item()
+
+        return work
+    leaf = (x if which == "input" else weight).requires_grad_()
+    output = forward()
+    seed = HOW.layout(torch.from_numpy(centred(output.shape, second)))
+
+    def work(repeats):
+        for _ in range(repeats):
+            (last,) = torch.autograd.grad(output, leaf, seed, retain_graph=True)
         return last[-1, -1, -1, -1].item()
 
     return work
@@ -293,24 +264,36 @@ def optimize(rule, count):
     return work
 
 
+def is_wanted(words):
+    """Whether this way of running PyTorch makes a difference to a task."""
+    if COMPILES:
+        return words[0] == "train"
+    return not CHANNELS_LAST or words[0] == "conv" or words[0] in ["train", "infer"] and words[1] in CONVOLUTIONAL
+
+
 def prepare(problem, words):
     match words:
-        case _ if COMPILES and words[0] != "train":
+        case _ if not is_wanted(words):
             return None
         case ["train", size]:
             return train(problem, int(size))
-        case ["train", "gpt", size]:
-            return train_gpt(int(size))
+        case ["train", name, size]:
+            return STEPS[name](problem, int(size), HOW)
         case ["infer", size]:
             return infer(problem, int(size))
+        case ["infer", name, size]:
+            return SCORES[name](problem, int(size), HOW)
         case ["chain", extent, backward]:
             return chain(int(extent), backward == "1")
         case ["attention", *extents, causal, backward]:
             return attention(*map(int, extents), causal == "1", backward == "1")
+        case ["conv", which, *extents]:
+            return convolution(which, *map(int, extents))
         case ["elementwise", name, *shape]:
             return elementwise(name, [int(extent) for extent in shape] or PLANE)
         case ["optimize", rule, count]:
             return optimize(rule, int(count))
 
 
-serve("compiled PyTorch" if COMPILES else "PyTorch", torch.__version__.split("+")[0], "fused optimizers", prepare)
+NAME = "compiled PyTorch" if COMPILES else "PyTorch, channels-last" if CHANNELS_LAST else "PyTorch"
+serve(NAME, torch.__version__.split("+")[0], "fused optimizers", prepare)

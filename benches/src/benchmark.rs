@@ -16,6 +16,15 @@ pub type Work = Box<dyn FnMut(usize) -> f64>;
 /// A library: prepares a task for a number of threads, or returns `None` if it has no such operation.
 pub type Library = fn(&Arc<Problem>, Task, usize) -> Option<Work>;
 
+/// Does something again and again, at least once, and returns the last result.
+pub fn last_of<R>(repeats: usize, mut once: impl FnMut() -> R) -> R {
+    let mut last = once();
+    for _ in 1..repeats {
+        last = once();
+    }
+    last
+}
+
 /// How long some repetitions took, and what came out.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {

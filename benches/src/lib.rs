@@ -6,9 +6,8 @@
 //!   changed;
 //! - [`shapes`], [`operands`], [`products`], [`yours`]: matrix products to measure, what they should be, and who
 //!   computes them;
-//! - [`problem`], [`task`]: a perceptron that learns the digits, and other work, such as [`gpt`]; [`benchmark`],
-//!   [`ours`], [`peers`],
-//!   [`hand_fused`]: who does it, and how they are compared;
+//! - [`problem`], [`networks`], [`task`]: a perceptron that learns the digits, other networks, and other work;
+//!   [`benchmark`], [`ours`], [`peers`], [`hand_fused`]: who does it, and how they are compared;
 //! - [`roofline`], [`counters`]: where the time of a training step goes, and what limits it;
 //! - [`ladder`]: a matrix product made fast, a file for each step, for reading;
 //! - [`commands`]: the commands of the program.
@@ -21,10 +20,10 @@ pub mod commands;
 pub mod comparison;
 pub mod counters;
 pub mod disturbance;
-pub mod gpt;
 pub mod hand_fused;
 pub mod ladder;
 pub mod measure;
+pub mod networks;
 pub mod operands;
 pub mod ours;
 pub mod page;

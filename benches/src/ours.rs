@@ -1,5 +1,6 @@
 //! Gradus as a contender: each task as a user writes it.
 
+mod convolution;
 mod passes;
 
 use std::sync::Arc;
@@ -10,11 +11,10 @@ use optim::{Adam, AdamW, Optimizer, Sgd};
 use rayon::prelude::*;
 
 use crate::aligned::Aligned;
-use crate::benchmark::Work;
-use crate::gpt;
+use crate::benchmark::{Work, last_of};
 use crate::hand_fused::HandFused;
-use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
-use crate::task::{AttentionTask, CHAIN, Model, Rule, Task};
+use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, centred, operand};
+use crate::task::{AttentionTask, CHAIN, Rule, Task};
 
 /// [`Library`](crate::benchmark::Library): everything that Gradus has.
 pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work> {
@@ -23,11 +23,13 @@ pub fn gradus(problem: &Arc<Problem>, task: Task, threads: usize) -> Option<Work
             let source = Arc::clone(problem);
             Some(train(problem, batch, threads, move |rows| pixels_of(&source, rows)))
         }
-        Task::TrainModel { model: Model::Gpt, batch } => Some(gpt::train(batch, threads)),
+        Task::TrainNetwork { network, batch } => Some(network.train(problem, batch, threads)),
         Task::Infer { batch } => Some(infer(problem, batch, threads)),
+        Task::InferNetwork { network, batch } => network.infer(problem, batch, threads),
         Task::Chain { extent, backward } => Some(chain(extent, backward, threads)),
         Task::Elementwise(operation) => passes::work(operation, threads),
         Task::Attention(task) => Some(attention(task, threads)),
+        Task::Convolution(task) => Some(convolution::work(task, threads)),
         Task::Optimize { rule, weights } => optimize(rule, weights, threads),
     }
 }
@@ -136,15 +138,7 @@ fn infer(problem: &Problem, batch: usize, threads: usize) -> Work {
     let model = perceptron(problem);
     let (images, _) = batch_of(problem, problem.batch(0, batch));
     Box::new(move |repeats| {
-        with_threads(threads, || {
-            no_grad(|| {
-                let mut scores = model.forward(&images, Mode::Eval);
-                for _ in 1..repeats {
-                    scores = model.forward(&images, Mode::Eval);
-                }
-                element(&scores)
-            })
-        })
+        with_threads(threads, || no_grad(|| element(&last_of(repeats, || model.forward(&images, Mode::Eval)))))
     })
 }
 
@@ -179,8 +173,7 @@ fn chain(extent: usize, backward: bool, threads: usize) -> Work {
 fn attention(task: AttentionTask, threads: usize) -> Work {
     let AttentionTask { batch, heads, queries, tokens, width, is_causal, backward } = task;
     let heads_of = |rows: usize, multiplier: u32| {
-        let values = operand(batch * rows * heads * width, multiplier).into_iter().map(|x| x / 4.0 - 0.5).collect();
-        Tensor::from_vec(values, [batch, rows, heads, width])
+        Tensor::from_vec(centred(batch * rows * heads * width, multiplier), [batch, rows, heads, width])
     };
     let [first, second] = MULTIPLIERS;
     let leaves = [heads_of(queries, first), heads_of(tokens, second), heads_of(tokens, first)];

@@ -132,6 +132,11 @@ pub fn operand(length: usize, multiplier: u32) -> Vec<f32> {
     (0..length).map(|index| (8.0 * unit(index) - 2.0) as f32).collect()
 }
 
+/// The same values, scaled to lie between -1 and 1.
+pub fn centred(length: usize, multiplier: u32) -> Vec<f32> {
+    operand(length, multiplier).into_iter().map(|x| x / 4.0 - 0.5).collect()
+}
+
 /// The implementations of the first and of the second operand.
 pub const MULTIPLIERS: [u32; 2] = [2_654_435_761, 2_246_822_519];
 

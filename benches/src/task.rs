@@ -1,13 +1,17 @@
 //! The tasks of the commands `train`, `inference`, `overhead`, `pointwise` and `optim`, and the names by which other
 //! processes know them.
 
+mod convolution;
+
 use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, bail};
 
-use crate::gpt::CONTEXT;
+use crate::networks::Network;
 use crate::record::{Amount, Unit};
+
+pub use convolution::{ConvolutionTask, Extents, Pass};
 
 /// What a contender repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,15 +22,22 @@ pub enum Task {
         batch: usize,
     },
     /// A training step of another network on the next batch.
-    TrainModel {
+    TrainNetwork {
         /// The network.
-        model: Model,
-        /// Images or sequences in it.
+        network: &'static Network,
+        /// Examples in it.
         batch: usize,
     },
     /// The scores of one and the same batch, without gradients.
     Infer {
         /// Images in it.
+        batch: usize,
+    },
+    /// The scores of another network.
+    InferNetwork {
+        /// The network.
+        network: &'static Network,
+        /// Examples at once.
         batch: usize,
     },
     /// 500 times `y = y · a`, then `y = y + b`, from a leaf of shape `[extent]`.
@@ -40,6 +51,8 @@ pub enum Task {
     Elementwise(Elementwise),
     /// Attention, alone or with the gradients of queries, keys and values.
     Attention(AttentionTask),
+    /// A convolution, or one of its gradients.
+    Convolution(ConvolutionTask),
     /// A step of an optimizer on one parameter, whose gradient is always the same.
     Optimize {
         /// The optimizer.
@@ -47,33 +60,6 @@ pub enum Task {
         /// Weights of the parameter.
         weights: usize,
     },
-}
-
-/// A network other than the perceptron.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Model {
-    /// [The small GPT](crate::gpt).
-    Gpt,
-}
-
-impl Model {
-    const ALL: [(&'static str, Model); 1] = [("gpt", Model::Gpt)];
-}
-
-impl fmt::Display for Model {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, _) = Model::ALL.into_iter().find(|(_, model)| model == self).expect("all of them are listed");
-        f.write_str(name)
-    }
-}
-
-impl FromStr for Model {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let known = Model::ALL.into_iter().find(|(name, _)| *name == text);
-        known.map(|(_, model)| model).with_context(|| format!("\"{text}\" is not a network"))
-    }
 }
 
 /// Attention of heads that are stored side by side, as a projection leaves them: `[batch, tokens, heads, width]`.
@@ -243,7 +229,9 @@ impl Task {
             Task::Elementwise(operation) => operation.tensors * operation.shape.iter().product::<usize>(),
             Task::Optimize { rule, weights } => rule.values * weights,
             Task::Attention(attention) => return attention.bytes(),
-            Task::Train { .. } | Task::TrainModel { .. } | Task::Infer { .. } | Task::Chain { .. } => 0,
+            Task::Convolution(task) => return task.extents.bytes(),
+            Task::Train { .. } | Task::Infer { .. } | Task::Chain { .. } => 0,
+            Task::TrainNetwork { .. } | Task::InferNetwork { .. } => 0,
         };
         values * size_of::<f32>()
     }
@@ -252,8 +240,9 @@ impl Task {
     pub fn amount(self) -> Amount {
         match self {
             Task::Train { batch } | Task::Infer { batch } => Amount::new(batch as f64, Unit::Image),
-            Task::TrainModel { model: Model::Gpt, batch } => Amount::new((batch * CONTEXT) as f64, Unit::Token),
+            Task::TrainNetwork { network, batch } | Task::InferNetwork { network, batch } => network.amount(batch),
             Task::Attention(attention) => Amount::new(attention.flop(), Unit::Flop),
+            Task::Convolution(task) => Amount::new(task.extents.flop(), Unit::Flop),
             Task::Chain { .. } => Amount::new(CHAIN as f64, Unit::Operation),
             Task::Elementwise(_) | Task::Optimize { .. } => Amount::new(self.bytes() as f64, Unit::Byte),
         }
@@ -264,8 +253,9 @@ impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Task::Train { batch } => write!(f, "train {batch}"),
-            Task::TrainModel { model, batch } => write!(f, "train {model} {batch}"),
+            Task::TrainNetwork { network, batch } => write!(f, "train {network} {batch}"),
             Task::Infer { batch } => write!(f, "infer {batch}"),
+            Task::InferNetwork { network, batch } => write!(f, "infer {network} {batch}"),
             Task::Chain { extent, backward } => write!(f, "chain {extent} {}", u8::from(*backward)),
             Task::Elementwise(Elementwise { name, shape, .. }) if *shape == PLANE => write!(f, "elementwise {name}"),
             Task::Elementwise(Elementwise { name, shape, .. }) => {
@@ -277,6 +267,7 @@ impl fmt::Display for Task {
                 let [is_causal, backward] = [is_causal, backward].map(|flag| u8::from(*flag));
                 write!(f, "attention {batch} {heads} {queries} {tokens} {width} {is_causal} {backward}")
             }
+            Task::Convolution(task) => write!(f, "{task}"),
             Task::Optimize { rule, weights } => write!(f, "optimize {} {weights}", rule.name),
         }
     }
@@ -290,8 +281,9 @@ impl FromStr for Task {
         let number = |word: &str| word.parse().with_context(unknown);
         Ok(match text.split_whitespace().collect::<Vec<_>>()[..] {
             ["train", batch] => Task::Train { batch: number(batch)? },
-            ["train", model, batch] => Task::TrainModel { model: model.parse()?, batch: number(batch)? },
+            ["train", name, batch] => Task::TrainNetwork { network: name.parse()?, batch: number(batch)? },
             ["infer", batch] => Task::Infer { batch: number(batch)? },
+            ["infer", name, batch] => Task::InferNetwork { network: name.parse()?, batch: number(batch)? },
             ["chain", extent, backward] => Task::Chain { extent: number(extent)?, backward: backward == "1" },
             ["attention", batch, heads, queries, tokens, width, is_causal, backward] => {
                 let [batch, heads, queries, tokens, width] = [batch, heads, queries, tokens, width].map(number);
@@ -305,6 +297,7 @@ impl FromStr for Task {
                     backward: backward == "1",
                 })
             }
+            ["conv", ..] => Task::Convolution(text.parse()?),
             // The name decides the shape, which is written for contenders that do not know this list.
             ["elementwise", name, ..] => {
                 let known = ELEMENTWISE.iter().find(|operation| operation.name == name);
@@ -322,16 +315,22 @@ impl FromStr for Task {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::networks::NETWORKS;
 
     #[test]
     fn a_task_is_read_as_it_is_written() {
         let mut tasks = vec![
             Task::Train { batch: 64 },
-            Task::TrainModel { model: Model::Gpt, batch: 16 },
             Task::Infer { batch: 1 },
             Task::Chain { extent: 32, backward: true },
             Task::Chain { extent: 1, backward: false },
         ];
+        for network in NETWORKS {
+            tasks.extend([Task::TrainNetwork { network, batch: 16 }, Task::InferNetwork { network, batch: 1 }]);
+        }
+        let extents =
+            Extents { images: 1, channels: 2, filters: 4, side: 5, kernel: 3, stride: 2, padding: 1, groups: 2 };
+        tasks.extend(Pass::ALL.map(|(_, pass)| Task::Convolution(ConvolutionTask { extents, pass })));
         tasks.extend(ELEMENTWISE.iter().copied().map(Task::Elementwise));
         tasks.extend(RULES.map(|rule| Task::Optimize { rule, weights: 7 }));
         let (is_causal, backward) = (true, false);

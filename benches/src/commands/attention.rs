@@ -1,17 +1,12 @@
 //! `attention`: attention in shapes of real networks, forward, and forward with the gradients.
 
 use anyhow::Result;
-use autograd::kernels::simd::isa::selected;
 use clap::Args;
 
-use super::options::{Agreement, OURS, Options, Outcome, tally_in_words, threads_in_words};
+use super::against_peak;
+use super::options::{Agreement, Options};
 use super::positive;
-use crate::benchmark::{Contender, Local};
-use crate::ours::gradus;
-use crate::peak;
-use crate::table::Table;
 use crate::task::{AttentionTask, Task};
-use crate::verdict::Comparison;
 
 /// The options of `attention`.
 #[derive(Args)]
@@ -59,53 +54,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         ([], false) => &[64, 256, 1024],
         (given, _) => given,
     };
-    let (mut recorder, problem) = options.start("attention")?;
-    for threads in options.threads.list() {
-        let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(Local::new(OURS, gradus, &problem, threads))];
-        contenders.extend(options.start_peers(&problem, threads)?);
-        let names: Vec<String> = contenders.iter().map(|contender| contender.info().name.clone()).collect();
-        let head = ["attention", "MB"].map(str::to_owned).into_iter().chain(names.iter().cloned());
-        let head = head.chain(["GFLOP/s", "share of the peak"].map(str::to_owned));
-        let mut table = Table::new(head.chain(Comparison::HEAD.map(str::to_owned)));
-        let peak = peak::flops(selected().isa, threads);
-        for (name, task) in tasks(lengths) {
-            let outcome = options.run(&mut contenders, (Task::Attention(task), threads), AGREEMENT, &mut recorder)?;
-            table.row(row(&name, task, &names, &outcome, peak));
-        }
-        let (words, turns) = (threads_in_words(threads), options.rounds());
-        recorder.table(format!("Attention on {words}, µs, median of {turns} turns:"), table);
-    }
-    let tally = tally_in_words(&recorder);
-    recorder.finish(format!("attention: {} benchmarks{tally}", tasks(lengths).len()))
-}
-
-/// The cells of a benchmark: its bytes, the times of all, our speed and share of the peak, and the verdict.
-fn row(name: &str, task: AttentionTask, names: &[String], outcome: &Outcome, peak: f64) -> Vec<String> {
-    let micros = |name: &String| outcome.median(name).map_or("-".to_owned(), |time| format!("{:.1}", 1e6 * time));
-    let ours = outcome.median(OURS).unwrap_or(f64::NAN);
-    let speed = task.flop() / ours;
-    let start = [name.to_owned(), format!("{:.2}", task.bytes() as f64 / 1e6)];
-    let own = [format!("{:.1}", speed / 1e9), format!("{:.0}%", 100.0 * speed / peak)];
-    let verdict = Comparison::cells(outcome.comparison.as_ref());
-    start.into_iter().chain(names.iter().map(micros)).chain(own).chain(verdict).collect()
+    let tasks = tasks(lengths).into_iter().map(|(name, task)| (name, Task::Attention(task)));
+    against_peak::run("attention", &tasks.collect::<Vec<_>>(), AGREEMENT, options)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Series;
 
     #[test]
-    fn products_are_counted_and_compared() {
+    fn products_are_counted() {
         let (name, task) = tasks(&[64]).swap_remove(1);
         assert_eq!(name, "16×12×64×64, gradients");
         assert_eq!(task.flop(), 7.0 * 2.0 * (16 * 12) as f64 * 64_f64.powi(3));
-        let series = |name: &str, seconds: f64| Series { name: name.to_owned(), seconds: vec![seconds; 3] };
-        let all = vec![series(OURS, 1e-3), series("PyTorch", 2e-3)];
-        let comparison = Comparison::with_best("attention", 1, &all, OURS, &[]);
-        let names = all.iter().map(|series| series.name.clone()).collect::<Vec<_>>();
-        let cells = row(&name, task, &names, &Outcome { all, comparison }, 2e3 * task.flop());
-        assert_eq!(cells[2..4], ["1000.0", "2000.0"]);
-        assert_eq!(cells[5..], ["50%", "2.00 (PyTorch)", "0.0 %", "win"]);
     }
 }

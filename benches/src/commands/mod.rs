@@ -1,11 +1,14 @@
 //! The commands of the program, one file each.
 
+mod against_peak;
 mod attention;
 mod bandwidth;
 mod compare;
+mod conv;
 pub mod gemm;
 mod inference;
 mod ladder;
+mod model;
 mod options;
 mod overhead;
 mod peak;
@@ -40,6 +43,8 @@ pub enum Command {
     Pointwise(bandwidth::Arguments),
     /// Compare attention with that of other libraries, and with the peak of this machine.
     Attention(attention::Arguments),
+    /// Compare convolutions and their gradients with those of other libraries, and with the peak of this machine.
+    Conv(conv::Arguments),
     /// Compare optimizers with a copy of as many bytes.
     Optim(bandwidth::Arguments),
     /// Show where the time of a training step goes, operation by operation, and what limits each: a roofline.
@@ -72,6 +77,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Inference(arguments) => inference::run(&arguments),
         Command::Overhead(arguments) => overhead::run(&arguments),
         Command::Attention(arguments) => attention::run(&arguments),
+        Command::Conv(arguments) => conv::run(&arguments),
         Command::Pointwise(arguments) => bandwidth::pointwise(&arguments),
         Command::Optim(arguments) => bandwidth::optim(&arguments),
         Command::Profile(arguments) => profile::run(&arguments),

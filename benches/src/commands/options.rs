@@ -75,8 +75,8 @@ impl Effort {
 pub struct Options {
     #[command(flatten)]
     pub threads: Threads,
-    /// Whom to compare with, a list of candle and burn (build with --features peers), torch, torch-compile and jax
-    /// (with --python)
+    /// Whom to compare with, a list of candle and burn (build with --features peers), torch, torch-compile,
+    /// torch-channels-last and jax (with --python)
     #[arg(long, value_delimiter = ',')]
     pub peers: Vec<Peer>,
     /// A Python that has torch or jax

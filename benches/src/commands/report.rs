@@ -35,13 +35,15 @@ pub struct Arguments {
 }
 
 /// The commands of a page, and whether they take a list of threads, and peers.
-const COMMANDS: [(&str, bool, bool); 9] = [
+const COMMANDS: [(&str, bool, bool); 11] = [
     ("peak", true, false),
     ("ladder", false, false),
     ("gemm", true, false),
     ("train", true, true),
     ("inference", true, true),
     ("overhead", true, true),
+    ("attention", true, true),
+    ("conv", true, true),
     ("pointwise", true, true),
     ("optim", true, true),
     ("profile", false, false),

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use autograd::kernels::simd::isa::selected;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::model::{Model, PERCEPTRON, model_parser};
 use super::options::{Agreement, OURS, Options, Outcome, threads_in_words};
 use super::{positive, train_model};
 use crate::benchmark::{Contender, Local};
@@ -17,16 +18,16 @@ use crate::peak;
 use crate::problem::{Problem, operations_per_image};
 use crate::record::Recorder;
 use crate::table::Table;
-use crate::task::{Model, Task};
+use crate::task::Task;
 use crate::verdict::Comparison;
 
 /// The options of `train`.
 #[derive(Args)]
 pub struct Arguments {
     /// The network that is trained
-    #[arg(long, value_enum, default_value_t)]
-    model: Network,
-    /// Images or sequences in a step, a list [default: 32,64,128,512, 64 for a quick run; of the GPT 16]
+    #[arg(long, default_value = PERCEPTRON, value_parser = model_parser(|_| true))]
+    model: Model,
+    /// Examples in a step, a list [default: of the perceptron 32,64,128,512, 64 for a quick run]
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = positive)]
     batch: Vec<usize>,
     /// Train on images kept as f32 and chosen by index_select, too
@@ -37,16 +38,6 @@ pub struct Arguments {
     /// Draw the figures of the largest number of threads
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-}
-
-/// The networks.
-#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Network {
-    /// The perceptron of the demo
-    #[default]
-    Mlp,
-    /// A small transformer: 2 blocks, width 128, 4 heads, 16 sequences of 64 characters
-    Gpt,
 }
 
 impl Arguments {
@@ -108,14 +99,23 @@ impl Figures {
     }
 }
 
+/// A speed in thousands, with three digits at least.
 pub(super) fn thousands(speed: f64) -> String {
-    format!("{:.1}", speed / 1e3)
+    let thousands = speed / 1e3;
+    let places = if thousands < 1.0 {
+        3
+    } else if thousands < 10.0 {
+        2
+    } else {
+        1
+    };
+    format!("{thousands:.places$}")
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let options = &arguments.options;
-    if arguments.model == Network::Gpt {
-        return train_model::run(Model::Gpt, &arguments.batch, options);
+    if let Some(network) = arguments.model {
+        return train_model::run(network, &arguments.batch, options);
     }
     let (recorder, problem) = options.start("train")?;
     let mut recorder = recorder.draw_to(arguments.svg.as_deref())?;

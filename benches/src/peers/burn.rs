@@ -19,7 +19,8 @@ pub fn burn(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Work>
         Task::Infer { batch } => Some(infer(problem, batch)),
         Task::Chain { extent, backward } => Some(chain(extent, backward)),
         Task::Elementwise(operation) => elementwise(operation),
-        Task::TrainModel { .. } | Task::Attention(_) | Task::Optimize { .. } => None,
+        Task::TrainNetwork { .. } | Task::InferNetwork { .. } | Task::Attention(_) => None,
+        Task::Convolution(_) | Task::Optimize { .. } => None,
     }
 }
 

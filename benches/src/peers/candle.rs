@@ -16,7 +16,8 @@ pub fn candle(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Wor
         Task::Infer { batch } => infer(problem, batch),
         Task::Chain { extent, backward } => chain(extent, backward),
         Task::Elementwise(operation) => elementwise(operation)?,
-        Task::TrainModel { .. } | Task::Attention(_) | Task::Optimize { .. } => return None,
+        Task::TrainNetwork { .. } | Task::InferNetwork { .. } | Task::Attention(_) => return None,
+        Task::Convolution(_) | Task::Optimize { .. } => return None,
     };
     Some(work.expect("candle does it"))
 }

@@ -36,6 +36,8 @@ pub enum Peer {
     Torch,
     /// The same, with networks compiled by `torch.compile`.
     CompiledTorch,
+    /// PyTorch with images and filters channels-last, for tasks with convolutions.
+    ChannelsLastTorch,
     /// [JAX](https://docs.jax.dev), compiled by XLA.
     Jax,
 }
@@ -50,11 +52,12 @@ pub const ALLOCATOR: [(&str, &str); 3] = [
 ];
 
 impl Peer {
-    const ALL: [(&'static str, Peer); 5] = [
+    const ALL: [(&'static str, Peer); 6] = [
         ("candle", Peer::Candle),
         ("burn", Peer::Burn),
         ("torch", Peer::Torch),
         ("torch-compile", Peer::CompiledTorch),
+        ("torch-channels-last", Peer::ChannelsLastTorch),
         ("jax", Peer::Jax),
     ];
 
@@ -84,13 +87,17 @@ impl Peer {
                 command.args(["peer", &self.to_string(), "--threads", &threads.to_string()]);
                 command
             }
-            Peer::Torch | Peer::CompiledTorch | Peer::Jax => {
+            Peer::Torch | Peer::CompiledTorch | Peer::ChannelsLastTorch | Peer::Jax => {
                 let python = python.with_context(|| format!("{self} needs --python PATH, a Python that has it"))?;
                 let library = if self == Peer::Jax { "jax" } else { "torch" };
                 let script = format!("{}/python/{library}_contender.py", env!("CARGO_MANIFEST_DIR"));
                 let mut command = Command::new(python);
                 command.args([script, threads.to_string()]);
-                command.args((self == Peer::CompiledTorch).then_some("compile"));
+                command.args(match self {
+                    Peer::CompiledTorch => Some("compile"),
+                    Peer::ChannelsLastTorch => Some("channels-last"),
+                    _ => None,
+                });
                 command
             }
         };
@@ -100,7 +107,7 @@ impl Peer {
         command.envs(ALLOCATOR);
         let variables = ALLOCATOR.iter().map(|(name, value)| format!("{name}={value}"));
         let variables: Vec<String> = variables.collect();
-        let wants_the_problem = matches!(self, Peer::Torch | Peer::CompiledTorch | Peer::Jax);
+        let wants_the_problem = !matches!(self, Peer::Candle | Peer::Burn);
         Remote::start(self.to_string(), command, &variables.join(", "), wants_the_problem.then_some(problem))
     }
 }
@@ -138,8 +145,7 @@ impl FromStr for Peer {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Peer::ALL.into_iter().find(|(name, _)| *name == text.trim());
-        known
-            .map(|(_, peer)| peer)
-            .ok_or_else(|| format!("\"{text}\" is none of candle, burn, torch, torch-compile, jax"))
+        let names = || Peer::ALL.map(|(name, _)| name).join(", ");
+        known.map(|(_, peer)| peer).ok_or_else(|| format!("\"{text}\" is none of {}", names()))
     }
 }

@@ -205,6 +205,8 @@ pub enum Unit {
     Image,
     /// Characters of a text.
     Token,
+    /// Pairs of words.
+    Pair,
     /// Operations of the engine.
     Operation,
 }
@@ -217,6 +219,7 @@ impl Unit {
             Unit::Byte => (per_second / 1e9, "GB/s"),
             Unit::Image => (per_second / 1e3, "thousand images/s"),
             Unit::Token => (per_second / 1e3, "thousand tokens/s"),
+            Unit::Pair => (per_second / 1e3, "thousand pairs/s"),
             Unit::Operation => (per_second / 1e6, "million operations/s"),
         }
     }

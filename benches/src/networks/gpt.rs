@@ -1,22 +1,33 @@
-//! The small GPT of the benchmarks: the same text in the same order and the same first weights for all contenders, and
-//! Gradus as one of them. `benches/python/gpt.py` has the same in Python.
+//! The small GPT of the benchmarks, on characters of Shakespeare.
 
 use std::sync::Arc;
 
-use autograd::{Indices, Stream, Tensor, with_threads};
+use autograd::{Indices, Tensor};
 use nn::{
-    AttentionMask, CrossEntropyLoss, Embedding, FeedForwardActivation, Layer, LayerNorm, Linear, Mode, Module,
-    TransformerEncoderLayer, TransformerOptions,
+    AttentionMask, CrossEntropyLoss, Embedding, FeedForwardActivation, KeyValueCache, Layer, LayerNorm, Linear, Mode,
+    Module, TransformerEncoderLayer, TransformerOptions,
 };
-use optim::Adam;
 
-use crate::benchmark::Work;
-use crate::problem::LEARNING_RATE;
+use super::start::{hash, set_first_values};
+use super::{Inference, Network, Scores, Step};
+use crate::problem::Problem;
+use crate::record::Unit;
+
+pub(super) static NETWORK: Network = Network {
+    name: "gpt",
+    about: "A small transformer of 2 blocks, width 128, 4 heads; 16 sequences of 64 characters",
+    batch: 16,
+    unit: Unit::Token,
+    units: CONTEXT,
+    operations: operations_per_character(),
+    step,
+    inference: Some(Inference { batches: &[1], scores: generate }),
+};
 
 /// Characters of a sequence.
-pub const CONTEXT: usize = 64;
+const CONTEXT: usize = 64;
 /// Different characters: the most frequent ones of the text; the last index stands for all others.
-pub const CHARACTERS: usize = 65;
+const CHARACTERS: usize = 65;
 /// The width of a character's vector, heads, blocks.
 const WIDTH: usize = 128;
 const HEADS: usize = 4;
@@ -24,30 +35,14 @@ const BLOCKS: usize = 2;
 /// The first weights of matrices are uniform between minus and plus this.
 const BOUND: f64 = 0.035;
 
-const TEXT: &str = include_str!("../../nn/examples/data/shakespeare.txt");
+const TEXT: &str = include_str!("../../../nn/examples/data/shakespeare.txt");
 
 /// Floating-point operations of a training step for each character: six for each weight of a matrix product, and those
 /// of the scores and the weighted values, as if every key was visible.
-pub fn operations_per_character() -> f64 {
+const fn operations_per_character() -> f64 {
     let weights = BLOCKS * 12 * WIDTH * WIDTH + WIDTH * CHARACTERS;
     let attention = BLOCKS * 2 * CONTEXT * WIDTH;
     (6 * (weights + attention)) as f64
-}
-
-/// An integer that looks random: the last steps of MurmurHash3 on 32 bits.
-fn hash(index: u32) -> u32 {
-    let mut bits = index;
-    bits = (bits ^ (bits >> 16)).wrapping_mul(0x85eb_ca6b);
-    bits = (bits ^ (bits >> 13)).wrapping_mul(0xc2b2_ae35);
-    bits ^ (bits >> 16)
-}
-
-/// The first weights of matrix number `matrix`.
-fn first_weights(matrix: usize, out: &mut [f32]) {
-    for (index, weight) in out.iter_mut().enumerate() {
-        let unit = f64::from(hash((matrix << 20 | index) as u32)) / 2_f64.powi(32);
-        *weight = ((2.0 * unit - 1.0) * BOUND) as f32;
-    }
 }
 
 /// The text as indices of its characters, which are sorted by how frequent they are, then by their code.
@@ -83,7 +78,7 @@ struct Gpt {
 nn::module!(Gpt { characters, positions, blocks, norm, head });
 
 impl Gpt {
-    /// The network with the benchmark's first weights: hashed ones in matrices, 1 and 0 elsewhere.
+    /// The network with the benchmark's first weights.
     fn new() -> Self {
         let options = TransformerOptions {
             dim_feedforward: 4 * WIDTH,
@@ -98,15 +93,7 @@ impl Gpt {
             norm: LayerNorm::new([WIDTH]),
             head: Linear::without_bias(WIDTH, CHARACTERS, 0),
         };
-        let mut matrix = 0;
-        for (name, parameter) in gpt.named_parameters() {
-            let is_matrix = parameter.tensor().rank() == 2;
-            parameter.update(|values| match is_matrix {
-                true => first_weights(matrix, values),
-                false => values.fill(if name.ends_with("weight") { 1.0 } else { 0.0 }),
-            });
-            matrix += usize::from(is_matrix);
-        }
+        set_first_values(&gpt.named_parameters(), |_| BOUND);
         gpt
     }
 
@@ -118,45 +105,64 @@ impl Gpt {
         }
         self.head.forward(&self.norm.forward(&x, mode), mode)
     }
+
+    /// The scores of the characters, `[batch, 1]`, that follow those in the caches, of which each block has one.
+    fn forward_next(&self, characters: &Indices, caches: &mut [KeyValueCache]) -> Tensor {
+        let position = Indices::new(vec![caches[0].len() as i64], [1]);
+        let mut x = self.characters.forward(characters, Mode::Eval) + self.positions.forward(&position, Mode::Eval);
+        for (block, cache) in self.blocks.iter().zip(caches) {
+            x = block.forward_cached(&x, cache);
+        }
+        self.head.forward(&self.norm.forward(&x, Mode::Eval), Mode::Eval)
+    }
 }
 
-/// Training steps with so many sequences each.
-pub fn train(sequences: usize, threads: usize) -> Work {
-    let (model, text) = (Gpt::new(), Arc::new(text()));
-    let criterion = CrossEntropyLoss::new();
-    let mut adam = Adam::new(model.parameters(), LEARNING_RATE);
-    let mut step = 0;
-    Box::new(move |repeats| {
-        with_threads(threads, || {
-            let (mut value, stream) = (f32::NAN, Stream::new(0));
-            for _ in 0..repeats {
-                let (seen, next) = batch(&text, step, sequences);
-                let scores = model.forward(&seen, Mode::Train(&stream)).flatten(0, 1);
-                let loss = criterion.forward(&scores, &next);
-                value = loss.item();
-                adam.step_taking(loss.backward());
-                step += 1;
-            }
-            f64::from(value)
-        })
+fn step(_: &Arc<Problem>, sequences: usize) -> Step {
+    let (model, text, criterion) = (Gpt::new(), text(), CrossEntropyLoss::new());
+    let parameters = model.parameters();
+    let loss = move |step: usize, mode: Mode<'_>| {
+        let (seen, next) = batch(&text, step, sequences);
+        criterion.forward(&model.forward(&seen, mode).flatten(0, 1), &next)
+    };
+    Step::Learning(parameters, Box::new(loss))
+}
+
+/// Whole sequences, a character at a time, with cached keys and values: the scores behind the last one. The next
+/// character is the text's rather than the one with the best score, so that all contenders see the same.
+fn generate(_: &Arc<Problem>, sequences: usize) -> Scores {
+    let model = Gpt::new();
+    let (seen, _) = batch(&text(), 0, sequences);
+    let column = |position: usize| {
+        let characters: Vec<i64> = seen.as_slice().iter().skip(position).step_by(CONTEXT).copied().collect();
+        Indices::new(characters, [sequences, 1])
+    };
+    let columns: Vec<Indices> = (0..CONTEXT).map(column).collect();
+    Box::new(move || {
+        let mut caches = vec![KeyValueCache::new(); BLOCKS];
+        let scores = columns.iter().map(|characters| model.forward_next(characters, &mut caches));
+        scores.last().expect("a sequence has characters")
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use autograd::no_grad;
+
     use super::*;
 
     #[test]
     fn the_text_becomes_easier() {
-        let mut work = train(4, 1);
+        let mut work = NETWORK.train(&Arc::new(Problem::dots(1)), 4, 1);
         let first = work(1);
         assert!((first - (CHARACTERS as f64).ln()).abs() < 0.1, "{first}");
         assert!(work(40) < first - 0.5);
     }
 
     #[test]
-    fn the_loss_does_not_depend_on_the_number_of_threads() {
-        let losses = [1, 2, 3].map(|threads| train(4, threads)(5));
-        assert!(losses.iter().all(|loss| loss.to_bits() == losses[0].to_bits()), "{losses:?}");
+    fn a_character_at_a_time_has_the_scores_of_the_whole_sequence() {
+        let (seen, _) = batch(&text(), 0, 2);
+        let whole = no_grad(|| Gpt::new().forward(&seen, Mode::Eval).select(1, -1));
+        let last = no_grad(generate(&Arc::new(Problem::dots(1)), 2)).select(1, 0);
+        assert!(last.to_vec().iter().zip(whole.to_vec()).all(|(a, b)| (a - b).abs() < 1e-4));
     }
 }
