@@ -125,7 +125,11 @@ fn the_report_fits_a_telephone() {
     browser.dark(false);
     browser.picture("report-telephone");
     let open = "return [...document.querySelectorAll('details')].map(part => part.open)";
-    assert_eq!(browser.run(open), json!([false; 3]), "the settings, most of the mistakes and the weights are folded");
+    assert_eq!(
+        browser.run(open),
+        json!([false, false, false]),
+        "the settings, most of the mistakes and the weights are folded"
+    );
     let above = "return document.querySelector('.about').getBoundingClientRect().top + scrollY";
     assert!(browser.run(above).as_f64().unwrap() < 844.0, "what was run is not on the first screen");
     let long = browser.run(HEIGHT).as_f64().unwrap() / 844.0;

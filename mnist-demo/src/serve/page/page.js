@@ -200,6 +200,7 @@ async function follow() {
     const speed = `${Math.round(images_per_second).toLocaleString("en")} images/s`;
     const at = `epoch ${Math.min(accuracies.length + 1, epochs)} of ${epochs}`;
     headline(finished ? undefined : `training, ${at}`);
+    by("meanwhile").classList.toggle("hidden", finished);
     by("stage").textContent = finished ? `Trained: ${accuracies.length} ${accuracies.length === 1 ? "epoch" : "epochs"}` : `Training: ${at}, ${speed}`;
     if (losses.length) {
       by("loss").textContent = losses[losses.length - 1][1].toFixed(4);
