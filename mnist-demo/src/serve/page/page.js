@@ -208,12 +208,10 @@ async function follow() {
       const sizes = losses.filter(point => point[1] > 0).map(point => [point[0], Math.log10(point[1])]), all = sizes.map(point => point[1]);
       if (all.length) curve("losses", sizes, [Math.min(...all), Math.max(...all)], epochs, size => String(Number((10 ** size).toPrecision(2))));
     }
-    if (accuracies.length) {
-      by("accuracy").textContent = (100 * accuracies[accuracies.length - 1]).toFixed(2) + "%";
-      const points = accuracies.map((share, index) => [index + 1, share]), low = Math.min(.9, ...accuracies);
-      // A single point, twice, is a dot.
-      curve("accuracies", [points[0], ...points], [low, 1], epochs, share => Math.round(100 * share) + "%");
-    }
+    const points = accuracies.map((share, index) => [index + 1, share]), low = Math.min(.9, ...accuracies);
+    by("accuracy").textContent = points.length ? (100 * points[points.length - 1][1]).toFixed(2) + "%" : "after the first epoch";
+    // A single point, twice, is a dot. Before the first epoch there are only the labels.
+    curve("accuracies", [...points.slice(0, 1), ...points], [low, 1], epochs, share => Math.round(100 * share) + "%");
     if (!isBlank()) changed();
     if (finished) return;
   } catch { return; }
