@@ -52,9 +52,9 @@
 //! | floor | modules | contents |
 //! |---|---|---|
 //! | 3 | `ops`, `transforms`, [`check`] | every operation in one place: formula, forward, backward, test; functions made of functions ([`vjp`], [`hessian`], [`recompute`], ...); gradients checked against difference quotients |
-//! | 2 | `tensor`, `op`, `graph`, `param` | [`Tensor`], [`Op`] and [`Saved`], the walk back ([`Gradients`], [`grad`], [`draw`]), [`Param`] |
+//! | 2 | `tensor`, `op`, `graph`, `param`, `float`, `instances` | [`Tensor`], [`Op`] and [`Saved`], the walk back ([`Gradients`], [`grad`], [`draw`]), [`Param`] |
 //! | 1 | [`kernels`] | the matrix product ([`gemm`]), pointwise, reducing and row kernels, threads, instruction sets; they see slices, never a tensor |
-//! | 0 | `shape`, `layout`, `storage`, `pool`, `random`, `mode`, ... | numbers in memory: [`Shape`], strides, recycled buffers ([`memory_statistics`]), [`Random`] |
+//! | 0 | `arithmetic`, `elementary`, `scalar`, `shape`, `dimensions`, `layout`, `storage`, `pool`, `lock`, `indices`, `mask`, `error`, `random`, `mode`, `replay`, `state`, [`trace`] | elements in memory: [`Shape`], strides, recycled buffers ([`memory_statistics`]), [`Random`] |
 //!
 //! [`prelude`] has what most programs use. In addition, [`trace`] reports which operations ran and for how long, and
 //! [`draw`] draws the recorded graph.
@@ -80,11 +80,19 @@ mod arithmetic;
 pub mod check;
 #[macro_use]
 mod instances;
+
+// The page of `Tensor` shows the methods in the order of these modules, as its index of methods does. (rustfmt sorts
+// within a paragraph.)
+mod tensor;
+
+mod graph;
+
+mod ops;
+
 mod dimensions;
 mod elementary;
 mod error;
 mod float;
-mod graph;
 mod indices;
 pub mod kernels;
 mod layout;
@@ -92,7 +100,6 @@ mod lock;
 mod mask;
 mod mode;
 mod op;
-mod ops;
 mod param;
 mod pool;
 mod random;
@@ -101,7 +108,6 @@ mod scalar;
 mod shape;
 mod state;
 mod storage;
-mod tensor;
 pub mod trace;
 mod transforms;
 
@@ -174,7 +180,7 @@ pub mod prelude {
 ///
 /// 1. [A tensor is three things](book::tensor)
 /// 2. [The graph and the engine](book::engine)
-/// 3. [The GEMM, step by step](kernels::gemm)
+/// 3. [The GEMM, step by step](book::gemm)
 /// 4. [Attention in blocks](book::attention)
 /// 5. [One training step, timed](book::step)
 /// 6. [Adding an op, a layer, an optimizer, a micro-kernel](book::adding)
@@ -189,6 +195,9 @@ pub mod book {
     #[doc = include_str!("../docs/links.md")]
     #[doc = include_str!("../docs/engine.md")]
     pub mod engine {}
+
+    #[doc(inline)]
+    pub use crate::kernels::gemm;
 
     #[doc = include_str!("../docs/links.md")]
     #[doc = include_str!("../docs/attention.md")]

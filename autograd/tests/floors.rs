@@ -349,3 +349,23 @@ fn files_are_short() {
         }
     }
 }
+
+/// ARCHITECTURE.md and the first page of the documentation name each module on its floor.
+#[test]
+fn the_pages_name_each_module_on_its_floor() {
+    let read = |path: &str| fs::read_to_string(workspace().join(path)).unwrap();
+    let (library, architecture) = (read("autograd/src/lib.rs"), read("ARCHITECTURE.md"));
+    let drawing = architecture.split("```").nth(1).unwrap();
+    let modules = library.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod "));
+    let modules: Vec<&str> = modules.filter_map(|line| line.strip_suffix(';')).collect();
+    assert!(modules.len() > 20, "{modules:?}");
+    for module in modules {
+        let floor = floor(module).unwrap_or_else(|| panic!("{module} has no floor"));
+        let drawn = drawing.split(&format!("\nfloor {floor} ")).nth(1).unwrap().split("\nfloor ").next().unwrap();
+        let row = library.lines().find(|line| line.starts_with(&format!("//! | {floor} | "))).unwrap();
+        for (page, text) in [("ARCHITECTURE.md", drawn), ("autograd/src/lib.rs", row)] {
+            let mut names = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            assert!(names.any(|name| name == module), "{page}: floor {floor} does not name {module}");
+        }
+    }
+}

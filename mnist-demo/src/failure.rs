@@ -1,5 +1,6 @@
 //! Why a command failed: one line for the user, and an exit code.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use crate::picture::PictureError;
 use crate::train::Divergence;
 
 /// Why a command failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum Failure {
     /// The data set or a checkpoint could not be read, or a checkpoint could not be written.
     #[error(transparent)]
@@ -77,6 +78,13 @@ pub enum Failure {
     /// Ctrl-C was pressed: the message says at which step, and how to continue.
     #[error("{0}")]
     Interrupted(String),
+}
+
+/// The sentence of its `Display`: `unwrap()` prints what `Debug` writes.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// The exit code of a rank that ends because another one does not answer: `EX_TEMPFAIL`, a failure after which another

@@ -7,6 +7,7 @@
 //! A file is read as a stream. The buffer grows as bytes arrive, so a wrong header cannot make the program allocate
 //! more memory than the file has bytes. Reading stops at the first byte after the expected end.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use flate2::bufread::MultiGzDecoder;
 use crate::file_kind::{BEGINNING, describe};
 
 /// Why a file or folder of a data set or a run could not be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum DataError {
     /// The operating system reported an error.
     #[error("{path}: {source}")]
@@ -36,6 +37,13 @@ pub enum DataError {
         /// What it should contain.
         expected: String,
     },
+}
+
+/// The sentence of its `Display`: `unwrap()` prints what `Debug` writes.
+impl fmt::Debug for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl DataError {

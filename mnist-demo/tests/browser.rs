@@ -57,6 +57,9 @@ fn digits_drawn_with_the_mouse_are_read() {
     assert_eq!(browser.run(low), 0, "a key is too small for a finger");
 }
 
+/// How high the page is.
+const HEIGHT: &str = "return document.documentElement.scrollHeight";
+
 /// How much wider the page is than the screen.
 const WIDER: &str = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
@@ -117,14 +120,22 @@ fn the_report_fits_a_telephone() {
     browser.picture("report");
     browser.dark(true);
     browser.picture("report-dark");
-    let open = "return document.querySelector('details').open";
-    assert_eq!(browser.run(open), false, "the weights are folded");
-    browser.run("document.querySelector('details').open = true");
-    browser.picture("report-weights-dark");
     browser.telephone_of(360);
     browser.picture("report-telephone-dark");
     browser.dark(false);
     browser.picture("report-telephone");
+    let open = "return [...document.querySelectorAll('details')].map(part => part.open)";
+    assert_eq!(
+        browser.run(open),
+        json!([false, false, false]),
+        "the settings, most of the mistakes and the weights are folded"
+    );
+    let above = "return document.querySelector('.about').getBoundingClientRect().top + scrollY";
+    assert!(browser.run(above).as_f64().unwrap() < 844.0, "what was run is not on the first screen");
+    let long = browser.run(HEIGHT).as_f64().unwrap() / 844.0;
+    assert!(long < 6.0, "the page has {long} screens of a telephone");
+    browser.run("document.querySelectorAll('details').forEach(part => { part.open = true; })");
+    browser.picture("report-unfolded-telephone");
     assert_eq!(browser.run(WIDER), 0, "the page is wider than the telephone");
     let cut =
         "return [...document.querySelectorAll('.wide')].filter(part => part.scrollWidth > part.clientWidth).length";
@@ -171,13 +182,69 @@ fn a_training_run_shows_its_curves() {
     let browser = Browser::open(&page);
     browser.press("3");
     browser.expect("stage", "Training: epoch");
+    let titles = browser.run("return [document.title, document.getElementById('task').textContent].join()");
+    assert!(titles.as_str().unwrap().starts_with("Gradus: training, epoch "), "{titles}");
+    assert!(titles.as_str().unwrap().ends_with("of 4,Training a network"), "{titles}");
     browser.picture("training");
     browser.expect("stage", "Trained: 4 epochs");
+    assert_eq!(browser.run("return document.title"), "Gradus: draw a digit");
+    assert_eq!(browser.text("task"), "Draw a digit");
     browser.expect("says", "Predicted: 3");
     assert!(browser.text("accuracy").starts_with("97.") || browser.text("accuracy").starts_with("98."));
     let corners = "return document.querySelector('#losses path').getAttribute('d').split('L').length";
     assert!(browser.run(corners).as_u64().unwrap() > 100);
     browser.picture("trained");
+    assert_eq!(browser.run(ON_CURVES), 0, "a label is on a curve");
+    browser.dark(true);
+    browser.telephone();
+    browser.picture("trained-telephone-dark");
+    assert_eq!(browser.run(ON_CURVES), 0, "a label is on a curve");
+    browser.dark(false);
+    browser.picture("trained-telephone");
+    assert_eq!(browser.run(WIDER), 0, "the page is wider than the telephone");
+}
+
+/// How many labels of the curves are empty or overlap a plot.
+const ON_CURVES: &str = "const boxes = query => [...document.querySelectorAll(query)].map(e => \
+    e.textContent || e.tagName === 'svg' ? e.getBoundingClientRect() : null); \
+    const plots = boxes('.plot svg'); return boxes('.plot span').filter(label => !label || plots.some(plot => \
+    label.left < plot.right && label.right > plot.left && label.top < plot.bottom && label.bottom > plot.top)).length";
+
+#[test]
+#[ignore = "needs Chromium and its driver: .ci/browser"]
+fn the_colour_scheme_changes_no_result() {
+    let page = Server::page();
+    let browser = Browser::open(&page);
+    // The explanation, the probabilities and what the network saw of the drawing.
+    let result = || {
+        browser.run(
+            "const seen = document.getElementById('seen').getContext('2d').getImageData(0, 0, 28, 28).data; \
+             return [document.getElementById('because'), document.getElementById('bars')].map(part => part.textContent) \
+             .concat([...seen.filter((value, index) => index % 4 === 3)].join())",
+        )
+    };
+    browser.press("3");
+    browser.expect("says", "Predicted: 3");
+    // Until the example is drawn to its end.
+    let mut before = result();
+    loop {
+        sleep(Duration::from_millis(400));
+        let now = result();
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    let results = [false, true].map(|dark| {
+        browser.dark(dark);
+        browser.run("document.getElementById('because').textContent = ''");
+        browser.click("why");
+        browser.expect("because", "raise the score of “3”");
+        let found = result();
+        browser.click("why");
+        found
+    });
+    assert_eq!(results[0], results[1]);
 }
 
 #[test]

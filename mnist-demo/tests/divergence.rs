@@ -109,3 +109,22 @@ fn a_checkpoint_that_is_not_finite_is_refused() {
     }
     assert!(output.stdout.is_empty() && fs::read(&path).unwrap() == bytes, "nothing is trained, nothing is written");
 }
+
+#[test]
+fn a_loss_that_grew_without_becoming_infinite_is_reported() {
+    let folders = Folders::new();
+    let [data, report, weights] = ["", "report", "weights"].map(|name| folders.path(name));
+    let results = ["--data", &data, "--batch-size", "16", "--epochs", "3", "--save", &weights, "--out", &report];
+    let page = || fs::read_to_string(folders.path("report/report.html")).unwrap();
+    let json = || fs::read_to_string(folders.path("report/history.json")).unwrap();
+    let usual = demo(&results);
+    assert!(usual.status.success() && !text(&usual.stderr).contains("diverged"), "{}", text(&usual.stderr));
+    assert!(!page().contains("diverged") && json().contains("\"warning\": null"));
+    let output = demo(&[&results[..], &["--lr", "100"]].concat());
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let line = stderr.lines().find(|line| line.starts_with("warning: the training diverged: ")).expect(&stderr);
+    assert!(line.ends_with("try a new run with a smaller --lr than 100.0, such as 0.001"), "{line}");
+    let sentence = line.strip_prefix("warning: ").unwrap();
+    assert!(page().contains(&format!("Warning: {sentence}.")) && json().contains(sentence), "{sentence}");
+}

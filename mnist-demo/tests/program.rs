@@ -71,9 +71,13 @@ fn the_real_digits_give_the_same_bytes_on_one_thread_and_on_two() {
 
 #[test]
 fn wrong_usage_exits_with_two() {
-    assert_refused(&demo(&["--epochs", "0"]), 2, "wanted a whole number from 1 on");
+    for option in ["--epochs", "--batch-size", "--shards", "--patience", "--every", "--keep"] {
+        let words = format!("'0' for '{option} <");
+        assert_refused(&demo(&[option, "0"]), 2, &words);
+        assert_refused(&demo(&[option, "0"]), 2, "wanted a whole number from 1 to 1000000000 (a billion), such as 10");
+    }
     assert_refused(&demo(&["--batch-size", "-1"]), 2, "--batch-size");
-    assert_refused(&demo(&["--seed", "abc"]), 2, "wanted a whole number from 0 to 18446744073709551615, such as 42");
+    assert_refused(&demo(&["--seed", "abc"]), 2, "wanted a whole number from 0 on, of at most 19 digits, such as 42");
     assert_refused(&demo(&["--serve", "http"]), 2, "to 65535, such as 8000");
     assert_refused(&demo(&["serve", "--port", "70000"]), 2, "to 65535, such as 8000");
     assert_refused(&demo(&["--lr", "nan"]), 2, "wanted a number above 0");

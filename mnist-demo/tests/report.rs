@@ -36,6 +36,9 @@ fn a_run_leaves_its_report() {
     for part in ["model", "data set", "optimizer", "date", "processor", "command line", "version"] {
         assert!(page.contains(&format!("<dt>{part}</dt><dd>")), "{part}");
     }
+    let position = |words: &str| page.find(words).unwrap();
+    assert!(position("<h2>The run</h2>") < position("<h2>Training curves</h2>"), "what was run is near the top");
+    assert!(position("<dt>command line</dt>") < position("<dt>model</dt>"), "the command first");
     assert!(page.contains("20 → 256 → 128 → 4, ReLU") && page.contains("Adam, learning rate 0.001"));
     let foreign = |name: &str| page.matches(name).count();
     let namespaces = foreign("xmlns=\"http://www.w3.org/2000/svg\"");

@@ -28,6 +28,7 @@ mod array;
 mod header;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -86,7 +87,7 @@ impl<T: Float> From<Indices> for Array<T> {
 }
 
 /// Why a file of NumPy's could not be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum NpyError {
     /// The file could not be read or written.
@@ -109,6 +110,13 @@ pub enum NpyError {
         /// What it should have.
         expected: String,
     },
+}
+
+/// The sentence of its `Display`: `unwrap()` prints what `Debug` writes.
+impl fmt::Debug for NpyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 fn in_words(array: &Option<String>) -> String {

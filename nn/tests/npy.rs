@@ -109,7 +109,9 @@ fn what_is_no_array_of_numbers_is_refused_in_words() {
     }
     let large = file("<u8", "False", "(1,)", &u64::MAX.to_le_bytes());
     assert!(read::<f32>(&large).unwrap_err().contains("the integer 18446744073709551615"));
-    let missing = npy::read::<f32>("nowhere/array.npy").unwrap_err().to_string();
+    let missing = npy::read::<f32>("nowhere/array.npy").unwrap_err();
+    assert_eq!(format!("{missing:?}"), missing.to_string(), "unwrap() prints the sentence");
+    let missing = missing.to_string();
     assert!(missing.starts_with("nowhere/array.npy: "), "{missing}");
 }
 

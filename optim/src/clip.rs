@@ -188,13 +188,20 @@ fn norm<T: Float>(values: &Tensor<T>, p: f64) -> f64 {
 }
 
 /// A norm that is infinite or NaN, by which nothing can be scaled.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct NonFiniteNorm {
     /// The norm of all gradients together.
     pub norm: f64,
     /// The first parameter whose own gradient has no finite norm: its name, or its position from 0. `None` if each has
     /// one, and only their sum is too large.
     pub parameter: Option<String>,
+}
+
+/// The sentence of its `Display`: `unwrap()` prints what `Debug` writes.
+impl fmt::Debug for NonFiniteNorm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for NonFiniteNorm {

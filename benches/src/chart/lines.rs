@@ -1,5 +1,6 @@
 //! Line charts over a logarithmic x axis with a mark at each power of two.
 
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +72,9 @@ impl Panel {
         if let Some((name, y)) = &self.ceiling {
             let style = GREY.stroke_width(2);
             let dashes = DashedLineSeries::new([(low.log2(), *y), (high.log2(), *y)], 8, 5, style);
-            chart.draw_series(dashes)?.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+            // The sample is dashed, too: a reader looks for the dashed line of the plot.
+            let sample = move |(x, y)| DashedPathElement::new([(x, y), (x + 21, y)], 8, 5, style);
+            chart.draw_series(dashes)?.label(name).legend(sample);
         }
         // Ours last, so that it is drawn over the others.
         for (index, line) in self.lines.iter().enumerate().rev() {

@@ -122,6 +122,18 @@ mod tests {
     }
 
     #[test]
+    fn the_legend_has_a_dashed_sample_of_the_dashed_line() {
+        let line = Line { name: "ours".into(), points: vec![(16.0, 50.0), (64.0, 100.0)] };
+        let panel = Panel { labels: labels(), lines: vec![line], ceiling: Some(("peak".into(), 120.0)) };
+        let svg = Chart::Lines(vec![panel]).svg().unwrap();
+        let dashes = svg.split("<polyline").filter(|part| part.contains("stroke=\"#808080\" stroke-width=\"2\""));
+        let height = |dash: &str| dash.split("points=\"").nth(1).unwrap().split([',', ' ']).nth(1).unwrap().to_owned();
+        let heights: Vec<String> = dashes.map(height).collect();
+        let in_plot = heights.iter().filter(|&height| *height == heights[0]).count();
+        assert!(in_plot > 10 && heights.len() - in_plot == 2, "{heights:?}");
+    }
+
+    #[test]
     fn a_bar_chart_names_what_it_shows() {
         let series = vec![("ours".to_owned(), vec![3.0, 4.0]), ("theirs".to_owned(), vec![1.0, 2.0])];
         let bars = BarChart { labels: labels(), groups: vec!["32".to_owned(), "64".to_owned()], series };

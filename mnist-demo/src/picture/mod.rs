@@ -15,6 +15,7 @@ mod ink;
 mod plane;
 mod shapes;
 
+use std::fmt;
 use std::path::Path;
 use std::{fs::File, io::Read};
 
@@ -28,7 +29,7 @@ pub const MAX_PIXELS: u64 = 50_000_000;
 const MAX_BYTES: u64 = 64 << 20;
 
 /// Why no digit could be read from a picture.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(thiserror::Error, PartialEq, Eq)]
 pub enum PictureError {
     /// The operating system could not read the file.
     #[error("{0}")]
@@ -69,6 +70,13 @@ pub enum PictureError {
     /// All pixels have the same colour.
     #[error("found a picture of one colour, expected a digit on it")]
     Blank,
+}
+
+/// The sentence of its `Display`: `unwrap()` prints what `Debug` writes.
+impl fmt::Debug for PictureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl PictureError {

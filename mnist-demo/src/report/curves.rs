@@ -8,11 +8,12 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::canvas::{Canvas, Sheet, text_width};
 use crate::train::{Tally, Trainer};
 
-/// The colours. The page replaces them by others in dark mode.
+/// The colours. The page replaces them by others in dark mode. None of them is the blue or the orange that mark correct
+/// and wrong predictions there.
 const INK: RGBColor = RGBColor(0x44, 0x4a, 0x55);
 const GRID: RGBColor = RGBColor(0xd9, 0xdd, 0xe4);
-const TRAINING: RGBColor = RGBColor(0xd9, 0x6a, 0x1f);
-const TEST: RGBColor = RGBColor(0x2b, 0x6c, 0xd4);
+const TRAINING: RGBColor = RGBColor(0x00, 0x69, 0x4c);
+const TEST: RGBColor = RGBColor(0x22, 0x26, 0x2d);
 const STEPS: RGBColor = RGBColor(0x8e, 0x96, 0xa3);
 
 /// The size of a figure. It is small, so that its letters stay readable when a telephone shows it even smaller.

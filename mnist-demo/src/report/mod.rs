@@ -99,6 +99,7 @@ impl<'a> Report<'a> {
             "data": self.run.data,
             "threads": self.threads,
             "seconds": history.elapsed.as_secs_f64(),
+            "warning": self.trainer.warning(),
             "test_accuracy": confusion.accuracy(),
             "labels": self.trainer.data().labels,
             "confusion": (0..confusion.classes()).map(|label| confusion.row(label)).collect::<Vec<_>>(),

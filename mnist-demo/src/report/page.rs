@@ -5,14 +5,16 @@ use nn::Module;
 use nn::metrics::ConfusionMatrix;
 
 use super::curves::Curves;
-use super::{Evaluation, Report, pictures};
+use super::{Evaluation, Mistake, Report, pictures};
 use crate::console::percent;
 use crate::environment;
 use crate::labels::Labels;
 use crate::model::Sizes;
 
-/// The number of mistakes that are shown.
+/// The number of mistakes that are on the page, and how many of them one sees without unfolding the rest: three rows on a
+/// telephone, one on a wide screen.
 const SHOWN_MISTAKES: usize = 30;
+const FIRST_MISTAKES: usize = 9;
 /// The maximum number of points of all tiles of the first layer, so that the page stays small for data sets of large
 /// images.
 const TILE_POINTS: usize = 1 << 18;
@@ -36,6 +38,7 @@ pub fn page(report: &Report<'_>, curves: &Curves) -> String {
             body {
                 main {
                     (head(report))
+                    (configuration(report))
                     section {
                         h2 { "Training curves" }
                         div.curves {
@@ -48,7 +51,6 @@ pub fn page(report: &Report<'_>, curves: &Curves) -> String {
                     (mistakes(report))
                     (tiles(report))
                     (classes(evaluation, labels))
-                    (configuration(report))
                     footer { "Written by mnist-demo, the demo of Gradus " (env!("CARGO_PKG_VERSION")) "." }
                 }
             }
@@ -57,7 +59,7 @@ pub fn page(report: &Report<'_>, curves: &Curves) -> String {
     .into_string()
 }
 
-/// The heading: the accuracy, the main figures, and what was trained, on what, when and where.
+/// The heading: the accuracy, a warning if the training diverged, and the main figures.
 fn head(report: &Report<'_>) -> Markup {
     let history = report.trainer.history();
     let wrong = report.evaluation.mistakes.len();
@@ -75,27 +77,25 @@ fn head(report: &Report<'_>) -> Markup {
                     "test accuracy: " (grouped(wrong)) " of " (grouped(report.trainer.data().test.len()))
                     " test images are classified wrongly"
                 }
+                @if let Some(warning) = report.trainer.warning() { p.warning { "Warning: " (warning) "." } }
             }
             dl.figures {
                 @for (figure, what) in figures { div { dt { (what) } dd { (figure) } } }
-            }
-            dl.about {
-                @for (what, value) in about(report) { div { dt { (what) } dd { (value) } } }
             }
         }
     }
 }
 
-/// What was trained, on what, when and where.
+/// The command, and what it trained, on what, when and where.
 fn about(report: &Report<'_>) -> [(&'static str, String); 7] {
     let (data, settings) = (report.trainer.data(), report.trainer.settings());
     [
+        ("command line", environment::command_line()),
         ("model", settings.model.description(Sizes::of(data))),
         ("data set", format!("{}: {}", report.run.source(), report.run.data)),
         ("optimizer", settings.recipe.describe_optimizer(settings.learning_rate)),
         ("date", environment::date()),
         ("processor", environment::processor()),
-        ("command line", environment::command_line()),
         ("version", format!("Gradus {}", environment::version())),
     ]
 }
@@ -207,11 +207,12 @@ fn classes(Evaluation { confusion, .. }: &Evaluation, labels: &Labels) -> Markup
 }
 
 fn mistakes(report: &Report<'_>) -> Markup {
-    let (test, mistakes) = (&report.trainer.data().test, &report.evaluation.mistakes);
-    let labels = &report.trainer.data().labels;
+    let mistakes = &report.evaluation.mistakes;
     if mistakes.is_empty() {
         return html! {};
     }
+    let shown = &mistakes[..mistakes.len().min(SHOWN_MISTAKES)];
+    let (first, rest) = shown.split_at(shown.len().min(FIRST_MISTAKES));
     html! {
         section {
             h2 { "Most confident mistakes" }
@@ -219,21 +220,30 @@ fn mistakes(report: &Report<'_>) -> Markup {
                 "The wrongly classified test images with the highest predicted probability: "
                 "true class → predicted class, and its probability."
             }
-            ul.digits {
-                @for mistake in mistakes.iter().take(SHOWN_MISTAKES) {
-                    @let pixels = ink(test.image(mistake.image));
-                    @let picture = pictures::png(test.columns, test.rows, png::ColorType::Grayscale, &pixels);
-                    @let (label, predicted) = (labels.name(mistake.label), labels.name(mistake.predicted));
-                    li {
-                        img src=(pictures::address(&picture)) width=(test.columns) height=(test.rows)
-                            alt=(format!("test image {}, true class {label}", mistake.image))
-                            title=(format!("test image {}", mistake.image));
-                        div {
-                            span.label { (label) } " → " span.found { (predicted) }
-                            small { (confidence(mistake.confidence)) }
-                        }
-                    }
+            ul.digits { @for mistake in first { (picture(report, mistake)) } }
+            @if !rest.is_empty() {
+                details {
+                    summary { "The next " (rest.len()) }
+                    ul.digits { @for mistake in rest { (picture(report, mistake)) } }
                 }
+            }
+        }
+    }
+}
+
+/// A misclassified image, with its true and its predicted class.
+fn picture(report: &Report<'_>, mistake: &Mistake) -> Markup {
+    let (test, labels) = (&report.trainer.data().test, &report.trainer.data().labels);
+    let (label, predicted) = (labels.name(mistake.label), labels.name(mistake.predicted));
+    let file = pictures::png(test.columns, test.rows, png::ColorType::Grayscale, &ink(test.image(mistake.image)));
+    html! {
+        li {
+            img src=(pictures::address(&file)) width=(test.columns) height=(test.rows)
+                alt=(format!("test image {}, true class {label}", mistake.image))
+                title=(format!("test image {}", mistake.image));
+            div {
+                span.label { (label) } " → " span.found { (predicted) }
+                small { (confidence(mistake.confidence)) }
             }
         }
     }
@@ -288,6 +298,7 @@ fn tiles(report: &Report<'_>) -> Markup {
     }
 }
 
+/// What was run: the command and what it trained, and, folded, all settings.
 fn configuration(report: &Report<'_>) -> Markup {
     let (settings, progress) = (report.trainer.settings(), report.trainer.progress());
     let history = &progress.history;
@@ -319,7 +330,11 @@ fn configuration(report: &Report<'_>) -> Markup {
     html! {
         section {
             h2 { "The run" }
-            table.run { tbody { @for (what, value) in rows { tr { th scope="row" { (what) } td { (value) } } } } }
+            dl.about { @for (what, value) in about(report) { div { dt { (what) } dd { (value) } } } }
+            details {
+                summary { "All settings" }
+                table.run { tbody { @for (what, value) in rows { tr { th scope="row" { (what) } td { (value) } } } } }
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use nn::data::Batches;
 use nn::{CrossEntropyLoss, Layer, Mode, Sequential};
 use serde::{Deserialize, Serialize};
 
-pub use divergence::Divergence;
+pub use divergence::{Divergence, grown_loss};
 pub use history::{Curve, Epoch, History, Tally};
 pub use observer::{Observer, Step};
 
@@ -155,6 +155,11 @@ impl<'a> Trainer<'a> {
     /// The history of the run.
     pub fn history(&self) -> &History {
         &self.progress.history
+    }
+
+    /// A warning, if the loss of the run grew far too large; see [`grown_loss`].
+    pub fn warning(&self) -> Option<String> {
+        grown_loss(self.history(), &self.settings, self.data.classes)
     }
 
     /// The network.

@@ -9,7 +9,7 @@ use autograd::{Shape, StateError};
 use crate::module::same_name;
 
 /// Why weights could not be saved or loaded.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The file could not be read or written.
@@ -76,6 +76,13 @@ pub enum CheckpointError {
         /// The names.
         names: [String; 2],
     },
+}
+
+/// The sentence of its `Display`: `unwrap()` prints what `Debug` writes.
+impl fmt::Debug for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// A tensor that the file and the model do not have in common.

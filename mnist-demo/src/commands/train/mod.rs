@@ -125,6 +125,7 @@ impl Command<'_> {
             plan.run.target.iter().for_each(|&target| eprint_line(&sentences::verdict(trainer, target, ending)));
             watcher.as_ref().inspect(|watcher| watcher.finish());
             results.succeeded(print_last(accuracy));
+            trainer.warning().iter().for_each(|warning| eprint_line(&format!("warning: {warning}")));
             if results.all_succeeded() && ending != Ending::Unwatched {
                 eprint_line(&sentences::next(arguments));
             }

@@ -27,8 +27,14 @@ onChange(changed);
 
 const percent = share => (100 * share).toFixed(1) + "%";
 
-// The names of the classes, and whether the ten digits are among them.
-let labels = [], knowsDigits = false;
+// The names of the classes, whether the ten digits are among them, and what the user is asked to do.
+let labels = [], knowsDigits = false, task = "Draw";
+
+// The heading and the title of the page. `stage` says how far a training is; it is undefined when none is running.
+function headline(stage) {
+  by("task").textContent = stage ? "Training a network" : task;
+  document.title = `Gradus: ${stage ?? task.toLowerCase()}`;
+}
 
 function setLabels(names) {
   labels = names;
@@ -43,7 +49,7 @@ function setLabels(names) {
   if (longest > 1) bars.style.setProperty("--label", Math.min(longest, 14) + "ch");
   by("digit").classList.toggle("word", longest > 2);
   knowsDigits = [..."0123456789"].every(digit => labels.includes(digit));
-  by("task").textContent = knowsDigits && labels.length === 10 ? "Draw a digit" : longest === 1 ? "Draw a character" : "Draw";
+  task = knowsDigits && labels.length === 10 ? "Draw a digit" : longest === 1 ? "Draw a character" : "Draw";
   document.querySelectorAll(".digits").forEach(part => part.classList.toggle("hidden", !knowsDigits));
   if (!["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) by("stays").textContent = `What you draw is sent to ${location.host}, and nowhere else.`;
   forget();
@@ -60,12 +66,13 @@ function setBars(probabilities, best) {
 }
 
 // Draws values from 0 to 1 as squares, `columns` in a row.
-function light(canvas, values, columns) {
+function light(canvas, values, columns, name = "--network") {
   canvas.width = columns;
   canvas.height = Math.ceil(values.length / columns);
-  const context = canvas.getContext("2d"), glow = colour("--glow");
+  const context = canvas.getContext("2d");
+  context.fillStyle = colour(name);
   values.forEach((value, index) => {
-    context.fillStyle = `rgb(${glow} / ${value})`;
+    context.globalAlpha = Math.min(1, Math.max(0, value));
     context.fillRect(index % columns, Math.floor(index / columns), 1, 1);
   });
 }
@@ -78,7 +85,7 @@ function show(value) {
   by("digit").textContent = value.label;
   by("says").textContent = `Predicted: ${value.label}, probability ${probability}.`;
   setBars(value.probabilities, value.class);
-  light(by("seen"), value.pixels, 28);
+  light(by("seen"), value.pixels, 28, "--text");
   by("why").disabled = false;
   explain(value);
   for (const { name, activations } of value.hidden) {
@@ -123,7 +130,7 @@ function forget() {
   by("why").disabled = true;
   by("explanation").classList.add("hidden");
   setBars(labels.map(() => null), -1);
-  light(by("seen"), Array(784).fill(0), 28);
+  light(by("seen"), Array(784).fill(0), 28, "--text");
   document.querySelectorAll(".layer").forEach(layer => layer.remove());
 }
 
@@ -181,28 +188,30 @@ function curve(id, points, [from, to], epochs, label) {
   const say = (selector, text) => { by(id).parentElement.querySelector(selector).textContent = text; };
   say(".high", label(to));
   say(".low", label(from));
-  say(".end", `epoch ${epochs}`);
+  say(".first", 0);
+  say(".end", epochs);
 }
 async function follow() {
   try {
     const { training } = await (await fetch("/progress")).json();
-    if (!training) return;
+    if (!training) return headline();
     const { epochs, losses, accuracies, images_per_second, finished } = training;
     by("training").classList.remove("hidden");
     const speed = `${Math.round(images_per_second).toLocaleString("en")} images/s`;
-    by("stage").textContent = finished ? `Trained: ${accuracies.length} ${accuracies.length === 1 ? "epoch" : "epochs"}` : `Training: epoch ${Math.min(accuracies.length + 1, epochs)} of ${epochs}, ${speed}`;
+    const at = `epoch ${Math.min(accuracies.length + 1, epochs)} of ${epochs}`;
+    headline(finished ? undefined : `training, ${at}`);
+    by("meanwhile").classList.toggle("hidden", finished);
+    by("stage").textContent = finished ? `Trained: ${accuracies.length} ${accuracies.length === 1 ? "epoch" : "epochs"}` : `Training: ${at}, ${speed}`;
     if (losses.length) {
       by("loss").textContent = losses[losses.length - 1][1].toFixed(4);
       // On a logarithmic scale: on a linear one everything after the first epoch would be close to zero.
       const sizes = losses.filter(point => point[1] > 0).map(point => [point[0], Math.log10(point[1])]), all = sizes.map(point => point[1]);
       if (all.length) curve("losses", sizes, [Math.min(...all), Math.max(...all)], epochs, size => String(Number((10 ** size).toPrecision(2))));
     }
-    if (accuracies.length) {
-      by("accuracy").textContent = (100 * accuracies[accuracies.length - 1]).toFixed(2) + "%";
-      const points = accuracies.map((share, index) => [index + 1, share]), low = Math.min(.9, ...accuracies);
-      // A single point, twice, is a dot.
-      curve("accuracies", [points[0], ...points], [low, 1], epochs, share => Math.round(100 * share) + "%");
-    }
+    const points = accuracies.map((share, index) => [index + 1, share]), low = Math.min(.9, ...accuracies);
+    by("accuracy").textContent = points.length ? (100 * points[points.length - 1][1]).toFixed(2) + "%" : "after the first epoch";
+    // A single point, twice, is a dot. Before the first epoch there are only the labels.
+    curve("accuracies", [...points.slice(0, 1), ...points], [low, 1], epochs, share => Math.round(100 * share) + "%");
     if (!isBlank()) changed();
     if (finished) return;
   } catch { return; }

@@ -31,21 +31,33 @@ export function content() {
   by("undo").disabled = !past.length;
   const file = isBlank() ? null
     : drawing.picture ? Promise.resolve(drawing.picture.file)
-    : new Promise(done => sheet.toBlob(done, "image/png"));
+    : new Promise(done => black().toBlob(done, "image/png"));
   paintCursor();
   return file;
 }
 
+// The lines in black, whatever colour the sheet has on the screen: the network must read the same in every colour scheme.
+function black() {
+  const copy = document.createElement("canvas"), ink = copy.getContext("2d");
+  copy.width = copy.height = SIZE;
+  paintLines(ink, "#000");
+  return copy;
+}
+
 function paint() {
-  const { lines, picture } = drawing;
+  const { picture } = drawing;
   pen.clearRect(0, 0, SIZE, SIZE);
   if (picture?.image) {
     const { width, height } = picture.image, scale = SIZE / Math.max(width, height);
     pen.drawImage(picture.image, (SIZE - scale * width) / 2, (SIZE - scale * height) / 2, scale * width, scale * height);
   }
-  pen.strokeStyle = pen.fillStyle = colour("--ink");
+  paintLines(pen, colour("--text"));
+}
+
+function paintLines(pen, style) {
+  pen.strokeStyle = pen.fillStyle = style;
   pen.lineCap = pen.lineJoin = "round";
-  for (const { width, points } of lines) {
+  for (const { width, points } of drawing.lines) {
     // The first point is painted as a dot, because a line of length zero leaves no ink.
     pen.beginPath();
     pen.arc(...points[0], width / 2, 0, 7);
@@ -60,7 +72,7 @@ function paint() {
 function paintCursor() {
   if (!cursor) return;
   pen.beginPath();
-  pen.strokeStyle = colour("--accent");
+  pen.strokeStyle = colour("--text");
   pen.lineWidth = 2;
   pen.arc(cursor.x, cursor.y, cursor.down ? brush.value / 2 : brush.value / 4, 0, 7);
   pen.stroke();
