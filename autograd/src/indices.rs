@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{argument_error, shape_error};
-use crate::layout::{Layout, Walk, row_major};
+use crate::layout::{Layout, StridedIter, row_major};
 use crate::random::Seed;
 use crate::shape::{Integer, Shape};
 
@@ -153,10 +153,10 @@ impl Indices {
         let mut order: Vec<usize> = (0..self.shape.rank()).collect();
         order.swap(first, second);
         let layout = Layout::contiguous(self.shape.clone()).permute(&order);
-        let walk = Walk::new(&layout.shape, [&layout]);
-        let [step] = walk.row_strides();
+        let iter = StridedIter::new(&layout.shape, [&layout]);
+        let [step] = iter.row_strides();
         let mut elements = Vec::with_capacity(self.numel());
-        for band in walk.bands(0, self.numel(), 1) {
+        for band in iter.bands(0, self.numel(), 1) {
             let [start] = band.offsets;
             elements.extend((0..band.length as isize).map(|i| self.elements[(start + i * step) as usize]));
         }

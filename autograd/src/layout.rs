@@ -207,16 +207,16 @@ impl Layout {
     }
 }
 
-/// A walk over several operands of one shape at once, in row-major order. Neighbouring dimensions that every operand
+/// An iteration over several operands of one shape at once, in row-major order. Neighbouring dimensions that every operand
 /// crosses with one stride are merged: dense operands of any rank become one long row.
 #[derive(Debug)]
-pub(crate) struct Walk<const OPERANDS: usize> {
+pub(crate) struct StridedIter<const OPERANDS: usize> {
     extents: SmallVec<[usize; 4]>,
     strides: SmallVec<[[isize; OPERANDS]; 4]>,
     offsets: [isize; OPERANDS],
 }
 
-impl<const OPERANDS: usize> Walk<OPERANDS> {
+impl<const OPERANDS: usize> StridedIter<OPERANDS> {
     /// Operands are stretched to `shape`; they must be broadcastable to it.
     pub(crate) fn new(shape: &[usize], operands: [&Layout; OPERANDS]) -> Self {
         let mut extents: SmallVec<[usize; 4]> = SmallVec::new();
@@ -244,13 +244,13 @@ impl<const OPERANDS: usize> Walk<OPERANDS> {
             extents.push(1);
             strides.push([1; OPERANDS]);
         }
-        Walk { extents, strides, offsets: operands.map(|layout| layout.offset as isize) }
+        StridedIter { extents, strides, offsets: operands.map(|layout| layout.offset as isize) }
     }
 
     /// The operands' strides along a row.
     #[inline]
     pub(crate) fn row_strides(&self) -> [isize; OPERANDS] {
-        *self.strides.last().expect("a walk has a dimension")
+        *self.strides.last().expect("there is a dimension")
     }
 
     /// The operands' strides from a row to the next one of a band.
@@ -262,10 +262,10 @@ impl<const OPERANDS: usize> Walk<OPERANDS> {
     /// The elements of a row.
     #[inline]
     pub(crate) fn row_length(&self) -> usize {
-        *self.extents.last().expect("a walk has a dimension")
+        *self.extents.last().expect("there is a dimension")
     }
 
-    /// The stretches between the elements `start` and `end` of the walk: parts of a row, or up to `height` whole rows
+    /// The stretches between the elements `start` and `end` of the iteration: parts of a row, or up to `height` whole rows
     /// that lie one stride apart.
     ///
     /// An iterator, so that the caller's own loop is compiled for the caller's instruction set.
@@ -304,10 +304,10 @@ impl<const OPERANDS: usize> Walk<OPERANDS> {
     }
 }
 
-/// A stretch of a [`Walk`].
+/// A stretch of a [`StridedIter`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Band<const OPERANDS: usize> {
-    /// The number of its first element, counted from where the walk began.
+    /// The number of its first element, counted from where the iteration began.
     pub(crate) first: usize,
     /// Where each operand's first element is.
     pub(crate) offsets: [isize; OPERANDS],
@@ -322,9 +322,9 @@ mod tests {
 
     fn elements(layout: &Layout) -> Vec<isize> {
         let mut seen = Vec::new();
-        let walk = Walk::new(&layout.shape, [layout]);
-        let [step] = walk.row_strides();
-        for Band { offsets: [offset], length, .. } in walk.bands(0, layout.numel(), 1) {
+        let iter = StridedIter::new(&layout.shape, [layout]);
+        let [step] = iter.row_strides();
+        for Band { offsets: [offset], length, .. } in iter.bands(0, layout.numel(), 1) {
             seen.extend((0..length as isize).map(|i| offset + i * step));
         }
         seen
@@ -367,27 +367,27 @@ mod tests {
     #[test]
     fn dense_operands_become_one_row() {
         let dense = Layout::contiguous(Shape::from([4, 5, 6]));
-        let walk = Walk::new(&[4, 5, 6], [&dense, &dense]);
-        assert_eq!(walk.extents.as_slice(), [120]);
+        let iter = StridedIter::new(&[4, 5, 6], [&dense, &dense]);
+        assert_eq!(iter.extents.as_slice(), [120]);
         let bias = Layout::contiguous(Shape::from([6]));
-        let walk = Walk::new(&[4, 5, 6], [&dense, &bias]);
-        assert_eq!(walk.extents.as_slice(), [20, 6]);
-        assert_eq!(walk.row_strides(), [1, 1]);
+        let iter = StridedIter::new(&[4, 5, 6], [&dense, &bias]);
+        assert_eq!(iter.extents.as_slice(), [20, 6]);
+        assert_eq!(iter.row_strides(), [1, 1]);
     }
 
     #[test]
     fn a_walk_can_start_and_end_anywhere() {
         let layout = Layout::contiguous(Shape::from([5, 7])).permute(&[1, 0]);
         let all = elements(&layout);
-        let walk = Walk::new(&layout.shape, [&layout]);
-        let ([step], [jump]) = (walk.row_strides(), walk.band_strides());
+        let iter = StridedIter::new(&layout.shape, [&layout]);
+        let ([step], [jump]) = (iter.row_strides(), iter.band_strides());
         for start in 0..35 {
             for end in start..=35 {
                 for height in 1..4 {
                     let mut part = Vec::new();
-                    for Band { first, offsets: [offset], rows, length } in walk.bands(start, end, height) {
+                    for Band { first, offsets: [offset], rows, length } in iter.bands(start, end, height) {
                         assert_eq!(first, part.len());
-                        assert!(rows == 1 || (rows <= height && length == walk.row_length()));
+                        assert!(rows == 1 || (rows <= height && length == iter.row_length()));
                         for row in 0..rows as isize {
                             part.extend((0..length as isize).map(|i| offset + row * jump + i * step));
                         }

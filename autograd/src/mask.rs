@@ -4,7 +4,7 @@ use std::ops::{BitAnd, BitOr, BitXor, Not};
 use std::sync::Arc;
 
 use crate::error::shape_error;
-use crate::layout::{Layout, Walk};
+use crate::layout::{Layout, StridedIter};
 use crate::shape::Shape;
 use crate::storage::no_memory;
 
@@ -95,14 +95,14 @@ impl Mask {
             return self.clone();
         }
         let own = Layout::contiguous(self.shape.clone());
-        let walk = Walk::new(shape, [&own]);
-        let [step] = walk.row_strides();
+        let iter = StridedIter::new(shape, [&own]);
+        let [step] = iter.row_strides();
         let mut elements = Vec::new();
         if elements.try_reserve_exact(shape.numel()).is_err() {
             let no_memory = no_memory(shape.numel(), "bool", size_of::<bool>());
             shape_error(op, format_args!("the mask's shape {shape}: {no_memory}"));
         }
-        for band in walk.bands(0, shape.numel(), 1) {
+        for band in iter.bands(0, shape.numel(), 1) {
             let [start] = band.offsets;
             elements.extend((0..band.length as isize).map(|i| self.elements[(start + i * step) as usize]));
         }

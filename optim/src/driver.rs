@@ -3,7 +3,7 @@
 use autograd::{Float, Gradients, Param, ParamKind, Tensor};
 
 use crate::parameter::{IntoParameter, Parameter, collected};
-use crate::rule::{Pass, Place, Rule, Updated};
+use crate::rule::{Pass, Rule, Target, Updated};
 use crate::settings::not_negative;
 use crate::slot::Slot;
 
@@ -233,7 +233,7 @@ fn step<T: Float>(rule: &impl Rule<T>, learning_rate: f64, parameter: &mut Param
             step: next,
             learning_rate,
             old,
-            place: Place::Over(buffer),
+            target: Target::GradientBuffer(buffer),
             state: &mut *state,
             scalars: &mut *scalars,
         })
@@ -243,7 +243,14 @@ fn step<T: Float>(rule: &impl Rule<T>, learning_rate: f64, parameter: &mut Param
         let view = gradient.as_array();
         let gradient = view.as_slice().expect("a contiguous tensor is a slice");
         param.update_from(|old, new| {
-            rule.update(Pass { step: next, learning_rate, old, place: Place::Apart { gradient, new }, state, scalars })
+            rule.update(Pass {
+                step: next,
+                learning_rate,
+                old,
+                target: Target::Separate { gradient, new },
+                state,
+                scalars,
+            })
         })
     });
     *step = next;

@@ -78,18 +78,18 @@ pub struct Pass<'a, T: Float = f32> {
     pub(crate) step: u64,
     pub(crate) learning_rate: f64,
     pub(crate) old: &'a [T],
-    pub(crate) place: Place<'a, T>,
+    pub(crate) target: Target<'a, T>,
     pub(crate) state: &'a mut [Slot<T>],
     pub(crate) scalars: &'a mut [T],
 }
 
 /// Where the gradient is, and where the new weights go.
 #[derive(Debug)]
-pub(crate) enum Place<'a, T> {
+pub(crate) enum Target<'a, T> {
     /// Two buffers.
-    Apart { gradient: &'a [T], new: &'a mut [T] },
+    Separate { gradient: &'a [T], new: &'a mut [T] },
     /// One that has the gradient before, and the new weights afterwards.
-    Over(&'a mut [T]),
+    GradientBuffer(&'a mut [T]),
 }
 
 /// The proof that a rule has computed its parameter's new weights: [`Pass::run`] returns it.
@@ -132,9 +132,9 @@ impl<T: Float> Pass<'_, T> {
     ) -> [f64; VALUES] {
         check_slots::<SLOTS>("norms", self.state.len());
         let state = std::array::from_fn(|slot| self.state[slot].as_slice());
-        let gradient = match &self.place {
-            Place::Apart { gradient, .. } => gradient,
-            Place::Over(buffer) => &**buffer,
+        let gradient = match &self.target {
+            Target::Separate { gradient, .. } => gradient,
+            Target::GradientBuffer(buffer) => &**buffer,
         };
         norms(self.old, gradient, state, values)
     }
@@ -152,9 +152,9 @@ impl<T: Float> Pass<'_, T> {
         check_slots::<SLOTS>("run", self.state.len());
         let mut slots = self.state.iter_mut();
         let state = std::array::from_fn(|_| slots.next().expect("as many as were counted").as_mut_slice());
-        match self.place {
-            Place::Apart { gradient, new } => update_from(self.old, new, gradient, state, rule),
-            Place::Over(buffer) => update_over(self.old, buffer, state, rule),
+        match self.target {
+            Target::Separate { gradient, new } => update_from(self.old, new, gradient, state, rule),
+            Target::GradientBuffer(buffer) => update_over(self.old, buffer, state, rule),
         }
         Updated(())
     }

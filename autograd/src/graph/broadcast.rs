@@ -79,9 +79,9 @@ pub(crate) fn add<T: Float>(left: &Tensor<T>, right: &Tensor<T>) -> Tensor<T> {
 pub(crate) fn accumulate<T: Float>(sum: &mut Tensor<T>, gradient: Tensor<T>) {
     if !is_recording()
         && let Some(other) = gradient.as_slice()
-        && let Some(numbers) = sum.as_mut_slice()
+        && let Some(values) = sum.as_mut_slice()
     {
-        return map_in_place(numbers, other, |a, b| a + b);
+        return map_in_place(values, other, |a, b| a + b);
     }
     *sum = add(sum, &gradient);
 }
@@ -137,8 +137,8 @@ pub(crate) fn reduce_to<T: Float>(
             [extents[..start].iter().product(), extents[start..end].iter().product(), extents[end..].iter().product()];
         let mut reduced = extents.clone();
         (start..end).for_each(|dim| reduced.set(dim, 1));
-        let numbers = current.as_slice().expect("dense");
-        current = Tensor::build(reduced, |out| reduce(numbers, middle, out, identity, combine));
+        let values = current.as_slice().expect("dense");
+        current = Tensor::build(reduced, |out| reduce(values, middle, out, identity, combine));
         end = start;
     }
     let layout = current.layout.reshape(shape).expect("only extents of 1 are dropped");

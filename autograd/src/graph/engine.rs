@@ -35,7 +35,7 @@ pub enum Order {
 pub struct Backward<'a, T: Float> {
     node: &'a Arc<Node<T>>,
     grad: &'a Tensor<T>,
-    walk: &'a mut Walk<T>,
+    pass: &'a mut BackwardPass<T>,
 }
 
 /// A node that has been handed a gradient and not yet been visited, with the sum of what it has been handed.
@@ -45,7 +45,7 @@ struct Pending<T: Float> {
 }
 
 /// The state of one walk.
-struct Walk<T: Float> {
+struct BackwardPass<T: Float> {
     /// The newest pending node. It lies beside the others because much of a graph is a chain, along which there are no
     /// others.
     newest: Option<Pending<T>>,
@@ -59,7 +59,7 @@ struct Walk<T: Float> {
     is_watched: bool,
 }
 
-impl<T: Float> Walk<T> {
+impl<T: Float> BackwardPass<T> {
     /// Whether a gradient handed to this edge is asked for, or leads to one that is.
     #[inline(never)]
     fn needs(&self, edge: &Edge<T>) -> bool {
@@ -114,7 +114,7 @@ impl<T: Float> Walk<T> {
             });
             let order = self.order;
             let is_watched = self.is_watched;
-            let ctx = &mut Backward { node: &node, grad: &grad, walk: &mut self };
+            let ctx = &mut Backward { node: &node, grad: &grad, pass: &mut self };
             let mut run = || match order {
                 Order::First => node.slot.backward_once(ctx),
                 Order::RetainGraph | Order::Higher => node.slot.backward_and_keep(ctx),
@@ -135,7 +135,7 @@ impl<T: Float> Backward<'_, T> {
     /// A saved value, with the edge of where it came from put back on if it may be differentiated again.
     #[inline(never)]
     pub fn get(&self, saved: &Saved<T>) -> Tensor<T> {
-        let edge = match (self.walk.order, saved.source) {
+        let edge = match (self.pass.order, saved.source) {
             (Order::First | Order::RetainGraph, _) | (_, Source::Aside) => Edge::Constant,
             (Order::Higher, Source::Input(index)) => self.input(index as usize).edge.clone(),
             (Order::Higher, Source::Output) => Edge::Node(Arc::clone(self.node)),
@@ -146,12 +146,12 @@ impl<T: Float> Backward<'_, T> {
     /// Whether input number `input` needs a gradient. [`propagate`](Backward::propagate) asks for itself; this is for a
     /// rule that makes several gradients at once.
     pub fn needs(&self, input: usize) -> bool {
-        self.walk.needs(&self.input(input).edge)
+        self.pass.needs(&self.input(input).edge)
     }
 
     /// Whether this gradient will itself be differentiated; if not, a rule may compute it in one fused pass.
     pub fn higher_order(&self) -> bool {
-        self.walk.order == Order::Higher
+        self.pass.order == Order::Higher
     }
 
     /// Hands input number `input` its gradient. `grad` runs only if that input needs one. A gradient that is larger
@@ -174,10 +174,10 @@ impl<T: Float> Backward<'_, T> {
         if grad.shape() != input.shape() {
             grad = self.sum_for(input, &grad);
         }
-        if self.walk.is_watched {
+        if self.pass.is_watched {
             anomaly::check_gradient(node, position, &grad, self.grad);
         }
-        self.walk.hand(&input.edge, grad);
+        self.pass.hand(&input.edge, grad);
     }
 
     /// Goes on through a graph that `compute` makes now, as if the operation had been the whole of it: its end is
@@ -193,11 +193,11 @@ impl<T: Float> Backward<'_, T> {
                 format_args!("the output had shape {first}, and {second} when it was computed again"),
             );
         }
-        if let Some(targets) = &mut self.walk.targets {
+        if let Some(targets) = &mut self.pass.targets {
             targets.extend(&output.edge, start);
         }
-        if self.walk.needs(&output.edge) {
-            self.walk.hand(&output.edge, self.grad.clone());
+        if self.pass.needs(&output.edge) {
+            self.pass.hand(&output.edge, self.grad.clone());
         }
     }
 
@@ -234,12 +234,12 @@ pub(super) fn walk_back<T: Float>(
 ) -> Result<Gradients<T>, String> {
     let targets = targets.map(|targets| Targets::find(&root, targets));
     let (others, finished, is_watched) = (BTreeMap::new(), Gradients::default(), mode::has(WATCHED));
-    let mut walk = Walk { newest: None, others, finished, targets, order, is_watched };
-    if walk.needs(&root) {
-        walk.hand(&root, seed);
+    let mut pass = BackwardPass { newest: None, others, finished, targets, order, is_watched };
+    if pass.needs(&root) {
+        pass.hand(&root, seed);
     }
     drop(root);
-    with_recording(order == Order::Higher, || walk.run()).map_err(|name| {
+    with_recording(order == Order::Higher, || pass.run()).map_err(|name| {
         format!(
             "this graph was walked before and its values are freed (found at {name}): compute the result again, or ask for Order::RetainGraph or Order::Higher the first time"
         )

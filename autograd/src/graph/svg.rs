@@ -170,16 +170,16 @@ fn is_near(layers: &[Option<usize>], input: usize, vertex: usize) -> bool {
 
 /// The operations with a use that is too far away for a line, numbered from 1 in the order of these uses.
 fn numbered<T: Float>(vertices: &[Vertex<T>], layers: &[Option<usize>]) -> BTreeMap<usize, usize> {
-    let mut numbers = BTreeMap::new();
+    let mut names = BTreeMap::new();
     for (vertex, user) in vertices.iter().enumerate() {
         for &input in user.inputs.iter().filter(|&&input| is_operation(&vertices[input])) {
             if !is_near(layers, input, vertex) {
-                let next = numbers.len() + 1;
-                numbers.entry(input).or_insert(next);
+                let next = names.len() + 1;
+                names.entry(input).or_insert(next);
             }
         }
     }
-    numbers
+    names
 }
 
 impl Picture {

@@ -5,7 +5,7 @@ use super::reduce::row;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
-/// For each place of `outer × inner`, the index of the largest (or smallest) element along the middle: the first of
+/// For each slot of `outer × inner`, the index of the largest (or smallest) element along the middle: the first of
 /// equal ones. `more_extreme` is
 /// [`Arithmetic::maximum`] or [`Arithmetic::minimum`]; a NaN counts as most extreme.
 pub(crate) fn find<T: Scalar>(
@@ -13,22 +13,22 @@ pub(crate) fn find<T: Scalar>(
     [outer, count, inner]: [usize; 3],
     more_extreme: impl Fn(T, T) -> T + Copy + Sync,
 ) -> Vec<i64> {
-    let mut places = vec![0; outer * inner];
+    let mut positions = vec![0; outer * inner];
     if count == 0 {
-        return places;
+        return positions;
     }
     let few = (ELEMENTS_PER_TASK / count).max(1);
     if inner == 1 {
-        for_each_chunk(&mut places, few, |start, places| {
-            let values = &values[start * count..][..places.len() * count];
-            vectorized(FindInRows { values, count, places, more_extreme });
+        for_each_chunk(&mut positions, few, |start, positions| {
+            let values = &values[start * count..][..positions.len() * count];
+            vectorized(FindInRows { values, count, positions, more_extreme });
         });
-        return places;
+        return positions;
     }
-    for_each_chunk(&mut places, few.max(COLUMNS_PER_GROUP), |start, places| {
-        vectorized(FindInColumns { values, count, inner, start, places, more_extreme });
+    for_each_chunk(&mut positions, few.max(COLUMNS_PER_GROUP), |start, positions| {
+        vectorized(FindInColumns { values, count, inner, start, positions, more_extreme });
     });
-    places
+    positions
 }
 
 /// Whether the value is the most extreme of those that it was found among.
@@ -40,7 +40,7 @@ fn is_it<T: Scalar>(value: T, extreme: T) -> bool {
 struct FindInRows<'a, T, F> {
     values: &'a [T],
     count: usize,
-    places: &'a mut [i64],
+    positions: &'a mut [i64],
     more_extreme: F,
 }
 
@@ -49,13 +49,13 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInRows<'_, T, F> {
 
     #[inline(always)]
     fn run(self) {
-        for (place, values) in self.places.iter_mut().zip(self.values.chunks_exact(self.count)) {
+        for (found_at, values) in self.positions.iter_mut().zip(self.values.chunks_exact(self.count)) {
             let extreme = row(values, values[0], self.more_extreme);
             // A stretch at a time, which the compiler vectorises; the row is in the first cache by now.
             let has_it = |stretch: &&[T]| stretch.iter().fold(false, |found, &x| found | is_it(x, extreme));
             let stretch = values.chunks(64).position(|stretch| has_it(&stretch)).expect("it is one of them");
             let within = values[64 * stretch..].iter().position(|&x| is_it(x, extreme)).expect("it is in the stretch");
-            *place = (64 * stretch + within) as i64;
+            *found_at = (64 * stretch + within) as i64;
         }
     }
 }
@@ -68,7 +68,7 @@ struct FindInColumns<'a, T, F> {
     count: usize,
     inner: usize,
     start: usize,
-    places: &'a mut [i64],
+    positions: &'a mut [i64],
     more_extreme: F,
 }
 
@@ -77,12 +77,12 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInColumns<'_, T, F> {
 
     #[inline(always)]
     fn run(self) {
-        let FindInColumns { values, count, inner, start, places, more_extreme } = self;
+        let FindInColumns { values, count, inner, start, positions, more_extreme } = self;
         let mut position = 0;
-        while position < places.len() {
+        while position < positions.len() {
             let (outer, column) = ((start + position) / inner, (start + position) % inner);
-            let width = (inner - column).min(places.len() - position).min(COLUMNS_PER_GROUP);
-            let places = &mut places[position..][..width];
+            let width = (inner - column).min(positions.len() - position).min(COLUMNS_PER_GROUP);
+            let positions = &mut positions[position..][..width];
             let row = |index: usize| &values[(outer * count + index) * inner + column..][..width];
             let mut extreme = [T::ZERO; COLUMNS_PER_GROUP];
             let extreme = &mut extreme[..width];
@@ -91,7 +91,7 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInColumns<'_, T, F> {
                 let row = row(index);
                 for i in 0..width {
                     let better = more_extreme(extreme[i], row[i]);
-                    places[i] = if is_it(better, extreme[i]) { places[i] } else { index as i64 };
+                    positions[i] = if is_it(better, extreme[i]) { positions[i] } else { index as i64 };
                     extreme[i] = better;
                 }
             }
@@ -116,8 +116,8 @@ mod tests {
                 let found = with_threads(2, || {
                     [find(&values, extents, Arithmetic::maximum), find(&values, extents, Arithmetic::minimum)]
                 });
-                for place in 0..outer * inner {
-                    let at = |index: usize| values[(place / inner * count + index) * inner + place % inner];
+                for slot in 0..outer * inner {
+                    let at = |index: usize| values[(slot / inner * count + index) * inner + slot % inner];
                     let first = |better: fn(f32, f32) -> bool| {
                         (1..count).fold(0, |best, index| {
                             let wins = better(at(index), at(best)) || at(index).is_nan();
@@ -125,7 +125,7 @@ mod tests {
                         }) as i64
                     };
                     let wanted = [first(|a, b| a > b), first(|a, b| a < b)];
-                    assert_eq!(found.each_ref().map(|found| found[place]), wanted, "{extents:?} at {place}");
+                    assert_eq!(found.each_ref().map(|found| found[slot]), wanted, "{extents:?} at {slot}");
                 }
             }
         }

@@ -37,11 +37,11 @@ pub fn gather_rows<T: Scalar>(source: &[u8], width: usize, rows: &[usize], divis
         panic!("gather_rows: row {row} of {width} bytes is not in a source of {} bytes", source.len());
     }
     trace::label("gather_rows");
-    let row = |place: usize| rows.get(place).map(|&row| &source[row * width..][..width]);
+    let row = |index: usize| rows.get(index).map(|&row| &source[row * width..][..width]);
     choose(row, width, out, |byte| T::from_u8(byte) / divisor);
 }
 
-/// Writes the rows that `row` gives for the places 0, 1, ... to `out`, each number changed by `convert`.
+/// Writes the rows that `row` gives for the indices 0, 1, ... to `out`, each element changed by `convert`.
 pub(crate) fn choose<'a, S: Copy + Sync + 'a, T: Scalar>(
     row: impl Fn(usize) -> Option<&'a [S]> + Copy + Sync,
     width: usize,
@@ -77,12 +77,12 @@ where
     #[inline(always)]
     fn run(self) {
         let Choose { row, first, width, out, convert } = self;
-        for place in first..first + AHEAD {
-            row(place).into_iter().for_each(ask_for);
+        for index in first..first + AHEAD {
+            row(index).into_iter().for_each(ask_for);
         }
-        for (place, out) in (first..).zip(out.chunks_exact_mut(width)) {
-            row(place + AHEAD).into_iter().for_each(ask_for);
-            let source = row(place).expect("as many rows as the output has");
+        for (index, out) in (first..).zip(out.chunks_exact_mut(width)) {
+            row(index + AHEAD).into_iter().for_each(ask_for);
+            let source = row(index).expect("as many rows as the output has");
             for (number, &chosen) in out.iter_mut().zip(source) {
                 *number = convert(chosen);
             }

@@ -80,13 +80,13 @@ mod tests {
                 let found = run(1);
                 assert_eq!(found, run(3));
                 let positions = chosen.positions();
-                for place in 0..count {
-                    let mut at = [place / extents[1], place % extents[1]];
-                    at[dim] = index[place] as usize;
+                for slot in 0..count {
+                    let mut at = [slot / extents[1], slot % extents[1]];
+                    at[dim] = index[slot] as usize;
                     let wanted = layout.offset as isize
                         + at[0] as isize * layout.strides[0]
                         + at[1] as isize * layout.strides[1];
-                    assert_eq!((found[place], positions[place]), (wanted as f64, wanted as i64));
+                    assert_eq!((found[slot], positions[slot]), (wanted as f64, wanted as i64));
                 }
             }
         }

@@ -9,10 +9,10 @@ use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
 pub(crate) use super::row_body::{Formula, RowBody, each, each_of};
 use super::transpose_band::transpose_band;
 use super::vectorize::{Kernel, vectorized};
-use crate::layout::{Band, Layout, Walk};
+use crate::layout::{Band, Layout, StridedIter};
 use crate::scalar::Scalar;
 
-/// An operand: values and how to walk them.
+/// An operand: values and how to iter them.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a, T> {
     pub(crate) values: &'a [T],
@@ -104,12 +104,12 @@ fn map_strided<T: Scalar, const OPERANDS: usize>(
     body: &dyn RowBody<T, OPERANDS>,
 ) {
     let values = operands.map(|operand| operand.values);
-    let walk = Walk::new(shape, operands.map(|operand| operand.layout));
+    let iter = StridedIter::new(shape, operands.map(|operand| operand.layout));
     // Whole bands, unless they are so long that too few tasks would be left.
-    let band = BAND * walk.row_length();
+    let band = BAND * iter.row_length();
     let chunk =
         if band <= 8 * ELEMENTS_PER_TASK { ELEMENTS_PER_TASK.next_multiple_of(band) } else { ELEMENTS_PER_TASK };
-    for_each_chunk(out, chunk, |start, out| vectorized(Rows { values, walk: &walk, start, out, body }));
+    for_each_chunk(out, chunk, |start, out| vectorized(Rows { values, iter: &iter, start, out, body }));
 }
 
 /// `out[i] = f(out[i], operand[i])`, all dense and of one length.
@@ -153,9 +153,9 @@ fn outermost(layout: &Layout) -> Option<usize> {
 
 #[inline(never)]
 fn copy_part<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
-    let walk = Walk::new(&layout.shape, [layout, operand.layout]);
-    let [step, operand_step] = walk.row_strides();
-    for Band { offsets: [mut position, mut operand_position], length, .. } in walk.bands(0, layout.numel(), 1) {
+    let iter = StridedIter::new(&layout.shape, [layout, operand.layout]);
+    let [step, operand_step] = iter.row_strides();
+    for Band { offsets: [mut position, mut operand_position], length, .. } in iter.bands(0, layout.numel(), 1) {
         if [step, operand_step] == [1, 1] {
             let row = &operand.values[operand_position as usize..][..length];
             out[position as usize..][..length].copy_from_slice(row);
@@ -171,7 +171,7 @@ fn copy_part<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
 
 struct Rows<'a, T, const OPERANDS: usize> {
     values: [&'a [T]; OPERANDS],
-    walk: &'a Walk<OPERANDS>,
+    iter: &'a StridedIter<OPERANDS>,
     start: usize,
     out: &'a mut [T],
     body: &'a dyn RowBody<T, OPERANDS>,
@@ -182,12 +182,12 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
 
     #[inline(always)]
     fn run(self) {
-        let Rows { values, walk, start, out, body } = self;
-        let (steps, jumps) = (walk.row_strides(), walk.band_strides());
+        let Rows { values, iter, start, out, body } = self;
+        let (steps, jumps) = (iter.row_strides(), iter.band_strides());
         let widest = if steps == [1; OPERANDS] { usize::MAX } else { GATHERED };
         let mut gathered = [[T::ZERO; GATHERED]; OPERANDS];
         let mut turned = [const { Vec::new() }; OPERANDS];
-        for Band { first, offsets, rows: height, length } in walk.bands(start, start + out.len(), BAND) {
+        for Band { first, offsets, rows: height, length } in iter.bands(start, start + out.len(), BAND) {
             let mut is_turned = [false; OPERANDS];
             for operand in 0..OPERANDS {
                 is_turned[operand] = height > 1 && jumps[operand] == 1 && ![0, 1].contains(&steps[operand]);

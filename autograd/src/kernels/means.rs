@@ -173,11 +173,11 @@ mod tests {
         for (&row, &column) in
             windows.rows.iter().flat_map(|row| windows.columns.iter().map(move |column| (row, column)))
         {
-            let places: Vec<usize> =
+            let positions: Vec<usize> =
                 row.positions().flat_map(|i| column.positions().map(move |j| i * width + j)).collect();
             let share = grads[means.len()] / divisor(row, column);
-            means.push(places.iter().map(|&place| plane[place]).sum::<f64>() / divisor(row, column));
-            places.iter().for_each(|&place| back[place] += share);
+            means.push(positions.iter().map(|&position| plane[position]).sum::<f64>() / divisor(row, column));
+            positions.iter().for_each(|&position| back[position] += share);
         }
         [means, back]
     }

@@ -55,7 +55,7 @@ impl Overlap {
 mod tests {
     use super::*;
     use crate::kernels::parallel::with_threads;
-    use crate::layout::{Band, Layout, Walk};
+    use crate::layout::{Band, Layout, StridedIter};
     use crate::shape::Shape;
 
     #[test]
@@ -71,9 +71,9 @@ mod tests {
             let views = whole.window(1, size, step, dilation);
             let windows: Vec<f64> = (0..views.numel()).map(|i| (i % 23) as f64).collect();
             let mut wanted = vec![0.0; whole.numel()];
-            let walk = Walk::new(&views.shape, [&views]);
-            let [along] = walk.row_strides();
-            for Band { first, offsets: [offset], length, .. } in walk.bands(0, windows.len(), 1) {
+            let iter = StridedIter::new(&views.shape, [&views]);
+            let [along] = iter.row_strides();
+            for Band { first, offsets: [offset], length, .. } in iter.bands(0, windows.len(), 1) {
                 (0..length).for_each(|i| wanted[(offset + i as isize * along) as usize] += windows[first + i]);
             }
             for threads in [1, 3] {

@@ -265,7 +265,7 @@ mod tests {
     use crate::kernels::simd::isa::Isa;
     use crate::kernels::vectorize::vectorized_for;
 
-    fn numbers(count: usize, factor: usize) -> Vec<f64> {
+    fn samples(count: usize, factor: usize) -> Vec<f64> {
         (0..count).map(|i| ((i * factor) % 101) as f64 / 25.0 - 1.5).collect()
     }
 
@@ -278,7 +278,7 @@ mod tests {
         for (length, &isa) in
             [0, 1, 63, 64, 5000].into_iter().flat_map(|n| Isa::available().iter().map(move |i| (n, i)))
         {
-            let ([values, grads], mut out) = ([7, 13].map(|factor| numbers(length, factor)), vec![f64::NAN; length]);
+            let ([values, grads], mut out) = ([7, 13].map(|factor| samples(length, factor)), vec![f64::NAN; length]);
             let (values, grads) = (&values[..], &grads[..]);
             let affine = Affine { mean: 0.5, scale: 2.0, bias: -0.25 };
             vectorized_for(isa, Shift { values, affine, out: &mut out });
@@ -320,8 +320,8 @@ mod tests {
             [(3, 4, 5, 0), (2, 6, 7, 3), (2, 6, 7, 6), (1, 4, 1, 2), (9, 8, 1000, 0), (2, 4, 40_000, 2)]
         {
             let planes = Planes { images, channels, length, groups };
-            let [x, g] = [7, 13].map(|factor| numbers(images * channels * length, factor));
-            let [w, b] = [3, 5].map(|factor| numbers(channels, factor));
+            let [x, g] = [7, 13].map(|factor| samples(images * channels * length, factor));
+            let [w, b] = [3, 5].map(|factor| samples(channels, factor));
             let run = |threads| {
                 with_threads(threads, || {
                     let (mut y, mut dx) = (vec![f64::NAN; x.len()], vec![f64::NAN; x.len()]);

@@ -18,7 +18,7 @@ const BLOCK: usize = 4096;
 /// Rows whose sum is taken in one go; more are first reduced to one for each so many.
 pub(super) const ROWS: usize = 64;
 
-/// Writes `combine` over the `count` middle elements to each of the `outer × inner` places of `out`; `identity` where
+/// Writes `combine` over the `count` middle elements to each of the `outer × inner` elements of `out`; `identity` where
 /// `count` is 0.
 ///
 /// `combine` is associative up to rounding and commutative.
@@ -274,10 +274,10 @@ mod tests {
             let (mut sums, mut largest) = (vec![f64::NAN; outer * inner], vec![f64::NAN; outer * inner]);
             reduce(&data, extents, &mut sums, 0.0, |a, b| a + b);
             reduce(&data, extents, &mut largest, f64::NEG_INFINITY, Arithmetic::maximum);
-            for place in 0..outer * inner {
-                let middle = || (0..count).map(|i| data[(place / inner * count + i) * inner + place % inner]);
-                assert_eq!(sums[place], middle().sum::<f64>(), "{extents:?} at {place}");
-                assert_eq!(largest[place], middle().fold(f64::NEG_INFINITY, f64::max), "{extents:?} at {place}");
+            for index in 0..outer * inner {
+                let middle = || (0..count).map(|i| data[(index / inner * count + i) * inner + index % inner]);
+                assert_eq!(sums[index], middle().sum::<f64>(), "{extents:?} at {index}");
+                assert_eq!(largest[index], middle().fold(f64::NEG_INFINITY, f64::max), "{extents:?} at {index}");
             }
         }
     }

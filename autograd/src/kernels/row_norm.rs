@@ -152,7 +152,7 @@ mod tests {
 
     const EPSILON: f64 = 0.1;
 
-    fn numbers(count: usize, factor: usize) -> Vec<f64> {
+    fn samples(count: usize, factor: usize) -> Vec<f64> {
         (0..count).map(|i| ((i * factor) % 101) as f64 / 25.0 - 1.5).collect()
     }
 
@@ -187,8 +187,8 @@ mod tests {
     #[test]
     fn rows_and_gradients_are_those_of_the_definition_on_every_instruction_set() {
         for (rows, count, centred) in [(1, 1, true), (3, 5, false), (4, 64, true), (5, 130, true), (2, 5000, false)] {
-            let [x, g] = [7, 13].map(|factor| numbers(rows * count, factor));
-            let [w, b] = [3, 5].map(|factor| numbers(count, factor));
+            let [x, g] = [7, 13].map(|factor| samples(rows * count, factor));
+            let [w, b] = [3, 5].map(|factor| samples(count, factor));
             let wanted = oracle([&x, &w, &b, &g], centred);
             for &isa in Isa::available() {
                 let norm = RowNorm { values: &x[..], count, centred, weight: Some(&w) };
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn without_weight_and_bias_they_are_1_and_0_on_any_number_of_threads() {
         let (rows, count) = (700, 300);
-        let [x, g] = [7, 13].map(|factor| numbers(rows * count, factor));
+        let [x, g] = [7, 13].map(|factor| samples(rows * count, factor));
         let (ones, zeros) = (vec![1.0; count], vec![0.0; count]);
         let run = |threads, weight, bias| {
             let norm = RowNorm { values: &x[..], count, centred: true, weight };

@@ -194,8 +194,8 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
         let Self { values, count, sums, scales, smallest, out } = self;
         // The exponentials of short rows side by side; a long row is alone.
         let rows = (ELEMENTS_PER_GROUP / count).max(1);
-        let places = out.chunks_mut(rows * count).zip(values.chunks(rows * count));
-        for ((out, values), (sums, scales)) in places.zip(sums.chunks(rows).zip(scales.chunks(rows))) {
+        let tasks = out.chunks_mut(rows * count).zip(values.chunks(rows * count));
+        for ((out, values), (sums, scales)) in tasks.zip(sums.chunks(rows).zip(scales.chunks(rows))) {
             for ((out, values), &[largest, log_sum]) in out.chunks_mut(count).zip(values.chunks(count)).zip(sums) {
                 for (out, &x) in out.iter_mut().zip(values) {
                     *out = (x - largest) - log_sum;
@@ -271,8 +271,8 @@ mod tests {
         let scales = [1e-10, -1e-29, 1e-33];
         scaled_softmax(&values, 1200, &sums, &scales, f32::MIN_POSITIVE, &mut out);
         for (index, &found) in out.iter().enumerate() {
-            let (row, place) = (index / 1200, index % 1200);
-            let exponent = f64::from(values[place]) - f64::from(sums[row][1]);
+            let (row, column) = (index / 1200, index % 1200);
+            let exponent = f64::from(values[column]) - f64::from(sums[row][1]);
             let exact = exponent.exp() * f64::from(scales[row]);
             let is_cleared = row < 2 && exact.abs() < f64::from(f32::MIN_POSITIVE);
             let expected = if is_cleared { 0.0 } else { exact };

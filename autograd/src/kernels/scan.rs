@@ -145,13 +145,13 @@ mod tests {
                 };
                 let found = run(1);
                 assert_eq!(found, run(3));
-                for (place, &sum) in found.iter().enumerate() {
-                    let position = place / inner % count;
+                for (index, &sum) in found.iter().enumerate() {
+                    let position = index / inner % count;
                     let neighbour = match from {
-                        From::Start => position.checked_sub(1).map(|_| place.wrapping_sub(inner)),
-                        From::End => (position + 1 < count).then_some(place + inner),
+                        From::Start => position.checked_sub(1).map(|_| index.wrapping_sub(inner)),
+                        From::End => (position + 1 < count).then_some(index + inner),
                     };
-                    assert_eq!(sum, values[place] + neighbour.map_or(0.0, |before| found[before]), "{extents:?}");
+                    assert_eq!(sum, values[index] + neighbour.map_or(0.0, |before| found[before]), "{extents:?}");
                 }
             }
         }

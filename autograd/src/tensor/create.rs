@@ -49,7 +49,7 @@ impl<T: Float> Tensor<T> {
         Tensor::full((), value)
     }
 
-    /// A tensor of the given shape with these numbers in row-major order.
+    /// A tensor of the given shape with these values in row-major order.
     ///
     /// ```
     /// use autograd::Tensor;
@@ -58,32 +58,32 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shape's elements are not as many as the numbers.
+    /// If the shape's elements are not as many as the values.
     #[track_caller]
-    pub fn from_vec(numbers: Vec<T>, shape: impl Into<Shape>) -> Self {
-        Tensor::from_slice(&numbers, shape)
+    pub fn from_vec(values: Vec<T>, shape: impl Into<Shape>) -> Self {
+        Tensor::from_slice(&values, shape)
     }
 
-    /// As [`from_vec`](Tensor::from_vec), from numbers that stay where they are.
+    /// As [`from_vec`](Tensor::from_vec), from values that stay where they are.
     ///
     /// # Panics
-    /// If the shape's elements are not as many as the numbers.
+    /// If the shape's elements are not as many as the values.
     #[track_caller]
-    pub fn from_slice(numbers: &[T], shape: impl Into<Shape>) -> Self {
-        Tensor::copied(numbers, shape.into())
+    pub fn from_slice(values: &[T], shape: impl Into<Shape>) -> Self {
+        Tensor::copied(values, shape.into())
     }
 
     #[inline(never)]
     #[track_caller]
-    fn copied(numbers: &[T], shape: Shape) -> Self {
+    fn copied(values: &[T], shape: Shape) -> Self {
         let expected = shape.numel_for("from_vec");
-        if expected != numbers.len() {
+        if expected != values.len() {
             shape_error(
                 "from_vec",
-                format_args!("shape {shape} has {expected} elements, but there are {} numbers", numbers.len()),
+                format_args!("shape {shape} has {expected} elements, but there are {} numbers", values.len()),
             );
         }
-        Tensor::build_for("from_vec", shape, |out| out.copy_from_slice(numbers))
+        Tensor::build_for("from_vec", shape, |out| out.copy_from_slice(values))
     }
 
     /// The numbers `start`, `start + step`, ... below `end` (above it, if `step` is negative).

@@ -8,7 +8,7 @@ use super::product::{Extents, Operand, Product, Target};
 use super::table::{self, GemmKernels, Implementation, KernelSet};
 use super::task_grid::MULTIPLY_ADDS_PER_TASK;
 use crate::kernels::parallel::for_each_task;
-use crate::layout::{Band, Layout, Walk};
+use crate::layout::{Band, Layout, StridedIter};
 use crate::shape::Shape;
 
 /// Matrices of one shape in a buffer; or a single one, if the stack has no dimensions.
@@ -136,14 +136,14 @@ fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &Matr
         // SAFETY: as below.
         return unsafe { multiply.run(&first) };
     }
-    let walk = Walk::new(&stack, [&a.stack, &b.stack]);
-    let [step_a, step_b] = walk.row_strides();
+    let iter = StridedIter::new(&stack, [&a.stack, &b.stack]);
+    let [step_a, step_b] = iter.row_strides();
     let count = wanted / (rows * columns);
     // Of expanded operands there may be more products than can be counted.
     let per_task = (MULTIPLY_ADDS_PER_TASK / extents.multiply_adds().max(1)).max(1);
     for_each_task(count.div_ceil(per_task), |task| {
         let (start, end) = (task * per_task, count.min((task + 1) * per_task));
-        for Band { first, offsets: [at_a, at_b], length, .. } in walk.bands(start, end, 1) {
+        for Band { first, offsets: [at_a, at_b], length, .. } in iter.bands(start, end, 1) {
             for (index, step) in (start + first..).zip(0..length as isize) {
                 // SAFETY: the constructor of a stack has seen that its matrices lie among its values; the matrix of C
                 // is this task's own, and borrowed mutably; the kernel set runs on this machine.

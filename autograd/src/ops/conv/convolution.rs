@@ -196,14 +196,14 @@ mod tests {
             let span = options.dilation[dim] * (w.shape()[dim + 2] - 1) + 1;
             (shape[dim + 2] + 2 * padding[dim] - span) / options.stride[dim] + 1
         };
-        let at = |values: &[f64], shape: &[usize], place: [usize; 4]| {
-            values[((place[0] * shape[1] + place[1]) * shape[2] + place[2]) * shape[3] + place[3]]
+        let at = |values: &[f64], shape: &[usize], position: [usize; 4]| {
+            values[((position[0] * shape[1] + position[1]) * shape[2] + position[2]) * shape[3] + position[3]]
         };
         let (a, b, mut out) = (x.to_vec(), w.to_vec(), Vec::new());
         let (own, filter) = (x.shape(), w.shape());
         let filters_per_group = filter[0] / options.groups;
-        for place in 0..own[0] * filter[0] * extent(own, 0) * extent(own, 1) {
-            let (rest, s) = (place / extent(own, 1), place % extent(own, 1));
+        for position in 0..own[0] * filter[0] * extent(own, 0) * extent(own, 1) {
+            let (rest, s) = (position / extent(own, 1), position % extent(own, 1));
             let (rest, r) = (rest / extent(own, 0), rest % extent(own, 0));
             let (n, f) = (rest / filter[0], rest % filter[0]);
             let mut sum = 0.0;

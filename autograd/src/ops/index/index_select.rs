@@ -34,8 +34,8 @@ impl<T: Float> LinearMap<T> for Select {
         let elements = dense.as_slice().expect("dense");
         let [_, count, inner] = around(x.shape(), self.dim);
         let index = self.index.as_slice();
-        let slice = |place: usize| {
-            let source = place / index.len() * count + *index.get(place % index.len())? as usize;
+        let slice = |position: usize| {
+            let source = position / index.len() * count + *index.get(position % index.len())? as usize;
             elements.get(source * inner..)?.get(..inner)
         };
         Tensor::build_for("index_select", shape, |out| choose(slice, inner, out, |element| element))

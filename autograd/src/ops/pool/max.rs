@@ -220,8 +220,8 @@ mod tests {
     fn of_ties_the_first_is_taken_and_of_nan_the_last_as_in_pytorch() {
         let nan = f32::NAN;
         let x = Tensor::from_vec(vec![2.0, 2.0, nan, nan, f32::NEG_INFINITY, f32::NEG_INFINITY], [1, 6]);
-        let (y, places) = x.max_pool1d_with_indices(&MaxPool::new([2]));
-        assert_eq!(places.as_slice(), [0, 3, 4]);
+        let (y, indices) = x.max_pool1d_with_indices(&MaxPool::new([2]));
+        assert_eq!(indices.as_slice(), [0, 3, 4]);
         assert!(y.to_vec()[0] == 2.0 && y.to_vec()[1].is_nan() && y.to_vec()[2] == f32::NEG_INFINITY);
     }
 

@@ -115,9 +115,9 @@ impl<T: Float> Tensor<T> {
     /// ```
     /// use autograd::Tensor;
     /// let x = Tensor::from_vec(vec![1.0, 5.0, 5.0, 2.0, 0.0, 1.0], [2, 3]);
-    /// let (largest, places) = x.max_dim(1, false);
+    /// let (largest, indices) = x.max_dim(1, false);
     /// assert_eq!(largest.to_vec(), [5.0, 2.0]);
-    /// assert_eq!(places.as_slice(), [1, 0]);
+    /// assert_eq!(indices.as_slice(), [1, 0]);
     /// ```
     ///
     /// # Panics
