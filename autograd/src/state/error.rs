@@ -24,7 +24,7 @@ impl fmt::Display for StateDifference {
 }
 
 /// A saved state that does not fit the object that was to take it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StateError {
     pub(super) differences: Vec<StateDifference>,
 }
@@ -52,6 +52,13 @@ impl StateError {
 
 /// How many differences a message lists.
 const LISTED: usize = 20;
+
+/// The sentence of its `Display`: `unwrap()` prints what `Debug` writes.
+impl fmt::Debug for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for StateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -37,11 +37,18 @@ impl<T: Float> From<Vec<T>> for Tensor<T> {
 }
 
 /// Nested vectors whose lengths differ, so that no tensor has their shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RaggedError {
     position: Vec<usize>,
     found: usize,
     expected: usize,
+}
+
+/// The sentence of its `Display`: `unwrap()` prints what `Debug` writes.
+impl fmt::Debug for RaggedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for RaggedError {

@@ -46,9 +46,16 @@ pub struct Selection {
 }
 
 /// `AUTOGRAD_ISA` names an instruction set that is unknown, or that this machine lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct IsaError {
     found: String,
+}
+
+/// The sentence of its `Display`: `unwrap()` prints what `Debug` writes.
+impl fmt::Debug for IsaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for IsaError {
