@@ -90,6 +90,18 @@ impl<T: Float> BackwardPass<T> {
         }
     }
 
+    /// What an edge has been handed so far.
+    fn handed(&mut self, edge: &Edge<T>) -> Option<&mut Tensor<T>> {
+        match edge {
+            Edge::Constant => None,
+            Edge::Leaf(id) => self.finished.by_id_mut(*id),
+            Edge::Node(node) => match &mut self.newest {
+                Some(newest) if newest.node.id == node.id => Some(&mut newest.grad),
+                _ => self.others.get_mut(&node.id).map(|pending| &mut pending.grad),
+            },
+        }
+    }
+
     /// Takes the newest pending node.
     fn next(&mut self) -> Option<Pending<T>> {
         let next = self.newest.take();
@@ -165,6 +177,22 @@ impl<T: Float> Backward<'_, T> {
         if self.needs(input) {
             self.hand(input, grad());
         }
+    }
+
+    /// As [`propagate`](Backward::propagate), but asks `add` first if the input has a gradient from another consumer:
+    /// it adds to it in place and returns `true`, or returns `false`.
+    pub(crate) fn propagate_into(
+        &mut self,
+        input: usize,
+        add: impl FnOnce(&mut Tensor<T>) -> bool,
+        grad: impl FnOnce() -> Tensor<T>,
+    ) {
+        let edge = &self.node.inputs[input].edge;
+        let adds = !self.pass.is_watched && self.pass.order != Order::Higher;
+        if adds && self.pass.needs(edge) && self.pass.handed(edge).is_some_and(add) {
+            return;
+        }
+        self.propagate(input, grad);
     }
 
     #[inline(never)]

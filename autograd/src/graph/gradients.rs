@@ -92,6 +92,10 @@ impl<T: Float> Gradients<T> {
         }
     }
 
+    pub(crate) fn by_id_mut(&mut self, id: Id) -> Option<&mut Tensor<T>> {
+        self.of.get_mut(&id)
+    }
+
     pub(crate) fn by_id(&self, id: Id) -> Option<&Tensor<T>> {
         self.of.get(&id)
     }

@@ -125,8 +125,23 @@ pub(crate) fn map_in_place<T: Scalar>(out: &mut [T], operand: &[T], f: impl Fn(T
 /// operand has the view's shape.
 #[inline(never)]
 pub(crate) fn copy_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
+    update_view(operand, out, layout, |out, value| *out = value);
+}
+
+/// Adds the operand's elements to those positions.
+#[inline(never)]
+pub(crate) fn add_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
+    update_view(operand, out, layout, |out, value| *out += value);
+}
+
+fn update_view<T: Scalar>(
+    operand: View<'_, T>,
+    out: &mut [T],
+    layout: &Layout,
+    update: impl Fn(&mut T, T) + Copy + Sync,
+) {
     let Some(dim) = outermost(layout).filter(|_| layout.numel() > 2 * ELEMENTS_PER_TASK) else {
-        return copy_part(operand, out, layout);
+        return update_part(operand, out, layout, update);
     };
     // Each task has some indices of the outermost dimension: a part of `out` that no other task writes to.
     let (extent, stride) = (layout.shape[dim], layout.strides[dim] as usize);
@@ -137,7 +152,7 @@ pub(crate) fn copy_into<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: 
         let part = Layout { offset: 0, ..layout.slice(dim, start, length, 1) };
         let stretched = operand.layout.expand(&layout.shape).expect("the operand has the view's shape");
         let View { values, .. } = operand;
-        copy_part(View { values, layout: &stretched.slice(dim, start, length, 1) }, out, &part);
+        update_part(View { values, layout: &stretched.slice(dim, start, length, 1) }, out, &part, update);
     });
 }
 
@@ -152,17 +167,18 @@ fn outermost(layout: &Layout) -> Option<usize> {
 }
 
 #[inline(never)]
-fn copy_part<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout) {
+fn update_part<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout, update: impl Fn(&mut T, T) + Copy) {
     let iter = StridedIter::new(&layout.shape, [layout, operand.layout]);
     let [step, operand_step] = iter.row_strides();
     for Band { offsets: [mut position, mut operand_position], length, .. } in iter.bands(0, layout.numel(), 1) {
         if [step, operand_step] == [1, 1] {
             let row = &operand.values[operand_position as usize..][..length];
-            out[position as usize..][..length].copy_from_slice(row);
+            let out = &mut out[position as usize..][..length];
+            out.iter_mut().zip(row).for_each(|(out, &value)| update(out, value));
             continue;
         }
         for _ in 0..length {
-            out[position as usize] = operand.values[operand_position as usize];
+            update(&mut out[position as usize], operand.values[operand_position as usize]);
             position += step;
             operand_position += operand_step;
         }
@@ -321,7 +337,7 @@ mod tests {
                 out
             };
             let mut wanted = vec![-1.0; 420_000];
-            copy_part(View { values: &values, layout: &operand }, &mut wanted, &view);
+            update_part(View { values: &values, layout: &operand }, &mut wanted, &view, |out, value| *out = value);
             assert!([1, 2, 3].into_iter().all(|threads| run(threads) == wanted), "{view:?}");
         }
     }

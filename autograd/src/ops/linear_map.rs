@@ -26,6 +26,12 @@ pub(crate) trait LinearMap<T: Float>: Clone + Debug + Send + Sync + 'static {
     #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T>;
 
+    /// Adds Aᵀ y to `sum` in place and returns `true`, or does nothing and returns `false`. For maps that read a small
+    /// part of x: of many such parts each would else make an array as large as x, and add it.
+    fn add_adjoint(&self, _y: &Tensor<T>, _sum: &mut Tensor<T>) -> bool {
+        false
+    }
+
     /// A x, recorded.
     #[inline(never)]
     #[track_caller]
@@ -59,7 +65,7 @@ impl<T: Float, M: LinearMap<T>> Op<T> for Forward<M> {
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let grad = ctx.grad();
-        ctx.propagate(0, || self.0.clone().adjoint_of(&grad));
+        ctx.propagate_into(0, |sum| self.0.add_adjoint(&grad, sum), || self.0.clone().adjoint_of(&grad));
     }
 }
 

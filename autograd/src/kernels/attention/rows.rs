@@ -54,16 +54,12 @@ fn keep_larger<T: Scalar>(lanes: &mut [T; GROUP], others: &[T; GROUP]) {
 }
 
 /// exp(x) for the lanes of a group that are visible, and 0 for the others, for x ≤ 0.
-///
-/// No exponential is computed that is 0 by underflow, as of scores that a mask hides with -∞: a product that underflows
-/// takes some hundred cycles on most processors.
 #[inline(always)]
 fn weights_of<T: Scalar>(group: &mut [T; GROUP], visible: usize, exponent: impl Fn(T) -> T) {
     for (lane, x) in group.iter_mut().enumerate() {
-        let exponent = exponent(*x);
-        let is_zero = (exponent <= T::EXP_LOWEST) | (lane as u32 >= visible as u32);
-        let weight = (if is_zero { T::ZERO } else { exponent }).exp_of_negative();
-        *x = if is_zero { T::ZERO } else { weight };
+        let is_hidden = lane as u32 >= visible as u32;
+        let weight = (if is_hidden { T::ZERO } else { exponent(*x) }).exp_of_negative();
+        *x = if is_hidden { T::ZERO } else { weight };
     }
 }
 

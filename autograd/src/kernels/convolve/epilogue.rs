@@ -178,34 +178,47 @@ impl<T: Scalar> Kernel for Largest<'_, T> {
     }
 }
 
+/// The largest elements so far of some windows, with the bias, and which ones they are.
+struct Found<T> {
+    largest: [T; WINDOWS],
+    winner: [u32; WINDOWS],
+    bias: T,
+}
+
+impl<T: Scalar> Found<T> {
+    /// Compares with element `index` of each window. (Not a closure of [`largest_of`]: with several calls of it, the
+    /// compiler made a function of its own of that, for the plain machine.)
+    #[inline(always)]
+    fn keep_larger(&mut self, index: usize, elements: [T; WINDOWS]) {
+        for (window, element) in elements.into_iter().enumerate() {
+            let x = element + self.bias;
+            let is_larger = x > self.largest[window] || x.is_nan();
+            self.largest[window] = if is_larger { x } else { self.largest[window] };
+            self.winner[window] = if is_larger { index as u32 } else { self.winner[window] };
+        }
+    }
+}
+
 /// The largest elements, with the bias, of up to [`WINDOWS`] windows of a band of rows, and which ones they are.
 #[inline(always)]
 fn largest_of<T: Scalar>(pool: &Pool, band: &[T], count: usize, bias: T) -> ([T; WINDOWS], [u32; WINDOWS]) {
     let ([rows, columns], width) = (pool.window, pool.from[1]);
-    let (mut largest, mut winner) = ([T::NEG_INFINITY; WINDOWS], [0; WINDOWS]);
-    let mut keep_larger = |index: usize, elements: [T; WINDOWS]| {
-        for window in 0..WINDOWS {
-            let x = elements[window] + bias;
-            let is_larger = x > largest[window] || x.is_nan();
-            largest[window] = if is_larger { x } else { largest[window] };
-            winner[window] = if is_larger { index as u32 } else { winner[window] };
-        }
-    };
+    let mut found = Found { largest: [T::NEG_INFINITY; WINDOWS], winner: [0; WINDOWS], bias };
     for row in 0..rows {
         let line = &band[row * width..][..count * columns];
         if columns == 2 {
             let mut pairs = [T::ZERO; 2 * WINDOWS];
             pairs[..line.len()].copy_from_slice(line);
-            keep_larger(2 * row, std::array::from_fn(|window| pairs[2 * window]));
-            keep_larger(2 * row + 1, std::array::from_fn(|window| pairs[2 * window + 1]));
+            found.keep_larger(2 * row, std::array::from_fn(|window| pairs[2 * window]));
+            found.keep_larger(2 * row + 1, std::array::from_fn(|window| pairs[2 * window + 1]));
             continue;
         }
         for column in 0..columns {
             let element = |window: usize| if window < count { line[window * columns + column] } else { T::ZERO };
-            keep_larger(row * columns + column, std::array::from_fn(element));
+            found.keep_larger(row * columns + column, std::array::from_fn(element));
         }
     }
-    (largest, winner)
+    (found.largest, found.winner)
 }
 
 /// Planes that a product reads.

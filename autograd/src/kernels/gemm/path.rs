@@ -136,11 +136,13 @@ pub(in crate::kernels) fn packs_b<T: Scalar>(product: &Product<T>) -> bool {
     is_far(product) || packs_near_b(product.b, product.extents.rows, product.extents.columns)
 }
 
-/// Whether B is too large to be read in place again for each row tile.
+/// Whether B is too large to be read in place again for each row tile. Where A is transposed, only a part of it is: the
+/// depth is cut into blocks.
 #[inline]
 fn is_far<T>(product: &Product<T>) -> bool {
     let Extents { rows, columns, depth } = product.extents;
-    rows > 28 && depth * columns * size_of::<T>() > caches().in_place
+    let in_place = if product.a.column_stride == 1 { caches().in_place } else { caches().second * 5 / 2 };
+    rows > 28 && depth * columns * size_of::<T>() > in_place
 }
 
 /// Whether a small B is packed: its vectors are not adjacent elements, or its rows collide.

@@ -10,7 +10,7 @@ use crate::layout::Layout;
 use crate::op::Op;
 use crate::ops::binary::Operand;
 use crate::ops::linear_map::LinearMap;
-use crate::ops::shape::placed;
+use crate::ops::shape::{added_to_part, placed};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -33,6 +33,10 @@ impl<T: Float> LinearMap<T> for At {
     #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         placed(y, &self.from, |whole| self.part.of(whole))
+    }
+
+    fn add_adjoint(&self, y: &Tensor<T>, sum: &mut Tensor<T>) -> bool {
+        added_to_part(y, sum, |whole| self.part.of(whole))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Diagonals of matrices, and matrices made from diagonals.
 
-use super::placed;
+use super::{added_to_part, placed};
 use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::ops::linear_map::LinearMap;
@@ -27,6 +27,10 @@ impl<T: Float> LinearMap<T> for Diagonal {
     #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         placed(y, &self.from, |whole| whole.diagonal(self.dims, self.offset))
+    }
+
+    fn add_adjoint(&self, y: &Tensor<T>, sum: &mut Tensor<T>) -> bool {
+        added_to_part(y, sum, |whole| whole.diagonal(self.dims, self.offset))
     }
 }
 

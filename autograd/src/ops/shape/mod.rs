@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 
 use crate::error::{argument_error, dimension};
 use crate::float::Float;
-use crate::kernels::map::copy_into;
+use crate::kernels::map::{add_into, copy_into};
 use crate::kernels::parallel::fill;
 use crate::layout::Layout;
 use crate::shape::{Dims, Shape};
@@ -40,6 +40,18 @@ pub(crate) fn placed<T: Float>(x: &Tensor<T>, from: &Shape, part: impl FnOnce(&L
         fill(out, T::ZERO);
         copy_into(x.view(), out, &part(&whole));
     })
+}
+
+/// Adds `x` to the elements of `sum` at the positions that `part` chooses, if nobody else holds its buffer.
+pub(crate) fn added_to_part<T: Float>(
+    x: &Tensor<T>,
+    sum: &mut Tensor<T>,
+    part: impl FnOnce(&Layout) -> Layout,
+) -> bool {
+    let whole = Layout::contiguous(sum.shape().clone());
+    let Some(values) = sum.as_mut_slice() else { return false };
+    add_into(x.view(), values, &part(&whole));
+    true
 }
 
 /// The given dimensions, counted from the front, after a check that each is given only once.

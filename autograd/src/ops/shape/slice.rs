@@ -1,6 +1,6 @@
 //! Slices along a dimension.
 
-use super::placed;
+use super::{added_to_part, placed};
 use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::layout::Layout;
@@ -37,6 +37,10 @@ impl<T: Float> LinearMap<T> for Slice {
     #[track_caller]
     fn adjoint(&self, y: &Tensor<T>) -> Tensor<T> {
         placed(y, &self.from, |whole| self.layout(whole))
+    }
+
+    fn add_adjoint(&self, y: &Tensor<T>, sum: &mut Tensor<T>) -> bool {
+        added_to_part(y, sum, |whole| self.layout(whole))
     }
 }
 
@@ -119,6 +123,21 @@ instances!(narrow slice select);
 #[cfg(test)]
 mod tests {
     use crate::tensor::Tensor;
+
+    /// Gradients of parts that overlap are added in place, to one that another consumer has handed before, and never to
+    /// a tensor that a user holds.
+    #[test]
+    fn gradients_of_parts_are_added_where_they_lie() {
+        let x = Tensor::<f64>::arange(0.0, 12.0, 1.0).reshape([3, 4]).requires_grad();
+        let held = Tensor::<f64>::ones([3, 4]);
+        let parts = |x: &Tensor<f64>| [x.narrow(1, 1, 2).sum(), x.slice(1, 0, 4, 3).sum() * 2.0, x.select(0, 1).sum()];
+        let sum = |x: &Tensor<f64>| parts(x).iter().fold((x * &held).sum(), |sum, part| sum + part);
+        let wanted = [3.0, 2.0, 2.0, 3.0, 4.0, 3.0, 3.0, 4.0, 3.0, 2.0, 2.0, 3.0];
+        assert_eq!(sum(&x).backward().get(&x).unwrap().to_vec(), wanted, "of a leaf");
+        assert_eq!(sum(&(&x + 1.0)).backward().get(&x).unwrap().to_vec(), wanted, "of a node");
+        assert_eq!(crate::grad(&sum(&x), &[&x], crate::Order::Higher)[0].to_vec(), wanted, "recorded");
+        assert_eq!(held.to_vec(), [1.0; 12]);
+    }
 
     gradients!(narrow: |x| x.narrow(1, 1, 2).powf(2.0), [3, 4]; fixed);
     gradients!(slice: |x| x.slice(1, 0, 4, 3).powf(2.0), [3, 4]; fixed);
