@@ -113,6 +113,9 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
 /// row tiles that follow save.
 const FEW_ROWS: usize = 64;
 
+/// Rows of C from which on B is packed as soon as it is read more slowly in place.
+const MANY_ROWS: usize = 100;
+
 /// The path of a product whose vectors run along the columns of C.
 #[inline]
 pub(in crate::kernels) fn along_columns<T: Scalar>(product: &Product<T>) -> Path {
@@ -141,8 +144,9 @@ pub(in crate::kernels) fn packs_b<T: Scalar>(product: &Product<T>) -> bool {
 #[inline]
 fn is_far<T>(product: &Product<T>) -> bool {
     let Extents { rows, columns, depth } = product.extents;
-    let in_place = if product.a.column_stride == 1 { caches().in_place } else { caches().second * 5 / 2 };
-    rows > 28 && depth * columns * size_of::<T>() > in_place
+    let bytes = depth * columns * size_of::<T>();
+    let is_large = rows > MANY_ROWS && product.a.column_stride == 1 && bytes > caches().in_place;
+    rows > 28 && (is_large || bytes > caches().second * 5 / 2)
 }
 
 /// Whether a small B is packed: its vectors are not adjacent elements, or its rows collide.

@@ -43,11 +43,23 @@ impl<T: Float> Op<T> for Linear<T> {
         }
         let (x, weight) = (ctx.get(&self.x), ctx.get(&self.weight));
         ctx.propagate(0, || grad.matmul(&weight));
-        ctx.propagate(1, || if x.is_tracked() { grad.t().matmul(&x) } else { matmul_of_data(&grad.t(), &x) });
+        let is_data = !x.is_tracked();
+        let dweight = || if is_data { matmul_of_data(&grad.t(), &x) } else { grad.t().matmul(&x) };
+        ctx.propagate_into(1, |sum| !is_data && adds_product(sum, &grad.t(), &x), dweight);
         if self.has_bias {
             ctx.propagate(2, || sum.unwrap_or_else(|| grad.sum_dim(0, false)));
         }
     }
+}
+
+/// Adds a product of matrices to `sum`, if nobody else holds its buffer. So the gradient of a weight that is used in
+/// each step of a recurrent network is not written anew, and then added, for each step.
+fn adds_product<T: Float>(sum: &mut Tensor<T>, a: &Tensor<T>, b: &Tensor<T>) -> bool {
+    let extents = (sum.shape()[0], sum.shape()[1]);
+    let Some(values) = sum.as_mut_slice() else { return false };
+    let sum = ArrayViewMut2::from_shape(extents, values).expect("as long as the matrix");
+    gemm(as_matrix(a), as_matrix(b), sum, Epilogue::Add);
+    true
 }
 
 /// The gradient where the rectifier was open, and the sum of its rows, in one pass with the values of two.
