@@ -43,7 +43,8 @@ impl<T: Float> Op<T> for Linear<T> {
         }
         let (x, weight) = (ctx.get(&self.x), ctx.get(&self.weight));
         ctx.propagate(0, || grad.matmul(&weight));
-        let is_data = !x.is_tracked();
+        // Where x needs no gradient it is data, or was computed only from data.
+        let is_data = !ctx.needs(0);
         let dweight = || if is_data { matmul_of_data(&grad.t(), &x) } else { grad.t().matmul(&x) };
         ctx.propagate_into(1, |sum| !is_data && adds_product(sum, &grad.t(), &x), dweight);
         if self.has_bias {
