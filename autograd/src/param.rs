@@ -194,7 +194,7 @@ impl<T: Float> Param<T> {
             let other = value.shape();
             shape_error("Param::set", format_args!("the parameter has shape {own}, the new value {other}"));
         }
-        self.write("Param::set", |_, new| map([value.view()], own, new, |[x]| x));
+        self.write("Param::set", |_, new| map([value.as_view()], own, new, |[x]| x));
     }
 
     #[inline(never)]
@@ -254,7 +254,7 @@ impl<T: Float> Param<T> {
 /// A buffer of the parameter's own, so that nobody else keeps it in use when it has been replaced.
 #[inline(never)]
 fn own_copy<T: Float>(value: &Tensor<T>) -> Storage<T> {
-    Storage::build(value.numel(), |out| map([value.view()], value.shape(), out, |[x]| x))
+    Storage::build(value.numel(), |out| map([value.as_view()], value.shape(), out, |[x]| x))
 }
 
 /// The guard of a running change. Dropping it, also by a panic, ends the change.

@@ -245,7 +245,7 @@ impl<T: Float> Tensor<T> {
     }
 
     #[inline]
-    pub(crate) fn view(&self) -> View<'_, T> {
+    pub(crate) fn as_view(&self) -> View<'_, T> {
         View { values: self.storage.as_slice(), layout: &self.layout }
     }
 

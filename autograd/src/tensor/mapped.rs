@@ -36,9 +36,9 @@ pub(crate) fn map_inlined<T: Float, const OPERANDS: usize>(
 ) -> Tensor<T> {
     let first = operands[0];
     // Not `operands.map`, which is not always inlined.
-    let mut views = [first.view(); OPERANDS];
+    let mut views = [first.as_view(); OPERANDS];
     for (view, operand) in views.iter_mut().zip(operands) {
-        *view = operand.view();
+        *view = operand.as_view();
     }
     let is_like_first = |other: &&Tensor<T>| other.layout.is_ordered_as(&first.layout);
     if first.layout.is_row_major() && operands[1..].iter().all(is_like_first) {

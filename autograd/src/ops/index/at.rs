@@ -52,8 +52,8 @@ impl Assign {
     fn of<T: Float>(self, x: &Tensor<T>, source: &Tensor<T>) -> Tensor<T> {
         let whole = Layout::contiguous(x.shape().clone());
         Tensor::build(x.shape(), |out| {
-            map([x.view()], x.shape(), out, |[x]| x);
-            copy_into(source.view(), out, &self.part.of(&whole));
+            map([x.as_view()], x.shape(), out, |[x]| x);
+            copy_into(source.as_view(), out, &self.part.of(&whole));
         })
         .record(&[x, source], |_| self)
     }

@@ -28,7 +28,7 @@ impl<T: Float> LinearMap<T> for Gather {
     fn map(&self, x: &Tensor<T>) -> Tensor<T> {
         let (extents, index) = (self.index.shape(), self.index.as_slice());
         let chosen = Chosen { layout: &x.layout, dim: self.dim, extents, index };
-        Tensor::build_for("gather", extents.clone(), |out| chosen.gather(x.view().values, out))
+        Tensor::build_for("gather", extents.clone(), |out| chosen.gather(x.as_view().values, out))
     }
 
     #[track_caller]

@@ -84,9 +84,9 @@ fn fused<T: Float>(
         let count = shape.last().copied().unwrap_or(1);
         return Tensor::build(shape, |out| rowwise::with_sums(rows, count, out, term, slope));
     }
-    let terms = Tensor::build(shape, |out| map([grad.view(), y.view()], shape, out, |[g, y]| term(g, y)));
+    let terms = Tensor::build(shape, |out| map([grad.as_view(), y.as_view()], shape, out, |[g, y]| term(g, y)));
     let sums = reduce_to(&terms, &without(y, axis), T::ZERO, |a, b| a + b);
-    let operands = [grad.view(), y.view(), sums.view()];
+    let operands = [grad.as_view(), y.as_view(), sums.as_view()];
     Tensor::build(shape, |out| map(operands, shape, out, |[g, y, sum]| slope(g, y, sum)))
 }
 
@@ -135,14 +135,14 @@ impl<T: Float> Tensor<T> {
         let kept = without(self, axis);
         let largest = reduce_to(self, &kept, T::NEG_INFINITY, T::maximum);
         let exps = Tensor::build(shape, |out| {
-            map([self.view(), largest.view()], shape, out, |[x, m]| (x - m).exp_of_negative())
+            map([self.as_view(), largest.as_view()], shape, out, |[x, m]| (x - m).exp_of_negative())
         });
         let sums = reduce_to(&exps, &kept, T::ZERO, |a, b| a + b);
         if !logarithm {
             return exps / sums;
         }
         let logarithms = sums.ln();
-        let operands = [self.view(), largest.view(), logarithms.view()];
+        let operands = [self.as_view(), largest.as_view(), logarithms.as_view()];
         Tensor::build(shape, |out| map(operands, shape, out, |[x, m, logarithm]| (x - m) - logarithm))
     }
 }

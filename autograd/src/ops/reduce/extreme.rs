@@ -51,7 +51,7 @@ impl<T: Float> Op<T> for Extreme<T> {
             // Constant wherever the gradient is differentiable.
             let attained: Tensor<T> = Tensor::build(shape, |out| {
                 let attains = |[x, y]: [T; 2]| x == y || (of_all && x.is_nan() && y.is_nan());
-                map([x.view(), y.view()], shape, out, |pair| if attains(pair) { T::ONE } else { T::ZERO });
+                map([x.as_view(), y.as_view()], shape, out, |pair| if attains(pair) { T::ONE } else { T::ZERO });
             });
             let ties = sum_to(&attained, kept);
             if of_all { (grad / ties).expand(shape).gate(&attained) } else { attained * grad / ties }

@@ -115,7 +115,7 @@ fn joined<T: Float>(all: Vec<&Tensor<T>>, dim: isize) -> Tensor<T> {
         let mut start = 0;
         for part in &parts {
             let length = part.shape()[dim];
-            copy_into(part.view(), out, &whole.slice(dim, start, length, 1));
+            copy_into(part.as_view(), out, &whole.slice(dim, start, length, 1));
             start += length;
         }
     });

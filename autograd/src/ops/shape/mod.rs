@@ -38,7 +38,7 @@ pub(crate) fn placed<T: Float>(x: &Tensor<T>, from: &Shape, part: impl FnOnce(&L
     let whole = Layout::contiguous(from.clone());
     Tensor::build(from.clone(), |out| {
         fill(out, T::ZERO);
-        copy_into(x.view(), out, &part(&whole));
+        copy_into(x.as_view(), out, &part(&whole));
     })
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn added_to_part<T: Float>(
 ) -> bool {
     let whole = Layout::contiguous(sum.shape().clone());
     let Some(values) = sum.as_mut_slice() else { return false };
-    add_into(x.view(), values, &part(&whole));
+    add_into(x.as_view(), values, &part(&whole));
     true
 }
 

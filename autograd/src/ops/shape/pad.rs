@@ -68,7 +68,7 @@ fn padded<T: Float>(x: &Tensor<T>, amounts: Amounts, value: T) -> Tensor<T> {
     });
     Tensor::build_for("pad", shape, |out| {
         out.fill(value);
-        copy_into(x.with_layout(part).view(), out, &inner);
+        copy_into(x.with_layout(part).as_view(), out, &inner);
     })
     .record(&[x], |_| Pad { amounts })
 }

@@ -28,7 +28,7 @@ impl Roll {
             Tensor::build(x.shape(), |out| {
                 for (from, to, length) in [(0, first, extent - first), (extent - first, 0, first)] {
                     let part = x.with_layout(x.layout.slice(dim, from, length, 1));
-                    copy_into(part.view(), out, &whole.slice(dim, to, length, 1));
+                    copy_into(part.as_view(), out, &whole.slice(dim, to, length, 1));
                 }
             })
         })

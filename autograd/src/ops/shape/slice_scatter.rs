@@ -27,8 +27,8 @@ impl SliceScatter {
     fn of<T: Float>(self, x: &Tensor<T>, source: &Tensor<T>) -> Tensor<T> {
         let whole = Layout::contiguous(x.shape().clone());
         Tensor::build(x.shape(), |out| {
-            map([x.view()], x.shape(), out, |[x]| x);
-            copy_into(source.view(), out, &whole.slice(self.dim, self.start, self.length(), self.step));
+            map([x.as_view()], x.shape(), out, |[x]| x);
+            copy_into(source.as_view(), out, &whole.slice(self.dim, self.start, self.length(), self.step));
         })
         .record(&[x, source], |_| self)
     }
