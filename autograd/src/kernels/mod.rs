@@ -7,6 +7,7 @@ pub(crate) mod convolve;
 pub(crate) mod dropout;
 pub(crate) mod gather;
 pub mod gemm;
+pub(crate) mod lstm;
 pub(crate) mod map;
 pub(crate) mod map_and_sum;
 mod means;
