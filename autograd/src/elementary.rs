@@ -203,16 +203,19 @@ pub(crate) fn erf<T: Tables>(x: T) -> T {
     (thrice - thrice * thrice * quarter).with_sign_of(x)
 }
 
-/// 1 / x within two units of the last place, by Newton's method for 1 / y - x and its extension to the third power. It
-/// takes a third of the time of a division where sixteen elements are computed at once.
+/// x / y within a unit of the last place: x times a reciprocal by Newton's method for 1 / z - y and its extension to the
+/// third power, corrected by what is left of x. It takes half of the time of a division where sixteen elements are
+/// computed at once. (Without the correction, `gelu` has errors of up to 4.1 units.)
 #[inline(always)]
-fn quick_reciprocal<T: Tables>(x: T) -> T {
-    let mut y = x.estimated_reciprocal();
+fn quick_quotient<T: Tables>(x: T, y: T) -> T {
+    let mut reciprocal = y.estimated_reciprocal();
     for _ in 0..T::RECIPROCAL_STEPS {
-        let error = (-x).mul_add(y, T::ONE);
-        y = error.mul_add(error, error).mul_add(y, y);
+        let error = (-y).mul_add(reciprocal, T::ONE);
+        reciprocal = error.mul_add(error, error).mul_add(reciprocal, reciprocal);
     }
-    (-x).mul_add(y, T::ONE).mul_add(y, y)
+    let reciprocal = (-y).mul_add(reciprocal, T::ONE).mul_add(reciprocal, reciprocal);
+    let quotient = x * reciprocal;
+    (-quotient).mul_add(y, x).mul_add(reciprocal, quotient)
 }
 
 /// x Φ(x) = max(x, 0) - |x| Φ(-|x|), with Φ the distribution function of the standard normal
@@ -224,7 +227,7 @@ pub(crate) fn gelu<T: Tables>(x: T) -> T {
     let magnitude = at_most(x.abs(), T::NORMAL_SATURATED);
     let half = (T::ONE + T::ONE).recip();
     let (n, small) = reduced_normal_m1(magnitude);
-    let part = magnitude * quick_reciprocal(magnitude + T::NORMAL_CENTRE);
+    let part = quick_quotient(magnitude, magnitude + T::NORMAL_CENTRE);
     let tail = polynomial_fused(part - half, T::NORMAL_TAIL);
     let (factor, part) = tail.mul_add(small, tail).scale_both(part, n);
     // 0 for negative x, but NaN for -∞, as in PyTorch; -0 stays. (The condition is not `x < 0`: for AArch64 the

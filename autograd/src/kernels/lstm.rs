@@ -111,24 +111,51 @@ impl<T: Scalar> Kernel for Backward<'_, T> {
         for (((gates, cell), (states, grads)), (of_gates, of_cell)) in inputs.zip(states).zip(outputs) {
             let ([i, f, g, o], [_, next]) = (four(gates, size), two(states, size));
             let [of_hidden, of_next] = two(grads, size);
-            let (of_input, rest) = of_gates.split_at_mut(size);
-            let (of_forget, rest) = rest.split_at_mut(size);
-            let (of_new, of_output) = rest.split_at_mut(size);
-            for index in 0..size {
-                let (output, tanh) = (o[index].sigmoid(), next[index].tanh());
-                of_output[index] = of_hidden[index] * tanh * (output * (T::ONE - output));
-                // What the new cell state gets on both ways.
-                of_cell[index] = of_next[index] + of_hidden[index] * output * (T::ONE - tanh * tanh);
-            }
-            for index in 0..size {
-                let (input, forget, new) = (i[index].sigmoid(), f[index].sigmoid(), g[index].tanh());
-                let of_next = of_cell[index];
-                of_input[index] = of_next * new * (input * (T::ONE - input));
-                of_new[index] = of_next * input * (T::ONE - new * new);
-                of_forget[index] = of_next * cell[index] * (forget * (T::ONE - forget));
-                of_cell[index] = of_next * forget;
-            }
+            let (of_first, of_second) = of_gates.split_at_mut(2 * size);
+            let (of_new, of_output) = of_second.split_at_mut(size);
+            output_gradients([o, next, of_hidden, of_next], of_output, of_cell);
+            let (of_input, of_forget) = of_first.split_at_mut(size);
+            input_gradients([i, f, g, cell], of_input, of_forget, of_new, of_cell);
         }
+    }
+}
+
+// Both are functions because the compiler knows of a function's arguments, but not of parts of one slice, that they do
+// not overlap, and vectorises only then.
+
+/// Writes the gradient of the gate `o`, and to `of_cell` what c' gets on both ways.
+#[inline(always)]
+fn output_gradients<T: Scalar>([o, next, of_hidden, of_next]: [&[T]; 4], of_output: &mut [T], of_cell: &mut [T]) {
+    let size = o.len();
+    let [next, of_hidden, of_next] = [next, of_hidden, of_next].map(|values| &values[..size]);
+    let (of_output, of_cell) = (&mut of_output[..size], &mut of_cell[..size]);
+    for index in 0..size {
+        let (output, tanh) = (o[index].sigmoid(), next[index].tanh());
+        of_output[index] = of_hidden[index] * tanh * (output * (T::ONE - output));
+        of_cell[index] = of_next[index] + of_hidden[index] * output * (T::ONE - tanh * tanh);
+    }
+}
+
+/// Writes the gradients of the gates `i f g`, and that of c in place of that of c'.
+#[inline(always)]
+fn input_gradients<T: Scalar>(
+    [i, f, g, cell]: [&[T]; 4],
+    of_input: &mut [T],
+    of_forget: &mut [T],
+    of_new: &mut [T],
+    of_cell: &mut [T],
+) {
+    let size = i.len();
+    let [f, g, cell] = [f, g, cell].map(|values| &values[..size]);
+    let (of_input, of_forget) = (&mut of_input[..size], &mut of_forget[..size]);
+    let (of_new, of_cell) = (&mut of_new[..size], &mut of_cell[..size]);
+    for index in 0..size {
+        let (input, forget, new) = (i[index].sigmoid(), f[index].sigmoid(), g[index].tanh());
+        let of_next = of_cell[index];
+        of_input[index] = of_next * new * (input * (T::ONE - input));
+        of_forget[index] = of_next * cell[index] * (forget * (T::ONE - forget));
+        of_new[index] = of_next * input * (T::ONE - new * new);
+        of_cell[index] = of_next * forget;
     }
 }
 
