@@ -237,7 +237,7 @@ pub(crate) fn gelu<T: Tables>(x: T) -> T {
     (-factor).mul_add(part, rectified)
 }
 
-/// The derivative of [`gelu`]: Φ(x) + x φ(x), accurate to a few units of [`Scalar::EPSILON`].
+/// The derivative of [`gelu`]: Φ(x) + x φ(x), accurate to a few units of [`EPSILON`](crate::Arithmetic::EPSILON).
 ///
 /// For x < 0 it is exp(-½x²) P(-x), and the values at x and -x add up to 1.
 #[inline(always)]
