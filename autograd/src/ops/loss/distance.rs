@@ -108,7 +108,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// The sign as -1 or 1, and NaN for NaN, for which [`sign`](crate::Scalar::sign) gives 0.
+/// The sign as -1 or 1, and NaN for NaN, for which [`sign`](crate::Arithmetic::sign) gives 0.
 #[inline(always)]
 fn sign_or_nan<T: Float>(x: T) -> T {
     let sign = if x < T::ZERO { -T::ONE } else { T::ONE };

@@ -41,8 +41,8 @@ impl<T: Float> Tensor<T> {
     /// Like
     /// [`torch.nn.functional.rms_norm`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html)
     /// (Zhang and Sennrich, [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)). The default of `eps` is the type's
-    /// [`EPSILON`](crate::Arithmetic::EPSILON). With s = 1/√(E\[x²\] + ε), ŷ = x s and g the gradient of ŷ: dx = s (g - ŷ
-    /// E\[g ŷ\])
+    /// [`EPSILON`](crate::Arithmetic::EPSILON). With s = 1/√(E\[x²\] + ε), ŷ = x s and g the gradient of ŷ:
+    /// dx = s (g - ŷ E\[g ŷ\])
     ///
     /// ```
     /// use autograd::Tensor;
