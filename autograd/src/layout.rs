@@ -207,8 +207,8 @@ impl Layout {
     }
 }
 
-/// An iteration over several operands of one shape at once, in row-major order. Neighbouring dimensions that every operand
-/// crosses with one stride are merged: dense operands of any rank become one long row.
+/// An iteration over several operands of one shape at once, in row-major order. Neighbouring dimensions that every
+/// operand crosses with one stride are merged: dense operands of any rank become one long row.
 #[derive(Debug)]
 pub(crate) struct StridedIter<const OPERANDS: usize> {
     extents: SmallVec<[usize; 4]>,
@@ -265,8 +265,8 @@ impl<const OPERANDS: usize> StridedIter<OPERANDS> {
         *self.extents.last().expect("there is a dimension")
     }
 
-    /// The stretches between the elements `start` and `end` of the iteration: parts of a row, or up to `height` whole rows
-    /// that lie one stride apart.
+    /// The stretches between the elements `start` and `end` of the iteration: parts of a row, or up to `height` whole
+    /// rows that lie one stride apart.
     ///
     /// An iterator, so that the caller's own loop is compiled for the caller's instruction set.
     #[inline(always)]

@@ -219,8 +219,8 @@ fn the_colour_scheme_changes_no_result() {
     let result = || {
         browser.run(
             "const seen = document.getElementById('seen').getContext('2d').getImageData(0, 0, 28, 28).data; \
-             return [document.getElementById('because'), document.getElementById('bars')].map(part => part.textContent) \
-             .concat([...seen.filter((value, index) => index % 4 === 3)].join())",
+             return [document.getElementById('because'), document.getElementById('bars')] \
+             .map(part => part.textContent).concat([...seen.filter((value, index) => index % 4 === 3)].join())",
         )
     };
     browser.press("3");

@@ -104,8 +104,8 @@ impl FromStr for ConvolutionTask {
             let mut words = text.split_whitespace().skip(1);
             let name = words.next()?;
             let (_, pass) = Pass::ALL.into_iter().find(|(known, _)| *known == name)?;
-            let numbers: Vec<usize> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
-            let [images, channels, filters, side, kernel, stride, padding, groups] = numbers[..] else { return None };
+            let values: Vec<usize> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
+            let [images, channels, filters, side, kernel, stride, padding, groups] = values[..] else { return None };
             let extents = Extents { images, channels, filters, side, kernel, stride, padding, groups };
             Some(ConvolutionTask { extents, pass })
         };

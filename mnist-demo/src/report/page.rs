@@ -11,8 +11,8 @@ use crate::environment;
 use crate::labels::Labels;
 use crate::model::Sizes;
 
-/// The number of mistakes that are on the page, and how many of them one sees without unfolding the rest: three rows on a
-/// telephone, one on a wide screen.
+/// The number of mistakes that are on the page, and how many of them one sees without unfolding the rest: three rows on
+/// a telephone, one on a wide screen.
 const SHOWN_MISTAKES: usize = 30;
 const FIRST_MISTAKES: usize = 9;
 /// The maximum number of points of all tiles of the first layer, so that the page stays small for data sets of large

@@ -91,7 +91,7 @@ impl<T: Scalar> Visible<T> {
     }
 
     /// Groups of a row's scores, and how many of them, from the first one on, are visible to all queries of the block.
-    /// The numbers are those of all rows, so that the loops over them are as long for each row.
+    /// Both counts are those of all rows, so that the loops over them are as long for each row.
     #[inline(always)]
     pub(super) fn groups(&self) -> Groups {
         Groups { whole: self.count_of_row(0) / GROUP, all: self.block.keys.div_ceil(GROUP) }

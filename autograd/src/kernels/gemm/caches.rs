@@ -8,8 +8,7 @@ pub(in crate::kernels) struct Caches {
     pub(in crate::kernels) first: usize,
     pub(in crate::kernels) second: usize,
     pub(in crate::kernels) third: usize,
-    /// Bytes of a matrix up to which its rows are read as fast in place as from a packed copy, also if they are read
-    /// again and again.
+    /// Bytes of B up to which its rows are read as fast in place as from a packed copy by many rows of A.
     pub(in crate::kernels) in_place: usize,
 }
 
@@ -26,8 +25,7 @@ pub(in crate::kernels) fn caches() -> Caches {
 }
 
 /// The bytes that are read in place, measured: on a Zen 5 also a little more than the second level holds, on a Xeon
-/// with 2 MiB of it less than a fifth. (There 1000³ reached 142 GFLOP/s packed and 102 in place, of 224 at most; and
-/// 512³ with a transposed A at 0.88 and 0.77 of the best peer's speed.)
+/// with 2 MiB of it less than a fifth. (There 1000³ reached 142 GFLOP/s packed and 102 in place, of 224 at most.)
 fn in_place(second: usize) -> usize {
     if is_from_intel() { second / 6 } else { second * 5 / 2 }
 }

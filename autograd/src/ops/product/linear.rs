@@ -158,6 +158,18 @@ mod tests {
     use crate::Tensor;
 
     gradients!(linear: |x, w, b| x.linear(w, Some(b)), [3, 4], [5, 4], [5]);
+
+    /// A weight of several steps has the sum of the gradients that a weight of its own would have in each.
+    #[test]
+    fn gradients_of_a_weight_in_many_steps_add_up() {
+        let [x, first] = [3, 4].map(|rows| Tensor::<f64>::randn([rows, 4], rows as u64).requires_grad());
+        let steps = |weights: [&Tensor<f64>; 3]| weights.iter().fold(x.clone(), |x, w| x.linear(w, None).tanh()).sum();
+        let shared = steps([&first, &first, &first]).backward();
+        let own = [(); 3].map(|()| first.detach().requires_grad());
+        let apart = steps(own.each_ref()).backward();
+        let sum = own.iter().map(|weight| apart.get(weight).unwrap().clone()).reduce(|a, b| a + b).unwrap();
+        assert!((shared.get(&first).unwrap() - sum).abs().max().item() < 1e-14);
+    }
     gradients!(without_bias: |x, w| x.linear(w, None), [3, 4], [5, 4]);
     gradients!(of_a_vector: |x, w, b| x.linear(w, Some(b)), [4], [5, 4], [5]);
     gradients!(of_a_stack: |x, w, b| x.linear(w, Some(b)), [2, 3, 4], [5, 4], [5]);
