@@ -159,22 +159,42 @@ impl<T: Scalar> Kernel for Largest<'_, T> {
         if to == 0 {
             return;
         }
-        let results = out.chunks_exact_mut(to).zip(winners.chunks_exact_mut(to));
-        for (index, (plane, (out, winners))) in planes.chunks_exact(plane).zip(results).enumerate() {
-            let bias = bias.map_or_else(no_bias, |bias| bias[index]);
-            let lines = out.chunks_exact_mut(columns).zip(winners.chunks_exact_mut(columns));
-            for (band, (out, winners)) in plane.chunks_exact(pool.window[0] * width).zip(lines) {
+        let count = planes.len() / plane;
+        for index in 0..count {
+            let (plane, bias) = (&planes[index * plane..], bias.map_or_else(no_bias, |bias| bias[index]));
+            for row in 0..rows {
+                let band = &plane[row * pool.window[0] * width..];
                 for start in (0..columns).step_by(WINDOWS) {
-                    let count = WINDOWS.min(columns - start);
-                    let (largest, winner) = largest_of(pool, &band[start * pool.window[1]..], count, bias);
-                    for (window, out) in out[start..][..count].iter_mut().enumerate() {
-                        *out = if relu { largest[window].maximum(T::ZERO) } else { largest[window] };
+                    let at = index * to + row * columns + start;
+                    let (mut largest, winner) = largest_of(pool, &band[start * pool.window[1]..], bias);
+                    if relu {
+                        largest = largest.map(|x| x.maximum(T::ZERO));
                     }
-                    let winners = winners[start..][..count].iter_mut().zip(winner);
-                    winners.for_each(|(to, winner)| *to = winner as u8);
+                    // What is behind the last window of the row is overwritten by the next one.
+                    write_first(&mut out[at..], largest);
+                    write_first(&mut winners[at..], winner.map(|winner| winner as u8));
                 }
             }
         }
+    }
+}
+
+/// The first elements; zero where there are too few.
+#[inline(always)]
+fn read_first<T: Copy, const N: usize>(from: &[T], zero: T) -> [T; N] {
+    from.first_chunk().copied().unwrap_or_else(|| {
+        let mut elements = [zero; N];
+        elements[..from.len()].copy_from_slice(from);
+        elements
+    })
+}
+
+/// Writes the first elements: all, or as many as there are.
+#[inline(always)]
+fn write_first<T: Copy, const N: usize>(to: &mut [T], elements: [T; N]) {
+    match to.first_chunk_mut() {
+        Some(to) => *to = elements,
+        None => to.copy_from_slice(&elements[..to.len()]),
     }
 }
 
@@ -199,22 +219,22 @@ impl<T: Scalar> Found<T> {
     }
 }
 
-/// The largest elements, with the bias, of up to [`WINDOWS`] windows of a band of rows, and which ones they are.
+/// The largest elements, with the bias, of [`WINDOWS`] windows from the start of a band of rows on, and which ones they
+/// are. (Of windows beyond the end of a row, they are anything.)
 #[inline(always)]
-fn largest_of<T: Scalar>(pool: &Pool, band: &[T], count: usize, bias: T) -> ([T; WINDOWS], [u32; WINDOWS]) {
+fn largest_of<T: Scalar>(pool: &Pool, band: &[T], bias: T) -> ([T; WINDOWS], [u32; WINDOWS]) {
     let ([rows, columns], width) = (pool.window, pool.from[1]);
     let mut found = Found { largest: [T::NEG_INFINITY; WINDOWS], winner: [0; WINDOWS], bias };
     for row in 0..rows {
-        let line = &band[row * width..][..count * columns];
+        let line = &band[row * width..];
         if columns == 2 {
-            let mut pairs = [T::ZERO; 2 * WINDOWS];
-            pairs[..line.len()].copy_from_slice(line);
+            let pairs: [T; 2 * WINDOWS] = read_first(line, T::ZERO);
             found.keep_larger(2 * row, std::array::from_fn(|window| pairs[2 * window]));
             found.keep_larger(2 * row + 1, std::array::from_fn(|window| pairs[2 * window + 1]));
             continue;
         }
         for column in 0..columns {
-            let element = |window: usize| if window < count { line[window * columns + column] } else { T::ZERO };
+            let element = |window: usize| line.get(window * columns + column).copied().unwrap_or(T::ZERO);
             found.keep_larger(row * columns + column, std::array::from_fn(element));
         }
     }
@@ -252,9 +272,14 @@ impl<'a, T: Scalar> Planes<'a, T> {
         };
         let ([rows, columns], windows) = (pool.to(), area(pool.to()));
         let planes = &mut scratch[..count * plane];
-        planes.fill(T::ZERO);
         let results = first * windows..(first + count) * windows;
-        let (mut grads, mut winners) = (grads[results.clone()].iter(), winners[results].iter());
+        let (grads, winners) = (&grads[results.clone()], &winners[results]);
+        if pool.window == [2, 2] && pool.from[1] == 2 * columns && windows > 0 {
+            vectorized(SpreadPairs { grads, winners, rows, columns, plane, planes });
+            return planes;
+        }
+        planes.fill(T::ZERO);
+        let (mut grads, mut winners) = (grads.iter(), winners.iter());
         for plane in planes.chunks_exact_mut(plane.max(1)) {
             for row in 0..rows {
                 let band = &mut plane[row * pool.window[0] * pool.from[1]..];
@@ -265,4 +290,52 @@ impl<'a, T: Scalar> Planes<'a, T> {
         }
         planes
     }
+}
+
+/// Writes planes whose windows of 2 × 2 elements fill their rows: the gradient of each window at its largest element,
+/// zero elsewhere.
+struct SpreadPairs<'a, T> {
+    grads: &'a [T],
+    winners: &'a [u8],
+    /// Windows of a plane.
+    rows: usize,
+    columns: usize,
+    /// Elements of a plane.
+    plane: usize,
+    planes: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for SpreadPairs<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let SpreadPairs { grads, winners, rows, columns, plane, planes } = self;
+        let width = 2 * columns;
+        for index in 0..planes.len() / plane {
+            // In the order of the addresses: what is behind the last window of a row is overwritten by the next row.
+            for line in 0..2 * rows {
+                let (from, to) = ((index * rows + line / 2) * columns, index * plane + line * width);
+                for start in (0..columns).step_by(WINDOWS) {
+                    let grads: [T; WINDOWS] = read_first(&grads[from + start..], T::ZERO);
+                    let winners: [u8; WINDOWS] = read_first(&winners[from + start..], 0);
+                    write_first(&mut planes[to + 2 * start..], pairs_of(grads, winners, 2 * (line % 2) as u8));
+                }
+            }
+            let rest = index * plane + 2 * rows * width..(index + 1) * plane;
+            planes[rest].fill(T::ZERO);
+        }
+    }
+}
+
+/// The elements `first` and `first + 1` of windows: the gradient, or zero.
+#[inline(always)]
+fn pairs_of<T: Scalar>(grads: [T; WINDOWS], winners: [u8; WINDOWS], first: u8) -> [T; 2 * WINDOWS] {
+    let mut pairs = [T::ZERO; 2 * WINDOWS];
+    for window in 0..WINDOWS {
+        let (grad, winner) = (grads[window], winners[window]);
+        pairs[2 * window] = if winner == first { grad } else { T::ZERO };
+        pairs[2 * window + 1] = if winner == first + 1 { grad } else { T::ZERO };
+    }
+    pairs
 }
