@@ -20,7 +20,7 @@ use super::dot_kernel::{DotTile, MAX_DOT_ROWS};
 use super::epilogue::{Finish, TileShape};
 use super::microkernel::Tile;
 use super::output::Output;
-use super::pack::{SLACK, Strip};
+use super::pack::{SLACK, STEPS_PER_BAND, Strip};
 use super::packed_b::{PackedB, Panel};
 use super::partition::Partition;
 use super::path::Path;
@@ -176,13 +176,19 @@ impl<T: Scalar> BlockLoops<'_, T> {
     unsafe fn pack_rows(&self, rows: Range<usize>, target: *mut T) {
         let Self { kernels, product: Product { a, .. }, block, .. } = *self;
         let tiles = self.packed_tiles(rows.len());
-        for tile in 0..tiles.count {
-            let Range { start, end } = tiles.range(tile);
-            let source = a.at(rows.start + start, block.first_step);
-            let count = end - start;
-            let strip = Strip { source, across: a.row_stride, along: a.column_stride, count, depth: block.depth };
-            // SAFETY: the strip lies in A, its target in the block's; the last tile has the slack behind it.
-            unsafe { (kernels.pack)(&strip, target.wrapping_add(start * block.depth), count) }
+        // Adjacent rows are packed some steps at a time: a line has elements of several tiles.
+        let band = if a.row_stride == 1 { STEPS_PER_BAND } else { block.depth.max(1) };
+        for first in (0..block.depth).step_by(band) {
+            let depth = band.min(block.depth - first);
+            for tile in 0..tiles.count {
+                let Range { start, end } = tiles.range(tile);
+                let (source, count) = (a.at(rows.start + start, block.first_step + first), end - start);
+                let strip = Strip { source, across: a.row_stride, along: a.column_stride, count, depth };
+                let target = target.wrapping_add(start * block.depth + first * count);
+                // SAFETY: the strip lies in A, its target in the block's; the last tile has the slack behind it, and
+                // strips of adjacent rows write nothing behind their end.
+                unsafe { (kernels.pack)(&strip, target, count) }
+            }
         }
     }
 

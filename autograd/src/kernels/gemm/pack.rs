@@ -46,6 +46,10 @@ pub(in crate::kernels) type PackFn<T> = unsafe fn(&Strip<T>, *mut T, usize);
 /// Elements behind the end of a packed block that a strip may overwrite, because it is written in whole vectors.
 pub(in crate::kernels) const SLACK: usize = 16;
 
+/// Steps that are packed together of all strips whose elements are adjacent: so few that their lines stay in the
+/// first-level cache until the next strip reads the rest of them, also if they are a power of two apart.
+pub(super) const STEPS_PER_BAND: usize = 8;
+
 /// Copies a strip to `target`, where its steps are `width` apart, at least `count`; the elements between `count` and
 /// `width` become zero.
 ///
@@ -73,7 +77,12 @@ pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>, target: *mut V::
                 }
                 while lane < width {
                     let mask = if lane == whole { rest } else { V::mask(0) };
-                    V::load_masked(from.wrapping_add(lane), mask).store(to.add(lane));
+                    let values = V::load_masked(from.wrapping_add(lane), mask);
+                    if step + 1 == depth && lane + V::LANES > width {
+                        values.store_masked(to.add(lane), V::mask(width - lane));
+                    } else {
+                        values.store(to.add(lane));
+                    }
                     lane += V::LANES;
                 }
             }

@@ -122,9 +122,10 @@ pub(in crate::kernels) fn along_columns<T: Scalar>(product: &Product<T>) -> Path
     let Product { extents: Extents { rows, columns, .. }, a, b, .. } = *product;
     let size = size_of::<T>();
     // A in place is read again for each panel. Rows that are contiguous along the depth are as many streams, which the
-    // hardware foresees; a step across many rows is a page each.
+    // hardware foresees; a step across many rows is a page each, and the lines of steps that collide evict each other.
     let is_far = is_far(product);
-    let packs_a = rows > 14 && columns > 64 && (collides(a.row_stride, size) || is_far && a.column_stride != 1);
+    let is_scattered = a.column_stride != 1 && (is_far || rows > FEW_ROWS);
+    let packs_a = rows > 14 && columns > 64 && (collides(a.row_stride, size) || is_scattered);
     if packs_a {
         Path::Packed
     } else if is_far || packs_near_b(b, rows, columns) {
