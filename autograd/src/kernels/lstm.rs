@@ -1,74 +1,74 @@
 //! The gates of a long short-term memory, and their gradients, in one pass each.
 
-use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
+use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
 /// Elements of the state that a task takes: each has five exponentials, and takes as long as eight of a simple pass.
 const STATES_PER_TASK: usize = ELEMENTS_PER_TASK / 8;
 
-/// Rows `i f g o` of four gates, `[rows, 4 · size]`, and the cell state before them, `[rows, size]`.
+/// Elements of a task's rows.
+fn states_per_task(size: usize) -> usize {
+    (STATES_PER_TASK / size.max(1)).max(1) * size.max(1)
+}
+
+/// Cuts slices into those of each task: of the given width in states.
+fn parts<T, const N: usize>(slices: [&[T]; N], task: usize, states: usize, count: usize) -> [&[T]; N] {
+    slices.map(|slice| &slice[task * states..][..count])
+}
+
+/// What follows the sums of the gates in a step: σ(i), σ(f), tanh(g) and σ(o) in their place, and the next states,
+/// c' = σ(f) c + σ(i) tanh(g) and h' = σ(o) tanh(c').
+///
+/// The gates are rows `i f g o`, `[rows, 4 · size]`, the states rows of `size` elements.
+pub(crate) fn forward<T: Scalar>(size: usize, gates: &mut [T], before: &[T], hidden: &mut [T], cell: &mut [T]) {
+    let states = states_per_task(size);
+    let outputs = hidden.chunks_mut(states).zip(cell.chunks_mut(states));
+    let items = gates.chunks_mut(4 * states).zip(outputs).enumerate().collect();
+    for_each_item(items, |(task, (gates, (hidden, cell)))| {
+        let [before] = parts([before], task, states, cell.len());
+        vectorized(Forward { size, gates, before, hidden, cell });
+    });
+}
+
+/// A step, after its [`forward`].
 #[derive(Clone, Copy)]
-pub(crate) struct LstmGates<'a, T> {
-    pub(crate) gates: &'a [T],
-    pub(crate) cell: &'a [T],
+pub(crate) struct Step<'a, T> {
     pub(crate) size: usize,
+    /// The gates as `forward` left them.
+    pub(crate) gates: &'a [T],
+    /// The cell states before and after the step.
+    pub(crate) before: &'a [T],
+    pub(crate) cell: &'a [T],
 }
 
-impl<T: Scalar> LstmGates<'_, T> {
-    /// Rows of a task.
-    fn rows(self) -> usize {
-        (STATES_PER_TASK / self.size).max(1)
-    }
-
-    /// The rows from `first` on, so many.
-    fn part(self, first: usize, rows: usize) -> Self {
-        let Self { gates, cell, size } = self;
-        Self { gates: &gates[4 * first * size..][..4 * rows * size], cell: &cell[first * size..][..rows * size], size }
-    }
-
-    /// Writes the rows `[h', c']`, each of `size`, to `out`: c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c').
-    pub(crate) fn forward(self, out: &mut [T]) {
-        if out.is_empty() {
-            return;
-        }
-        let width = 2 * self.size;
-        for_each_chunk(out, self.rows() * width, |start, out| {
-            vectorized(Forward { own: self.part(start / width, out.len() / width), out });
+impl<T: Scalar> Step<'_, T> {
+    /// Writes the gradient of the gates, and adds that of the cell state before, from the gradients of h' and c'.
+    pub(crate) fn backward(self, grads: [&[T]; 2], of_gates: &mut [T], of_before: &mut [T]) {
+        let (size, states) = (self.size, states_per_task(self.size));
+        let outputs = of_gates.chunks_mut(4 * states).zip(of_before.chunks_mut(states));
+        for_each_item(outputs.enumerate().collect(), |(task, (of_gates, of_before))| {
+            let [gates] = parts([self.gates], task, 4 * states, of_gates.len());
+            let [before, cell] = parts([self.before, self.cell], task, states, of_before.len());
+            let grads = parts(grads, task, states, of_before.len());
+            vectorized(Backward { step: Step { size, gates, before, cell }, grads, of_gates, of_before });
         });
     }
-
-    /// Writes the gradients of gates and cell state, from the rows `[h', c']` and their gradients.
-    pub(crate) fn backward(self, states: &[T], grads: &[T], of_gates: &mut [T], of_cell: &mut [T]) {
-        if of_cell.is_empty() {
-            return;
-        }
-        let (rows, size) = (self.rows(), self.size);
-        let outputs = of_gates.chunks_mut(rows * 4 * size).zip(of_cell.chunks_mut(rows * size));
-        for_each_item(outputs.enumerate().collect(), |(task, (of_gates, of_cell))| {
-            let own = self.part(task * rows, of_cell.len() / size);
-            let [states, grads] = [states, grads].map(|values| &values[task * rows * 2 * size..][..2 * of_cell.len()]);
-            vectorized(Backward { own, states, grads, of_gates, of_cell });
-        });
-    }
-}
-
-/// The four gates of a row.
-#[inline(always)]
-fn four<T>(row: &[T], size: usize) -> [&[T]; 4] {
-    let ([i, f], [g, o]) = (two(&row[..2 * size], size), two(&row[2 * size..], size));
-    [i, f, g, o]
 }
 
 /// Both halves of a row.
 #[inline(always)]
-fn two<T>(row: &[T], size: usize) -> [&[T]; 2] {
-    [&row[..size], &row[size..][..size]]
+fn halves<T>(row: &mut [T]) -> [&mut [T]; 2] {
+    let (first, second) = row.split_at_mut(row.len() / 2);
+    [first, second]
 }
 
 struct Forward<'a, T> {
-    own: LstmGates<'a, T>,
-    out: &'a mut [T],
+    size: usize,
+    gates: &'a mut [T],
+    before: &'a [T],
+    hidden: &'a mut [T],
+    cell: &'a mut [T],
 }
 
 impl<T: Scalar> Kernel for Forward<'_, T> {
@@ -76,27 +76,46 @@ impl<T: Scalar> Kernel for Forward<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Forward { own: LstmGates { gates, cell, size }, out } = self;
-        let rows = gates.chunks_exact(4 * size).zip(cell.chunks_exact(size)).zip(out.chunks_exact_mut(2 * size));
-        for ((gates, cell), out) in rows {
-            let [i, f, g, o] = four(gates, size);
-            let (hidden, next) = out.split_at_mut(size);
-            for index in 0..size {
-                next[index] = f[index].sigmoid() * cell[index] + i[index].sigmoid() * g[index].tanh();
-            }
-            for index in 0..size {
-                hidden[index] = o[index].sigmoid() * next[index].tanh();
-            }
+        let Forward { size, gates, before, hidden, cell } = self;
+        let states = before.chunks_exact(size).zip(hidden.chunks_exact_mut(size).zip(cell.chunks_exact_mut(size)));
+        for (gates, (before, (hidden, cell))) in gates.chunks_exact_mut(4 * size).zip(states) {
+            let [of_input, of_output] = halves(gates);
+            let ([i, f], [g, o]) = (halves(of_input), halves(of_output));
+            next_cell(i, f, g, before, cell);
+            next_hidden(o, cell, hidden);
         }
     }
 }
 
+// These are functions because the compiler knows of a function's arguments, but not of parts of one slice, that they do
+// not overlap, and vectorises only then.
+
+#[inline(always)]
+fn next_cell<T: Scalar>(i: &mut [T], f: &mut [T], g: &mut [T], before: &[T], cell: &mut [T]) {
+    let size = cell.len();
+    let (i, f, g, before) = (&mut i[..size], &mut f[..size], &mut g[..size], &before[..size]);
+    for index in 0..size {
+        let (input, forget, new) = (i[index].sigmoid(), f[index].sigmoid(), g[index].tanh());
+        cell[index] = forget * before[index] + input * new;
+        (i[index], f[index], g[index]) = (input, forget, new);
+    }
+}
+
+#[inline(always)]
+fn next_hidden<T: Scalar>(o: &mut [T], cell: &[T], hidden: &mut [T]) {
+    let size = hidden.len();
+    let (o, cell) = (&mut o[..size], &cell[..size]);
+    for index in 0..size {
+        o[index] = o[index].sigmoid();
+        hidden[index] = o[index] * cell[index].tanh();
+    }
+}
+
 struct Backward<'a, T> {
-    own: LstmGates<'a, T>,
-    states: &'a [T],
-    grads: &'a [T],
+    step: Step<'a, T>,
+    grads: [&'a [T]; 2],
     of_gates: &'a mut [T],
-    of_cell: &'a mut [T],
+    of_before: &'a mut [T],
 }
 
 impl<T: Scalar> Kernel for Backward<'_, T> {
@@ -104,58 +123,57 @@ impl<T: Scalar> Kernel for Backward<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Backward { own: LstmGates { gates, cell, size }, states, grads, of_gates, of_cell } = self;
-        let inputs = gates.chunks_exact(4 * size).zip(cell.chunks_exact(size));
-        let outputs = of_gates.chunks_exact_mut(4 * size).zip(of_cell.chunks_exact_mut(size));
-        let states = states.chunks_exact(2 * size).zip(grads.chunks_exact(2 * size));
-        for (((gates, cell), (states, grads)), (of_gates, of_cell)) in inputs.zip(states).zip(outputs) {
-            let ([i, f, g, o], [_, next]) = (four(gates, size), two(states, size));
-            let [of_hidden, of_next] = two(grads, size);
-            let (of_first, of_second) = of_gates.split_at_mut(2 * size);
-            let (of_new, of_output) = of_second.split_at_mut(size);
-            output_gradients([o, next, of_hidden, of_next], of_output, of_cell);
-            let (of_input, of_forget) = of_first.split_at_mut(size);
-            input_gradients([i, f, g, cell], of_input, of_forget, of_new, of_cell);
+        let Backward { step: Step { size, gates, before, cell }, grads: [of_hidden, of_cell], of_gates, of_before } =
+            self;
+        for (row, of_gates) in of_gates.chunks_exact_mut(4 * size).enumerate() {
+            let gate = |which: usize| &gates[(4 * row + which) * size..][..size];
+            let states = [before, cell, of_hidden, of_cell].map(|rows| &rows[row * size..][..size]);
+            let of_before = &mut of_before[row * size..][..size];
+            let [of_first, of_second] = halves(of_gates);
+            let ([of_i, of_f], [of_g, of_o]) = (halves(of_first), halves(of_second));
+            output_gradients(gate(3), states, of_o, of_g);
+            input_gradients([gate(0), gate(1), gate(2), states[0]], of_i, of_f, of_g, of_before);
         }
     }
 }
 
-// Both are functions because the compiler knows of a function's arguments, but not of parts of one slice, that they do
-// not overlap, and vectorises only then.
-
-/// Writes the gradient of the gate `o`, and to `of_cell` what c' gets on both ways.
+/// Writes the gradient of the gate `o`, and what c' gets on both ways.
 #[inline(always)]
-fn output_gradients<T: Scalar>([o, next, of_hidden, of_next]: [&[T]; 4], of_output: &mut [T], of_cell: &mut [T]) {
+fn output_gradients<T: Scalar>(
+    o: &[T],
+    [_, cell, of_hidden, of_cell]: [&[T]; 4],
+    of_output: &mut [T],
+    of_next: &mut [T],
+) {
     let size = o.len();
-    let [next, of_hidden, of_next] = [next, of_hidden, of_next].map(|values| &values[..size]);
-    let (of_output, of_cell) = (&mut of_output[..size], &mut of_cell[..size]);
+    let [cell, of_hidden, of_cell] = [cell, of_hidden, of_cell].map(|values| &values[..size]);
+    let (of_output, of_next) = (&mut of_output[..size], &mut of_next[..size]);
     for index in 0..size {
-        let (output, tanh) = (o[index].sigmoid(), next[index].tanh());
+        let (output, tanh) = (o[index], cell[index].tanh());
         of_output[index] = of_hidden[index] * tanh * (output * (T::ONE - output));
-        of_cell[index] = of_next[index] + of_hidden[index] * output * (T::ONE - tanh * tanh);
+        of_next[index] = of_cell[index] + of_hidden[index] * output * (T::ONE - tanh * tanh);
     }
 }
 
-/// Writes the gradients of the gates `i f g`, and that of c in place of that of c'.
+/// Writes the gradients of the gates `i f g`, that of g in place of that of c', and adds that of c.
 #[inline(always)]
 fn input_gradients<T: Scalar>(
-    [i, f, g, cell]: [&[T]; 4],
+    [i, f, g, before]: [&[T]; 4],
     of_input: &mut [T],
     of_forget: &mut [T],
     of_new: &mut [T],
-    of_cell: &mut [T],
+    of_before: &mut [T],
 ) {
     let size = i.len();
-    let [f, g, cell] = [f, g, cell].map(|values| &values[..size]);
+    let [f, g, before] = [f, g, before].map(|values| &values[..size]);
     let (of_input, of_forget) = (&mut of_input[..size], &mut of_forget[..size]);
-    let (of_new, of_cell) = (&mut of_new[..size], &mut of_cell[..size]);
+    let (of_new, of_before) = (&mut of_new[..size], &mut of_before[..size]);
     for index in 0..size {
-        let (input, forget, new) = (i[index].sigmoid(), f[index].sigmoid(), g[index].tanh());
-        let of_next = of_cell[index];
+        let (input, forget, new, of_next) = (i[index], f[index], g[index], of_new[index]);
         of_input[index] = of_next * new * (input * (T::ONE - input));
-        of_forget[index] = of_next * cell[index] * (forget * (T::ONE - forget));
+        of_forget[index] = of_next * before[index] * (forget * (T::ONE - forget));
         of_new[index] = of_next * input * (T::ONE - new * new);
-        of_cell[index] = of_next * forget;
+        of_before[index] += of_next * forget;
     }
 }
 
@@ -170,66 +188,91 @@ mod tests {
         (0..count).map(|i| ((i * factor) % 101) as f64 / 25.0 - 2.0).collect()
     }
 
-    fn sigmoid(x: f64) -> f64 {
-        1.0 / (1.0 + (-x).exp())
-    }
-
     fn is_close(found: &[f64], wanted: &[f64]) -> bool {
         found.len() == wanted.len() && found.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-13)
     }
 
-    /// States and gradients element by element, by the formulas.
-    fn oracle(own: LstmGates<'_, f64>, grads: &[f64]) -> [Vec<f64>; 3] {
-        let LstmGates { gates, cell, size } = own;
-        let mut states = vec![0.0; 2 * cell.len()];
-        let (mut of_gates, mut of_cell) = (vec![0.0; gates.len()], vec![0.0; cell.len()]);
-        for (at, &before) in cell.iter().enumerate() {
-            let (row, index) = (at / size, at % size);
-            let gate = |which: usize| 4 * row * size + which * size + index;
-            let (hidden_at, next_at) = (2 * row * size + index, 2 * row * size + size + index);
-            let [i, f, o] = [0, 1, 3].map(|which| sigmoid(gates[gate(which)]));
-            let g = gates[gate(2)].tanh();
-            let next = f * before + i * g;
-            (states[hidden_at], states[next_at]) = (o * next.tanh(), next);
-            let of_next = grads[next_at] + grads[hidden_at] * o * (1.0 - next.tanh().powi(2));
-            of_gates[gate(0)] = of_next * g * i * (1.0 - i);
-            of_gates[gate(1)] = of_next * before * f * (1.0 - f);
-            of_gates[gate(2)] = of_next * i * (1.0 - g * g);
-            of_gates[gate(3)] = grads[hidden_at] * next.tanh() * o * (1.0 - o);
-            of_cell[at] = of_next * f;
+    /// What a step is computed from: the gates' sums, the cell state, the gradients of both states.
+    struct Case {
+        size: usize,
+        gates: Vec<f64>,
+        before: Vec<f64>,
+        grads: [Vec<f64>; 2],
+    }
+
+    impl Case {
+        fn new(rows: usize, size: usize) -> Self {
+            let states = |factor| samples(rows * size, factor);
+            Case { size, gates: samples(4 * rows * size, 7), before: states(13), grads: [states(29), states(31)] }
         }
-        [states, of_gates, of_cell]
+
+        /// The states and the gradients, element by element, by the formulas; what the gradient of c is added to is 1.
+        fn oracle(&self) -> [Vec<f64>; 4] {
+            let zeros = vec![0.0; self.before.len()];
+            let [mut hidden, mut cell, mut of_before] = [zeros.clone(), zeros.clone(), zeros];
+            let mut of_gates = vec![0.0; self.gates.len()];
+            for (at, &before) in self.before.iter().enumerate() {
+                let gate = |which: usize| at / self.size * 4 * self.size + which * self.size + at % self.size;
+                let [i, f, o] = [0, 1, 3].map(|which| 1.0 / (1.0 + (-self.gates[gate(which)]).exp()));
+                let g = self.gates[gate(2)].tanh();
+                cell[at] = f * before + i * g;
+                hidden[at] = o * cell[at].tanh();
+                let of_hidden = self.grads[0][at];
+                let of_next = self.grads[1][at] + of_hidden * o * (1.0 - cell[at].tanh().powi(2));
+                of_gates[gate(0)] = of_next * g * i * (1.0 - i);
+                of_gates[gate(1)] = of_next * before * f * (1.0 - f);
+                of_gates[gate(2)] = of_next * i * (1.0 - g * g);
+                of_gates[gate(3)] = of_hidden * cell[at].tanh() * o * (1.0 - o);
+                of_before[at] = 1.0 + of_next * f;
+            }
+            [hidden, cell, of_gates, of_before]
+        }
+
+        fn grads(&self) -> [&[f64]; 2] {
+            [&self.grads[0], &self.grads[1]]
+        }
+
+        /// All results, of the kernels of an instruction set.
+        fn on(&self, isa: Isa) -> [Vec<f64>; 4] {
+            let (mut gates, [mut hidden, mut cell, mut of_gates, mut of_before]) = (self.gates.clone(), self.empty());
+            let (size, before) = (self.size, &self.before[..]);
+            let (out, next) = (&mut hidden[..], &mut cell[..]);
+            vectorized_for(isa, Forward { size, gates: &mut gates, before, hidden: out, cell: next });
+            let step = Step { size, gates: &gates, before, cell: &cell };
+            let (of_gates_out, of_before_out) = (&mut of_gates[..], &mut of_before[..]);
+            let grads = self.grads();
+            vectorized_for(isa, Backward { step, grads, of_gates: of_gates_out, of_before: of_before_out });
+            [hidden, cell, of_gates, of_before]
+        }
+
+        /// The same, on some threads.
+        fn on_threads(&self, threads: usize) -> [Vec<f64>; 4] {
+            let (mut gates, [mut hidden, mut cell, mut of_gates, mut of_before]) = (self.gates.clone(), self.empty());
+            with_threads(threads, || {
+                forward(self.size, &mut gates, &self.before, &mut hidden, &mut cell);
+                let step = Step { size: self.size, gates: &gates, before: &self.before, cell: &cell };
+                step.backward(self.grads(), &mut of_gates, &mut of_before);
+            });
+            [hidden, cell, of_gates, of_before]
+        }
+
+        fn empty(&self) -> [Vec<f64>; 4] {
+            let states = vec![f64::NAN; self.before.len()];
+            [states.clone(), states.clone(), vec![f64::NAN; self.gates.len()], vec![1.0; states.len()]]
+        }
     }
 
     #[test]
     fn gates_and_gradients_are_their_formulas_on_every_instruction_set_and_number_of_threads() {
         for (rows, size) in [(0, 3), (1, 1), (3, 7), (2, 16), (5, 33), (40, 256)] {
-            let (gates, cell, grads) =
-                (samples(4 * rows * size, 7), samples(rows * size, 13), samples(2 * rows * size, 29));
-            let own = LstmGates { gates: &gates, cell: &cell, size };
-            let [states, of_gates, of_cell] = oracle(own, &grads);
-            let empty = || [2, 4, 1].map(|width| vec![f64::NAN; width * rows * size]);
+            let case = Case::new(rows, size);
+            let wanted = case.oracle();
+            let fits = |found: &[Vec<f64>; 4]| found.iter().zip(&wanted).all(|(found, wanted)| is_close(found, wanted));
             for &isa in Isa::available() {
-                let [mut out, mut gates_out, mut cell_out] = empty();
-                vectorized_for(isa, Forward { own, out: &mut out });
-                assert!(is_close(&out, &states), "{rows}×{size}, {}", isa.name());
-                let (of_gates_out, of_cell_out) = (&mut gates_out[..], &mut cell_out[..]);
-                let kernel =
-                    Backward { own, states: &out, grads: &grads, of_gates: of_gates_out, of_cell: of_cell_out };
-                vectorized_for(isa, kernel);
-                assert!(is_close(&gates_out, &of_gates) && is_close(&cell_out, &of_cell), "{}", isa.name());
+                assert!(fits(&case.on(isa)), "{rows}×{size}, {}", isa.name());
             }
-            let run = |threads| {
-                let [mut out, mut of_gates, mut of_cell] = empty();
-                with_threads(threads, || {
-                    own.forward(&mut out);
-                    own.backward(&out, &grads, &mut of_gates, &mut of_cell);
-                });
-                [out, of_gates, of_cell]
-            };
-            let one = run(1);
-            assert!(is_close(&one[0], &states) && is_close(&one[1], &of_gates) && is_close(&one[2], &of_cell));
-            assert!(one == run(3), "{rows}×{size}");
+            let one = case.on_threads(1);
+            assert!(fits(&one) && one == case.on_threads(3), "{rows}×{size}");
         }
     }
 }

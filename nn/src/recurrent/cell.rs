@@ -129,6 +129,22 @@ pub trait Cell<T: Float = f32>: Module<T> + Sized {
     /// The state after a step, from [`CellWeights::of_input`] of its input and the state before it.
     fn advance(&self, of_input: &Tensor<T>, state: &Self::State) -> Self::State;
 
+    /// The outputs of all steps of a sequence, `[L, N, hidden]`, and the state after the last one, from
+    /// [`CellWeights::of_input`] of the whole sequence and the state before it: [`advance`](Cell::advance) step by step,
+    /// unless a cell has something faster.
+    ///
+    /// # Panics
+    /// If there is no step.
+    #[track_caller]
+    fn advance_all(&self, of_inputs: &Tensor<T>, state: &Self::State) -> (Tensor<T>, Self::State) {
+        let (mut state, mut outputs) = (state.clone(), Vec::new());
+        for of_input in of_inputs.unbind(0) {
+            state = self.advance(&of_input, &state);
+            outputs.push(state.output().clone());
+        }
+        (Tensor::stack(&outputs, 0), state)
+    }
+
     /// The state after a step with the input `[N, in]`; without a state before it, that is zero.
     ///
     /// # Panics
@@ -161,7 +177,7 @@ macro_rules! cell {
     (
         $(#[$attribute:meta])*
         $name:ident as $kind:literal, $layer:literal, $gates:literal gates, $state:ty, $settings:literal,
-        |$cell:ident, $x:ident, $before:ident| $step:expr
+        |$cell:ident, $x:ident, $before:ident| $step:expr $(, all steps: $all:expr)?
     ) => {
         $(#[$attribute])*
         #[derive(Clone, Debug)]
@@ -206,6 +222,14 @@ macro_rules! cell {
                 let $cell = &self.0;
                 $step
             }
+
+            $(
+                #[track_caller]
+                fn advance_all(&self, $x: &Tensor<T>, $before: &Self::State) -> (Tensor<T>, Self::State) {
+                    let $cell = &self.0;
+                    $all
+                }
+            )?
         }
     };
 }
@@ -256,6 +280,13 @@ cell!(
     |cell, x, before| {
         let (h, c) = before;
         (x + cell.of_state(h)).lstm_gates(c)
+    },
+    all steps: {
+        let ((h, c), bias) = (before, cell.bias_hh.as_ref().map(Param::tensor));
+        let (hidden, cells) = x.lstm_steps(h, c, &cell.weight_hh.tensor(), bias.as_ref());
+        let last = [&hidden, &cells].map(|states| states.select(0, -1));
+        let [h, c] = last;
+        (hidden, (h, c))
     }
 );
 

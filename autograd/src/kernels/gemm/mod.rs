@@ -23,6 +23,7 @@ pub(super) mod pack;
 pub(super) mod packed_b;
 pub(super) mod partition;
 pub(super) mod path;
+pub(crate) mod prepacked;
 pub(super) mod product;
 mod store_transposed;
 pub(super) mod table;

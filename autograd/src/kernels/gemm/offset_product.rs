@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::buffer::PoolVec;
 use super::epilogue::TileShape;
@@ -94,15 +94,36 @@ impl<T: Scalar> OffsetProduct<'_, T> {
     /// # Panics
     /// If an offset reaches beyond A or B (whole vectors of B are read), or C beyond its slice.
     pub(crate) fn write(&self, c: &mut [T], row_stride: usize) {
-        let Self { kernels, table, rows_of, ref rows, a, b, columns, accumulate } = *self;
-        if rows.is_empty() || columns == 0 {
-            return;
+        let (rows, columns) = (self.rows.len(), self.columns);
+        if rows > 0 && columns > 0 {
+            assert!((rows - 1) * row_stride + columns <= c.len(), "C has {} elements", c.len());
+            assert!(columns <= row_stride || rows == 1, "rows of C that overlap");
+            // SAFETY: all rows lie in the slice.
+            unsafe { self.write_at(c.as_mut_ptr(), row_stride as isize) }
         }
+    }
+
+    /// Computes C, whose columns are adjacent.
+    ///
+    /// # Panics
+    /// If an offset reaches beyond A or B (whole vectors of B are read), or C has another shape or layout.
+    pub(crate) fn write_view(&self, c: &mut ArrayViewMut2<'_, T>) {
+        let (rows, columns) = (self.rows.len(), self.columns);
+        let &[row_stride, column_stride] = c.strides() else { unreachable!("a matrix has two dimensions") };
+        assert!(c.dim() == (rows, columns) && (column_stride == 1 || columns <= 1), "C has the shape {:?}", c.dim());
+        if rows > 0 && columns > 0 {
+            // SAFETY: the view has these rows.
+            unsafe { self.write_at(c.as_mut_ptr(), row_stride) }
+        }
+    }
+
+    /// # Safety
+    /// Each row of C may be written, and read if it is added to; no two of them overlap.
+    unsafe fn write_at(&self, c: *mut T, c_row_stride: isize) {
+        let Self { kernels, table, rows_of, ref rows, a, b, columns, accumulate } = *self;
         let vectors = columns.div_ceil(kernels.lanes);
         assert!(vectors <= MAX_VECTORS, "an offset product of {columns} columns");
         table.check(rows_of, [a.len(), b.len()], vectors * kernels.lanes);
-        let last = (rows.len() - 1) * row_stride;
-        assert!(last + columns <= c.len() && (columns <= row_stride || last == 0), "C has {} elements", c.len());
         let tiles = match rows_of {
             RowsOf::A => &kernels.offset_tiles[vectors - 1],
             RowsOf::B => &kernels.shared_tiles[vectors - 1],
@@ -110,8 +131,8 @@ impl<T: Scalar> OffsetProduct<'_, T> {
         let tile = Tile {
             a: a.as_ptr(),
             b: b.as_ptr(),
-            c: c.as_mut_ptr(),
-            c_row_stride: row_stride as isize,
+            c,
+            c_row_stride,
             depth: table.steps.len(),
             last_lanes: columns - (vectors - 1) * kernels.lanes,
             accumulate,
@@ -119,8 +140,9 @@ impl<T: Scalar> OffsetProduct<'_, T> {
             a_step: 0,
             b_step: 0,
         };
-        // SAFETY: the largest offsets were compared with the slices, and C with its. The kernels run on this machine.
-        unsafe { run(tiles, &tile, row_stride, &table.rows[rows.clone()], &table.steps) }
+        // SAFETY: the largest offsets were compared with the slices, C is the caller's. The kernels run on this
+        // machine.
+        unsafe { run(tiles, &tile, &table.rows[rows.clone()], &table.steps) }
     }
 }
 
@@ -165,7 +187,7 @@ impl<T: Scalar> OffsetDots<'_, T> {
             b_step: 0,
         };
         // SAFETY: the offsets were compared with the slices, and C with its. The kernels run on this machine.
-        unsafe { run(&kernels.offset_dots, &tile, 1, &table.rows, steps) }
+        unsafe { run(&kernels.offset_dots, &tile, &table.rows, steps) }
     }
 }
 
@@ -173,13 +195,7 @@ impl<T: Scalar> OffsetDots<'_, T> {
 ///
 /// # Safety
 /// That of the tiles, for each row and all steps.
-unsafe fn run<T>(
-    tiles: &[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS],
-    tile: &Tile<T>,
-    c_row_stride: usize,
-    rows: &[u32],
-    steps: &[Step],
-) {
+unsafe fn run<T>(tiles: &[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS], tile: &Tile<T>, rows: &[u32], steps: &[Step]) {
     let mut row = 0;
     while row < rows.len() {
         let mut height = (rows.len() - row).min(MAX_OFFSET_ROWS);
@@ -189,7 +205,7 @@ unsafe fn run<T>(
                 None => height -= 1, // There is one of height 1.
             }
         };
-        let tile = Tile { c: tile.c.wrapping_add(row * c_row_stride), ..*tile };
+        let tile = Tile { c: tile.c.wrapping_offset(row as isize * tile.c_row_stride), ..*tile };
         // SAFETY: passed on; there are so many rows.
         unsafe { kernel(&tile, &Offsets { rows: &rows[row..], steps }) }
         row += height;

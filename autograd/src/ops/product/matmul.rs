@@ -61,7 +61,7 @@ pub(super) fn matmul_of_data<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T
 }
 
 /// A tensor of two dimensions as a view for the kernels.
-pub(super) fn as_matrix<T: Float>(tensor: &Tensor<T>) -> ArrayView2<'_, T> {
+pub(in crate::ops) fn as_matrix<T: Float>(tensor: &Tensor<T>) -> ArrayView2<'_, T> {
     let Layout { shape, strides, offset } = &*tensor.layout;
     matrix(tensor.storage.as_slice(), *offset as isize, [shape[0], shape[1]], [strides[0], strides[1]])
 }

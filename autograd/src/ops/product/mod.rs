@@ -2,6 +2,6 @@
 
 mod einsum;
 mod linear;
-mod matmul;
+pub(super) mod matmul;
 mod outer;
 mod tensordot;

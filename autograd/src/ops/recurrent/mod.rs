@@ -1,10 +1,10 @@
-//! One step of a recurrent network.
+//! One step of a recurrent network, and all steps of a long short-term memory.
+
+mod lstm_gates;
+mod lstm_steps;
 
 use crate::error::shape_error;
 use crate::float::Float;
-use crate::graph::Backward;
-use crate::kernels::lstm::LstmGates;
-use crate::op::{Op, Saved};
 use crate::tensor::Tensor;
 
 /// The weights of a recurrent cell, as PyTorch's layers have them: of the input `[gates · H, I]` and of the hidden
@@ -19,49 +19,6 @@ pub struct CellWeights<'a, T: Float = f32> {
     pub input_bias: Option<&'a Tensor<T>>,
     /// Beside the hidden state's weight: `bias_hh`.
     pub hidden_bias: Option<&'a Tensor<T>>,
-}
-
-/// Y = [h', c'] of four gates `i f g o`, `[..., 4 H]`, and a cell state c
-///
-/// The fused gradient is that of the formula; of higher orders, that of [`composed_lstm_gates`].
-#[derive(Debug)]
-struct Lstm<T: Float> {
-    gates: Saved<T>,
-    cell: Saved<T>,
-    states: Saved<T>,
-}
-
-impl<T: Float> Op<T> for Lstm<T> {
-    fn name(&self) -> &'static str {
-        "lstm_gates"
-    }
-
-    fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let (gates, cell) = (ctx.get(&self.gates), ctx.get(&self.cell));
-        if ctx.higher_order() {
-            return ctx.go_on_through(|_| Tensor::cat(&composed_lstm_gates(&gates, &cell), -1));
-        }
-        let [grad, states, gates, cell] = [ctx.grad(), ctx.get(&self.states), gates, cell].map(|x| x.dense());
-        let [grads, states, values, before] =
-            [&grad, &states, &gates, &cell].map(|tensor| tensor.as_slice().expect("dense"));
-        let own = LstmGates { gates: values, cell: before, size: cell.shape()[cell.rank() - 1] };
-        let mut of_gates = None;
-        let of_cell = Tensor::build(cell.shape().clone(), |of_cell| {
-            of_gates = Some(Tensor::build(gates.shape().clone(), |of_gates| {
-                own.backward(states, grads, of_gates, of_cell);
-            }));
-        });
-        ctx.propagate(0, || of_gates.expect("made with that of the cell state"));
-        ctx.propagate(1, || of_cell);
-    }
-}
-
-/// The same by operations, each of which is differentiable: h' and c'.
-#[track_caller]
-fn composed_lstm_gates<T: Float>(gates: &Tensor<T>, cell: &Tensor<T>) -> [Tensor<T>; 2] {
-    let gates = gates.chunk(4, -1);
-    let cell = gates[1].sigmoid() * cell + gates[0].sigmoid() * gates[2].tanh();
-    [gates[3].sigmoid() * cell.tanh(), cell]
 }
 
 /// # Recurrent cells
@@ -113,32 +70,6 @@ impl<T: Float> Tensor<T> {
             shape_error("lstm_cell", format_args!("the hidden state has shape {hidden}, the cell state {cell}"));
         }
         (of_input + of_hidden).lstm_gates(cell)
-    }
-
-    /// What the four gates `i f g o`, side by side in `[..., 4 H]`, make of the cell state `[..., H]`: the next hidden
-    /// state and cell state, as in [`lstm_cell`](Tensor::lstm_cell), whose products may thus be computed for all steps
-    /// at once.    c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c')        dx = that of the formula, by the product rule
-    ///
-    /// A part of [`torch.nn.LSTMCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html).
-    ///
-    /// # Panics
-    /// If the shapes do not fit each other.
-    #[inline(never)]
-    #[track_caller]
-    pub fn lstm_gates(&self, cell: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
-        self.check_gates("lstm_gates", 4, cell);
-        let (dense, before) = (self.dense(), cell.dense());
-        let size = cell.shape()[cell.rank() - 1];
-        let [gates, values] = [&dense, &before].map(|tensor| tensor.as_slice().expect("dense"));
-        let mut shape = cell.shape().clone();
-        shape.set(cell.rank() - 1, 2 * size);
-        let states = Tensor::build_for("lstm_gates", shape, |out| LstmGates { gates, cell: values, size }.forward(out));
-        let states = states.record(&[self, cell], |states| Lstm {
-            gates: Saved::input(0, self),
-            cell: Saved::input(1, cell),
-            states: Saved::output(states),
-        });
-        (states.narrow(-1, 0, size), states.narrow(-1, size, size))
     }
 
     /// One step of a gated recurrent unit (Cho and others, [arXiv:1406.1078](https://arxiv.org/abs/1406.1078)): the
@@ -217,7 +148,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-instances!(rnn_cell lstm_cell lstm_gates gru_cell gru_gates);
+instances!(rnn_cell lstm_cell gru_cell gru_gates);
 
 #[cfg(test)]
 mod tests {
@@ -236,20 +167,6 @@ mod tests {
     gradients!(
         rnn_cell_relu: |x, h, w, v, b, c| x.rnn_cell(h, biased([w, v, b, c]), true),
         [4], [2], [2, 4], [2, 2], [2], [2]; fixed
-    );
-    gradients!(
-        lstm_gates: |x, c| {
-            let (hidden, cell) = x.lstm_gates(c);
-            hidden * cell
-        },
-        [3, 8], [3, 2]; fixed
-    );
-    gradients!(
-        lstm_gates_of_a_vector: |x, c| {
-            let (hidden, cell) = x.lstm_gates(c);
-            hidden * cell
-        },
-        [8], [2]; fixed
     );
     gradients!(gru_gates: |x, h, s| x.gru_gates(h, s), [3, 6], [3, 6], [3, 2]; fixed);
     gradients!(
