@@ -99,7 +99,6 @@ instances!(lstm_gates);
 
 #[cfg(test)]
 mod tests {
-
     gradients!(
         lstm_gates: |x, c| {
             let (hidden, cell) = x.lstm_gates(c);
