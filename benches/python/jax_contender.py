@@ -11,12 +11,11 @@ THREADS = int(sys.argv[1])
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
 os.environ["JAX_PLATFORMS"] = "cpu"
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 
 from contender import GRADIENT, operands, serve
+from jax_networks import SCORES, STEPS, learn_digits, repeat_scores
 
 
 def scores_of(parameters, x):
@@ -27,52 +26,14 @@ def scores_of(parameters, x):
     return x @ weight.T + bias
 
 
-def loss_of(parameters, x, labels):
-    logarithms = jax.nn.log_softmax(scores_of(parameters, x))
-    return -jnp.take_along_axis(logarithms, labels[:, None], axis=1).mean()
-
-
-@partial(jax.jit, donate_argnums=(0, 1, 2, 3))
-def step(parameters, means, squares, count, images, labels, rows):
-    pixels = images[rows].astype(jnp.float32) / 255
-    loss, gradients = jax.value_and_grad(loss_of)(parameters, pixels, labels[rows])
-    count += 1
-    means = [0.9 * m + 0.1 * g for m, g in zip(means, gradients)]
-    squares = [0.999 * v + 0.001 * g * g for v, g in zip(squares, gradients)]
-    size, root = 1e-3 / (1 - 0.9**count), jnp.sqrt(1 - 0.999**count)
-    parameters = [w - size * m / (jnp.sqrt(v) / root + 1e-8) for w, m, v in zip(parameters, means, squares)]
-    return parameters, means, squares, count, loss
-
-
 def train(problem, size):
     parameters = [jnp.array(values) for values in problem.parameters]
-    state = parameters, [jnp.zeros_like(p) for p in parameters], [jnp.zeros_like(p) for p in parameters], jnp.float32(0)
-    images, labels = jnp.array(problem.images), jnp.array(problem.labels.astype("int32"))
-    batches = [jnp.array(rows.astype("int32")) for rows in problem.batches(size)]
-    done = 0
-
-    def work(repeats):
-        nonlocal state, done
-        for _ in range(repeats):
-            *state, loss = step(*state, images, labels, batches[done % len(batches)])
-            done += 1
-        jax.block_until_ready(state)
-        return float(loss)
-
-    return work
+    return learn_digits(problem, size, parameters, scores_of)
 
 
 def infer(problem, size):
     parameters = [jnp.array(values) for values in problem.parameters]
-    pixels = jnp.array(problem.pixels(size))
-    function = jax.jit(scores_of)
-
-    def work(repeats):
-        for _ in range(repeats):
-            scores = function(parameters, pixels).block_until_ready()
-        return float(scores[-1, -1])
-
-    return work
+    return repeat_scores(scores_of, parameters, jnp.array(problem.pixels(size)))
 
 
 FUNCTIONS = {
@@ -121,8 +82,12 @@ def prepare(problem, words):
     match words:
         case ["train", size]:
             return train(problem, int(size))
+        case ["train", name, size]:
+            return STEPS[name](problem, int(size))
         case ["infer", size]:
             return infer(problem, int(size))
+        case ["infer", name, size]:
+            return SCORES[name](problem, int(size))
         case ["elementwise", name, *_]:
             return elementwise(name)
     # A chain of operations would be compiled into one.

@@ -4,18 +4,14 @@ A function for each network prepares its training step, or its scores: given the
 how PyTorch is run, it returns a function of the repetitions.
 """
 
-import re
-from collections import Counter
-from pathlib import Path
-
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 import gpt
+import word_pairs
 from contender import MULTIPLIERS, centred
-from start import by_fan_in, first_weights, hashed
+from start import by_fan_in, first_weights
 from torch_gpt import Gpt
 
 
@@ -181,22 +177,11 @@ def lstm(_, size, how):
     return repeat_block(model, lambda x: forward(x)[0], x, seed)
 
 
-def words():
-    """How many words are known, and the text as their indices: the most frequent word is 0."""
-    file = Path(__file__).parent / "../../nn/examples/data/shakespeare.txt"
-    text = [word.lower() for word in re.findall("[A-Za-z]+", file.read_text())]
-    counts = Counter(text)
-    known = sorted((word for word in counts if counts[word] >= 8), key=lambda word: (-counts[word], word))
-    indices = {word: index for index, word in enumerate(known)}
-    return len(known), np.array([indices[word] for word in text if word in indices])
-
-
 class SkipGram(nn.Module):
-    WIDTH, NEGATIVES, REACH, BATCHES, BOUND = 64, 5, 4, 64, 0.1
-
     def __init__(self, count):
         super().__init__()
-        self.words, self.neighbours = nn.Embedding(count, self.WIDTH), nn.Embedding(count, self.WIDTH)
+        self.words = nn.Embedding(count, word_pairs.WIDTH)
+        self.neighbours = nn.Embedding(count, word_pairs.WIDTH)
 
     def forward(self, words, neighbours, drawn):
         word = self.words(words).unsqueeze(1)
@@ -204,22 +189,13 @@ class SkipGram(nn.Module):
         far = functional.logsigmoid(-(word * self.neighbours(drawn)).sum(2)).sum()
         return -(near + far) / len(words)
 
-    def examples(self, text, number, size):
-        """Words `[size]`, a neighbour of each `[size, 1]`, and words that are drawn for each `[size, NEGATIVES]`."""
-        integers = 2 + self.NEGATIVES
-        pairs = np.arange(number * size, (number + 1) * size)
-        random = hashed(pairs[:, None] * integers + np.arange(integers)).astype(np.int64)
-        positions = random[:, :1] % (len(text) - self.REACH)
-        neighbours = text[positions + 1 + random[:, 1:2] % self.REACH]
-        drawn = text[random[:, 2:] % len(text)]
-        return tuple(map(torch.from_numpy, (text[positions[:, 0]], neighbours, drawn)))
-
 
 def skip_gram(_, size, how):
-    count, text = words()
-    model = with_first_values(SkipGram(count), lambda _: SkipGram.BOUND)
+    count, text = word_pairs.words()
+    model = with_first_values(SkipGram(count), lambda _: word_pairs.BOUND)
     forward = how.compiled(model)
-    batches = [model.examples(text, number, size) for number in range(model.BATCHES)]
+    examples = (word_pairs.examples(text, number, size) for number in range(word_pairs.BATCHES))
+    batches = [tuple(map(torch.from_numpy, arrays)) for arrays in examples]
     return learn(model, lambda step: forward(*batches[step % len(batches)]))
 
 

@@ -76,7 +76,7 @@ pub struct Options {
     #[command(flatten)]
     pub threads: Threads,
     /// Whom to compare with, a list of candle and burn (build with --features peers), torch, torch-compile,
-    /// torch-channels-last and jax (with --python)
+    /// torch-channels-last and jax (with --python); each takes part in the tasks that it has
     #[arg(long, value_delimiter = ',')]
     pub peers: Vec<Peer>,
     /// A Python that has torch or jax

@@ -1,6 +1,6 @@
 //! The networks of `train --model` and `inference --model`, a file each: layers of `nn` as a user puts them together,
-//! with the same first weights and the same inputs for all contenders. `benches/python/torch_networks.py` has the same
-//! in PyTorch.
+//! with the same first weights and the same inputs for all contenders. `benches/python/torch_networks.py` and
+//! `benches/python/jax_networks.py` have the same in PyTorch and JAX.
 
 mod cnn;
 mod depthwise;
