@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use autograd::Param;
 use nn::{Conv2d, CrossEntropyLoss, Flatten, Layer, Linear, MaxPool2d, Mode, Module, ReLU, Sequential, Unflatten};
 
 use super::start::{by_fan_in, set_first_values};
@@ -21,9 +22,11 @@ pub(super) static NETWORK: Network = Network {
     inference: Some(Inference { batches: &[1, 64], scores }),
 };
 
-const SIDE: usize = 28;
+/// Rows and columns of an image.
+pub const SIDE: usize = 28;
 const FILTERS: [usize; 2] = [16, 32];
-const KERNEL: usize = 5;
+/// Rows and columns of a filter; half of them, rounded down, lie around an image.
+pub const KERNEL: usize = 5;
 const HIDDEN: usize = 128;
 const CLASSES: usize = 10;
 const FEATURES: usize = FILTERS[1] * (SIDE / 4) * (SIDE / 4);
@@ -52,6 +55,12 @@ fn layers() -> Sequential {
         .add(Linear::new(HIDDEN, CLASSES, 0));
     set_first_values(&model.named_parameters(), by_fan_in);
     model
+}
+
+/// Shapes and first values of the filters, weights and biases, for other libraries.
+pub fn parameters() -> Vec<(Vec<usize>, Vec<f32>)> {
+    let of_each = |parameter: Param| (parameter.tensor().shape().to_vec(), parameter.tensor().to_vec());
+    layers().parameters().into_iter().map(of_each).collect()
 }
 
 fn step(problem: &Arc<Problem>, batch: usize) -> Step {

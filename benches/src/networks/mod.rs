@@ -2,7 +2,7 @@
 //! with the same first weights and the same inputs for all contenders. `benches/python/torch_networks.py` and
 //! `benches/python/jax_networks.py` have the same in PyTorch and JAX.
 
-mod cnn;
+pub mod cnn;
 mod depthwise;
 mod gpt;
 mod lstm;

@@ -3,24 +3,87 @@
 use std::sync::Arc;
 
 use burn::module::{Module, Param};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::nn::{Linear, Relu};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{Linear, PaddingConfig2d, Relu};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 
 use crate::benchmark::Work;
+use crate::networks::cnn;
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
 use crate::task::{CHAIN, Elementwise, PLANE, Task};
 
 /// [`Library`](crate::benchmark::Library). flex takes the number of threads from `RAYON_NUM_THREADS`.
 pub fn burn(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Work> {
     match task {
-        Task::Train { batch } => Some(train(problem, batch)),
-        Task::Infer { batch } => Some(infer(problem, batch)),
+        Task::Train { batch } => Some(train(problem, batch, Perceptron::new)),
+        Task::Infer { batch } => Some(infer(problem, batch, Perceptron::new)),
+        Task::TrainNetwork { network, batch } if network.name == "cnn" => Some(train(problem, batch, Cnn::new)),
+        Task::InferNetwork { network, batch } if network.name == "cnn" => Some(infer(problem, batch, Cnn::new)),
         Task::Chain { extent, backward } => Some(chain(extent, backward)),
         Task::Elementwise(operation) => elementwise(operation),
         Task::TrainNetwork { .. } | Task::InferNetwork { .. } | Task::Attention(_) => None,
         Task::Convolution(_) | Task::Optimize { .. } => None,
+    }
+}
+
+/// A network from rows of pixels to scores.
+trait Classifier: Module + 'static {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2>;
+}
+
+/// A layer with this weight, `[out, in]`, and bias.
+fn linear(weight: &[f32], bias: &[f32], device: &Device) -> Linear {
+    let (inputs, outputs) = (weight.len() / bias.len(), bias.len());
+    // burn's weight is [in, out].
+    let transposed = (0..inputs * outputs).map(|at| weight[at % outputs * inputs + at / outputs]);
+    let weight = TensorData::new(transposed.collect::<Vec<f32>>(), [inputs, outputs]);
+    let bias = TensorData::new(bias.to_vec(), [outputs]);
+    Linear { weight: Param::from_data(weight, device), bias: Some(Param::from_data(bias, device)) }
+}
+
+#[derive(Module, Debug)]
+struct Cnn {
+    convolutions: Vec<Conv2d>,
+    pool: MaxPool2d,
+    first: Linear,
+    second: Linear,
+    relu: Relu,
+}
+
+impl Cnn {
+    fn new(_: &Problem, device: &Device) -> Self {
+        let parameters = cnn::parameters();
+        let convolution = |index: usize| {
+            let ((shape, weight), (_, bias)) = (parameters[2 * index].clone(), parameters[2 * index + 1].clone());
+            let (padding, [filters, channels]) = (cnn::KERNEL / 2, [shape[0], shape[1]]);
+            let config = Conv2dConfig::new([channels, filters], [cnn::KERNEL; 2])
+                .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding));
+            let weight = Param::from_data(TensorData::new(weight, shape), device);
+            let bias = Some(Param::from_data(TensorData::new(bias, [filters]), device));
+            Conv2d { weight, bias, ..config.init(device) }
+        };
+        let layer = |index: usize| linear(&parameters[2 * index].1, &parameters[2 * index + 1].1, device);
+        Cnn {
+            convolutions: vec![convolution(0), convolution(1)],
+            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
+            first: layer(2),
+            second: layer(3),
+            relu: Relu::new(),
+        }
+    }
+}
+
+impl Classifier for Cnn {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let images = x.dims()[0];
+        let mut x: Tensor<4> = x.reshape([images, 1, cnn::SIDE, cnn::SIDE]);
+        for convolution in &self.convolutions {
+            x = self.pool.forward(self.relu.forward(convolution.forward(x)));
+        }
+        self.second.forward(self.relu.forward(self.first.forward(x.flatten(1, 3))))
     }
 }
 
@@ -34,18 +97,12 @@ struct Perceptron {
 
 impl Perceptron {
     fn new(problem: &Problem, device: &Device) -> Self {
-        let layer = |index: usize| {
-            let (inputs, outputs) = (SIZES[index], SIZES[index + 1]);
-            // burn's weight is [in, out].
-            let weight = &problem.parameters[2 * index];
-            let transposed = (0..inputs * outputs).map(|at| weight[at % outputs * inputs + at / outputs]);
-            let weight = TensorData::new(transposed.collect::<Vec<f32>>(), [inputs, outputs]);
-            let bias = TensorData::new(problem.parameters[2 * index + 1].clone(), [outputs]);
-            Linear { weight: Param::from_data(weight, device), bias: Some(Param::from_data(bias, device)) }
-        };
+        let layer = |index: usize| linear(&problem.parameters[2 * index], &problem.parameters[2 * index + 1], device);
         Perceptron { first: layer(0), second: layer(1), third: layer(2), relu: Relu::new() }
     }
+}
 
+impl Classifier for Perceptron {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let x = self.relu.forward(self.first.forward(x));
         let x = self.relu.forward(self.second.forward(x));
@@ -59,13 +116,13 @@ fn images(problem: &Problem, rows: &[usize], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(pixels, [rows.len(), SIZES[0]]), device)
 }
 
-fn train(problem: &Arc<Problem>, batch: usize) -> Work {
+fn train<M: Classifier>(problem: &Arc<Problem>, batch: usize, model: fn(&Problem, &Device) -> M) -> Work {
     let problem = Arc::clone(problem);
     let device = Device::flex().autodiff();
     let criterion = CrossEntropyLossConfig::new().init(&device);
     // Everybody else's epsilon.
     let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
-    let mut model = Some(Perceptron::new(&problem, &device));
+    let mut model = Some(model(&problem, &device));
     let mut next = 0;
     repeated(move || {
         let rows = problem.batch(next, batch);
@@ -80,9 +137,9 @@ fn train(problem: &Arc<Problem>, batch: usize) -> Work {
     })
 }
 
-fn infer(problem: &Problem, batch: usize) -> Work {
+fn infer<M: Classifier>(problem: &Problem, batch: usize, model: fn(&Problem, &Device) -> M) -> Work {
     let device = Device::flex();
-    let model = Perceptron::new(problem, &device);
+    let model = model(problem, &device);
     let pixels = images(problem, problem.batch(0, batch), &device);
     repeated(move || model.forward(pixels.clone()))
 }

@@ -3,37 +3,73 @@
 use std::sync::Arc;
 
 use candle_core::{D, DType, Device, Result, Tensor, Var};
-use candle_nn::{Activation, AdamW, Linear, Module, Optimizer, ParamsAdamW, Sequential, loss, ops, seq};
+use candle_nn::{
+    Activation, AdamW, Conv2d, Conv2dConfig, Linear, Module, Optimizer, ParamsAdamW, Sequential, loss, ops, seq,
+};
 
 use crate::benchmark::Work;
+use crate::networks::{Network, cnn};
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
 use crate::task::{CHAIN, Elementwise, PLANE, Task};
 
 /// [`Library`](crate::benchmark::Library). candle takes the number of threads from `RAYON_NUM_THREADS`.
 pub fn candle(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Work> {
     let work = match task {
-        Task::Train { batch } => train(problem, batch),
-        Task::Infer { batch } => infer(problem, batch),
+        Task::Train { batch } => train(problem, batch, perceptron),
+        Task::TrainNetwork { network, batch } => train(problem, batch, model_of(network)?),
+        Task::Infer { batch } => infer(problem, batch, perceptron),
+        Task::InferNetwork { network, batch } => infer(problem, batch, model_of(network)?),
         Task::Chain { extent, backward } => chain(extent, backward),
         Task::Elementwise(operation) => elementwise(operation)?,
-        Task::TrainNetwork { .. } | Task::InferNetwork { .. } | Task::Attention(_) => return None,
-        Task::Convolution(_) | Task::Optimize { .. } => return None,
+        Task::Attention(_) | Task::Convolution(_) | Task::Optimize { .. } => return None,
     };
     Some(work.expect("candle does it"))
 }
 
-/// The weights, `[out, in]`, and biases.
-fn variables(problem: &Problem) -> Result<Vec<Var>> {
-    let mut variables = Vec::new();
-    for (sizes, values) in SIZES.windows(2).zip(problem.parameters.chunks(2)) {
-        variables.push(Var::from_slice(&values[0], (sizes[1], sizes[0]), &Device::Cpu)?);
-        variables.push(Var::from_slice(&values[1], sizes[1], &Device::Cpu)?);
-    }
-    Ok(variables)
+/// A network for rows of pixels: its parameters with their first values, and its layers, made of the parameters.
+type Model = fn(&Problem) -> (Vec<Var>, fn(&[Tensor]) -> Sequential);
+
+fn model_of(network: &Network) -> Option<Model> {
+    (network.name == "cnn").then_some(convolutional as Model)
 }
 
-/// The perceptron of these weights and biases.
-fn model(parameters: &[Tensor]) -> Sequential {
+fn variable(shape: &[usize], values: &[f32]) -> Var {
+    Var::from_slice(values, shape, &Device::Cpu).expect("as many values as elements")
+}
+
+/// The perceptron: its parameters are weights, `[out, in]`, and biases.
+fn perceptron(problem: &Problem) -> (Vec<Var>, fn(&[Tensor]) -> Sequential) {
+    let mut variables = Vec::new();
+    for (sizes, values) in SIZES.windows(2).zip(problem.parameters.chunks(2)) {
+        variables.extend([variable(&[sizes[1], sizes[0]], &values[0]), variable(&sizes[1..], &values[1])]);
+    }
+    (variables, linear_layers)
+}
+
+/// The CNN of the demo: its parameters are filters, weights and biases.
+fn convolutional(_: &Problem) -> (Vec<Var>, fn(&[Tensor]) -> Sequential) {
+    let variables = cnn::parameters().into_iter().map(|(shape, values)| variable(&shape, &values)).collect();
+    (variables, |parameters| {
+        let mut model = seq().add_fn(|x| x.reshape(((), 1, cnn::SIDE, cnn::SIDE)));
+        let (filters, weights) = parameters.split_at(4);
+        for pair in filters.chunks(2) {
+            let config = Conv2dConfig { padding: cnn::KERNEL / 2, ..Conv2dConfig::default() };
+            let convolution = Conv2d::new(pair[0].clone(), Some(pair[1].clone()), config);
+            model = model.add(convolution).add(Activation::Relu).add_fn(max_pool);
+        }
+        model.add_fn(|x| x.flatten_from(1)).add(linear_layers(weights))
+    })
+}
+
+/// The greatest of each 2×2 pixels. It takes as long as `max_pool2d`, whose gradient in candle 0.11 is a quarter of what
+/// it should be.
+fn max_pool(x: &Tensor) -> Result<Tensor> {
+    let (images, channels, height, width) = x.dims4()?;
+    x.reshape((images, channels, height / 2, 2, width / 2, 2))?.max(5)?.max(3)
+}
+
+/// Linear layers of these weights and biases, with rectifiers between them.
+fn linear_layers(parameters: &[Tensor]) -> Sequential {
     let mut model = seq();
     for (layer, pair) in parameters.chunks(2).enumerate() {
         if layer > 0 {
@@ -50,10 +86,10 @@ fn images(problem: &Problem, rows: &[usize]) -> Result<Tensor> {
     Tensor::from_vec(pixels, (rows.len(), SIZES[0]), &Device::Cpu)
 }
 
-fn train(problem: &Arc<Problem>, batch: usize) -> Result<Work> {
+fn train(problem: &Arc<Problem>, batch: usize, model: Model) -> Result<Work> {
     let problem = Arc::clone(problem);
-    let variables = variables(&problem)?;
-    let model = model(&variables.iter().map(|variable| variable.as_tensor().clone()).collect::<Vec<_>>());
+    let (variables, layers) = model(&problem);
+    let model = layers(&variables.iter().map(|variable| variable.as_tensor().clone()).collect::<Vec<_>>());
     let settings = ParamsAdamW { lr: LEARNING_RATE, weight_decay: 0.0, ..ParamsAdamW::default() };
     let mut adam = AdamW::new(variables, settings)?;
     let mut next = 0;
@@ -69,9 +105,10 @@ fn train(problem: &Arc<Problem>, batch: usize) -> Result<Work> {
     Ok(repeated(step))
 }
 
-fn infer(problem: &Problem, batch: usize) -> Result<Work> {
+fn infer(problem: &Problem, batch: usize, model: Model) -> Result<Work> {
+    let (variables, layers) = model(problem);
     // Detached, or each forward would record a graph.
-    let model = model(&variables(problem)?.iter().map(Var::as_detached_tensor).collect::<Vec<_>>());
+    let model = layers(&variables.iter().map(Var::as_detached_tensor).collect::<Vec<_>>());
     let pixels = images(problem, problem.batch(0, batch))?;
     Ok(repeated(move || model.forward(&pixels)))
 }

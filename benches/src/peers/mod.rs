@@ -149,3 +149,28 @@ impl FromStr for Peer {
         known.map(|(_, peer)| peer).ok_or_else(|| format!("\"{text}\" is none of {}", names()))
     }
 }
+
+#[cfg(all(test, feature = "peers"))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ours::gradus;
+
+    #[test]
+    fn libraries_of_this_program_compute_the_values_of_the_engine() {
+        let problem = Arc::new(Problem::dots(8));
+        for task in ["train 4", "infer 4", "train cnn 4", "infer cnn 4"] {
+            let value = |library: Library| {
+                let mut work = library(&problem, task.parse().unwrap(), 1).expect("it has this task");
+                work(3)
+            };
+            let expected = value(gradus);
+            for peer in [Peer::Candle, Peer::Burn] {
+                let (_, library) = peer.library().unwrap();
+                let value = value(library);
+                assert!((value - expected).abs() < 1e-3 * expected.abs(), "{task}: {peer} {value}, ours {expected}");
+            }
+        }
+    }
+}
