@@ -8,7 +8,7 @@ use candle_nn::{
 };
 
 use crate::benchmark::Work;
-use crate::networks::{Network, cnn};
+use crate::networks::{self, cnn};
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
 use crate::task::{CHAIN, Elementwise, PLANE, Task};
 
@@ -27,9 +27,15 @@ pub fn candle(problem: &Arc<Problem>, task: Task, _threads: usize) -> Option<Wor
 }
 
 /// A network for rows of pixels: its parameters with their first values, and its layers, made of the parameters.
-type Model = fn(&Problem) -> (Vec<Var>, fn(&[Tensor]) -> Sequential);
+struct Network {
+    parameters: Vec<Var>,
+    layers: fn(&[Tensor]) -> Sequential,
+}
 
-fn model_of(network: &Network) -> Option<Model> {
+/// Prepares a network.
+type Model = fn(&Problem) -> Network;
+
+fn model_of(network: &networks::Network) -> Option<Model> {
     (network.name == "cnn").then_some(convolutional as Model)
 }
 
@@ -38,27 +44,29 @@ fn variable(shape: &[usize], values: &[f32]) -> Var {
 }
 
 /// The perceptron: its parameters are weights, `[out, in]`, and biases.
-fn perceptron(problem: &Problem) -> (Vec<Var>, fn(&[Tensor]) -> Sequential) {
-    let mut variables = Vec::new();
+fn perceptron(problem: &Problem) -> Network {
+    let mut parameters = Vec::new();
     for (sizes, values) in SIZES.windows(2).zip(problem.parameters.chunks(2)) {
-        variables.extend([variable(&[sizes[1], sizes[0]], &values[0]), variable(&sizes[1..], &values[1])]);
+        parameters.extend([variable(&[sizes[1], sizes[0]], &values[0]), variable(&sizes[1..], &values[1])]);
     }
-    (variables, linear_layers)
+    Network { parameters, layers: linear_layers }
 }
 
 /// The CNN of the demo: its parameters are filters, weights and biases.
-fn convolutional(_: &Problem) -> (Vec<Var>, fn(&[Tensor]) -> Sequential) {
-    let variables = cnn::parameters().into_iter().map(|(shape, values)| variable(&shape, &values)).collect();
-    (variables, |parameters| {
-        let mut model = seq().add_fn(|x| x.reshape(((), 1, cnn::SIDE, cnn::SIDE)));
-        let (filters, weights) = parameters.split_at(4);
-        for pair in filters.chunks(2) {
-            let config = Conv2dConfig { padding: cnn::KERNEL / 2, ..Conv2dConfig::default() };
-            let convolution = Conv2d::new(pair[0].clone(), Some(pair[1].clone()), config);
-            model = model.add(convolution).add(Activation::Relu).add_fn(max_pool);
-        }
-        model.add_fn(|x| x.flatten_from(1)).add(linear_layers(weights))
-    })
+fn convolutional(_: &Problem) -> Network {
+    let parameters = cnn::parameters().into_iter().map(|(shape, values)| variable(&shape, &values)).collect();
+    Network { parameters, layers: convolutional_layers }
+}
+
+fn convolutional_layers(parameters: &[Tensor]) -> Sequential {
+    let mut model = seq().add_fn(|x| x.reshape(((), 1, cnn::SIDE, cnn::SIDE)));
+    let (filters, weights) = parameters.split_at(4);
+    for pair in filters.chunks(2) {
+        let config = Conv2dConfig { padding: cnn::KERNEL / 2, ..Conv2dConfig::default() };
+        let convolution = Conv2d::new(pair[0].clone(), Some(pair[1].clone()), config);
+        model = model.add(convolution).add(Activation::Relu).add_fn(max_pool);
+    }
+    model.add_fn(|x| x.flatten_from(1)).add(linear_layers(weights))
 }
 
 /// The greatest of each 2×2 pixels. It takes as long as `max_pool2d`, whose gradient in candle 0.11 is a quarter of what
@@ -88,10 +96,10 @@ fn images(problem: &Problem, rows: &[usize]) -> Result<Tensor> {
 
 fn train(problem: &Arc<Problem>, batch: usize, model: Model) -> Result<Work> {
     let problem = Arc::clone(problem);
-    let (variables, layers) = model(&problem);
-    let model = layers(&variables.iter().map(|variable| variable.as_tensor().clone()).collect::<Vec<_>>());
+    let Network { parameters, layers } = model(&problem);
+    let model = layers(&parameters.iter().map(|parameter| parameter.as_tensor().clone()).collect::<Vec<_>>());
     let settings = ParamsAdamW { lr: LEARNING_RATE, weight_decay: 0.0, ..ParamsAdamW::default() };
-    let mut adam = AdamW::new(variables, settings)?;
+    let mut adam = AdamW::new(parameters, settings)?;
     let mut next = 0;
     let step = move || -> Result<Tensor> {
         let rows = problem.batch(next, batch);
@@ -106,9 +114,9 @@ fn train(problem: &Arc<Problem>, batch: usize, model: Model) -> Result<Work> {
 }
 
 fn infer(problem: &Problem, batch: usize, model: Model) -> Result<Work> {
-    let (variables, layers) = model(problem);
+    let Network { parameters, layers } = model(problem);
     // Detached, or each forward would record a graph.
-    let model = layers(&variables.iter().map(Var::as_detached_tensor).collect::<Vec<_>>());
+    let model = layers(&parameters.iter().map(Var::as_detached_tensor).collect::<Vec<_>>());
     let pixels = images(problem, problem.batch(0, batch))?;
     Ok(repeated(move || model.forward(&pixels)))
 }
