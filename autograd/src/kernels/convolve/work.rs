@@ -139,21 +139,23 @@ impl<T: GemmKernels> Work<'_, T> {
     /// Some channels of a group, plane after plane, of `count` elements each.
     fn multiply(&self, part: &Part<'_, T>, table: &OffsetTable, count: [usize; 2], block: &mut [T], out: &mut [T]) {
         match self.along {
-            Along::Channels => self.along_channels(part, table, block, out),
+            Along::Channels => self.along_channels(part, table, count[1], block, out),
             Along::Pixels | Along::Rows => self.along_pixels(part, table, count, out),
         }
     }
 
-    fn along_channels(&self, part: &Part<'_, T>, table: &OffsetTable, block: &mut [T], out: &mut [T]) {
+    fn along_channels(&self, part: &Part<'_, T>, table: &OffsetTable, row: usize, block: &mut [T], out: &mut [T]) {
         let Part { group, channels, padded: a } = part;
         let (kernels, width, pixels) = (self.kernels, self.panels.width(), table.rows());
         let elements = self.panels.elements();
+        // Whole rows, so that all windows side by side are in one tile.
+        let windows = WINDOWS_PER_BLOCK.checked_div(row).map_or(0, |rows| rows * row).max(row.min(WINDOWS_PER_BLOCK));
         for (panel, b) in self.panels.panels(&self.packed.as_slice()[group * elements..][..elements]) {
             if panel.start < channels.start || panel.end > channels.end {
                 continue;
             }
-            for first in (0..pixels).step_by(WINDOWS_PER_BLOCK) {
-                let rows = first..pixels.min(first + WINDOWS_PER_BLOCK);
+            for first in (0..pixels).step_by(windows.max(1)) {
+                let rows = first..pixels.min(first + windows);
                 let (count, columns) = (rows.len(), panel.len());
                 let product =
                     OffsetProduct { kernels, table, rows_of: RowsOf::A, rows, a, b, columns, accumulate: false };

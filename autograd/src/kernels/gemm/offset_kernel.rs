@@ -14,6 +14,9 @@ use crate::kernels::simd::Vector;
 /// The highest tile, in rows. Their offsets stay in general registers, of which there are sixteen.
 pub(in crate::kernels) const MAX_OFFSET_ROWS: usize = 8;
 
+/// The highest tile whose rows have adjacent offsets.
+pub(in crate::kernels) const MAX_ADJACENT_ROWS: usize = 16;
+
 /// A step of the depth: where A's column and B's row begin, in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
@@ -29,7 +32,7 @@ pub(in crate::kernels) struct Offsets<'a> {
     pub(in crate::kernels) steps: &'a [Step],
 }
 
-/// The type of [`tile`], [`shared_tile`] and [`dots`], as the table of kernels holds it.
+/// The type of [`tile`], [`adjacent_tile`], [`shared_tile`] and [`dots`], as the table of kernels holds it.
 pub(super) type OffsetTileFn<T> = unsafe fn(&Tile<T>, &Offsets<'_>);
 
 /// Computes a tile of C. The strides of A and B and the depth that the tile names are not used.
@@ -54,6 +57,30 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
             let a = tile.a.add(step.a as usize);
             let b = tile.b.add(step.b as usize);
             add_step::<V, ROWS, VECTORS, false>(&mut sums, |row| *a.add(rows[row]), b, whole);
+        }
+        end(tile, sums);
+    }
+}
+
+/// The [`tile`] of rows whose offsets are adjacent, such as those of windows side by side: the first one is all that is
+/// kept of them, so that the tile can be higher, and each vector of B is loaded for more rows.
+///
+/// # Safety
+/// That of [`tile`], with A's elements at `a + rows[0] + i + steps[p].a` for each row i.
+#[inline(always)]
+pub(super) unsafe fn adjacent_tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
+    tile: &Tile<V::Element>,
+    offsets: &Offsets<'_>,
+) {
+    // SAFETY: passed on; each step is one of the table's.
+    unsafe {
+        let first = tile.a.add(*offsets.rows.get_unchecked(0) as usize);
+        let mut sums = begin::<V, ROWS, VECTORS>(tile);
+        let whole = V::mask(V::LANES);
+        for step in offsets.steps {
+            let a = first.add(step.a as usize);
+            let b = tile.b.add(step.b as usize);
+            add_step::<V, ROWS, VECTORS, false>(&mut sums, |row| *a.add(row), b, whole);
         }
         end(tile, sums);
     }

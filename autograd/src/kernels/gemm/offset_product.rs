@@ -8,7 +8,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use super::buffer::PoolVec;
 use super::epilogue::TileShape;
 use super::microkernel::{MAX_VECTORS, Tile};
-use super::offset_kernel::{MAX_OFFSET_ROWS, OffsetTileFn, Offsets, Step};
+use super::offset_kernel::{OffsetTileFn, Offsets, Step};
 use super::pack::{SLACK, Strip};
 use super::partition::Partition;
 use super::product::Target;
@@ -124,9 +124,9 @@ impl<T: Scalar> OffsetProduct<'_, T> {
         let vectors = columns.div_ceil(kernels.lanes);
         assert!(vectors <= MAX_VECTORS, "an offset product of {columns} columns");
         table.check(rows_of, [a.len(), b.len()], vectors * kernels.lanes);
-        let tiles = match rows_of {
-            RowsOf::A => &kernels.offset_tiles[vectors - 1],
-            RowsOf::B => &kernels.shared_tiles[vectors - 1],
+        let (tiles, adjacent): (_, &[_]) = match rows_of {
+            RowsOf::A => (&kernels.offset_tiles[vectors - 1], &kernels.adjacent_tiles[vectors - 1]),
+            RowsOf::B => (&kernels.shared_tiles[vectors - 1], &[]),
         };
         let tile = Tile {
             a: a.as_ptr(),
@@ -142,7 +142,7 @@ impl<T: Scalar> OffsetProduct<'_, T> {
         };
         // SAFETY: the largest offsets were compared with the slices, C is the caller's. The kernels run on this
         // machine.
-        unsafe { run(tiles, &tile, &table.rows[rows.clone()], &table.steps) }
+        unsafe { run([tiles, adjacent], &tile, &table.rows[rows.clone()], &table.steps) }
     }
 }
 
@@ -187,27 +187,28 @@ impl<T: Scalar> OffsetDots<'_, T> {
             b_step: 0,
         };
         // SAFETY: the offsets were compared with the slices, and C with its. The kernels run on this machine.
-        unsafe { run(&kernels.offset_dots, &tile, &table.rows, steps) }
+        unsafe { run([&kernels.offset_dots, &[]], &tile, &table.rows, steps) }
     }
 }
 
-/// Computes all rows, as many at a time as there are tiles for.
+/// Computes all rows, as many at a time as there are tiles for: those of any offsets, or of adjacent ones.
 ///
 /// # Safety
 /// That of the tiles, for each row and all steps.
-unsafe fn run<T>(tiles: &[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS], tile: &Tile<T>, rows: &[u32], steps: &[Step]) {
+unsafe fn run<T>([tiles, adjacent]: [&[Option<OffsetTileFn<T>>]; 2], tile: &Tile<T>, rows: &[u32], steps: &[Step]) {
     let mut row = 0;
     while row < rows.len() {
-        let mut height = (rows.len() - row).min(MAX_OFFSET_ROWS);
-        let kernel = loop {
-            match tiles[height - 1] {
-                Some(kernel) => break kernel,
-                None => height -= 1, // There is one of height 1.
-            }
+        let rows = &rows[row..];
+        let beside =
+            rows.iter().zip(rows[0]..).take(adjacent.len()).take_while(|&(&row, beside)| row == beside).count();
+        let highest = |tiles: &[Option<OffsetTileFn<T>>], most: usize| {
+            (1..=most.min(tiles.len())).rev().find_map(|height| tiles[height - 1].map(|kernel| (kernel, height)))
         };
+        let found = highest(adjacent, beside).or_else(|| highest(tiles, rows.len()));
+        let (kernel, height) = found.expect("there is a tile of one row");
         let tile = Tile { c: tile.c.wrapping_offset(row as isize * tile.c_row_stride), ..*tile };
-        // SAFETY: passed on; there are so many rows.
-        unsafe { kernel(&tile, &Offsets { rows: &rows[row..], steps }) }
+        // SAFETY: passed on; there are so many rows, and those of an adjacent tile are side by side.
+        unsafe { kernel(&tile, &Offsets { rows, steps }) }
         row += height;
     }
 }

@@ -8,7 +8,7 @@ use super::dot_kernel::{self, DotFn, DotTile, MAX_DOT_ROWS};
 use super::epilogue::{self, FinishFn, TileShape};
 use super::foreign;
 use super::microkernel::{self, MAX_ROWS, MAX_TILE_ELEMENTS, MAX_VECTORS, Tile, TileFn};
-use super::offset_kernel::{self, MAX_OFFSET_ROWS, OffsetTileFn, Offsets};
+use super::offset_kernel::{self, MAX_ADJACENT_ROWS, MAX_OFFSET_ROWS, OffsetTileFn, Offsets};
 use super::pack::{self, PackFn, Strip};
 use super::product::{Product, Target};
 use super::store_transposed::{self, MoveFn, ScratchTile};
@@ -66,6 +66,8 @@ pub(in crate::kernels) struct TileKernels<T: 'static> {
     pub(in crate::kernels) tiles: [[Option<TileFn<T>>; MAX_ROWS]; MAX_VECTORS],
     /// Tiles whose operands are read through tables of offsets: `offset_tiles[vectors - 1][rows - 1]`.
     pub(super) offset_tiles: [[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS]; MAX_VECTORS],
+    /// The same for rows with adjacent offsets: `adjacent_tiles[vectors - 1][rows - 1]`, higher ones.
+    pub(super) adjacent_tiles: [[Option<OffsetTileFn<T>>; MAX_ADJACENT_ROWS]; MAX_VECTORS],
     /// The same for rows that have one row of A in common.
     pub(super) shared_tiles: [[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS]; MAX_VECTORS],
     /// Dot products through tables of offsets: `offset_dots[rows - 1]`.
@@ -151,6 +153,17 @@ macro_rules! wrappers {
             }
 
             /// # Safety
+            /// That of [`offset_kernel::adjacent_tile`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn adjacent_tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
+                tile: &Tile<V::Element>,
+                offsets: &Offsets<'_>,
+            ) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { offset_kernel::adjacent_tile::<V, ROWS, VECTORS>(tile, offsets) }
+            }
+
+            /// # Safety
             /// That of [`offset_kernel::shared_tile`].
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn shared_tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
@@ -232,7 +245,8 @@ wrappers!(neon, "neon");
 /// micro-kernel each; and how many dot products one, two, three and four rows form at a time.
 macro_rules! kernel_set {
     ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal, $([$vectors:literal: $($height:literal)*])*
-        offsets $([$offset_vectors:literal: $($offset_height:literal)*])* dots $($dot_columns:literal)*) => {{
+        offsets $([$offset_vectors:literal: $($offset_height:literal)*])*
+        adjacent $([$adjacent_vectors:literal: $($adjacent_height:literal)*])* dots $($dot_columns:literal)*) => {{
         const KERNELS: TileKernels<<$vector as Vector>::Element> = {
             let mut max_rows = [0; MAX_VECTORS];
             let mut tiles = [[None; MAX_ROWS]; MAX_VECTORS];
@@ -254,6 +268,14 @@ macro_rules! kernel_set {
                         as OffsetTileFn<<$vector as Vector>::Element>,
                 );
             )*)*
+            #[allow(unused_mut)] // Where there are none.
+            let mut adjacent_tiles = [[None; MAX_ADJACENT_ROWS]; MAX_VECTORS];
+            $($(
+                adjacent_tiles[$adjacent_vectors - 1][$adjacent_height - 1] = Some(
+                    $module::adjacent_tile::<$vector, $adjacent_height, $adjacent_vectors>
+                        as OffsetTileFn<<$vector as Vector>::Element>,
+                );
+            )*)*
             let mut offset_dots = [None; MAX_OFFSET_ROWS];
             offset_dots[0] = Some($module::offset_dots::<$vector, 1> as OffsetTileFn<<$vector as Vector>::Element>);
             offset_dots[1] = Some($module::offset_dots::<$vector, 2> as OffsetTileFn<<$vector as Vector>::Element>);
@@ -266,6 +288,7 @@ macro_rules! kernel_set {
                 max_rows,
                 tiles,
                 offset_tiles,
+                adjacent_tiles,
                 shared_tiles,
                 offset_dots,
                 dots: dots!($module, $vector, $($dot_columns)*),
@@ -305,6 +328,7 @@ macro_rules! sixteen_registers {
             [3: 1 2 3 4]
             [4: 1 2]
             offsets [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 4] [4: 1 2]
+            adjacent [1: 14]
             dots 8 5 4 3)
     };
 }
@@ -322,6 +346,7 @@ macro_rules! thirty_two_registers {
             [3: 1 2 3 4 5 6 7 8 9]
             [4: 1 2 3 4 5 6]
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
+            adjacent [1: 14 16] [2: 14]
             dots 8 8 8 6)
     };
 }
@@ -337,6 +362,7 @@ macro_rules! thirty_two_narrow_registers {
             [3: 1 2 3 4 5 6 7 8]
             [4: 1 2 3 4 5 6]
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
+            adjacent [1: 14 16] [2: 12]
             dots 8 8 8 6)
     };
 }

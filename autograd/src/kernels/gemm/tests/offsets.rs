@@ -9,9 +9,13 @@ use crate::kernels::gemm::offset_product::{
 use crate::kernels::gemm::table::{Implementation, TileKernels, available};
 use ndarray::Array2;
 
-/// A table of rows and steps anywhere in so many elements.
+/// A table of rows and steps anywhere in so many elements; some of many rows are side by side.
 fn table(rows: usize, steps: usize, end: u32, random: &mut Random) -> (OffsetTable, Vec<u32>, Vec<Step>) {
-    let offsets: Vec<u32> = (0..rows).map(|_| random.below(end as usize) as u32).collect();
+    let mut offsets: Vec<u32> = (0..rows).map(|_| random.below(end as usize) as u32).collect();
+    if let Some(beside) = offsets.get_mut(rows / 2 + 1..).filter(|_| rows > 13) {
+        let first = random.below(end as usize - beside.len()) as u32;
+        beside.iter_mut().zip(first..).for_each(|(row, offset)| *row = offset);
+    }
     let steps: Vec<Step> = (0..steps)
         .map(|_| Step { a: random.below(end as usize) as u32, b: random.below(end as usize) as u32 })
         .collect();
@@ -26,7 +30,7 @@ fn close<T: GemmKernels>(found: T, wanted: f64, steps: usize, what: &str) {
 
 fn products<T: GemmKernels>(kernels: &TileKernels<T>, random: &mut Random) {
     const END: u32 = 50;
-    let heights: &[usize] = if cfg!(miri) { &[3] } else { &[1, 2, 3, 7, 8, 13] };
+    let heights: &[usize] = if cfg!(miri) { &[3] } else { &[1, 2, 3, 7, 8, 13, 32, 37] };
     for rows_of in [RowsOf::A, RowsOf::B] {
         for &rows in heights {
             for steps in [0, 1, 5] {
