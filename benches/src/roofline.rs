@@ -28,6 +28,37 @@ impl Cost {
 /// and writes three.
 const ADAM: Cost = Cost { flop: 13.0, bytes: 7.0 * 4.0 };
 
+/// The products of an operation other than a product of matrices, forward, in floating-point operations. Convolutions
+/// with pooling keep the extents of their input before it; attention is counted as if it was causal, half of all pairs.
+fn products_of(event: &Event) -> Option<f64> {
+    let elements = |shape: &[usize]| shape.iter().product::<usize>() as f64;
+    let (first, second) = (event.inputs.first()?, event.inputs.get(1));
+    match (event.name, &first[..], second.map(|shape| &shape[..])) {
+        ("conv" | "conv_relu", _, Some(weight)) => {
+            Some(2.0 * elements(&event.output) * elements(weight) / weight[0].max(1) as f64)
+        }
+        ("conv_relu_max_pool", [images, _, rest @ ..], Some(weight)) => {
+            Some(2.0 * *images as f64 * elements(rest) * elements(weight))
+        }
+        ("packed_attention", [_, length, _], _) => Some(2.0 * elements(&event.output) * *length as f64),
+        ("scaled_dot_product_attention", _, Some([.., keys, _])) => Some(2.0 * elements(first) * *keys as f64),
+        ("lstm_steps", gates, Some([.., hidden])) => Some(2.0 * elements(gates) * *hidden as f64),
+        _ => None,
+    }
+}
+
+/// How many times as many the products of the gradients are. `made` are the shapes of what the rule made: a
+/// convolution computes only the gradients that somebody needs.
+fn products_of_gradients(event: &Event, made: &[&[usize]]) -> f64 {
+    if event.name.contains("attention") {
+        return 2.5; // The scores again, and the gradients of scores, queries, keys and values.
+    }
+    if event.name == "lstm_steps" {
+        return 2.0;
+    }
+    event.inputs.iter().take(2).filter(|input| made.contains(&&input[..])).count() as f64
+}
+
 /// The cost of an event, from its name and its shapes. For a name that it does not know it counts one operation for
 /// each element of the largest shape.
 pub fn cost_of(event: &Event) -> Cost {
@@ -43,6 +74,9 @@ pub fn cost_of(event: &Event) -> Cost {
             let depth = first.last().copied().unwrap_or(1) as f64;
             let bias = if event.inputs.len() > 2 { output } else { 0.0 };
             Cost { flop: 2.0 * depth * output + bias, bytes: touched }
+        }
+        _ if event.phase == Phase::Forward && products_of(event).is_some() => {
+            Cost { flop: products_of(event).unwrap_or_default(), bytes: touched }
         }
         // Bytes become values: one byte is read and four are written.
         ("gather_rows", _) => Cost { flop: output, bytes: 5.0 * output },
@@ -110,16 +144,24 @@ pub fn operations(rounds: &[Vec<Event>], steps: usize) -> Vec<Operation> {
 
 /// The events of depth 0 with their costs. Events come in the order in which they ended, so those inside come first.
 fn outermost(events: &[Event]) -> Vec<(&Event, Cost)> {
-    // For each thread and depth: the costs since the last event around them.
-    let mut inside: BTreeMap<(usize, usize), Cost> = BTreeMap::new();
+    // For each thread and depth, since the last event around them: the costs, and the shapes of the outputs.
+    let mut inside: BTreeMap<(usize, usize), (Cost, Vec<&[usize]>)> = BTreeMap::new();
     let mut all = Vec::new();
     for event in events {
         let inner = inside.remove(&(event.thread, event.depth + 1));
-        let cost = inner.unwrap_or_else(|| cost_of(event));
+        let cost = match (inner, products_of(event)) {
+            (Some((inner, made)), Some(forward)) if event.phase == Phase::Backward => {
+                Cost { flop: forward * products_of_gradients(event, &made), bytes: inner.bytes }
+            }
+            (Some((inner, _)), None) => inner,
+            _ => cost_of(event),
+        };
         if event.depth == 0 {
             all.push((event, cost));
         } else {
-            inside.entry((event.thread, event.depth)).or_default().add(cost);
+            let (sum, made) = inside.entry((event.thread, event.depth)).or_default();
+            sum.add(cost);
+            made.push(&event.output);
         }
     }
     all
@@ -187,6 +229,7 @@ mod tests {
     use crate::problem::Problem;
     use crate::task::Task;
     use autograd::trace::record;
+    use autograd::{Convolution, Padding, Tensor};
     use std::path::Path;
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
@@ -223,6 +266,22 @@ mod tests {
         assert!((products(Phase::Backward) / backward - 1.0).abs() < 0.01, "{}", products(Phase::Backward) / backward);
         let update: f64 = all.iter().filter(|one| one.phase == Phase::Update).map(|one| one.cost.bytes).sum();
         assert_eq!(update, 28.0 * (weights + biases));
+    }
+
+    /// Forward and backward, for each of its two gradients, a convolution is as many products as its formula has.
+    #[test]
+    fn a_convolution_is_counted_by_its_formula() {
+        let weight: Tensor = Tensor::ones([8, 3, 5, 5]).requires_grad();
+        let options = Convolution { padding: Padding::Same, ..Convolution::default() };
+        let forward = 2.0 * (2 * 8 * 11 * 9 * 75) as f64;
+        for (gradients, x) in [(1.0, Tensor::ones([2, 3, 11, 9])), (2.0, Tensor::ones([2, 3, 11, 9]).requires_grad())] {
+            let mut events = record(|| x.conv2d(&weight, None, &options).sum().backward()).1;
+            let own = events.iter().find(|event| event.name == "conv" && event.output == [2, 8, 11, 9]).unwrap().thread;
+            events.retain(|event| event.thread == own);
+            let all = operations(&[events], 1);
+            let of = |phase| all.iter().find(|one| one.name == "conv" && one.phase == phase).unwrap().cost.flop;
+            assert_eq!((of(Phase::Forward), of(Phase::Backward)), (forward, gradients * forward));
+        }
     }
 
     #[test]

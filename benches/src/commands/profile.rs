@@ -10,6 +10,7 @@ use autograd::trace::{Event, Phase, record};
 use clap::Args;
 use serde::Serialize;
 
+use super::model::{Model, PERCEPTRON, model_parser};
 use super::options::{Effort, OURS, all_threads, threads_in_words};
 use super::positive;
 use crate::benchmark::Work;
@@ -26,9 +27,12 @@ use crate::task::Task;
 /// The options of `profile`.
 #[derive(Args)]
 pub struct Arguments {
-    /// Images in a step
-    #[arg(long, value_name = "N", default_value = "64", value_parser = positive)]
-    batch: usize,
+    /// The network
+    #[arg(long, default_value = PERCEPTRON, value_parser = model_parser(|_| true))]
+    model: Model,
+    /// Examples in a step [default: 64 of the perceptron, else the network's usual number]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    batch: Option<usize>,
     /// How many threads [default: all]
     #[arg(long, value_name = "N", value_parser = positive)]
     threads: Option<usize>,
@@ -80,14 +84,15 @@ impl Profile {
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     // Before any thread starts: counters count the threads that start after them.
     let counters = Counters::open();
-    let (batch, threads) = (arguments.batch, arguments.threads.unwrap_or_else(all_threads));
+    let threads = arguments.threads.unwrap_or_else(all_threads);
+    let (task, name, amount) = task_of(arguments);
     let mut problem = Problem::digits()?;
     if arguments.no_black {
         problem.lighten();
     }
     let problem = Arc::new(problem);
     let rounds = arguments.effort.rounds(9, 3);
-    let mut work = gradus(&problem, Task::Train { batch }, threads).expect("Gradus trains");
+    let mut work = gradus(&problem, task, threads).expect("Gradus trains");
     work(20);
     let counted = counters.and_then(|mut counters| {
         counters.count(|| {
@@ -101,22 +106,41 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let limits = Limits::measure(threads, recorder.peak(threads).gflops);
     let profile = measure(&mut work, rounds, Duration::from_millis(turn as u64));
     let all = operations(&profile.rounds, profile.steps);
-    let title = format!("A training step with {batch} images on {}:", threads_in_words(threads));
+    let title = format!("A training step of {name} on {}:", threads_in_words(threads));
     recorder.table(title, table(&all, &limits, median(&profile.traced), profile.between()));
-    explain(&mut recorder, &profile, arguments.no_black);
+    explain(&mut recorder, &profile, arguments.no_black || arguments.model.is_some());
     recorder.note(match counted {
         Ok(counts) => counts.in_words(COUNTED_STEPS),
         Err(reason) => format!("Hardware counters: not available here ({reason})."),
     });
     keep(&mut recorder, &all, &profile, threads);
-    recorder.chart(Chart::Roofline(chart(&all, &limits, median(&profile.traced), batch)));
+    recorder.chart(Chart::Roofline(chart(
+        &all,
+        &limits,
+        median(&profile.traced),
+        format!("A training step of {name}"),
+    )));
     if let Some(path) = &arguments.trace {
         let events: Vec<Complete<'_>> = profile.rounds.iter().flatten().map(Complete::from).collect();
         write_json(path, &events)?;
         recorder.note(format!("{} events are in {}.", events.len(), path.display()));
     }
-    let speed = batch as f64 / median(&profile.untraced) / 1e3;
-    recorder.finish(format!("profile: {speed:.1} thousand images a second on {}", threads_in_words(threads)))
+    let (speed, unit) = amount.unit.rate(amount.value / median(&profile.untraced));
+    recorder.finish(format!("profile: {speed:.1} {unit} on {}", threads_in_words(threads)))
+}
+
+/// The task, its name and its work.
+fn task_of(arguments: &Arguments) -> (Task, String, Amount) {
+    let Some(network) = arguments.model else {
+        let batch = arguments.batch.unwrap_or(64);
+        return (
+            Task::Train { batch },
+            format!("the perceptron, {batch} images,"),
+            Amount::new(batch as f64, Unit::Image),
+        );
+    };
+    let batch = arguments.batch.unwrap_or(network.batch);
+    (Task::TrainNetwork { network, batch }, format!("{network}, batch {batch},"), network.amount(batch))
 }
 
 /// Steps for the hardware counters.
@@ -179,18 +203,22 @@ fn table(all: &[Operation], limits: &Limits, whole: f64, between: f64) -> Table 
         let of_phase = all.iter().filter(|one| one.phase == phase);
         row("all".to_owned(), phase_in_words(phase), of_phase.map(Operation::median).sum());
     }
+    for (name, is_arithmetic) in [("limited by arithmetic", true), ("limited by memory", false)] {
+        let so_limited = |one: &&Operation| limits.of(one.cost, one.median()).is_arithmetic == is_arithmetic;
+        row(name.to_owned(), "", all.iter().filter(so_limited).map(Operation::median).sum());
+    }
     row("between operations".to_owned(), "", between);
     table
 }
 
 /// The sentences below the table.
-fn explain(recorder: &mut Recorder, profile: &Profile, no_black: bool) {
+fn explain(recorder: &mut Recorder, profile: &Profile, skips_nothing: bool) {
     recorder.note(
         "The names are those of functions in autograd/src (grep -rn \"fn linear_relu\"). MFLOP and KB are what the \
          formula needs at least: each input read once, each output written once. The limit is the peak, or a copy of \
          about as many bytes, both measured in this run; above 100 % the data came from a nearer cache than that.",
     );
-    if !no_black {
+    if !skips_nothing {
         recorder.note(
             "Digits are mostly black, and products of the first layer leave out zeros: they may exceed the peak. \
              --no-black measures without that.",
@@ -229,7 +257,7 @@ fn keep(recorder: &mut Recorder, all: &[Operation], profile: &Profile, threads: 
 }
 
 /// The operations that take long enough, under the limits.
-fn chart(all: &[Operation], limits: &Limits, whole: f64, batch: usize) -> Roofline {
+fn chart(all: &[Operation], limits: &Limits, whole: f64, title: String) -> Roofline {
     let drawn = all.iter().filter(|one| one.median() >= SMALL * whole && one.cost.flop > 0.0 && one.cost.bytes > 0.0);
     let point = |operation: &Operation| Point {
         name: format!("{} {}", operation.label(), operation.shapes.rsplit("-> ").next().unwrap_or_default()),
@@ -237,12 +265,7 @@ fn chart(all: &[Operation], limits: &Limits, whole: f64, batch: usize) -> Roofli
         gflops: operation.cost.flop / operation.median() / 1e9,
     };
     let bandwidths = limits.copies.iter().map(|(name, _, bandwidth)| (format!("copy of {name}"), bandwidth / 1e9));
-    Roofline {
-        title: format!("A training step with {batch} images"),
-        peak: limits.peak / 1e9,
-        bandwidths: bandwidths.collect(),
-        points: drawn.map(point).collect(),
-    }
+    Roofline { title, peak: limits.peak / 1e9, bandwidths: bandwidths.collect(), points: drawn.map(point).collect() }
 }
 
 /// A complete event of the
@@ -324,10 +347,10 @@ mod tests {
     #[test]
     fn the_roofline_has_the_operations_that_take_long_enough() {
         let all = operations(&[events()], 1);
-        let drawn = chart(&all, &limits(), 1e-4, 64);
+        let drawn = chart(&all, &limits(), 1e-4, String::new());
         assert!(drawn.points.iter().any(|point| point.name == "tanh forward [3, 5]" && point.intensity == 0.125));
         assert!(Chart::Roofline(drawn).svg().unwrap().contains("tanh backward"));
-        assert!(chart(&all, &limits(), 1.0, 64).points.is_empty());
+        assert!(chart(&all, &limits(), 1.0, String::new()).points.is_empty());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::graph::Backward;
 use crate::kernels::gemm::prepacked::Prepacked;
 use crate::kernels::gemm::{Epilogue, gemm};
 use crate::kernels::lstm::{Step, forward};
+use crate::kernels::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use crate::op::{Op, Saved};
 use crate::ops::product::matmul::as_matrix;
 use crate::shape::Shape;
@@ -92,8 +93,8 @@ impl<T: Float> Steps<'_, T> {
         [self.hidden.shape()[0], self.hidden.shape()[1]]
     }
 
-    /// Writes the activated gates and the states of all steps. `gates` holds what inputs and bias add to them.
-    fn forward(&self, gates: &mut [T], states: &mut [T]) {
+    /// Writes the activated gates and the states of all steps, from what the inputs and the bias add to the gates.
+    fn forward(&self, of_inputs: &[T], bias: Option<&[T]>, gates: &mut [T], states: &mut [T]) {
         let ([rows, size], length) = (self.extents(), self.hidden.numel());
         if length == 0 {
             return;
@@ -102,7 +103,11 @@ impl<T: Float> Steps<'_, T> {
         let (hiddens, cells) = states.split_at_mut(states.len() / 2);
         let (mut hidden, mut cell) = (elements(self.hidden), elements(self.cell));
         let states = hiddens.chunks_exact_mut(length).zip(cells.chunks_exact_mut(length));
-        for (gates, (next_hidden, next_cell)) in gates.chunks_exact_mut(4 * length).zip(states) {
+        let gates = gates.chunks_exact_mut(4 * length).zip(of_inputs.chunks_exact(4 * length));
+        for ((gates, of_input), (next_hidden, next_cell)) in gates.zip(states) {
+            // Here and not for all steps at once, so that they are still in the cache.
+            let chunk = (ELEMENTS_PER_TASK / (4 * size)).max(1) * 4 * size;
+            for_each_chunk(gates, chunk, |start, gates| begin_gates(&of_input[start..], bias, 4 * size, gates));
             weight.add_product(rows, hidden, gates);
             forward(size, gates, cell, next_hidden, next_cell);
             (hidden, cell) = (next_hidden, next_cell);
@@ -175,6 +180,15 @@ impl<T: Float> Steps<'_, T> {
     }
 }
 
+/// Writes rows of gates: what the inputs add to them, and the bias.
+fn begin_gates<T: Float>(of_inputs: &[T], bias: Option<&[T]>, width: usize, gates: &mut [T]) {
+    let of_inputs = &of_inputs[..gates.len()];
+    let Some(bias) = bias else { return gates.copy_from_slice(of_inputs) };
+    for (gates, of_inputs) in gates.chunks_exact_mut(width).zip(of_inputs.chunks_exact(width)) {
+        gates.iter_mut().zip(of_inputs).zip(bias).for_each(|((gate, &of_input), &bias)| *gate = of_input + bias);
+    }
+}
+
 /// # Recurrent cells
 impl<T: Float> Tensor<T> {
     /// The hidden states and the cell states after each step of a long short-term memory, both `[L, N, H]`, from what
@@ -212,12 +226,8 @@ impl<T: Float> Tensor<T> {
         let mut activated = None;
         let states = Tensor::build_for("lstm_steps", Shape::from([2, count, rows, size]), |states| {
             activated = Some(Tensor::build(self.shape().clone(), |gates| {
-                gates.copy_from_slice(elements(&of_inputs));
-                if let Some(bias) = &of_bias {
-                    let row = |row: &mut [T]| row.iter_mut().zip(elements(bias)).for_each(|(x, &bias)| *x += bias);
-                    gates.chunks_exact_mut((4 * size).max(1)).for_each(row);
-                }
-                Steps { hidden: &before, cell: &cells, weight }.forward(gates, states);
+                let (steps, bias) = (Steps { hidden: &before, cell: &cells, weight }, of_bias.as_ref().map(elements));
+                steps.forward(elements(&of_inputs), bias, gates, states);
             }));
         });
         let activated = activated.expect("made with the states");
