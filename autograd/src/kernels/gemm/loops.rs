@@ -28,6 +28,7 @@ use super::product::{Extents, Operand, Product};
 use super::table::TileKernels;
 use super::task_grid::TaskGrid;
 use crate::kernels::parallel::for_each_task;
+use crate::kernels::simd::prefetch;
 use crate::scalar::Scalar;
 
 /// Runs a product.
@@ -180,6 +181,9 @@ impl<T: Scalar> BlockLoops<'_, T> {
         let band = if a.row_stride == 1 { STEPS_PER_BAND } else { block.depth.max(1) };
         for first in (0..block.depth).step_by(band) {
             let depth = band.min(block.depth - first);
+            if a.row_stride == 1 {
+                self.prefetch_rows(&rows, first + band..block.depth.min(first + 2 * band));
+            }
             for tile in 0..tiles.count {
                 let Range { start, end } = tiles.range(tile);
                 let (source, count) = (a.at(rows.start + start, block.first_step + first), end - start);
@@ -189,6 +193,16 @@ impl<T: Scalar> BlockLoops<'_, T> {
                 // strips of adjacent rows write nothing behind their end.
                 unsafe { (kernels.pack)(&strip, target, count) }
             }
+        }
+    }
+
+    /// Asks for adjacent rows of A at some steps of the block: the hardware does not foresee where a step begins that is
+    /// pages away from the one before it.
+    fn prefetch_rows(&self, rows: &Range<usize>, steps: Range<usize>) {
+        let line = 64 / size_of::<T>();
+        for step in steps {
+            let step = self.block.first_step + step;
+            rows.clone().step_by(line).for_each(|row| prefetch(self.product.a.at(row, step)));
         }
     }
 

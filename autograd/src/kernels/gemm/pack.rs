@@ -51,7 +51,7 @@ pub(in crate::kernels) const SLACK: usize = 16;
 pub(super) const STEPS_PER_BAND: usize = 8;
 
 /// Copies a strip to `target`, where its steps are `width` apart, at least `count`; the elements between `count` and
-/// `width` become zero.
+/// `width` become zero. Where the elements of a step are adjacent, nothing is written behind the end of the strip.
 ///
 /// # Safety
 /// The instruction set of `V` is available and enabled in the caller; the source may be read; the target has room for
@@ -62,7 +62,7 @@ pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>, target: *mut V::
     let Strip { source, across, along, count, depth } = *strip;
     // SAFETY: reads stay inside the strip (masked where a vector is not full); writes are whole vectors that start
     // inside the target, so that they end at most `LANES` ≤ SLACK behind it. Steps are written in rising order: what a
-    // vector writes beyond its own step is overwritten by the next one.
+    // vector writes beyond its own step is overwritten by the next ones, and masked where there are none.
     unsafe {
         if across == 1 {
             let whole = count / V::LANES * V::LANES;
@@ -78,7 +78,7 @@ pub(super) unsafe fn pack<V: Vector>(strip: &Strip<V::Element>, target: *mut V::
                 while lane < width {
                     let mask = if lane == whole { rest } else { V::mask(0) };
                     let values = V::load_masked(from.wrapping_add(lane), mask);
-                    if step + 1 == depth && lane + V::LANES > width {
+                    if step * width + lane + V::LANES > depth * width {
                         values.store_masked(to.add(lane), V::mask(width - lane));
                     } else {
                         values.store(to.add(lane));

@@ -123,39 +123,38 @@ impl<T: Float> Steps<'_, T> {
         states: &Tensor<T>,
         needs_hidden: bool,
     ) -> (Tensor<T>, Tensor<T>) {
-        let ([rows, size], length) = (self.extents(), self.hidden.numel());
-        let (activated_values, cells) = (elements(activated), &elements(states)[states.numel() / 2..]);
+        let ([rows, size], length, half) = (self.extents(), self.hidden.numel(), grad.numel() / 2);
+        let (activated_gates, cells) = (elements(activated), &elements(states)[half..]);
         let weight = Prepacked::new(as_matrix(self.weight));
-        let mut of_first = None;
-        let of_gates = Tensor::build(activated.shape().clone(), |of_gates| {
-            of_first = Some(Tensor::build([2, rows, size], |of_first| {
-                of_first.fill(T::ZERO);
-                // What h and c of the step before get from this one is added to what they get from elsewhere.
-                let mut grads = Tensor::build(grad.shape().clone(), |copy| copy.copy_from_slice(elements(grad)));
-                let grads = grads.as_mut_slice().expect("just built");
-                let (of_hiddens, of_cells) = grads.split_at_mut(grad.numel() / 2);
-                let (first_hidden, first_cell) = of_first.split_at_mut(length);
-                for (step, of_gates) in of_gates.chunks_exact_mut((4 * length).max(1)).enumerate().rev() {
-                    let (earlier_hidden, of_hidden) = of_hiddens.split_at_mut(step * length);
-                    let (earlier_cell, of_cell) = of_cells.split_at_mut(step * length);
-                    let before = step.checked_sub(1).map(|before| before * length);
-                    let (of_before, of_cell_before, cell_before) = match before {
-                        Some(start) => {
-                            let cell_before = &cells[start..][..length];
-                            (&mut earlier_hidden[start..], &mut earlier_cell[start..], cell_before)
-                        }
-                        None => (&mut *first_hidden, &mut *first_cell, elements(self.cell)),
-                    };
-                    let gates = &activated_values[4 * step * length..][..4 * length];
-                    let own = Step { size, gates, before: cell_before, cell: &cells[step * length..][..length] };
-                    own.backward([&of_hidden[..length], &of_cell[..length]], of_gates, of_cell_before);
-                    if before.is_some() || needs_hidden {
-                        weight.add_product(rows, of_gates, of_before);
-                    }
+        // What the states after some steps get from elsewhere; what they get from the next step is added to it.
+        let from_elsewhere = |steps: usize| {
+            let grad = elements(grad);
+            Tensor::build([2, rows, size], |out| match steps.checked_sub(1) {
+                Some(step) => {
+                    let parts = out.chunks_exact_mut(length.max(1)).zip(grad.chunks_exact(half.max(1)));
+                    parts.for_each(|(out, grad)| out.copy_from_slice(&grad[step * length..][..length]));
                 }
-            }));
+                None => out.fill(T::ZERO),
+            })
+        };
+        let mut of_states = from_elsewhere(activated.shape()[0]);
+        let of_gates = Tensor::build(activated.shape().clone(), |of_gates| {
+            for (step, of_gates) in of_gates.chunks_exact_mut((4 * length).max(1)).enumerate().rev() {
+                let (of_hidden, of_cell) = elements(&of_states).split_at(length);
+                let mut of_before = from_elsewhere(step);
+                let before = of_before.as_mut_slice().expect("just built");
+                let (of_hidden_before, of_cell_before) = before.split_at_mut(length);
+                let cell_before = if step == 0 { elements(self.cell) } else { &cells[(step - 1) * length..][..length] };
+                let gates = &activated_gates[4 * step * length..][..4 * length];
+                let own = Step { size, gates, before: cell_before, cell: &cells[step * length..][..length] };
+                own.backward([of_hidden, of_cell], of_gates, of_cell_before);
+                if step > 0 || needs_hidden {
+                    weight.add_product(rows, of_gates, of_hidden_before);
+                }
+                of_states = of_before;
+            }
         });
-        (of_gates, of_first.expect("made with those of the gates"))
+        (of_gates, of_states)
     }
 
     /// The product of all steps' gradients of the gates, `[L · N, 4 H]`, and the hidden states before them.
