@@ -142,26 +142,34 @@ pub fn operations(rounds: &[Vec<Event>], steps: usize) -> Vec<Operation> {
     all
 }
 
+/// What ran inside of an event.
+#[derive(Default)]
+struct Inside<'a> {
+    cost: Cost,
+    /// The shapes of the outputs.
+    made: Vec<&'a [usize]>,
+}
+
 /// The events of depth 0 with their costs. Events come in the order in which they ended, so those inside come first.
 fn outermost(events: &[Event]) -> Vec<(&Event, Cost)> {
-    // For each thread and depth, since the last event around them: the costs, and the shapes of the outputs.
-    let mut inside: BTreeMap<(usize, usize), (Cost, Vec<&[usize]>)> = BTreeMap::new();
+    // For each thread and depth, since the last event around them.
+    let mut inside: BTreeMap<(usize, usize), Inside<'_>> = BTreeMap::new();
     let mut all = Vec::new();
     for event in events {
         let inner = inside.remove(&(event.thread, event.depth + 1));
         let cost = match (inner, products_of(event)) {
-            (Some((inner, made)), Some(forward)) if event.phase == Phase::Backward => {
-                Cost { flop: forward * products_of_gradients(event, &made), bytes: inner.bytes }
+            (Some(inner), Some(forward)) if event.phase == Phase::Backward => {
+                Cost { flop: forward * products_of_gradients(event, &inner.made), bytes: inner.cost.bytes }
             }
-            (Some((inner, _)), None) => inner,
+            (Some(inner), None) => inner.cost,
             _ => cost_of(event),
         };
         if event.depth == 0 {
             all.push((event, cost));
         } else {
-            let (sum, made) = inside.entry((event.thread, event.depth)).or_default();
-            sum.add(cost);
-            made.push(&event.output);
+            let around = inside.entry((event.thread, event.depth)).or_default();
+            around.cost.add(cost);
+            around.made.push(&event.output);
         }
     }
     all
