@@ -1,7 +1,8 @@
 //! The pool of buffers: buffers dropped on another thread are used again, idle buffers can be released, and the pool
 //! can be switched off.
 
-use std::process::Command;
+mod again;
+
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
@@ -11,9 +12,8 @@ use autograd::{
 
 /// Runs one test of this program in a separate process, where no other test changes the counters.
 fn alone(test: &str, setting: &str) {
-    let program = std::env::current_exe().unwrap();
-    let mut command = Command::new(program);
-    let outcome = command.args([test, "--exact", "--ignored"]).env("AUTOGRAD_POOL", setting).output().unwrap();
+    let outcome =
+        again::this_program().args([test, "--exact", "--ignored"]).env("AUTOGRAD_POOL", setting).output().unwrap();
     let printed = String::from_utf8_lossy(&outcome.stdout);
     assert!(
         outcome.status.success() && printed.contains("1 passed"),

@@ -1,6 +1,8 @@
 //! Several threads: shared parameters, grad modes that do not leak into stolen tasks, and the same bits on any number
 //! of threads.
 
+mod again;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use autograd::{Gradients, Indices, Param, Tensor, enable_grad, join, map_each, no_grad, num_threads, with_threads};
@@ -138,8 +140,7 @@ fn a_recursive_model_that_runs_on_the_main_thread_runs_in_a_pool() {
 #[test]
 fn the_default_number_of_threads_follows_the_environment() {
     let of = |value: &str| {
-        let program = std::env::current_exe().unwrap();
-        let mut command = std::process::Command::new(program);
+        let mut command = again::this_program();
         command
             .args(["print_the_default_number", "--exact", "--ignored", "--nocapture"])
             .env("RAYON_NUM_THREADS", value);
