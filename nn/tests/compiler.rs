@@ -66,6 +66,11 @@ impl Compiler {
         command.arg("-L").arg(format!("dependency={}", self.dependencies.display()));
         if let Some(target) = &self.target {
             command.args(["--target", target]);
+            // Macros run on this machine, and are compiled for it: their folder is `target/debug/deps`.
+            let mut above = self.dependencies.ancestors().skip(1);
+            let profile = above.next().and_then(Path::file_name).unwrap_or_default();
+            let macros = above.nth(1).unwrap_or(Path::new("")).join(profile).join("deps");
+            command.arg("-L").arg(format!("dependency={}", macros.display()));
         }
         for (name, path) in ["autograd", "nn", "optim"].iter().zip(&self.libraries) {
             command.arg("--extern").arg(format!("{name}={}", path.display()));
