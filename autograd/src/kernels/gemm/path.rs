@@ -116,6 +116,11 @@ const FEW_ROWS: usize = 64;
 /// Rows of C from which on B is packed as soon as it is read more slowly in place.
 const MANY_ROWS: usize = 100;
 
+/// Rows and columns of C from which on a transposed A is packed although B is near: each packed element is then read for
+/// several panels, and there are blocks of rows for several threads. Where its steps collide, fewer columns are enough.
+const ROWS_ACROSS: usize = 256;
+const COLUMNS_ACROSS: usize = 256;
+
 /// The path of a product whose vectors run along the columns of C.
 #[inline]
 pub(in crate::kernels) fn along_columns<T: Scalar>(product: &Product<T>) -> Path {
@@ -124,7 +129,8 @@ pub(in crate::kernels) fn along_columns<T: Scalar>(product: &Product<T>) -> Path
     // A in place is read again for each panel. Rows that are contiguous along the depth are as many streams, which the
     // hardware foresees; a step across many rows is a page each, and the lines of steps that collide evict each other.
     let is_far = is_far(product);
-    let is_scattered = a.column_stride != 1 && (is_far || rows > FEW_ROWS);
+    let is_reused = rows > ROWS_ACROSS && (columns > COLUMNS_ACROSS || collides(a.column_stride, size));
+    let is_scattered = a.column_stride != 1 && (is_far || is_reused);
     let packs_a = rows > 14 && columns > 64 && (collides(a.row_stride, size) || is_scattered);
     if packs_a {
         Path::Packed
