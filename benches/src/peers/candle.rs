@@ -69,8 +69,8 @@ fn convolutional_layers(parameters: &[Tensor]) -> Sequential {
     model.add_fn(|x| x.flatten_from(1)).add(linear_layers(weights))
 }
 
-/// The greatest of each 2×2 pixels. It takes as long as `max_pool2d`, whose gradient in candle 0.11 is a quarter of what
-/// it should be.
+/// The greatest of each 2×2 pixels. It takes as long as `max_pool2d`, whose gradient in candle 0.11 is a quarter of
+/// what it should be.
 fn max_pool(x: &Tensor) -> Result<Tensor> {
     let (images, channels, height, width) = x.dims4()?;
     x.reshape((images, channels, height / 2, 2, width / 2, 2))?.max(5)?.max(3)

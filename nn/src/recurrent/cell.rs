@@ -130,8 +130,8 @@ pub trait Cell<T: Float = f32>: Module<T> + Sized {
     fn advance(&self, of_input: &Tensor<T>, state: &Self::State) -> Self::State;
 
     /// The outputs of all steps of a sequence, `[L, N, hidden]`, and the state after the last one, from
-    /// [`CellWeights::of_input`] of the whole sequence and the state before it: [`advance`](Cell::advance) step by step,
-    /// unless a cell has something faster.
+    /// [`CellWeights::of_input`] of the whole sequence and the state before it: [`advance`](Cell::advance) step by
+    /// step, unless a cell has something faster.
     ///
     /// # Panics
     /// If there is no step.

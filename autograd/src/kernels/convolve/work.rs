@@ -149,7 +149,7 @@ impl<T: GemmKernels> Work<'_, T> {
         let (kernels, width, pixels) = (self.kernels, self.panels.width(), table.rows());
         let elements = self.panels.elements();
         // Whole rows, so that all windows side by side are in one tile.
-        let windows = WINDOWS_PER_BLOCK.checked_div(row).map_or(0, |rows| rows * row).max(row.min(WINDOWS_PER_BLOCK));
+        let windows = if row > WINDOWS_PER_BLOCK { WINDOWS_PER_BLOCK } else { WINDOWS_PER_BLOCK / row.max(1) * row };
         for (panel, b) in self.panels.panels(&self.packed.as_slice()[group * elements..][..elements]) {
             if panel.start < channels.start || panel.end > channels.end {
                 continue;

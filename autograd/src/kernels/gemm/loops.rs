@@ -196,8 +196,8 @@ impl<T: Scalar> BlockLoops<'_, T> {
         }
     }
 
-    /// Asks for adjacent rows of A at some steps of the block: the hardware does not foresee where a step begins that is
-    /// pages away from the one before it.
+    /// Asks for adjacent rows of A at some steps of the block: the hardware does not foresee where a step begins that
+    /// is pages away from the one before it.
     fn prefetch_rows(&self, rows: &Range<usize>, steps: Range<usize>) {
         let line = 64 / size_of::<T>();
         for step in steps {

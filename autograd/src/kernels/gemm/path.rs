@@ -116,8 +116,9 @@ const FEW_ROWS: usize = 64;
 /// Rows of C from which on B is packed as soon as it is read more slowly in place.
 const MANY_ROWS: usize = 100;
 
-/// Rows and columns of C from which on a transposed A is packed although B is near: each packed element is then read for
-/// several panels, and there are blocks of rows for several threads. Where its steps collide, fewer columns are enough.
+/// Rows and columns of C from which on a transposed A is packed although B is near: each packed element is then read
+/// for several panels, and there are blocks of rows for several threads. Where its steps collide, fewer columns are
+/// enough.
 const ROWS_ACROSS: usize = 256;
 const COLUMNS_ACROSS: usize = 256;
 

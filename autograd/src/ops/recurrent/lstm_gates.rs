@@ -64,7 +64,8 @@ pub(super) fn elements<T: Float>(dense: &Tensor<T>) -> &[T] {
 impl<T: Float> Tensor<T> {
     /// What the four gates `i f g o`, side by side in `[..., 4 H]`, make of the cell state `[..., H]`: the next hidden
     /// state and cell state, as in [`lstm_cell`](Tensor::lstm_cell), whose products may thus be computed for all steps
-    /// at once.    c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c')        dx = that of the formula, by the product rule
+    /// at once.    c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c')        dx = that of the formula, by the product
+    /// rule
     ///
     /// A part of [`torch.nn.LSTMCell`](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html).
     ///

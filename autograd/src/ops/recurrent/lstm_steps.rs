@@ -15,11 +15,11 @@ use crate::ops::product::matmul::as_matrix;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Y = [h₁ ... h_L, c₁ ... c_L], `[2, L, N, H]`, of what the inputs add to the gates of each step, the states before the
-/// first step, V and b
+/// Y = [h₁ ... h_L, c₁ ... c_L], `[2, L, N, H]`, of what the inputs add to the gates of each step, the states before
+/// the first step, V and b
 ///
-/// With G the gradients of the gates of all steps:        dx = G, dV = Gᵀ [h₀ ... h_L₋₁], db = the sum of G's rows. So
-/// the weight's gradient is one product, whose depth is all steps. Of higher orders, the gradients are those of
+/// With G the gradients of the gates of all steps:        dx = G, dV = Gᵀ [h₀ ... h_L₋₁], db = the sum of G's rows.
+/// So the weight's gradient is one product, whose depth is all steps. Of higher orders, the gradients are those of
 /// [`composed_steps`].
 #[derive(Debug)]
 struct LstmSteps<T: Float> {
@@ -192,8 +192,8 @@ fn begin_gates<T: Float>(of_inputs: &[T], bias: Option<&[T]>, width: usize, gate
 impl<T: Float> Tensor<T> {
     /// The hidden states and the cell states after each step of a long short-term memory, both `[L, N, H]`, from what
     /// the inputs of all steps add to the gates `i f g o`, `[L, N, 4 H]`, such as W x + b of a whole sequence.    gates
-    /// x + V h + b, then c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c')        dx = that of the formula, by the product
-    /// rule
+    /// x + V h + b, then c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c')        dx = that of the formula, by the
+    /// product rule
     ///
     /// The states before the first step are `[N, H]`, the weight V is `[4 H, H]`, the bias `[4 H]`. The same as a
     /// [`lstm_cell`](Tensor::lstm_cell) for each step, but faster: the weight is read as it is good for the product
@@ -260,8 +260,8 @@ impl<T: Float> Tensor<T> {
             shape_error(
                 "lstm_steps",
                 format_args!(
-                    "gates of shape {own}, states of {hidden} and {cell}, and a weight of {weight}: wanted [L, N, 4 H], \
-                     [N, H] twice, and [4 H, H]"
+                    "gates of shape {own}, states of {hidden} and {cell}, and a weight of {weight}: wanted \
+                     [L, N, 4 H], [N, H] twice, and [4 H, H]"
                 ),
             );
         }
