@@ -1,10 +1,10 @@
 //! Into which blocks a product is cut. It follows from the whole product and the caches, never from the number of
 //! threads.
 
-use super::caches::{caches, collides};
+use super::caches::{Caches, caches, collides};
 use super::microkernel::{MAX_ROWS, MAX_VECTORS};
 use super::partition::{Partition, even};
-use super::path::Path;
+use super::path::{MANY_ROWS, Path};
 use super::product::{Extents, Product};
 use super::table::TileKernels;
 use super::task_grid::{TaskCut, TaskSize, WORTH_A_FORK, forks_to_pack};
@@ -34,6 +34,13 @@ pub(super) struct Blocking {
 /// Bytes of a row of A, or of a column of B, in a block of depth.
 pub(in crate::kernels) const DEPTH_BYTES: usize = 4096;
 
+/// Bytes of a row of A in a block of depth of a B that stays in the second-level cache: the rows of a tile, and the part
+/// of a panel that they meet next, share the first level.
+const PASSING_ROW_BYTES: usize = 1024;
+
+/// Rows of A that are packed at a time to pass such a B.
+const PASSING_ROWS: usize = 128;
+
 /// Steps of a block of depth whose A is transposed and read in place: each step meets another line of A and of B, and
 /// lines that are a power of two apart evict each other from the caches before the next tile reads them again.
 /// (Measured on an Emerald Rapids, the gradient of a 512×128 weight from 1,024 rows: 1.55 ms at once, 1.01 in blocks;
@@ -50,7 +57,7 @@ impl Blocking {
         let (depth, size) = (product.extents.depth, size_of::<T>());
         let mut blocking = Self::within_task(product, path);
         if product.extents.multiply_adds() >= WORTH_A_FORK || depth * size > DEPTH_BYTES {
-            blocking.cut_large(kernels, product);
+            blocking.cut_large(kernels, product, &caches());
         }
         blocking
     }
@@ -73,10 +80,9 @@ impl Blocking {
 
     /// Cuts a product that may be too large for the caches, or worth a second thread.
     #[inline(never)]
-    fn cut_large<T>(&mut self, kernels: &TileKernels<T>, product: &Product<T>) {
+    pub(super) fn cut_large<T>(&mut self, kernels: &TileKernels<T>, product: &Product<T>, caches: &Caches) {
         let Extents { rows, columns, depth } = product.extents;
         let size = size_of::<T>();
-        let caches = caches();
         let tile = self.tile(kernels);
         // The depth of a block: a panel of B, `depth` steps of a tile's width, is read once for each row tile, and C
         // once for each block. The panel may be larger than the first-level cache: a step's two vectors then come from
@@ -89,16 +95,21 @@ impl Blocking {
         } else if self.path == Path::InPlace && rows > FEW_ROWS && product.a.column_stride != 1 {
             self.depth = even(depth, STEPS_ACROSS_ROWS, 1);
         }
-        if matches!(self.path, Path::PackedB | Path::Packed) {
+        if self.path.packs_b() {
             self.depth = even(depth, DEPTH_BYTES / size, 1);
         }
-        if self.path == Path::Packed {
-            // The rows of a block: its part of A stays in half of the second level, while the panels of B pass through
-            // the other half.
-            self.task.rows = even(rows, (caches.second / 2 / (self.depth * size)).max(tile.rows), 1);
-            self.shares_a = rows <= 2 * self.task.rows;
+        match caches.block_of_b {
+            Some(bytes) if self.keeps_b(product, bytes) => self.cut_around_b(product, tile, kernels.lanes, bytes),
+            _ => {
+                if self.path == Path::Packed {
+                    // The rows of a block: its part of A stays in half of the second level, while the panels of B pass
+                    // through the other half.
+                    self.task.rows = even(rows, (caches.second / 2 / (self.depth * size)).max(tile.rows), 1);
+                    self.shares_a = rows <= 2 * self.task.rows;
+                }
+                self.panel_columns = panel_columns(columns, self.depth * size, tile.columns, kernels.lanes);
+            }
         }
-        self.panel_columns = panel_columns(columns, self.depth * size, tile.columns, kernels.lanes);
         self.task.columns = self.panel_columns;
         let work = product.extents.multiply_adds();
         self.forks_to_pack = forks_to_pack(self.panel_columns * self.depth, work);
@@ -107,9 +118,34 @@ impl Blocking {
         }
     }
 
+    /// Whether a packed B is gone through in blocks of so many bytes, each of which all rows of A meet: it is larger
+    /// than one of them, there are many rows, and C's are written as they lie.
+    fn keeps_b<T>(&self, product: &Product<T>, bytes: usize) -> bool {
+        let Extents { rows, columns, depth } = product.extents;
+        let is_large = depth * columns * size_of::<T>() > bytes;
+        self.path.packs_b() && is_large && rows > MANY_ROWS && product.c.column_stride == 1
+    }
+
+    /// Cuts B into blocks of so many bytes, which stay in the second-level cache while the row tiles pass, each of them
+    /// along all panels: C is then written in the order of its addresses.
+    fn cut_around_b<T>(&mut self, product: &Product<T>, tile: TaskSize, lanes: usize, bytes: usize) {
+        let Extents { rows, columns, depth } = product.extents;
+        self.rows_first = true;
+        self.depth = even(depth, PASSING_ROW_BYTES / size_of::<T>(), 1);
+        if self.path == Path::Packed {
+            self.task.rows = even(rows, PASSING_ROWS, 1);
+        }
+        self.panel_columns = even(columns, (bytes / (self.depth * size_of::<T>())).max(tile.columns), lanes);
+    }
+
+    /// Whether row tiles pass a packed block of B.
+    fn rows_pass(&self) -> bool {
+        self.rows_first && self.path.packs_b()
+    }
+
     /// Cuts the blocks of C into tasks.
     fn cut_into_tasks<T>(&mut self, product: &Product<T>, tile: TaskSize, lanes: usize) {
-        let rows_only = self.path == Path::Packed && !self.shares_a;
+        let rows_only = self.rows_pass() || self.path == Path::Packed && !self.shares_a;
         let columns_only = self.path == Path::Dots;
         let smallest = TaskSize {
             rows: match () {
@@ -122,7 +158,7 @@ impl Blocking {
             columns: if rows_only { usize::MAX } else { tile.columns },
         };
         let whole = TaskSize { rows: product.extents.rows, columns: self.panel_columns };
-        let packs_columns = self.path == Path::PackedB;
+        let packs_columns = self.path == Path::PackedB && !self.rows_pass();
         let cut = TaskCut { whole, depth: self.depth, tile, smallest, lanes, packs_columns };
         self.task =
             if product.c.row_stride == 1 && !rows_only { cut.cut_columns_first(self.task) } else { cut.cut(self.task) };

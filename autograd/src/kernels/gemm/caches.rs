@@ -10,6 +10,11 @@ pub(in crate::kernels) struct Caches {
     pub(in crate::kernels) third: usize,
     /// Bytes of B up to which its rows are read as fast in place as from a packed copy by many rows of A.
     pub(in crate::kernels) in_place: usize,
+    /// The same for rows that do not begin at a cache line, so that a vector lies in two of them.
+    pub(in crate::kernels) in_place_across_lines: usize,
+    /// Bytes of a packed block of B that all rows of A meet before the next one is packed: it then stays in the
+    /// second-level cache. `None` where blocks of A do that, and B is packed in larger blocks.
+    pub(in crate::kernels) block_of_b: Option<usize>,
 }
 
 /// What is assumed where the system doesn't describe its caches: a small machine of today.
@@ -20,14 +25,31 @@ pub(in crate::kernels) fn caches() -> Caches {
     static CACHES: OnceLock<Caches> = OnceLock::new();
     *CACHES.get_or_init(|| {
         let [first, second, third] = [1, 2, 3].map(|level| from_sysfs(level).unwrap_or(ASSUMED[level - 1]));
-        Caches { first, second, third, in_place: in_place(second) }
+        let caches = Caches {
+            first,
+            second,
+            third,
+            in_place: second * 5 / 2,
+            in_place_across_lines: second * 5 / 2,
+            block_of_b: None,
+        };
+        if is_from_intel() { caches.of_intel() } else { caches }
     })
 }
 
-/// The bytes that are read in place, measured: on a Zen 5 also a little more than the second level holds, on a Xeon
-/// with 2 MiB of it less than a fifth. (There 1000³ reached 142 GFLOP/s packed and 102 in place, of 224 at most.)
-fn in_place(second: usize) -> usize {
-    if is_from_intel() { second / 6 } else { second * 5 / 2 }
+impl Caches {
+    /// What was measured on a Xeon with 2 MiB of second-level cache and otherwise than on a Zen 5, where B is read in
+    /// place also if it is a little larger than the second level. (1000³: 142 GFLOP/s packed and 102 in place, of 224
+    /// at most. 251×239 times 239×241, whose rows are 964 bytes long: 147 packed, 120 in place. 1000³ with a transposed
+    /// A: 134 in blocks of B that stay in the second level, 117 in larger ones.)
+    fn of_intel(self) -> Self {
+        Self {
+            in_place: self.second / 6,
+            in_place_across_lines: self.first / 2,
+            block_of_b: Some(self.second / 2),
+            ..self
+        }
+    }
 }
 
 /// Whether Linux names Intel as the maker of the processor.

@@ -2,6 +2,7 @@
 //! along the depth. No element has to be moved, and vectors run along the depth. It is the kernel for matrix times
 //! vector, where every element of the matrix is used once.
 
+use super::product::Target;
 use crate::arithmetic::Arithmetic;
 use crate::kernels::simd::Vector;
 
@@ -17,9 +18,8 @@ pub(super) struct DotTile<T> {
     /// The tile's first column of B, whose elements are adjacent; how far it is to the next column.
     pub(super) b: *const T,
     pub(super) b_column_stride: isize,
-    /// The tile's first element of C; how far it is to the next row. The columns are adjacent.
-    pub(super) c: *mut T,
-    pub(super) c_row_stride: isize,
+    /// The tile's elements of C: single ones are written, so any strides serve.
+    pub(super) c: Target<T>,
     /// The length of the dot products.
     pub(super) depth: usize,
     /// How many columns there are.
@@ -37,7 +37,7 @@ pub(super) type DotFn<T> = unsafe fn(&DotTile<T>);
 /// - The instruction set of `V` is available and enabled in the caller.
 /// - There are `depth` elements to read at `a + i · a_row_stride` for i < `ROWS`, and at `b + j · b_column_stride` for
 ///   j < `columns`; `columns` is at least 1 and at most `COLUMNS`.
-/// - There are `columns` elements to write at each `c + i · c_row_stride`; if `accumulate`, they may be read.
+/// - The elements of C in these rows and columns may be written; if `accumulate`, they may be read.
 #[inline(always)]
 pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(tile: &DotTile<V::Element>) {
     let whole = tile.depth / V::LANES * V::LANES;
@@ -58,12 +58,17 @@ pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(ti
             let mask = V::mask(tile.depth - whole);
             add_vectors::<V, ROWS, COLUMNS, true>(&mut sums, tile, &columns, whole, mask);
         }
-        for (row, sums) in sums.into_iter().enumerate() {
-            let line = tile.c.offset(row as isize * tile.c_row_stride);
-            for (column, sum) in sums.into_iter().enumerate().take(tile.columns) {
-                let target = line.add(column);
-                let sum = sum.sum();
-                *target = if tile.accumulate { *target + sum } else { sum };
+        // All of them first: sums that are taken one by one, as many as there are columns, would go through memory.
+        let mut totals = [[V::Element::ZERO; COLUMNS]; ROWS];
+        for (totals, sums) in totals.iter_mut().zip(&sums) {
+            for (total, sum) in totals.iter_mut().zip(sums) {
+                *total = sum.sum();
+            }
+        }
+        for (row, totals) in totals.iter().enumerate() {
+            for (column, &total) in totals.iter().enumerate().take(tile.columns) {
+                let target = tile.c.at(row, column);
+                *target = if tile.accumulate { *target + total } else { total };
             }
         }
     }

@@ -24,7 +24,7 @@ use super::pack::{SLACK, STEPS_PER_BAND, Strip};
 use super::packed_b::{PackedB, Panel};
 use super::partition::Partition;
 use super::path::Path;
-use super::product::{Extents, Operand, Product};
+use super::product::{Extents, Operand, Product, Target};
 use super::table::TileKernels;
 use super::task_grid::TaskGrid;
 use crate::kernels::parallel::for_each_task;
@@ -364,14 +364,13 @@ unsafe fn dots<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, column
         let columns = width.min(columns.end - column);
         for group in 0..groups.count {
             let Range { start: row, end } = groups.range(group);
-            let compute = |c: *mut T, c_row_stride: isize| {
+            let compute = |c: Target<T>| {
                 let work = DotTile {
                     a: a.at(row, 0),
                     a_row_stride: a.row_stride,
                     b: b.at(0, column),
                     b_column_stride: b.column_stride,
                     c,
-                    c_row_stride,
                     depth: extents.depth,
                     columns,
                     accumulate,
@@ -380,11 +379,16 @@ unsafe fn dots<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, column
                 // least as many columns.
                 unsafe { kernels.dots[end - row - 1](&work) }
             };
-            let shape = TileShape { rows: end - row, columns };
-            let finish = finish.map(|finish| finish.from(row, column));
+            let c = c.from(row, column);
+            let Some(finish) = finish else {
+                compute(c);
+                continue;
+            };
+            let (shape, finish) = (TileShape { rows: end - row, columns }, Some(finish.from(row, column)));
+            let compute = |data: *mut T, row_stride: isize| compute(Target { data, row_stride, column_stride: 1 });
             // SAFETY: columns of C that nobody else works on; the kernel writes all of the tile, and reads it if it
             // adds to it.
-            unsafe { Output { c: c.from(row, column), shape, accumulate, finish }.write(kernels, compute) }
+            unsafe { Output { c, shape, accumulate, finish }.write(kernels, compute) }
         }
     }
 }

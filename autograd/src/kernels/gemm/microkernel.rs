@@ -16,7 +16,7 @@
 //! neither the tile that an element of C falls into nor the blocks change its bits.
 
 use crate::arithmetic::Arithmetic;
-use crate::kernels::simd::{Vector, prefetch};
+use crate::kernels::simd::{Vector, opaque, prefetch};
 
 /// The widest tile, in vectors.
 pub(in crate::kernels) const MAX_VECTORS: usize = 4;
@@ -75,32 +75,66 @@ const PREFETCH_FROM: usize = 40;
 pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V::Element>) {
     // SAFETY: passed on.
     unsafe {
-        if V::HALVES && 2 * tile.last_lanes <= V::LANES {
-            tile_of::<V, ROWS, VECTORS, true>(tile);
+        if !V::MASKS_ARE_FREE || tile.last_lanes == V::LANES {
+            // A mask that the compiler knows is none: on some processors a masked load takes the place of an addition.
+            tile_of::<V, ROWS, VECTORS, false>(tile, V::mask(V::LANES));
+        } else if V::HALVES && 2 * tile.last_lanes <= V::LANES {
+            tile_of::<V, ROWS, VECTORS, true>(tile, V::mask(tile.last_lanes));
         } else {
-            tile_of::<V, ROWS, VECTORS, false>(tile);
+            tile_of::<V, ROWS, VECTORS, false>(tile, V::mask(tile.last_lanes));
         }
     }
 }
 
 /// Computes the tile; with `HALF`, no more than the lower half of the last vector is C's, and only that is computed.
+/// The mask is that of the last vector of B.
 ///
 /// # Safety
 /// That of [`tile`].
 #[inline(always)]
-unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF: bool>(tile: &Tile<V::Element>) {
+unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF: bool>(
+    tile: &Tile<V::Element>,
+    mask: V::Mask,
+) {
     // SAFETY: passed on; each step is one of the depth's.
     unsafe {
         let mut sums = begin::<V, ROWS, VECTORS>(tile);
-        let mask = V::mask(tile.last_lanes);
-        let (mut a, a_row_stride, mut b) = (tile.a, tile.a_row_stride, tile.b);
+        let (rows, mut b) = (Rows::of(tile), tile.b);
+        let mut groups = rows.groups;
         for _ in 0..tile.depth {
-            let of_a = |row: usize| *a.offset(row as isize * a_row_stride);
-            add_step::<V, ROWS, VECTORS, HALF>(&mut sums, of_a, b, mask);
-            a = a.wrapping_offset(tile.a_step);
+            add_step::<V, ROWS, VECTORS, HALF>(&mut sums, |row| *rows.at(&groups, row), b, mask);
+            groups.iter_mut().for_each(|group| *group = group.wrapping_offset(tile.a_step));
             b = b.wrapping_offset(tile.b_step);
         }
-        end(tile, sums);
+        end(tile, &sums);
+    }
+}
+
+/// Rows that are addressed from one of them.
+const GROUP: usize = 4;
+
+/// Where the rows of A's tile begin, in groups.
+///
+/// The compiler would compute the address of each row from that of the row before it, one addition after the other;
+/// a tile of one vector then waits for them half of the time. So it must not see how the groups follow from each other.
+/// Within a group a processor adds once, twice or thrice the stride as it loads.
+struct Rows<T> {
+    groups: [*const T; MAX_ROWS / GROUP],
+    strides: [isize; GROUP],
+}
+
+impl<T> Rows<T> {
+    #[inline(always)]
+    fn of(tile: &Tile<T>) -> Self {
+        let stride = tile.a_row_stride;
+        let group = |index: usize| opaque(tile.a.wrapping_offset((GROUP * index) as isize * stride));
+        Self { groups: std::array::from_fn(group), strides: [0, stride, 2 * stride, 3 * stride] }
+    }
+
+    /// The element of a row, for the groups at some step.
+    #[inline(always)]
+    fn at(&self, groups: &[*const T; MAX_ROWS / GROUP], row: usize) -> *const T {
+        groups[row / GROUP].wrapping_offset(self.strides[row % GROUP])
     }
 }
 
@@ -171,13 +205,14 @@ pub(in crate::kernels) unsafe fn add_step<V: Vector, const ROWS: usize, const VE
 #[inline(always)]
 pub(in crate::kernels) unsafe fn end<V: Vector, const ROWS: usize, const VECTORS: usize>(
     tile: &Tile<V::Element>,
-    sums: [[V; VECTORS]; ROWS],
+    sums: &[[V; VECTORS]; ROWS],
 ) {
     // SAFETY: no memory is touched.
     let mask = unsafe { V::mask(tile.last_lanes) };
     let masks_last = V::MASKS_ARE_FREE || tile.last_lanes < V::LANES;
-    for (row, sums) in sums.into_iter().enumerate() {
-        for (vector, sum) in sums.into_iter().enumerate() {
+    // By reference: arrays that are taken apart by value go through memory at some heights.
+    for (row, sums) in sums.iter().enumerate() {
+        for (vector, &sum) in sums.iter().enumerate() {
             let target = tile.row_of_c(row).wrapping_add(vector * V::LANES);
             // SAFETY: C's tile may be written; a partial last vector goes through the mask.
             unsafe {

@@ -58,7 +58,7 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
             let b = tile.b.add(step.b as usize);
             add_step::<V, ROWS, VECTORS, false>(&mut sums, |row| *a.add(rows[row]), b, whole);
         }
-        end(tile, sums);
+        end(tile, &sums);
     }
 }
 
@@ -82,7 +82,7 @@ pub(super) unsafe fn adjacent_tile<V: Vector, const ROWS: usize, const VECTORS: 
             let b = tile.b.add(step.b as usize);
             add_step::<V, ROWS, VECTORS, false>(&mut sums, |row| *a.add(row), b, whole);
         }
-        end(tile, sums);
+        end(tile, &sums);
     }
 }
 
@@ -109,7 +109,7 @@ pub(super) unsafe fn shared_tile<V: Vector, const ROWS: usize, const VECTORS: us
                 }
             }
         }
-        end(tile, sums);
+        end(tile, &sums);
     }
 }
 

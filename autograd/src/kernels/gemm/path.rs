@@ -23,6 +23,12 @@ impl Path {
     /// All of them.
     #[cfg(test)]
     pub(in crate::kernels) const ALL: [Path; 4] = [Path::InPlace, Path::PackedB, Path::Packed, Path::Dots];
+
+    /// Whether B is packed.
+    #[inline]
+    pub(super) fn packs_b(self) -> bool {
+        matches!(self, Path::PackedB | Path::Packed)
+    }
 }
 
 /// The path of a product, and whether it is the transposed product that takes it.
@@ -65,7 +71,7 @@ impl Cost {
         let [rows, width, depth] = [rows, columns, depth].map(|extent| extent as f32);
         // A single vector of columns meets an element of A at every multiply-add, and the loads of those are in the
         // way.
-        let sums = rows * vectors as f32 * depth * if vectors == 1 { 1.1 } else { 1.0 };
+        let sums = rows * vectors as f32 * depth * if vectors == 1 { 1.15 } else { 1.0 };
         let by_layout = |column_stride: isize, row_stride: isize, costs: [f32; 3]| {
             if column_stride == 1 || columns == 1 {
                 costs[0]
@@ -75,8 +81,8 @@ impl Cost {
                 costs[2]
             }
         };
-        let packing = width * depth * by_layout(b.column_stride, b.row_stride, [0.0, 2.5, 16.0]);
-        let storing = rows * width * by_layout(c.column_stride, c.row_stride, [0.0, 5.0, 16.0]);
+        let packing = width * depth * by_layout(b.column_stride, b.row_stride, [0.0, 4.0, 16.0]);
+        let storing = rows * width * by_layout(c.column_stride, c.row_stride, [0.0, 35.0, 35.0]);
         Self { sums, copies: (packing + storing) / lanes as f32 }
     }
 
@@ -114,7 +120,7 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
 const FEW_ROWS: usize = 64;
 
 /// Rows of C from which on B is packed as soon as it is read more slowly in place.
-const MANY_ROWS: usize = 100;
+pub(super) const MANY_ROWS: usize = 100;
 
 /// Rows and columns of C from which on a transposed A is packed although B is near: each packed element is then read
 /// for several panels, and there are blocks of rows for several threads. Where its steps collide, fewer columns are
@@ -132,10 +138,13 @@ pub(in crate::kernels) fn along_columns<T: Scalar>(product: &Product<T>) -> Path
     let is_far = is_far(product);
     let is_reused = rows > ROWS_ACROSS && (columns > COLUMNS_ACROSS || collides(a.column_stride, size));
     let is_scattered = a.column_stride != 1 && (is_far || is_reused);
-    let packs_a = rows > 14 && columns > 64 && (collides(a.row_stride, size) || is_scattered);
+    // Where blocks of B stay in the cache and the rows of A pass by, few of these are read at a time, which may collide.
+    let rows_pass = caches().block_of_b.is_some() && rows > MANY_ROWS && a.column_stride == 1;
+    let row_collides = collides(a.row_stride, size);
+    let packs_a = rows > 14 && columns > 64 && (row_collides && !rows_pass || is_scattered);
     if packs_a {
         Path::Packed
-    } else if is_far || packs_near_b(b, rows, columns) {
+    } else if is_far || packs_near_b(b, rows, columns) || row_collides && rows_pass {
         Path::PackedB
     } else {
         Path::InPlace
@@ -152,9 +161,11 @@ pub(in crate::kernels) fn packs_b<T: Scalar>(product: &Product<T>) -> bool {
 #[inline]
 fn is_far<T>(product: &Product<T>) -> bool {
     let Extents { rows, columns, depth } = product.extents;
-    let bytes = depth * columns * size_of::<T>();
-    let is_large = rows > MANY_ROWS && product.a.column_stride == 1 && bytes > caches().in_place;
-    rows > 28 && (is_large || bytes > caches().second * 5 / 2)
+    let (bytes, caches) = (depth * columns * size_of::<T>(), caches());
+    let crosses_lines = !(product.b.data.addr() | product.b.row_stride.unsigned_abs() * size_of::<T>()).is_multiple_of(64);
+    let in_place = if crosses_lines { caches.in_place_across_lines } else { caches.in_place };
+    let is_large = rows > MANY_ROWS && product.a.column_stride == 1 && bytes > in_place;
+    rows > 28 && (is_large || bytes > caches.second * 5 / 2)
 }
 
 /// Whether a small B is packed: its vectors are not adjacent elements, or its rows collide.

@@ -134,5 +134,19 @@ pub(crate) fn prefetch<T>(address: *const T) {
     let _ = address;
 }
 
+/// The same address, of which the compiler does not see where it comes from.
+#[inline(always)]
+pub(crate) fn opaque<T>(address: *const T) -> *const T {
+    #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+    {
+        let mut address = address;
+        // SAFETY: there is no instruction; the address stays in its register.
+        unsafe { std::arch::asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags)) };
+        address
+    }
+    #[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+    address
+}
+
 #[cfg(test)]
 mod tests;

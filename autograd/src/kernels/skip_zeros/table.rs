@@ -49,7 +49,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V
             let of_a = |row: usize| *a.offset(row as isize * tile.a_row_stride);
             microkernel::add_step::<V, ROWS, VECTORS, false>(&mut sums, of_a, b, mask);
         }
-        microkernel::end(tile, sums);
+        microkernel::end(tile, &sums);
     }
 }
 

@@ -4,6 +4,7 @@ mod drawn;
 pub(in crate::kernels) mod guarded;
 mod offsets;
 pub(in crate::kernels) mod oracle;
+mod passing;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
