@@ -25,18 +25,19 @@ fn gemm(criterion: &mut Criterion, threads: usize) {
     let implementations = products::all::<f32>(threads, &[], false).unwrap_or_else(|error| panic!("{error:#}"));
     for case in Shapes::All.cases() {
         let mut operands = None;
-        let mut oracle = None;
+        let mut oracles = None;
         let mut group = criterion.benchmark_group(&case.name);
         group.throughput(Throughput::Elements(case.flop() as u64));
         group.sample_size(15).warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(500));
         for implementation in &implementations {
             // Cases that the filter leaves out are neither made, nor checked, nor run.
             group.bench_function(&implementation.info.name, |bencher| {
-                let (a, b, mut c) = operands.get_or_insert_with(|| Operands::<f32>::new(&case)).views();
-                (implementation.multiply)(a, b, c.view_mut());
-                let checked = oracle.get_or_insert_with(|| Oracle::new(a, b)).check(c.view());
+                let (a, b, mut c) = operands.get_or_insert_with(|| Operands::<f32>::new(&case)).stacks();
+                implementation.multiply_stack(a, b, c.view_mut());
+                let oracles = oracles.get_or_insert_with(|| Oracle::of_stack(a, b));
+                let checked = Oracle::check_stack(oracles, c.view());
                 assert_eq!(checked, Ok(()), "{}, {}", implementation.info.name, case.name);
-                bencher.iter(|| (implementation.multiply)(a, b, c.view_mut()));
+                bencher.iter(|| implementation.multiply_stack(a, b, c.view_mut()));
             });
         }
         group.finish();

@@ -1,6 +1,6 @@
 //! The matrices of a case, and what their product should be.
 
-use autograd::ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
+use autograd::ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis};
 
 use crate::aligned::Aligned;
 use crate::products::Element;
@@ -25,22 +25,31 @@ impl<T: Element> Operands<T> {
             state ^= state << 17;
             T::from_f64((state >> 40) as f64 / (1_u64 << 23) as f64 - 1.0)
         };
-        let a = Aligned::new(case.m * case.k, &mut random);
-        let b = Aligned::new(case.k * case.n, &mut random);
-        let c = Aligned::new(case.m * case.n, || T::NAN);
+        let a = Aligned::new(case.count * case.m * case.k, &mut random);
+        let b = Aligned::new(case.count * case.k * case.n, &mut random);
+        let c = Aligned::new(case.count * case.m * case.n, || T::NAN);
         Self { case: case.clone(), a, b, c }
     }
 
-    /// A, B and C.
+    /// A, B and C, of a stack the first ones.
     pub fn views(&mut self) -> (ArrayView2<'_, T>, ArrayView2<'_, T>, ArrayViewMut2<'_, T>) {
-        let Case { m, n, k, a_transposed, b_transposed, .. } = self.case;
+        let (a, b, c) = self.stacks();
+        let first = Axis(0);
+        (a.index_axis_move(first, 0), b.index_axis_move(first, 0), c.index_axis_move(first, 0))
+    }
+
+    /// The stacks of all A, B and C: a matrix of each for each product.
+    pub fn stacks(&mut self) -> (ArrayView3<'_, T>, ArrayView3<'_, T>, ArrayViewMut3<'_, T>) {
+        let Case { m, n, k, count, a_transposed, b_transposed, .. } = self.case;
         let view = |elements, rows: usize, columns: usize, transposed| {
-            ArrayView2::from_shape((rows, columns).set_f(transposed), elements).expect("there are as many elements")
+            let (extents, axes) =
+                if transposed { ((count, columns, rows), [0, 2, 1]) } else { ((count, rows, columns), [0, 1, 2]) };
+            ArrayView3::from_shape(extents, elements).expect("there are as many elements").permuted_axes(axes)
         };
         (
             view(&self.a, m, k, a_transposed),
             view(&self.b, k, n, b_transposed),
-            ArrayViewMut2::from_shape((m, n), &mut self.c[..]).expect("there are as many elements"),
+            ArrayViewMut3::from_shape((count, m, n), &mut self.c[..]).expect("there are as many elements"),
         )
     }
 }
@@ -82,6 +91,24 @@ impl Oracle {
             }
         }
         Self { rows, value, magnitude, columns, depth }
+    }
+
+    /// One for each product of a stack.
+    pub fn of_stack<T: Element>(a: ArrayView3<'_, T>, b: ArrayView3<'_, T>) -> Vec<Self> {
+        a.outer_iter().zip(b.outer_iter()).map(|(a, b)| Self::new(a, b)).collect()
+    }
+
+    /// Compares a stack of C with as many oracles.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check), with the number of the product if there are several.
+    pub fn check_stack<T: Element>(oracles: &[Self], c: ArrayView3<'_, T>) -> Result<(), String> {
+        assert_eq!(oracles.len(), c.len_of(Axis(0)));
+        for (index, (oracle, c)) in oracles.iter().zip(c.outer_iter()).enumerate() {
+            let position = if oracles.len() > 1 { format!("product {index}: ") } else { String::new() };
+            oracle.check(c).map_err(|error| format!("{position}{error}"))?;
+        }
+        Ok(())
     }
 
     /// Compares a C.

@@ -1,4 +1,4 @@
-//! The products that are measured: squares, those of a perceptron, and odd ones.
+//! The products that are measured: squares, those of a perceptron, odd ones, and stacks of small ones.
 
 use clap::ValueEnum;
 
@@ -13,6 +13,8 @@ pub struct Case {
     pub n: usize,
     /// The columns of A and rows of B.
     pub k: usize,
+    /// How many such products there are, one matrix of a stack after the other.
+    pub count: usize,
     /// Whether A is stored transposed: column after column.
     pub a_transposed: bool,
     /// Whether B is.
@@ -22,7 +24,11 @@ pub struct Case {
 impl Case {
     /// A case in which nothing is transposed.
     pub fn new(name: impl Into<String>, (m, n, k): (usize, usize, usize)) -> Self {
-        Self { name: name.into(), m, n, k, a_transposed: false, b_transposed: false }
+        Self { name: name.into(), m, n, k, count: 1, a_transposed: false, b_transposed: false }
+    }
+
+    fn stack_of(self, count: usize) -> Self {
+        Self { count, ..self }
     }
 
     fn a_transposed(self) -> Self {
@@ -33,14 +39,14 @@ impl Case {
         Self { b_transposed: true, ..self }
     }
 
-    /// Floating-point operations: a multiplication and an addition for each of m·n·k terms.
+    /// Floating-point operations: a multiplication and an addition for each of m·n·k terms, of all products.
     pub fn flop(&self) -> f64 {
-        2.0 * self.m as f64 * self.n as f64 * self.k as f64
+        2.0 * self.count as f64 * self.m as f64 * self.n as f64 * self.k as f64
     }
 
-    /// The edge of a cube of as many terms.
+    /// The edge of a cube of as many terms as one of the products has.
     pub fn size(&self) -> f64 {
-        (self.flop() / 2.0).cbrt()
+        (self.flop() / 2.0 / self.count as f64).cbrt()
     }
 
     /// The largest of the three dimensions.
@@ -50,7 +56,7 @@ impl Case {
 
     /// Whether all dimensions are alike and nothing is transposed.
     pub fn is_square(&self) -> bool {
-        self.m == self.n && self.n == self.k && !self.a_transposed && !self.b_transposed
+        self.count == 1 && self.m == self.n && self.n == self.k && !self.a_transposed && !self.b_transposed
     }
 
     /// The product in signs: `(64×784)·(256×784)ᵀ`.
@@ -58,7 +64,8 @@ impl Case {
         let side = |rows: usize, columns: usize, transposed: bool| {
             if transposed { format!("({columns}×{rows})ᵀ") } else { format!("({rows}×{columns})") }
         };
-        format!("{}·{}", side(self.m, self.k, self.a_transposed), side(self.k, self.n, self.b_transposed))
+        let stack = if self.count > 1 { format!("{} × ", self.count) } else { String::new() };
+        format!("{stack}{}·{}", side(self.m, self.k, self.a_transposed), side(self.k, self.n, self.b_transposed))
     }
 }
 
@@ -71,6 +78,8 @@ pub enum Shapes {
     Mlp,
     /// Primes, long and flat ones, few rows, few columns, vectors, transposed squares
     Odd,
+    /// Stacks of small products, as attention has them: the peers' one by one
+    Stack,
     /// All of these
     All,
 }
@@ -82,7 +91,8 @@ impl Shapes {
             Self::Square => square(),
             Self::Mlp => mlp(),
             Self::Odd => odd(),
-            Self::All => [square(), mlp(), odd()].concat(),
+            Self::Stack => stack(),
+            Self::All => [square(), mlp(), odd(), stack()].concat(),
         }
     }
 }
@@ -135,6 +145,16 @@ fn odd() -> Vec<Case> {
     ]
 }
 
+fn stack() -> Vec<Case> {
+    vec![
+        Case::new("64 heads' scores", (64, 64, 32)).b_transposed().stack_of(64),
+        Case::new("64 heads' values", (64, 32, 64)).stack_of(64),
+        Case::new("500 of 12×12×64", (12, 12, 64)).stack_of(500),
+        Case::new("500 of 12×12×64, B transposed", (12, 12, 64)).b_transposed().stack_of(500),
+        Case::new("1000 squares of 16", (16, 16, 16)).stack_of(1000),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +165,7 @@ mod tests {
         let all = Shapes::All.cases();
         let names: HashSet<&str> = all.iter().map(|case| case.name.as_str()).collect();
         assert_eq!(names.len(), all.len());
-        let parts = [Shapes::Square, Shapes::Mlp, Shapes::Odd].map(|shapes| shapes.cases().len());
+        let parts = [Shapes::Square, Shapes::Mlp, Shapes::Odd, Shapes::Stack].map(|shapes| shapes.cases().len());
         assert_eq!(parts.iter().sum::<usize>(), all.len());
     }
 
@@ -164,5 +184,7 @@ mod tests {
         assert_eq!(formula("batch 64 forward 1"), "(64×784)·(256×784)ᵀ");
         assert_eq!(formula("batch 64 dW 1"), "(64×256)ᵀ·(64×784)");
         assert_eq!(formula("batch 64 dX 2"), "(64×128)·(128×256)");
+        let stack = Case::new("x", (2, 3, 4)).stack_of(5);
+        assert_eq!((stack.formula().as_str(), stack.flop()), ("5 × (2×4)·(4×3)", 240.0));
     }
 }

@@ -178,7 +178,7 @@ impl Library {
             let _kept = &handle;
         };
         let spin_time = if threads > 1 { SPIN_TIME } else { Duration::ZERO };
-        Some(Implementation { info: self.info(), multiply: Box::new(multiply), spin_time })
+        Some(Implementation { spin_time, ..Implementation::new(self.info(), multiply) })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Products of stacks of matrices.
 
+use ndarray::{ArrayView3, ArrayViewMut3};
+
 use super::blocking::Blocking;
 use super::epilogue::Epilogue;
 use super::loops;
@@ -42,6 +44,20 @@ impl<'a, T> MatrixStack<'a, T> {
             extents: last_two.map(|dim| layout.shape[dim]),
             strides: last_two.map(|dim| layout.strides[dim]),
         }
+    }
+
+    /// The matrices of a view.
+    ///
+    /// # Panics
+    /// If the elements have gaps between them in memory.
+    #[track_caller]
+    fn of_view(view: &ArrayView3<'a, T>, name: &str) -> Self {
+        let Some(values) = view.to_slice_memory_order() else {
+            panic!("gemm_stack: {name} has the strides {:?}: there must be no gaps in memory", view.strides())
+        };
+        // From the lowest address to the first element: not zero where a stride is negative.
+        let offset = (view.as_ptr().addr() - values.as_ptr().addr()) / size_of::<T>();
+        Self::new(values, &Layout { shape: view.shape().into(), strides: view.strides().into(), offset })
     }
 
     /// How many matrices there are, and rows and columns of each.
@@ -95,6 +111,37 @@ impl<T> SharedOutput<T> {
     fn matrix(&self, offset: usize, columns: usize) -> Target<T> {
         Target { data: self.0.wrapping_add(offset), row_stride: columns as isize, column_stride: 1 }
     }
+}
+
+/// C ← A·B for each matrix of two stacks of as many: A is s × m × k, B is s × k × n, C is s × m × n. Small products cost
+/// less so than one by one: how they are computed is decided once, and several of them make a task.
+///
+/// The bits are those of single products ([`gemm`](super::gemm)), and don't depend on the number of threads.
+///
+/// ```
+/// use autograd::kernels::gemm::gemm_stack;
+/// use ndarray::{array, Array3};
+///
+/// let a = array![[[1.0_f32, 2.0]], [[3.0, 4.0]]]; // two matrices of 1 × 2
+/// let b = array![[[1.0], [1.0]], [[2.0], [0.5]]]; // two of 2 × 1
+/// let mut c = Array3::zeros((2, 1, 1));
+/// gemm_stack(a.view(), b.view(), c.view_mut());
+/// assert_eq!(c, array![[[3.0]], [[8.0]]]);
+/// ```
+///
+/// # Panics
+/// If the stacks have not as many matrices or their shapes don't fit; if the elements of A or of B have gaps between
+/// them in memory (the order of the dimensions there may be any); or if C is not row-major.
+#[track_caller]
+pub fn gemm_stack<T: GemmKernels>(a: ArrayView3<'_, T>, b: ArrayView3<'_, T>, mut c: ArrayViewMut3<'_, T>) {
+    let ((count, m, k), (others, inner, n)) = (a.dim(), b.dim());
+    assert!(
+        count == others && k == inner && c.dim() == (count, m, n),
+        "gemm_stack: A is {count}×{m}×{k}, B is {others}×{inner}×{n} and C {:?}: wanted s×m×k, s×k×n and s×m×n",
+        c.dim()
+    );
+    let Some(c) = c.as_slice_mut() else { panic!("gemm_stack: C has the strides {:?}: it must be row-major", c.strides()) };
+    gemm_batch(&MatrixStack::of_view(&a, "A"), &MatrixStack::of_view(&b, "B"), c);
 }
 
 /// C ← A·B for each matrix of two stacks, which are broadcast against each other. The matrices of C are row-major, one
@@ -194,7 +241,28 @@ mod tests {
     use super::*;
     use crate::kernels::gemm::{described, run_on};
     use crate::kernels::parallel::with_threads;
-    use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+    use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2};
+
+    #[test]
+    fn a_stack_of_views_is_its_products_one_by_one() {
+        let value = |(s, i, j): (usize, usize, usize)| ((s * 7 + i * 5 + j * 3) % 11) as f64 - 4.0;
+        let (a, b) = (Array3::from_shape_fn((9, 4, 6), value), Array3::from_shape_fn((9, 6, 5), value));
+        let transposed = Array3::from_shape_fn((9, 5, 6), |(s, j, i)| b[(s, i, j)]);
+        for b in [b.view(), transposed.view().permuted_axes([0, 2, 1]), b.slice(ndarray::s![..;-1, .., ..])] {
+            let mut c = Array3::from_elem((9, 4, 5), f64::NAN);
+            gemm_stack(a.view(), b, c.view_mut());
+            for ((a, b), c) in a.outer_iter().zip(b.outer_iter()).zip(c.outer_iter()) {
+                assert_eq!(a.dot(&b), c);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "gemm_stack: A is 2×3×4, B is 2×5×1 and C (2, 3, 1)")]
+    fn stacks_that_do_not_fit_are_named() {
+        let (a, b) = (Array3::<f32>::zeros((2, 3, 4)), Array3::zeros((2, 5, 1)));
+        gemm_stack(a.view(), b.view(), Array3::zeros((2, 3, 1)).view_mut());
+    }
 
     fn layout(shape: &[usize], strides: &[isize], offset: usize) -> Layout {
         Layout { shape: shape.into(), strides: strides.into(), offset }

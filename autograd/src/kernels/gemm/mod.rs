@@ -34,6 +34,7 @@ pub(super) mod tests;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+pub use batch::gemm_stack;
 pub(crate) use batch::{MatrixStack, gemm_batch};
 use blocking::Blocking;
 pub use epilogue::Epilogue;

@@ -74,21 +74,22 @@ fn measure<T: Element>(
     threads: usize,
 ) -> Result<Vec<Series>> {
     let mut operands = Operands::<T>::new(case);
-    let (a, b, mut c) = operands.views();
-    let oracle = Oracle::new(a, b);
+    let (a, b, mut c) = operands.stacks();
+    let oracles = Oracle::of_stack(a, b);
     for implementation in implementations {
         c.fill(T::NAN);
-        (implementation.multiply)(a, b, c.view_mut());
-        if let Err(error) = oracle.check(c.view()) {
+        implementation.multiply_stack(a, b, c.view_mut());
+        if let Err(error) = Oracle::check_stack(&oracles, c.view()) {
             let (name, formula, threads) = (&implementation.info.name, case.formula(), threads_in_words(threads));
             bail!("{name} is wrong. {}, {formula}, {threads}: {error}", case.name);
         }
     }
     let c = RefCell::new(c);
     let mut contenders: Vec<TimedCall<'_>> = Vec::new();
-    for Implementation { info, multiply, spin_time } in implementations {
-        let run = || multiply(a, b, c.borrow_mut().view_mut());
-        contenders.push(TimedCall { spin_time: *spin_time, ..TimedCall::new(&info.name, run) });
+    for implementation in implementations {
+        let run = || implementation.multiply_stack(a, b, c.borrow_mut().view_mut());
+        let spin_time = implementation.spin_time;
+        contenders.push(TimedCall { spin_time, ..TimedCall::new(&implementation.info.name, run) });
     }
     let turn = Duration::from_millis(arguments.turn() as u64);
     let settings = Settings { rounds: arguments.rounds(), turn, drop_slower_than: DROP_SLOWER_THAN };
