@@ -5,6 +5,7 @@ use ndarray::{ArrayView3, ArrayViewMut3};
 use super::blocking::Blocking;
 use super::epilogue::Epilogue;
 use super::loops;
+use super::one_tile::OneTile;
 use super::path;
 use super::product::{Extents, Operand, Product, Target};
 use super::table::{self, GemmKernels, Implementation, KernelSet};
@@ -203,6 +204,7 @@ fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &Matr
 /// How all products of a batch are computed: their extents and strides are the same.
 enum Multiply<'a, T: 'static> {
     Foreign(unsafe fn(&Product<T>)),
+    OneTile(OneTile<T>),
     Tiles { kernels: &'a table::TileKernels<T>, transposed: bool, blocking: Blocking },
 }
 
@@ -212,6 +214,9 @@ impl<'a, T: GemmKernels> Multiply<'a, T> {
         match &set.implementation {
             Implementation::Foreign(foreign) => Self::Foreign(*foreign),
             Implementation::Tiles(kernels) => {
+                if let Some(tile) = OneTile::of(kernels, product) {
+                    return Self::OneTile(tile);
+                }
                 let path::Choice { path, transposed } = path::choose(kernels, product);
                 let product = if transposed { product.transposed() } else { *product };
                 Self::Tiles { kernels, transposed, blocking: Blocking::new(kernels, &product, path) }
@@ -227,6 +232,8 @@ impl<'a, T: GemmKernels> Multiply<'a, T> {
         match self {
             // SAFETY: passed on.
             Self::Foreign(foreign) => unsafe { foreign(product) },
+            // SAFETY: passed on; all products have the same extents and strides.
+            Self::OneTile(tile) => unsafe { tile.run(product) },
             Self::Tiles { kernels, transposed, blocking } => {
                 let product = if *transposed { product.transposed() } else { *product };
                 // SAFETY: passed on; the path was chosen for these extents and strides.

@@ -18,6 +18,7 @@ mod loops;
 pub(super) mod microkernel;
 pub(super) mod offset_kernel;
 pub(super) mod offset_product;
+mod one_tile;
 pub(super) mod output;
 pub(super) mod pack;
 pub(super) mod packed_b;
@@ -38,6 +39,7 @@ pub use batch::gemm_stack;
 pub(crate) use batch::{MatrixStack, gemm_batch};
 use blocking::Blocking;
 pub use epilogue::Epilogue;
+use one_tile::OneTile;
 use path::Choice;
 use product::{Extents, Operand, Product, Target};
 use table::Implementation;
@@ -167,6 +169,10 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
         // SAFETY: passed on.
         Implementation::Foreign(foreign) => unsafe { foreign(product) },
         Implementation::Tiles(kernels) => {
+            if choice.is_none() && let Some(tile) = OneTile::of(kernels, product) {
+                // SAFETY: passed on.
+                return unsafe { tile.run(product) };
+            }
             let choice = choice.filter(|choice| choice.fits(product)).unwrap_or_else(|| path::choose(kernels, product));
             let transposed;
             let product = if choice.transposed {
