@@ -28,7 +28,7 @@ use crate::lock::ShortLock;
 /// The size of a cache line in bytes: the alignment of every block and the unit of the small classes.
 const LINE: usize = 64;
 /// The size of a huge page in bytes, and the alignment of blocks of at least this size.
-const HUGE: usize = 2 << 20;
+pub(crate) const HUGE: usize = 2 << 20;
 /// The number of classes of whole lines, up to 1 KiB.
 const SMALL_CLASSES: usize = 16;
 /// The number of all classes: four for each doubling from 1 KiB to 2⁴⁷ bytes, which is more than a process can address.

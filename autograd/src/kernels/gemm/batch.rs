@@ -141,7 +141,9 @@ pub fn gemm_stack<T: GemmKernels>(a: ArrayView3<'_, T>, b: ArrayView3<'_, T>, mu
         "gemm_stack: A is {count}×{m}×{k}, B is {others}×{inner}×{n} and C {:?}: wanted s×m×k, s×k×n and s×m×n",
         c.dim()
     );
-    let Some(c) = c.as_slice_mut() else { panic!("gemm_stack: C has the strides {:?}: it must be row-major", c.strides()) };
+    let Some(c) = c.as_slice_mut() else {
+        panic!("gemm_stack: C has the strides {:?}: it must be row-major", c.strides())
+    };
     gemm_batch(&MatrixStack::of_view(&a, "A"), &MatrixStack::of_view(&b, "B"), c);
 }
 

@@ -60,10 +60,18 @@ pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(ti
         }
         // All of them first: sums that are taken one by one, as many as there are columns, would go through memory.
         let mut totals = [[V::Element::ZERO; COLUMNS]; ROWS];
-        for (totals, sums) in totals.iter_mut().zip(&sums) {
-            for (total, sum) in totals.iter_mut().zip(sums) {
-                *total = sum.sum();
-            }
+        let position = |index: usize| (index / COLUMNS, index % COLUMNS);
+        let mut index = 0;
+        while index + 4 <= ROWS * COLUMNS {
+            let [a, b, c, d] = [position(index), position(index + 1), position(index + 2), position(index + 3)];
+            let four = V::sums([sums[a.0][a.1], sums[b.0][b.1], sums[c.0][c.1], sums[d.0][d.1]]);
+            [totals[a.0][a.1], totals[b.0][b.1], totals[c.0][c.1], totals[d.0][d.1]] = four;
+            index += 4;
+        }
+        while index < ROWS * COLUMNS {
+            let (row, column) = position(index);
+            totals[row][column] = sums[row][column].sum();
+            index += 1;
         }
         for (row, totals) in totals.iter().enumerate() {
             for (column, &total) in totals.iter().enumerate().take(tile.columns) {

@@ -169,7 +169,9 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
         // SAFETY: passed on.
         Implementation::Foreign(foreign) => unsafe { foreign(product) },
         Implementation::Tiles(kernels) => {
-            if choice.is_none() && let Some(tile) = OneTile::of(kernels, product) {
+            if choice.is_none()
+                && let Some(tile) = OneTile::of(kernels, product)
+            {
                 // SAFETY: passed on.
                 return unsafe { tile.run(product) };
             }

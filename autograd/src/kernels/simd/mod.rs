@@ -89,6 +89,13 @@ pub(crate) trait Vector: Copy {
     }
     /// The sum of the lanes, in an order that is fixed for the instruction set.
     unsafe fn sum(self) -> Self::Element;
+    /// The sums of four registers, each in the same order: some instruction sets add several at a time.
+    #[inline(always)]
+    unsafe fn sums(vectors: [Self; 4]) -> [Self::Element; 4] {
+        let [a, b, c, d] = vectors;
+        // SAFETY: passed on.
+        unsafe { [a.sum(), b.sum(), c.sum(), d.sum()] }
+    }
 
     /// Transposes a band of at most `LANES` rows.
     ///

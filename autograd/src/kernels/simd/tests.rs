@@ -39,6 +39,11 @@ unsafe fn check<V: Vector>() {
             assert_eq!(indices, expected);
         }
         assert_eq!(V::load(x.as_ptr()).sum(), x[..lanes].iter().copied().sum());
+        // Four at a time have the bits of each alone, also where the order of the additions shows.
+        let third = V::splat(V::Element::ONE / V::Element::from_f64(3.0));
+        let four = [1.0, -7.0, 1e-5, 3e4]
+            .map(|scale| V::load(x.as_ptr()).mul_add(V::splat(V::Element::from_f64(scale)), third));
+        assert_eq!(V::sums(four), four.map(|vector| vector.sum()));
 
         for count in 0..=lanes {
             // Only `count` elements are there: under a checker of memory, one read too many shows.
