@@ -9,8 +9,8 @@
 //!           the micro-kernel
 //! ```
 //!
-//! Where all of B stays in the first-level cache, the last two loops change places, so that C is written in the order
-//! of its addresses.
+//! Where a block of B stays in a near cache, the last two loops change places, so that C is written in the order of its
+//! addresses.
 
 use std::ops::Range;
 

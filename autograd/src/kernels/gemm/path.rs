@@ -162,8 +162,9 @@ pub(in crate::kernels) fn packs_b<T: Scalar>(product: &Product<T>) -> bool {
 fn is_far<T>(product: &Product<T>) -> bool {
     let Extents { rows, columns, depth } = product.extents;
     let (bytes, caches) = (depth * columns * size_of::<T>(), caches());
-    let crosses_lines =
-        !(product.b.data.addr() | product.b.row_stride.unsigned_abs() * size_of::<T>()).is_multiple_of(64);
+    let begins_a_line = |distance: usize| distance.is_multiple_of(64);
+    let row_bytes = product.b.row_stride.unsigned_abs() * size_of::<T>();
+    let crosses_lines = !(begins_a_line(product.b.data.addr()) && begins_a_line(row_bytes));
     let in_place = if crosses_lines { caches.in_place_across_lines } else { caches.in_place };
     let is_large = rows > MANY_ROWS && product.a.column_stride == 1 && bytes > in_place;
     rows > 28 && (is_large || bytes > caches.second * 5 / 2)
