@@ -9,7 +9,7 @@
 
 use super::microkernel::{Tile, add_step, begin, end};
 use crate::arithmetic::Arithmetic;
-use crate::kernels::simd::Vector;
+use crate::kernels::simd::{Vector, opaque};
 
 /// The highest tile, in rows. Their offsets stay in general registers, of which there are sixteen.
 pub(in crate::kernels) const MAX_OFFSET_ROWS: usize = 8;
@@ -78,7 +78,9 @@ pub(super) unsafe fn adjacent_tile<V: Vector, const ROWS: usize, const VECTORS: 
         let mut sums = begin::<V, ROWS, VECTORS>(tile);
         let whole = V::mask(V::LANES);
         for step in offsets.steps {
-            let a = first.add(step.a as usize);
+            // One addition for all rows: an address of two parts in each instruction splits it in two on some
+            // processors.
+            let a = opaque(first.add(step.a as usize));
             let b = tile.b.add(step.b as usize);
             add_step::<V, ROWS, VECTORS, false>(&mut sums, |row| *a.add(row), b, whole);
         }
