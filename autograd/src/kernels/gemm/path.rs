@@ -103,7 +103,7 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
         let Extents { rows, columns, depth } = product.extents;
         // A dot product ends with the sum of a vector's lanes.
         let vectors = depth.div_ceil(lanes) as f32;
-        let dots_cost = rows as f32 * columns as f32 * (vectors + 3.0);
+        let dots_cost = rows as f32 * columns as f32 * (1.07 * vectors + 3.0);
         if dots_cost < straight_cost.min(transposed_cost) {
             return Choice { path: Path::Dots, transposed: rows > columns };
         }
