@@ -1,7 +1,7 @@
 //! Into which blocks a product is cut. It follows from the whole product and the caches, never from the number of
 //! threads.
 
-use super::caches::{Caches, caches, collides};
+use super::caches::{Caches, PAGE, caches, collides};
 use super::microkernel::{MAX_ROWS, MAX_VECTORS};
 use super::partition::{Partition, even};
 use super::path::{MANY_ROWS, Path};
@@ -204,11 +204,14 @@ pub(in crate::kernels) fn panels(vectors: usize, max_vectors: usize, tasks: usiz
     Partition::new(vectors, tasks * vectors.div_ceil(tasks * max_vectors))
 }
 
-/// The most rows of a tile that reads A in place: rows that collide share a set of the first-level cache, of eight
-/// lines on most machines; one is B's.
+/// The most rows of a tile that reads A in place: rows that collide are a page apart at least, and the first-level
+/// cache has a line for each of its pages at such a distance; one of these is B's.
 #[inline(always)]
 pub(in crate::kernels) fn max_rows_in_place<T>(product: &Product<T>) -> usize {
-    if collides(product.a.row_stride, size_of::<T>()) { 7 } else { MAX_ROWS }
+    if !collides(product.a.row_stride, size_of::<T>()) {
+        return MAX_ROWS;
+    }
+    (caches().first / PAGE).saturating_sub(1).clamp(1, MAX_ROWS)
 }
 
 /// The columns that are packed at a time, each `column_bytes` long: their block stays in half of the third-level cache.

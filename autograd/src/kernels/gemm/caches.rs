@@ -81,10 +81,13 @@ fn from_sysfs(level: usize) -> Option<usize> {
     })
 }
 
+/// The distance in bytes at which lines begin to share the sets of a cache.
+pub(super) const PAGE: usize = 4096;
+
 /// Whether a stride (in elements of `size` bytes) puts all rows of a matrix into a few sets of the cache.
 pub(in crate::kernels) fn collides(stride: isize, size: usize) -> bool {
     let bytes = stride.unsigned_abs() * size;
-    bytes >= 4096 && bytes.is_multiple_of(4096)
+    bytes >= PAGE && bytes.is_multiple_of(PAGE)
 }
 
 #[cfg(test)]
