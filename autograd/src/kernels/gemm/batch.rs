@@ -114,8 +114,8 @@ impl<T> SharedOutput<T> {
     }
 }
 
-/// C ← A·B for each matrix of two stacks of as many: A is s × m × k, B is s × k × n, C is s × m × n. Small products cost
-/// less so than one by one: how they are computed is decided once, and several of them make a task.
+/// C ← A·B for each matrix of two stacks of as many: A is s × m × k, B is s × k × n, C is s × m × n. Small products
+/// cost less so than one by one: how they are computed is decided once, and several of them make a task.
 ///
 /// The bits are those of single products ([`gemm`](super::gemm)), and don't depend on the number of threads.
 ///
@@ -138,7 +138,8 @@ pub fn gemm_stack<T: GemmKernels>(a: ArrayView3<'_, T>, b: ArrayView3<'_, T>, mu
     let ((count, m, k), (others, inner, n)) = (a.dim(), b.dim());
     assert!(
         count == others && k == inner && c.dim() == (count, m, n),
-        "gemm_stack: A is {count}×{m}×{k}, B is {others}×{inner}×{n} and C {:?}: wanted s×m×k, s×k×n and s×m×n",
+        "gemm_stack: A is {count}×{m}×{k}, B is {others}×{inner}×{n} and C {:?}: \
+         wanted s×m×k, s×k×n and s×m×n",
         c.dim()
     );
     let Some(c) = c.as_slice_mut() else {

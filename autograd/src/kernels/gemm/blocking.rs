@@ -34,8 +34,8 @@ pub(super) struct Blocking {
 /// Bytes of a row of A, or of a column of B, in a block of depth.
 pub(in crate::kernels) const DEPTH_BYTES: usize = 4096;
 
-/// Bytes of a row of A in a block of depth of a B that stays in the second-level cache: the rows of a tile, and the part
-/// of a panel that they meet next, share the first level.
+/// Bytes of a row of A in a block of depth of a B that stays in the second-level cache: the rows of a tile, and the
+/// part of a panel that they meet next, share the first level.
 const PASSING_ROW_BYTES: usize = 1024;
 
 /// Rows of A that are packed at a time to pass such a B.

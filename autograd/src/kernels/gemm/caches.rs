@@ -40,8 +40,8 @@ pub(in crate::kernels) fn caches() -> Caches {
 impl Caches {
     /// What was measured on a Xeon with 2 MiB of second-level cache and otherwise than on a Zen 5, where B is read in
     /// place also if it is a little larger than the second level. (1000³: 142 GFLOP/s packed and 102 in place, of 224
-    /// at most. 251×239 times 239×241, whose rows are 964 bytes long: 147 packed, 120 in place. 1000³ with a transposed
-    /// A: 134 in blocks of B that stay in the second level, 117 in larger ones.)
+    /// at most. 251×239 times 239×241, whose rows are 964 bytes long: 147 packed, 120 in place. 1000³ with a
+    /// transposed A: 134 in blocks of B that stay in the second level, 117 in larger ones.)
     fn of_intel(self) -> Self {
         Self {
             in_place: self.second / 6,

@@ -138,7 +138,8 @@ pub(in crate::kernels) fn along_columns<T: Scalar>(product: &Product<T>) -> Path
     let is_far = is_far(product);
     let is_reused = rows > ROWS_ACROSS && (columns > COLUMNS_ACROSS || collides(a.column_stride, size));
     let is_scattered = a.column_stride != 1 && (is_far || is_reused);
-    // Where blocks of B stay in the cache and the rows of A pass by, few of these are read at a time, which may collide.
+    // Where blocks of B stay in the cache and the rows of A pass by, few of these are read at a time: they may
+    // collide.
     let rows_pass = caches().block_of_b.is_some() && rows > MANY_ROWS && a.column_stride == 1;
     let row_collides = collides(a.row_stride, size);
     let packs_a = rows > 14 && columns > 64 && (row_collides && !rows_pass || is_scattered);

@@ -15,10 +15,10 @@ use crate::ops::product::matmul::as_matrix;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Y = [h₁ ... h_L, c₁ ... c_L], `[2, L, N, H]`, of what the inputs add to the gates of each step, the states before
-/// the first step, V and b
+/// Y = [h₁ ... h_L, c₁ ... c_L], `[2, L, N, H]`, of what the inputs add to the gates of each step, the states
+/// before the first step, V and b
 ///
-/// With G the gradients of the gates of all steps:        dx = G, dV = Gᵀ [h₀ ... h_L₋₁], db = the sum of G's rows.
+/// With G the gradients of the gates of all steps: dx = G, dV = Gᵀ [h₀ ... h_L₋₁], db = the sum of G's rows.
 /// So the weight's gradient is one product, whose depth is all steps. Of higher orders, the gradients are those of
 /// [`composed_steps`].
 #[derive(Debug)]

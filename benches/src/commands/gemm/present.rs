@@ -44,11 +44,14 @@ fn row(result: &CaseResult, rounds: usize, peak: f64) -> Vec<String> {
     start.into_iter().chain(others).chain(Comparison::cells(result.comparison.as_ref())).collect()
 }
 
-/// Whether a result is that of a square product without a transposition.
+/// Whether a result is that of a single square product without a transposition.
 fn is_square(result: &CaseResult) -> bool {
     let Some(first) = result.measurements.first() else { return false };
     let figure = |name: &str| first.figures.get(name);
-    figure("m") == figure("n") && figure("n") == figure("k") && !first.detail.contains('ᵀ')
+    figure("m") == figure("n")
+        && figure("n") == figure("k")
+        && !first.detail.contains('ᵀ')
+        && !first.detail.contains(" × ")
 }
 
 /// The chart of the squares, if there are two at least, else of all cases; `None` if even those are fewer than two.
