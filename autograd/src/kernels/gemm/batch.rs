@@ -114,8 +114,8 @@ impl<T> SharedOutput<T> {
     }
 }
 
-/// C ← A·B for each matrix of two stacks of as many: A is s × m × k, B is s × k × n, C is s × m × n. Small products
-/// cost less so than one by one: how they are computed is decided once, and several of them make a task.
+/// C ← A·B for each matrix of two stacks of as many: A is s × m × k, B is s × k × n, C is s × m × n. Small
+/// products cost less so than one by one: how they are computed is decided once, and several of them make a task.
 ///
 /// The bits are those of single products ([`gemm`](super::gemm)), and don't depend on the number of threads.
 ///
