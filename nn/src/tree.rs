@@ -12,11 +12,15 @@ pub(crate) fn of<T: Float>(module: &(impl Module<T> + ?Sized)) -> String {
             children.push((name.to_owned(), child.tree()));
         }
     });
-    let (kind, settings) = (module.kind(), module.settings());
+    printed(module.kind(), &module.settings(), &children)
+}
+
+/// A module as it is printed. (By itself, so that it is not compiled for each kind of module.)
+fn printed(kind: &str, settings: &str, children: &[(String, String)]) -> String {
     if children.is_empty() && !settings.contains('\n') {
         return format!("{kind}({settings})");
     }
-    let lines = if kind == "ModuleList" { grouped(&children) } else { named(&children) };
+    let lines = if kind == "ModuleList" { grouped(children) } else { named(children) };
     let settings = settings.lines().map(str::to_owned);
     let body: String = settings.chain(lines).flat_map(|line| ["\n  ".to_owned(), line.replace('\n', "\n  ")]).collect();
     format!("{kind}({body}\n)")

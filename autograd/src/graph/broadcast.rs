@@ -106,7 +106,7 @@ impl<T: Float> Op<T> for SumTo {
 /// Sums what was broadcast from `shape`.
 #[track_caller]
 pub(crate) fn sum_to<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
-    reduce_to(x, shape, T::ZERO, |a, b| a + b).record(&[x], |_| SumTo { from: x.shape().clone() })
+    reduce_to(x, shape, T::ZERO, std::ops::Add::add).record(&[x], |_| SumTo { from: x.shape().clone() })
 }
 
 /// Combines the elements of `x` along the dimensions that `shape` has not, or has with extent 1. A constant.

@@ -1,6 +1,8 @@
 //! A pointwise pass over a matrix that sums the columns of its result on the way: the gate of a rectifier, and with it
 //! the gradient of the bias.
 
+use std::ops::Add;
+
 use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
 use super::reduce::{ROWS, reduce};
 use super::vectorize::{Kernel, vectorized};
@@ -25,7 +27,7 @@ pub(crate) fn map_and_sum<T: Scalar>([a, b]: [&[T]; 2], out: &mut [T], sums: &mu
     for_each_item(tasks.collect(), |((out, sums), (a, b))| {
         vectorized(MapAndSum { operands: [a, b], width, out, sums, f: &f })
     });
-    reduce(&partial, [1, partial.len() / width, width], sums, T::ZERO, |a, b| a + b);
+    reduce(&partial, [1, partial.len() / width, width], sums, T::ZERO, Add::add);
 }
 
 /// Some blocks of [`ROWS`] rows, and for each a row of sums.

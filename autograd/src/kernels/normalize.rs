@@ -1,5 +1,7 @@
 //! Rows brought to mean 0 and variance 1, or to a mean square of 1, and the gradient of that.
 
+use std::ops::Add;
+
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::reduce::{row, row_of};
 use super::vectorize::{Kernel, vectorized};
@@ -42,9 +44,9 @@ impl<T: Scalar> Kernel for Moments<'_, T> {
 /// The mean of the values, or 0 if they are not to be centred, and the sum of their squared distances to it.
 #[inline(always)]
 pub(super) fn moments_of<T: Scalar>(values: &[T], centred: bool) -> [T; 2] {
-    let sum = if centred { row(values, T::ZERO, |a, b| a + b) } else { T::ZERO };
+    let sum = if centred { row(values, T::ZERO, Add::add) } else { T::ZERO };
     let mean = if centred { sum / T::from_usize(values.len()) } else { T::ZERO };
-    [mean, row_of([values], T::ZERO, |[x]| (x - mean) * (x - mean), |a, b| a + b)]
+    [mean, row_of([values], T::ZERO, |[x]| (x - mean) * (x - mean), Add::add)]
 }
 
 /// (x - mean) · scale of each row of `count` elements, with its `[mean, scale]`.
@@ -118,8 +120,8 @@ impl<T: Scalar> Kernel for Gradient<'_, T> {
         let size = T::from_usize(count);
         let rows = grads.chunks_exact(count).zip(outputs.chunks_exact(count)).zip(out.chunks_exact_mut(count));
         for (((grads, outputs), out), &[_, scale]) in rows.zip(shifts) {
-            let mean = if centred { row(grads, T::ZERO, |a, b| a + b) / size } else { T::ZERO };
-            let slope = row_of([grads, outputs], T::ZERO, |[g, y]| g * y, |a, b| a + b) / size;
+            let mean = if centred { row(grads, T::ZERO, Add::add) / size } else { T::ZERO };
+            let slope = row_of([grads, outputs], T::ZERO, |[g, y]| g * y, Add::add) / size;
             for (out, (&g, &y)) in out.iter_mut().zip(grads.iter().zip(outputs)) {
                 *out = (g - mean - y * slope) * scale;
             }

@@ -3,6 +3,8 @@
 //! The array is seen as planes of equal length, one for each channel of each image. Each plane has a mean and a scale,
 //! which it shares with the others of its group, and a weight and a bias, which it shares with those of its channel.
 
+use std::ops::Add;
+
 use super::moments::{Moments, row_moments, row_moments_here};
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
 use super::reduce::row_of;
@@ -233,8 +235,8 @@ impl<T: Scalar> Kernel for GradientSums<'_, T> {
     #[inline(always)]
     fn run(self) -> [f64; 2] {
         let GradientSums { values, grads, mean } = self;
-        let with_x = row_of([values, grads], T::ZERO, |[x, g]| g * (x - mean), |a, b| a + b);
-        let sum = row_of([grads], T::ZERO, |[g]| g, |a, b| a + b);
+        let with_x = row_of([values, grads], T::ZERO, |[x, g]| g * (x - mean), Add::add);
+        let sum = row_of([grads], T::ZERO, |[g]| g, Add::add);
         [with_x.to_f64(), sum.to_f64()]
     }
 }

@@ -3,6 +3,8 @@
 //! Sums are taken in a fixed tree, so that their error grows with the logarithm of the count and their bits do not
 //! depend on the threads.
 
+use std::ops::{Add, Range};
+
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
@@ -105,15 +107,40 @@ pub(crate) fn row_of<T: Scalar, const ROWS: usize>(
     combine: impl Fn(T, T) -> T + Copy,
 ) -> T {
     let length = rows[0].len();
-    if length <= BLOCK {
-        return block(rows, identity, value, combine);
+    let (mut tree, mut start) = (None, 0);
+    // One block or many, the code of a block is there once.
+    loop {
+        let end = length.min(start + BLOCK);
+        let total = block(cut(rows, start..end), identity, value, combine);
+        if length <= BLOCK {
+            return total;
+        }
+        let tree = tree.get_or_insert_with(|| Tree::new(identity));
+        tree.push(total, combine);
+        if end == length {
+            return tree.total(identity, combine);
+        }
+        start = end;
     }
-    let mut tree = Tree::new(identity);
-    for start in (0..length).step_by(BLOCK) {
-        let part = rows.map(|row| &row[start..length.min(start + BLOCK)]);
-        tree.push(block(part, identity, value, combine), combine);
+}
+
+/// A part of each row. (By itself, and not a closure: such a one would be compiled for each formula and combination.)
+#[inline(always)]
+pub(super) fn cut<T, const ROWS: usize>(mut rows: [&[T]; ROWS], part: Range<usize>) -> [&[T]; ROWS] {
+    for row in &mut rows {
+        *row = &row[part.clone()];
     }
-    tree.total(identity, combine)
+    rows
+}
+
+/// The elements of a column.
+#[inline(always)]
+pub(super) fn column<T: Scalar, const ROWS: usize>(rows: &[&[T]; ROWS], index: usize) -> [T; ROWS] {
+    let mut elements = [T::ZERO; ROWS];
+    for row in 0..ROWS {
+        elements[row] = rows[row][index];
+    }
+    elements
 }
 
 /// Combines values one after another in a binary tree of which only one node a level is kept, so that the error of a
@@ -159,9 +186,9 @@ impl<T: Scalar> Tree<T> {
 pub(crate) fn sum<T: Scalar>(mut values: impl Iterator<Item = T>) -> T {
     let mut tree = Tree::new(T::ZERO);
     while let Some(first) = values.next() {
-        tree.push(values.by_ref().take(ROWS - 1).fold(first, |sum, value| sum + value), |a, b| a + b);
+        tree.push(values.by_ref().take(ROWS - 1).fold(first, |sum, value| sum + value), Add::add);
     }
-    tree.total(T::ZERO, |a, b| a + b)
+    tree.total(T::ZERO, Add::add)
 }
 
 #[inline(always)]
@@ -172,18 +199,18 @@ fn block<T: Scalar, const ROWS: usize>(
     combine: impl Fn(T, T) -> T + Copy,
 ) -> T {
     let length = rows[0].len();
-    let rows = rows.map(|row| &row[..length]);
+    let rows = cut(rows, 0..length);
     let whole = length - length % LANES;
-    let rest = (whole..length).map(|i| value(rows.map(|row| row[i])));
+    let rest = (whole..length).map(|i| value(column(&rows, i)));
     if whole == 0 {
         return rest.fold(identity, combine);
     }
     let mut groups = [[identity; GROUP]; LANES / GROUP];
     for start in (0..whole).step_by(LANES) {
-        let chunk = rows.map(|row| &row[start..start + LANES]);
+        let chunk = cut(rows, start..start + LANES);
         for (group, lanes) in groups.iter_mut().enumerate() {
             for (lane, total) in lanes.iter_mut().enumerate() {
-                *total = combine(*total, value(chunk.map(|row| row[group * GROUP + lane])));
+                *total = combine(*total, value(column(&chunk, group * GROUP + lane)));
             }
         }
     }

@@ -1,8 +1,10 @@
 //! Normalization of rows with a weight and a bias for each element of a row, and its gradients in one pass.
 
+use std::ops::Add;
+
 use super::normalize::moments_of;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
-use super::reduce::{reduce, row_of};
+use super::reduce::{column, cut, reduce, row_of};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::storage::Storage;
@@ -53,7 +55,7 @@ impl<T: Scalar> RowNorm<'_, T> {
                 vectorized(Backward { norm: RowNorm { values, ..self }, grads, shifts, out, sums });
             });
         });
-        reduce(partial.as_slice(), [1, tasks, 2 * count], sums, T::ZERO, |a, b| a + b);
+        reduce(partial.as_slice(), [1, tasks, 2 * count], sums, T::ZERO, Add::add);
     }
 }
 
@@ -133,12 +135,11 @@ fn input_gradient<T: Scalar, const ROWS: usize>(
     out: &mut [T],
 ) {
     let size = T::from_usize(out.len());
-    let add = |a, b| a + b;
-    let constant = if centred { row_of(operands, T::ZERO, weighted, add) / size } else { T::ZERO };
-    let slope = row_of(operands, T::ZERO, |row| weighted(row) * ((row[1] - mean) * scale), add) / size;
-    let operands = operands.map(|operand| &operand[..out.len()]);
+    let constant = if centred { row_of(operands, T::ZERO, weighted, T::add) / size } else { T::ZERO };
+    let slope = row_of(operands, T::ZERO, |row| weighted(row) * ((row[1] - mean) * scale), T::add) / size;
+    let operands = cut(operands, 0..out.len());
     for (i, out) in out.iter_mut().enumerate() {
-        let row = operands.map(|operand| operand[i]);
+        let row = column(&operands, i);
         *out = (weighted(row) - constant - (row[1] - mean) * scale * slope) * scale;
     }
 }

@@ -1,5 +1,7 @@
 //! Kernels along one dimension of a dense array, seen as `[outer, count, inner]`.
 
+use std::ops::Add;
+
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::reduce::{Tree, row, row_of};
 use super::vectorize::{Kernel, vectorized};
@@ -88,7 +90,7 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
             for (out, &x) in out.iter_mut().zip(values) {
                 *out = (x - largest).exp_of_negative();
             }
-            let scale = row(out, T::ZERO, |a, b| a + b).recip();
+            let scale = row(out, T::ZERO, Add::add).recip();
             for out in out {
                 *out *= scale;
             }
@@ -130,9 +132,9 @@ fn log_sum_exp_of<T: Scalar>(values: &[T], space: &mut [T; ELEMENTS_PER_GROUP]) 
         for (exponential, &x) in space.iter_mut().zip(values) {
             *exponential = (x - largest).exp_of_negative();
         }
-        sums.push(row(space, T::ZERO, |a, b| a + b), |a, b| a + b);
+        sums.push(row(space, T::ZERO, Add::add), Add::add);
     }
-    [largest, sums.total(T::ZERO, |a, b| a + b).ln()]
+    [largest, sums.total(T::ZERO, Add::add).ln()]
 }
 
 struct LogSumExp<'a, T> {
@@ -168,7 +170,7 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
                 *value = value.exp_of_negative();
             }
             for (out, below) in out.iter_mut().zip(below.chunks(count)) {
-                out[1] = row(below, T::ZERO, |a, b| a + b);
+                out[1] = row(below, T::ZERO, Add::add);
             }
             for out in out {
                 out[1] = out[1].ln();
@@ -251,7 +253,7 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy, G: Fn(T, T, T) -> T> Kernel for WithSum
         let WithSums { grads, outputs, count, out, term, slope } = self;
         let rows = grads.chunks_exact(count).zip(outputs.chunks_exact(count)).zip(out.chunks_exact_mut(count));
         for ((grads, outputs), out) in rows {
-            let sum = row_of([grads, outputs], T::ZERO, |[g, y]| term(g, y), |a, b| a + b);
+            let sum = row_of([grads, outputs], T::ZERO, |[g, y]| term(g, y), Add::add);
             for (out, (&g, &y)) in out.iter_mut().zip(grads.iter().zip(outputs)) {
                 *out = slope(g, y, sum);
             }

@@ -1,13 +1,15 @@
 //! The optimizers' kernels: one pass over a parameter, its gradient and its state, with a scalar rule, in place or from
 //! old weights to new ones; and the norms over them that a rule may need first.
 
+use std::ops::{Add, Range};
+
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
-use super::reduce::{Tree, reduce, row};
+use super::reduce::{Tree, cut, reduce, row};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::storage::Storage;
-use crate::trace::{self, Phase};
+use crate::trace::{self, Phase, Span};
 
 /// Weights of a task. A rule with a root and a quotient takes longer than copying, so fewer are worth a fork.
 const WEIGHTS_PER_TASK: usize = ELEMENTS_PER_TASK / 2;
@@ -166,23 +168,42 @@ fn run<T: Scalar, W: Weights<T>, const SLOTS: usize>(
 ) {
     let same = weights.len() == length && state.iter().all(|slot| slot.len() == length);
     assert!(same, "update: {length} weights, and gradients or a state of other lengths");
-    let _span = trace::span(Phase::Update, "update", || (Vec::new(), Shape::from(length)));
+    let _span = span_of("update", length);
     if length <= WEIGHTS_PER_TASK {
         return vectorized(Update { weights, state, rule: &rule });
     }
     let mut parts = Vec::with_capacity(length.div_ceil(WEIGHTS_PER_TASK));
-    let mut slots = state.each_mut().map(|slot| slot.chunks_mut(WEIGHTS_PER_TASK));
     let mut rest = weights;
     while rest.len() > 0 {
-        let (weights, others) = {
-            let count = rest.len().min(WEIGHTS_PER_TASK);
-            rest.split_at(count)
-        };
+        let count = rest.len().min(WEIGHTS_PER_TASK);
+        let (weights, others) = rest.split_at(count);
         rest = others;
-        let state = slots.each_mut().map(|slot| slot.next().expect("as long as the weights"));
-        parts.push((weights, state));
+        parts.push((weights, take_first(&mut state, count)));
     }
     for_each_item(parts, |(weights, state)| vectorized(Update { weights, state, rule: &rule }));
+}
+
+// What does not depend on the rule stands apart: a closure would be compiled for each rule.
+
+fn span_of(name: &'static str, length: usize) -> Option<Span> {
+    trace::span(Phase::Update, name, || (Vec::new(), Shape::from(length)))
+}
+
+/// The first `count` elements of each slot, which keeps the others.
+fn take_first<'a, T, const SLOTS: usize>(state: &mut [&'a mut [T]; SLOTS], count: usize) -> [&'a mut [T]; SLOTS] {
+    let mut first: [&mut [T]; SLOTS] = std::array::from_fn(|_| Default::default());
+    for (first, slot) in first.iter_mut().zip(state) {
+        (*first, *slot) = std::mem::take(slot).split_at_mut(count);
+    }
+    first
+}
+
+/// A part of each slot.
+fn part_of<T, const SLOTS: usize>(mut state: [&[T]; SLOTS], part: Range<usize>) -> [&[T]; SLOTS] {
+    for slot in &mut state {
+        *slot = &slot[part.clone()];
+    }
+    state
 }
 
 struct Update<'a, T, W, F, const SLOTS: usize> {
@@ -253,18 +274,18 @@ pub fn norms<T: Scalar, const SLOTS: usize, const VALUES: usize>(
     if VALUES == 0 {
         return sums;
     }
-    let _span = trace::span(Phase::Update, "norms", || (Vec::new(), Shape::from(length)));
+    let _span = span_of("norms", length);
     let tasks = length.div_ceil(WEIGHTS_PER_TASK);
     let partial = Storage::<f64>::build(tasks * VALUES, |partial| {
         for_each_chunk(partial, VALUES, |start, sums| {
             let start = start / VALUES * WEIGHTS_PER_TASK;
             let part = start..length.min(start + WEIGHTS_PER_TASK);
-            let state = state.map(|slot| &slot[part.clone()]);
+            let state = part_of(state, part.clone());
             let (weights, gradient) = (&weights[part.clone()], &gradient[part]);
             vectorized(SumsOfSquares { weights, gradient, state, sums, values: &values });
         });
     });
-    reduce(partial.as_slice(), [1, tasks, VALUES], &mut sums, 0.0, |a, b| a + b);
+    reduce(partial.as_slice(), [1, tasks, VALUES], &mut sums, 0.0, Add::add);
     sums.map(f64::sqrt)
 }
 
@@ -291,7 +312,7 @@ impl<T: Scalar, F: Fn(T, T, &mut [T; SLOTS]) -> [T; VALUES], const SLOTS: usize,
             // Cut to one length, so that the compiler sees that no index is out of bounds.
             let length = SQUARES.min(weights.len() - start);
             let (weights, gradient) = (&weights[start..][..length], &gradient[start..][..length]);
-            let state = state.map(|slot| &slot[start..][..length]);
+            let state = cut(state, start..start + length);
             for i in 0..length {
                 let mut own = [T::ZERO; SLOTS];
                 for slot in 0..SLOTS {
@@ -303,11 +324,11 @@ impl<T: Scalar, F: Fn(T, T, &mut [T; SLOTS]) -> [T; VALUES], const SLOTS: usize,
                 }
             }
             for (tree, squares) in trees.iter_mut().zip(&squares) {
-                tree.push(row(&squares[..length], 0.0, |a, b| a + b), |a, b| a + b);
+                tree.push(row(&squares[..length], 0.0, Add::add), Add::add);
             }
         }
         for (sum, tree) in sums.iter_mut().zip(&trees) {
-            *sum = tree.total(0.0, |a, b| a + b);
+            *sum = tree.total(0.0, Add::add);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The passes over the rows of a block, between its products.
 
+use std::ops::Add;
+
 use super::GROUP;
 use super::visible::{Groups, Visible};
 use crate::kernels::gemm::product::{Operand, Target};
@@ -142,7 +144,7 @@ fn exponentials_of_rows<T: Scalar>(
         *lanes = weights_of_row(groups, scores, count, shifts[row]);
         visible.drop_weights(first + row, &mut scores[..count]);
     }
-    for (sum, state) in folded(&lanes, |a, b| a + b).into_iter().zip(states) {
+    for (sum, state) in folded(&lanes, Add::add).into_iter().zip(states) {
         state.sum = state.sum * state.correction + sum;
     }
 }
@@ -278,7 +280,7 @@ impl<T: Scalar> Kernel for RowDots<'_, T> {
                     .map(|operand| unsafe { std::slice::from_raw_parts(operand.at(row, 0), self.columns) });
                 *lanes = dots_of_lanes(operands);
             }
-            for (out, dot) in out.iter_mut().zip(folded(&lanes, |a, b| a + b)) {
+            for (out, dot) in out.iter_mut().zip(folded(&lanes, Add::add)) {
                 *out = dot;
             }
         }

@@ -145,8 +145,9 @@ struct Largest<'a, T> {
     winners: &'a mut [u8],
 }
 
-/// Windows that are compared side by side. Their number is a constant, so that they stay in registers.
-const WINDOWS: usize = 16;
+/// Windows that are compared side by side. Their number is a constant, so that they stay in registers; few, since there
+/// are often few in a row.
+const WINDOWS: usize = 8;
 
 impl<T: Scalar> Kernel for Largest<'_, T> {
     type Output = ();
@@ -266,76 +267,45 @@ impl<'a, T: Scalar> Planes<'a, T> {
     where
         'a: 'b,
     {
-        let (grads, winners, pool) = match *self {
-            Planes::Dense(planes) => return &planes[first * plane..][..count * plane],
-            Planes::Unpooled { grads, winners, pool } => (grads, winners, pool),
-        };
+        match *self {
+            Planes::Dense(planes) => &planes[first * plane..][..count * plane],
+            Planes::Unpooled { pool, .. } => {
+                let planes = &mut scratch[..count * plane];
+                self.scatter(first, count, LinesOfPlanes { first: 0, line: pool.from[1], plane }, planes);
+                planes
+            }
+        }
+    }
+
+    /// Writes some planes, from the first one on, to lines of `out`, and zeros to what is between the lines. Whether it
+    /// has: dense planes are copied elsewhere.
+    pub(super) fn scatter(&self, first: usize, count: usize, target: LinesOfPlanes, out: &mut [T]) -> bool {
+        let Planes::Unpooled { grads, winners, pool } = *self else { return false };
+        out.fill(T::ZERO);
         let ([rows, columns], windows) = (pool.to(), area(pool.to()));
-        let planes = &mut scratch[..count * plane];
         let results = first * windows..(first + count) * windows;
         let (grads, winners) = (&grads[results.clone()], &winners[results]);
-        if pool.window == [2, 2] && pool.from[1] == 2 * columns && windows > 0 {
-            vectorized(SpreadPairs { grads, winners, rows, columns, plane, planes });
-            return planes;
+        let mut offsets = [0; Pool::MAX_WINDOW];
+        for (element, offset) in offsets.iter_mut().enumerate().take(area(pool.window)) {
+            *offset = element / pool.window[1] * target.line + element % pool.window[1];
         }
-        planes.fill(T::ZERO);
-        let (mut grads, mut winners) = (grads.iter(), winners.iter());
-        for plane in planes.chunks_exact_mut(plane.max(1)) {
-            for row in 0..rows {
-                let band = &mut plane[row * pool.window[0] * pool.from[1]..];
-                for (column, (&grad, &winner)) in grads.by_ref().zip(&mut winners).take(columns).enumerate() {
-                    band[column * pool.window[1] + pool.offsets[usize::from(winner)] as usize] = grad;
-                }
+        // One element of a window is not zero: to write it alone takes less time than to compare all with the winner.
+        let bands = grads.chunks_exact(columns.max(1)).zip(winners.chunks_exact(columns.max(1)));
+        for (band, (grads, winners)) in bands.enumerate() {
+            let start = target.first + band / rows * target.plane + band % rows * pool.window[0] * target.line;
+            let out = &mut out[start..];
+            for (column, (&grad, &winner)) in grads.iter().zip(winners).enumerate() {
+                out[column * pool.window[1] + offsets[usize::from(winner)]] = grad;
             }
         }
-        planes
+        true
     }
 }
 
-/// Writes planes whose windows of 2 × 2 elements fill their rows: the gradient of each window at its largest element,
-/// zero elsewhere.
-struct SpreadPairs<'a, T> {
-    grads: &'a [T],
-    winners: &'a [u8],
-    /// Windows of a plane.
-    rows: usize,
-    columns: usize,
-    /// Elements of a plane.
-    plane: usize,
-    planes: &'a mut [T],
-}
-
-impl<T: Scalar> Kernel for SpreadPairs<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let SpreadPairs { grads, winners, rows, columns, plane, planes } = self;
-        let width = 2 * columns;
-        for index in 0..planes.len() / plane {
-            // In the order of the addresses: what is behind the last window of a row is overwritten by the next row.
-            for line in 0..2 * rows {
-                let (from, to) = ((index * rows + line / 2) * columns, index * plane + line * width);
-                for start in (0..columns).step_by(WINDOWS) {
-                    let grads: [T; WINDOWS] = read_first(&grads[from + start..], T::ZERO);
-                    let winners: [u8; WINDOWS] = read_first(&winners[from + start..], 0);
-                    write_first(&mut planes[to + 2 * start..], pairs_of(grads, winners, 2 * (line % 2) as u8));
-                }
-            }
-            let rest = index * plane + 2 * rows * width..(index + 1) * plane;
-            planes[rest].fill(T::ZERO);
-        }
-    }
-}
-
-/// The elements `first` and `first + 1` of windows: the gradient, or zero.
-#[inline(always)]
-fn pairs_of<T: Scalar>(grads: [T; WINDOWS], winners: [u8; WINDOWS], first: u8) -> [T; 2 * WINDOWS] {
-    let mut pairs = [T::ZERO; 2 * WINDOWS];
-    for window in 0..WINDOWS {
-        let (grad, winner) = (grads[window], winners[window]);
-        pairs[2 * window] = if winner == first { grad } else { T::ZERO };
-        pairs[2 * window + 1] = if winner == first + 1 { grad } else { T::ZERO };
-    }
-    pairs
+/// Where the lines of planes are: the first one, and how far it is to the next line and to the next plane.
+#[derive(Clone, Copy)]
+pub(super) struct LinesOfPlanes {
+    pub(super) first: usize,
+    pub(super) line: usize,
+    pub(super) plane: usize,
 }

@@ -1,6 +1,6 @@
 //! The gradient of the weight: window elements × window positions, times the gradient of y.
 
-use std::ops::Range;
+use std::ops::{Add, Range};
 
 use ndarray::{ArrayView2, ShapeBuilder};
 
@@ -54,7 +54,7 @@ impl Geometry {
             let sums = Sums::new(kernels, self);
             sums.run(x, y, part, length, partial);
         });
-        reduce(partial.as_slice(), [1, blocks, length], w, T::ZERO, |a, b| a + b);
+        reduce(partial.as_slice(), [1, blocks, length], w, T::ZERO, Add::add);
     }
 
     fn add_images<T: GemmKernels>(&self, kernels: &TileKernels<T>, x: &[T], y: Planes<'_, T>, w: &mut [T]) {

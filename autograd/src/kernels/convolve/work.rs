@@ -94,7 +94,8 @@ impl<T: GemmKernels> Work<'_, T> {
         for (index, result) in task.result.chunks_exact_mut(channels.len() * stored).enumerate() {
             let (image, group) = (task.image + (task.group + index) / pass.groups, (task.group + index) % pass.groups);
             let first = (image * pass.groups + group) * pass.in_channels;
-            self.padded.copy(self.source.get(first, pass.in_channels, area(pass.source), unpooled), padded);
+            let planes = pass.in_channels * self.padded.plane;
+            self.padded.copy_planes(self.source, first, unpooled, &mut padded[..planes]);
             let part = Part { group, channels: channels.clone(), padded };
             let filter = group * pass.out_channels + channels.start;
             if let Some(pool) = &epilogue.pool {

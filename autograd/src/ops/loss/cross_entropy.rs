@@ -1,5 +1,7 @@
 //! The cross-entropy loss of a classifier: forward in one pass over the scores, and backward in one pass.
 
+use std::ops::Add;
+
 use super::{check_labels, class_rows};
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
@@ -138,8 +140,8 @@ impl<T: Float> Targets<T> {
             return own;
         }
         let all = match &self.weight {
-            None => row_of([scores], T::ZERO, |[score]| surprise(score), |a, b| a + b),
-            Some(weight) => row_of([scores, weight], T::ZERO, |[score, weight]| surprise(score) * weight, |a, b| a + b),
+            None => row_of([scores], T::ZERO, |[score]| surprise(score), Add::add),
+            Some(weight) => row_of([scores, weight], T::ZERO, |[score, weight]| surprise(score) * weight, Add::add),
         };
         own + all * self.even
     }
@@ -245,7 +247,7 @@ fn loss<T: Float>(x: &Tensor<T>, targets: Targets<T>, reduction: Reduction) -> T
     let y = match reduction {
         Reduction::None => losses,
         Reduction::Sum | Reduction::Mean => Tensor::build(Shape::default(), |out| {
-            reduce(losses.as_slice().expect("just built"), [1, examples, 1], out, T::ZERO, |a, b| a + b);
+            reduce(losses.as_slice().expect("just built"), [1, examples, 1], out, T::ZERO, Add::add);
             if reduction == Reduction::Mean {
                 out[0] /= targets.total_weight();
             }

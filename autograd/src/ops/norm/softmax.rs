@@ -1,5 +1,7 @@
 //! Softmax and its logarithm.
 
+use std::ops::Add;
+
 use crate::error::dimension;
 use crate::float::Float;
 use crate::graph::Backward;
@@ -85,7 +87,7 @@ fn fused<T: Float>(
         return Tensor::build(shape, |out| rowwise::with_sums(rows, count, out, term, slope));
     }
     let terms = Tensor::build(shape, |out| map([grad.as_view(), y.as_view()], shape, out, |[g, y]| term(g, y)));
-    let sums = reduce_to(&terms, &without(y, axis), T::ZERO, |a, b| a + b);
+    let sums = reduce_to(&terms, &without(y, axis), T::ZERO, Add::add);
     let operands = [grad.as_view(), y.as_view(), sums.as_view()];
     Tensor::build(shape, |out| map(operands, shape, out, |[g, y, sum]| slope(g, y, sum)))
 }
@@ -137,7 +139,7 @@ impl<T: Float> Tensor<T> {
         let exps = Tensor::build(shape, |out| {
             map([self.as_view(), largest.as_view()], shape, out, |[x, m]| (x - m).exp_of_negative())
         });
-        let sums = reduce_to(&exps, &kept, T::ZERO, |a, b| a + b);
+        let sums = reduce_to(&exps, &kept, T::ZERO, Add::add);
         if !logarithm {
             return exps / sums;
         }
