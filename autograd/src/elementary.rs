@@ -23,9 +23,18 @@ pub use waves::Waves;
 /// c₀ + c₁ x + c₂ x² + ... by Horner's rule.
 #[inline(always)]
 fn polynomial<T: Tables>(x: T, coefficients: &'static [T]) -> T {
-    let mut sum = coefficients[coefficients.len() - 1];
-    for &coefficient in coefficients[..coefficients.len() - 1].iter().rev() {
-        sum = sum * x + coefficient;
+    horner(coefficients, 1, 0, |sum, coefficient| sum * x + coefficient)
+}
+
+/// Goes from the last coefficient to the first, over each `step`-th from `first` on. (A loop with an index: chains of
+/// iterators are functions of their own, which the compiler does not always inline into a kernel.)
+#[inline(always)]
+fn horner<T: Tables>(coefficients: &'static [T], step: usize, first: usize, term: impl Fn(T, T) -> T) -> T {
+    let mut index = first + (coefficients.len() - 1 - first) / step * step;
+    let mut sum = coefficients[index];
+    while index > first {
+        index -= step;
+        sum = term(sum, coefficients[index]);
     }
     sum
 }
@@ -35,18 +44,14 @@ fn polynomial<T: Tables>(x: T, coefficients: &'static [T]) -> T {
 #[inline(always)]
 fn polynomial_in_halves<T: Tables>(x: T, coefficients: &'static [T]) -> T {
     let square = x * x;
-    let half = |from: usize| {
-        let own = coefficients[from..].iter().step_by(2).rev();
-        own.copied().reduce(|sum, coefficient| sum * square + coefficient).expect("coefficients of both kinds")
-    };
+    let half = |first| horner(coefficients, 2, first, |sum, coefficient| sum * square + coefficient);
     half(0) + x * half(1)
 }
 
 /// [`polynomial`] with fused multiply-adds, which round once for each term.
 #[inline(always)]
 fn polynomial_fused<T: Tables>(x: T, coefficients: &'static [T]) -> T {
-    let terms = coefficients.iter().copied().rev();
-    terms.reduce(|sum, coefficient| sum.mul_add(x, coefficient)).expect("coefficients")
+    horner(coefficients, 1, 0, |sum, coefficient| sum.mul_add(x, coefficient))
 }
 
 /// x, but at most `highest`; NaN stays.

@@ -49,18 +49,18 @@ fn has_nodes<T: Float>(inputs: &Inputs<T>) -> bool {
 #[inline(never)]
 fn drop_nodes<T: Float>(inputs: &mut Inputs<T>) {
     let mut waiting = Waiting::<T>::new();
-    take_nodes(inputs, &mut waiting);
+    let mut next = take_nodes(inputs, &mut waiting);
     loop {
-        while let Some(mut node) = waiting.pop() {
+        while let Some(mut node) = next.take().or_else(|| waiting.pop()) {
             if let Some(node) = Arc::get_mut(&mut node) {
                 node.slot.release();
-                take_nodes(&mut node.inputs, &mut waiting);
+                next = take_nodes(&mut node.inputs, &mut waiting);
             }
             // Here the node is let go of. If this was its last holder after all, it leaves its remains.
         }
         let Ok(Some(remains)) = REMAINS.try_with(|remains| remains.borrow_mut().pop()) else { return };
         match remains.downcast::<Inputs<T>>() {
-            Ok(mut inputs) => take_nodes(&mut inputs, &mut waiting),
+            Ok(mut inputs) => next = take_nodes(&mut inputs, &mut waiting),
             // An operation, or the inputs of a node of the other element type: what ends with them leaves remains
             // again.
             Err(other) => drop(other),
@@ -77,13 +77,19 @@ fn leave_remains<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
     let _ = REMAINS.try_with(|remains| remains.borrow_mut().extend(op.into_iter().chain(inputs)));
 }
 
-/// Takes the inputs' nodes out, so that nothing is left that could recurse.
-fn take_nodes<T: Float>(inputs: &mut Inputs<T>, waiting: &mut Waiting<T>) {
+/// Takes the inputs' nodes out, so that nothing is left that could recurse. Returns one of them: to read it from the list
+/// that it has just been written to would take longer.
+#[inline(always)]
+fn take_nodes<T: Float>(inputs: &mut Inputs<T>, waiting: &mut Waiting<T>) -> Option<Arc<Node<T>>> {
+    let mut next = None;
     for input in inputs {
-        if let Edge::Node(node) = std::mem::replace(&mut input.edge, Edge::Constant) {
-            waiting.push(node);
+        if let Edge::Node(node) = std::mem::replace(&mut input.edge, Edge::Constant)
+            && let Some(other) = next.replace(node)
+        {
+            waiting.push(other);
         }
     }
+    next
 }
 
 /// The guard of a running loop. Dropping it, also by a panic, ends the loop.

@@ -1,5 +1,9 @@
 //! Floor 1: kernels. They see slices and `ndarray` views, never a tensor.
 
+// Loops over arrays of a constant length have an index: an iterator over one is a function of its own for each length,
+// which takes time to compile, and which the compiler does not always inline into a kernel.
+#![allow(clippy::needless_range_loop)]
+
 pub(crate) mod argmax;
 pub(crate) mod attention;
 pub mod bytes;

@@ -107,40 +107,27 @@ pub(crate) fn row_of<T: Scalar, const ROWS: usize>(
     combine: impl Fn(T, T) -> T + Copy,
 ) -> T {
     let length = rows[0].len();
-    let (mut tree, mut start) = (None, 0);
-    // One block or many, the code of a block is there once.
-    loop {
-        let end = length.min(start + BLOCK);
-        let total = block(cut(rows, start..end), identity, value, combine);
-        if length <= BLOCK {
-            return total;
-        }
-        let tree = tree.get_or_insert_with(|| Tree::new(identity));
-        tree.push(total, combine);
-        if end == length {
-            return tree.total(identity, combine);
-        }
-        start = end;
+    // Apart, though the block is compiled twice so: in one loop for both cases the sums would go through memory.
+    if length <= BLOCK {
+        return block(rows, identity, value, combine);
     }
+    let mut tree = Tree::new(identity);
+    for start in (0..length).step_by(BLOCK) {
+        tree.push(block(cut(rows, start..length.min(start + BLOCK)), identity, value, combine), combine);
+    }
+    tree.total(identity, combine)
 }
 
 /// A part of each row. (By itself, and not a closure: such a one would be compiled for each formula and combination.)
 #[inline(always)]
-pub(super) fn cut<T, const ROWS: usize>(mut rows: [&[T]; ROWS], part: Range<usize>) -> [&[T]; ROWS] {
-    for row in &mut rows {
-        *row = &row[part.clone()];
-    }
-    rows
+pub(super) fn cut<T, const ROWS: usize>(rows: [&[T]; ROWS], part: Range<usize>) -> [&[T]; ROWS] {
+    rows.map(|row| &row[part.clone()])
 }
 
 /// The elements of a column.
 #[inline(always)]
-pub(super) fn column<T: Scalar, const ROWS: usize>(rows: &[&[T]; ROWS], index: usize) -> [T; ROWS] {
-    let mut elements = [T::ZERO; ROWS];
-    for row in 0..ROWS {
-        elements[row] = rows[row][index];
-    }
-    elements
+pub(super) fn column<T: Scalar, const ROWS: usize>(rows: [&[T]; ROWS], index: usize) -> [T; ROWS] {
+    rows.map(|row| row[index])
 }
 
 /// Combines values one after another in a binary tree of which only one node a level is kept, so that the error of a
@@ -201,7 +188,7 @@ fn block<T: Scalar, const ROWS: usize>(
     let length = rows[0].len();
     let rows = cut(rows, 0..length);
     let whole = length - length % LANES;
-    let rest = (whole..length).map(|i| value(column(&rows, i)));
+    let rest = (whole..length).map(|i| value(column(rows, i)));
     if whole == 0 {
         return rest.fold(identity, combine);
     }
@@ -210,7 +197,7 @@ fn block<T: Scalar, const ROWS: usize>(
         let chunk = cut(rows, start..start + LANES);
         for (group, lanes) in groups.iter_mut().enumerate() {
             for (lane, total) in lanes.iter_mut().enumerate() {
-                *total = combine(*total, value(column(&chunk, group * GROUP + lane)));
+                *total = combine(*total, value(column(chunk, group * GROUP + lane)));
             }
         }
     }

@@ -139,7 +139,7 @@ fn input_gradient<T: Scalar, const ROWS: usize>(
     let slope = row_of(operands, T::ZERO, |row| weighted(row) * ((row[1] - mean) * scale), T::add) / size;
     let operands = cut(operands, 0..out.len());
     for (i, out) in out.iter_mut().enumerate() {
-        let row = column(&operands, i);
+        let row = column(operands, i);
         *out = (weighted(row) - constant - (row[1] - mean) * scale * slope) * scale;
     }
 }

@@ -169,11 +169,13 @@ impl<T: Scalar> Kernel for Largest<'_, T> {
                     let at = index * to + row * columns + start;
                     let (mut largest, winner) = largest_of(pool, &band[start * pool.window[1]..], bias);
                     if relu {
-                        largest = largest.map(|x| x.maximum(T::ZERO));
+                        for x in &mut largest {
+                            *x = x.maximum(T::ZERO);
+                        }
                     }
                     // What is behind the last window of the row is overwritten by the next one.
                     write_first(&mut out[at..], largest);
-                    write_first(&mut winners[at..], winner.map(|winner| winner as u8));
+                    write_first(&mut winners[at..], bytes_of(winner));
                 }
             }
         }
@@ -199,6 +201,15 @@ fn write_first<T: Copy, const N: usize>(to: &mut [T], elements: [T; N]) {
     }
 }
 
+#[inline(always)]
+fn bytes_of(winner: [u32; WINDOWS]) -> [u8; WINDOWS] {
+    let mut bytes = [0; WINDOWS];
+    for window in 0..WINDOWS {
+        bytes[window] = winner[window] as u8;
+    }
+    bytes
+}
+
 /// The largest elements so far of some windows, with the bias, and which ones they are.
 struct Found<T> {
     largest: [T; WINDOWS],
@@ -211,8 +222,8 @@ impl<T: Scalar> Found<T> {
     /// compiler made a function of its own of that, for the plain machine.)
     #[inline(always)]
     fn keep_larger(&mut self, index: usize, elements: [T; WINDOWS]) {
-        for (window, element) in elements.into_iter().enumerate() {
-            let x = element + self.bias;
+        for window in 0..WINDOWS {
+            let x = elements[window] + self.bias;
             let is_larger = x > self.largest[window] || x.is_nan();
             self.largest[window] = if is_larger { x } else { self.largest[window] };
             self.winner[window] = if is_larger { index as u32 } else { self.winner[window] };
@@ -230,13 +241,20 @@ fn largest_of<T: Scalar>(pool: &Pool, band: &[T], bias: T) -> ([T; WINDOWS], [u3
         let line = &band[row * width..];
         if columns == 2 {
             let pairs: [T; 2 * WINDOWS] = read_first(line, T::ZERO);
-            found.keep_larger(2 * row, std::array::from_fn(|window| pairs[2 * window]));
-            found.keep_larger(2 * row + 1, std::array::from_fn(|window| pairs[2 * window + 1]));
+            let (mut first, mut second) = ([T::ZERO; WINDOWS], [T::ZERO; WINDOWS]);
+            for window in 0..WINDOWS {
+                (first[window], second[window]) = (pairs[2 * window], pairs[2 * window + 1]);
+            }
+            found.keep_larger(2 * row, first);
+            found.keep_larger(2 * row + 1, second);
             continue;
         }
         for column in 0..columns {
-            let element = |window: usize| line.get(window * columns + column).copied().unwrap_or(T::ZERO);
-            found.keep_larger(row * columns + column, std::array::from_fn(element));
+            let mut elements = [T::ZERO; WINDOWS];
+            for window in 0..WINDOWS {
+                elements[window] = line.get(window * columns + column).copied().unwrap_or(T::ZERO);
+            }
+            found.keep_larger(row * columns + column, elements);
         }
     }
     (found.largest, found.winner)

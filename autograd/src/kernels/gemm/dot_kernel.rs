@@ -45,8 +45,8 @@ pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(ti
     // that aren't there read the last one again, and aren't written.
     unsafe {
         let mut columns = [tile.b; COLUMNS];
-        for (index, column) in columns.iter_mut().enumerate() {
-            *column = tile.b.offset(index.min(tile.columns - 1) as isize * tile.b_column_stride);
+        for index in 0..COLUMNS {
+            columns[index] = tile.b.offset(index.min(tile.columns - 1) as isize * tile.b_column_stride);
         }
         let mut sums = [[V::splat(V::Element::ZERO); COLUMNS]; ROWS];
         let mut step = 0;
@@ -73,10 +73,12 @@ pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(ti
             totals[row][column] = sums[row][column].sum();
             index += 1;
         }
-        for (row, totals) in totals.iter().enumerate() {
-            for (column, &total) in totals.iter().enumerate().take(tile.columns) {
-                let target = tile.c.at(row, column);
-                *target = if tile.accumulate { *target + total } else { total };
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                if column < tile.columns {
+                    let (target, total) = (tile.c.at(row, column), totals[row][column]);
+                    *target = if tile.accumulate { *target + total } else { total };
+                }
             }
         }
     }
@@ -98,15 +100,15 @@ unsafe fn add_vectors<V: Vector, const ROWS: usize, const COLUMNS: usize, const 
     // SAFETY: passed on.
     unsafe {
         let mut of_a = [V::splat(V::Element::ZERO); ROWS];
-        for (row, of_a) in of_a.iter_mut().enumerate() {
+        for row in 0..ROWS {
             let source = tile.a.offset(row as isize * tile.a_row_stride).add(step);
-            *of_a = if MASKED { V::load_masked(source, mask) } else { V::load(source) };
+            of_a[row] = if MASKED { V::load_masked(source, mask) } else { V::load(source) };
         }
-        for (column, &source) in columns.iter().enumerate() {
-            let source = source.add(step);
+        for column in 0..COLUMNS {
+            let source = columns[column].add(step);
             let of_b = if MASKED { V::load_masked(source, mask) } else { V::load(source) };
-            for (sums, of_a) in sums.iter_mut().zip(of_a) {
-                sums[column] = of_a.mul_add(of_b, sums[column]);
+            for row in 0..ROWS {
+                sums[row][column] = of_a[row].mul_add(of_b, sums[row][column]);
             }
         }
     }

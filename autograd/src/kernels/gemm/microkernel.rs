@@ -103,7 +103,9 @@ unsafe fn tile_of<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF
         let mut groups = rows.groups;
         for _ in 0..tile.depth {
             add_step::<V, ROWS, VECTORS, HALF>(&mut sums, |row| *rows.at(&groups, row), b, mask);
-            groups.iter_mut().for_each(|group| *group = group.wrapping_offset(tile.a_step));
+            for group in &mut groups {
+                *group = group.wrapping_offset(tile.a_step);
+            }
             b = b.wrapping_offset(tile.b_step);
         }
         end(tile, &sums);
@@ -127,8 +129,11 @@ impl<T> Rows<T> {
     #[inline(always)]
     fn of(tile: &Tile<T>) -> Self {
         let stride = tile.a_row_stride;
-        let group = |index: usize| opaque(tile.a.wrapping_offset((GROUP * index) as isize * stride));
-        Self { groups: std::array::from_fn(group), strides: [0, stride, 2 * stride, 3 * stride] }
+        let mut groups = [tile.a; MAX_ROWS / GROUP];
+        for index in 0..MAX_ROWS / GROUP {
+            groups[index] = opaque(tile.a.wrapping_offset((GROUP * index) as isize * stride));
+        }
+        Self { groups, strides: [0, stride, 2 * stride, 3 * stride] }
     }
 
     /// The element of a row, for the groups at some step.
@@ -156,11 +161,11 @@ pub(in crate::kernels) unsafe fn begin<V: Vector, const ROWS: usize, const VECTO
     let (mask, mut sums) = unsafe { (V::mask(tile.last_lanes), [[V::splat(V::Element::ZERO); VECTORS]; ROWS]) };
     let masks_last = V::MASKS_ARE_FREE || tile.last_lanes < V::LANES;
     if tile.accumulate {
-        for (row, sums) in sums.iter_mut().enumerate() {
-            for (vector, sum) in sums.iter_mut().enumerate() {
+        for row in 0..ROWS {
+            for vector in 0..VECTORS {
                 let source = tile.row_of_c(row).wrapping_add(vector * V::LANES);
                 // SAFETY: C's tile may be read, by the caller's contract; a partial last vector goes through the mask.
-                *sum = unsafe {
+                sums[row][vector] = unsafe {
                     if masks_last && vector + 1 == VECTORS { V::load_masked(source, mask) } else { V::load(source) }
                 };
             }
@@ -183,14 +188,15 @@ pub(in crate::kernels) unsafe fn add_step<V: Vector, const ROWS: usize, const VE
     // SAFETY: passed on.
     unsafe {
         let mut of_b = [V::splat(V::Element::ZERO); VECTORS];
-        for (vector, of_b) in of_b.iter_mut().enumerate() {
+        for vector in 0..VECTORS {
             let source = b.add(vector * V::LANES);
-            *of_b =
+            of_b[vector] =
                 if V::MASKS_ARE_FREE && vector + 1 == VECTORS { V::load_masked(source, mask) } else { V::load(source) };
         }
-        for (row, sums) in sums.iter_mut().enumerate() {
+        for row in 0..ROWS {
             let of_a = V::splat(of_a(row));
-            for (vector, (sum, of_b)) in sums.iter_mut().zip(of_b).enumerate() {
+            for vector in 0..VECTORS {
+                let (sum, of_b) = (&mut sums[row][vector], of_b[vector]);
                 *sum =
                     if HALF && vector + 1 == VECTORS { of_a.mul_add_low(of_b, *sum) } else { of_a.mul_add(of_b, *sum) };
             }
@@ -211,8 +217,9 @@ pub(in crate::kernels) unsafe fn end<V: Vector, const ROWS: usize, const VECTORS
     let mask = unsafe { V::mask(tile.last_lanes) };
     let masks_last = V::MASKS_ARE_FREE || tile.last_lanes < V::LANES;
     // By reference: arrays that are taken apart by value go through memory at some heights.
-    for (row, sums) in sums.iter().enumerate() {
-        for (vector, &sum) in sums.iter().enumerate() {
+    for row in 0..ROWS {
+        for vector in 0..VECTORS {
+            let sum = sums[row][vector];
             let target = tile.row_of_c(row).wrapping_add(vector * V::LANES);
             // SAFETY: C's tile may be written; a partial last vector goes through the mask.
             unsafe {

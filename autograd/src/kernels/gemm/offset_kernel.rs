@@ -35,6 +35,20 @@ pub(in crate::kernels) struct Offsets<'a> {
 /// The type of [`tile`], [`adjacent_tile`], [`shared_tile`] and [`dots`], as the table of kernels holds it.
 pub(super) type OffsetTileFn<T> = unsafe fn(&Tile<T>, &Offsets<'_>);
 
+/// The offsets of the first rows.
+///
+/// # Safety
+/// There are so many.
+#[inline(always)]
+unsafe fn first_rows<const ROWS: usize>(offsets: &Offsets<'_>) -> [usize; ROWS] {
+    let mut rows = [0; ROWS];
+    for row in 0..ROWS {
+        // SAFETY: passed on.
+        rows[row] = unsafe { *offsets.rows.get_unchecked(row) } as usize;
+    }
+    rows
+}
+
 /// Computes a tile of C. The strides of A and B and the depth that the tile names are not used.
 ///
 /// # Safety
@@ -49,7 +63,7 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
 ) {
     // SAFETY: passed on; each step is one of the table's.
     unsafe {
-        let rows: [usize; ROWS] = std::array::from_fn(|row| *offsets.rows.get_unchecked(row) as usize);
+        let rows = first_rows::<ROWS>(offsets);
         let mut sums = begin::<V, ROWS, VECTORS>(tile);
         // B's rows are whole vectors.
         let whole = V::mask(V::LANES);
@@ -100,14 +114,15 @@ pub(super) unsafe fn shared_tile<V: Vector, const ROWS: usize, const VECTORS: us
 ) {
     // SAFETY: passed on; each step is one of the table's.
     unsafe {
-        let rows: [usize; ROWS] = std::array::from_fn(|row| *offsets.rows.get_unchecked(row) as usize);
+        let rows = first_rows::<ROWS>(offsets);
         let mut sums = begin::<V, ROWS, VECTORS>(tile);
         for step in offsets.steps {
             let of_a = V::splat(*tile.a.add(step.a as usize));
             let b = tile.b.add(step.b as usize);
-            for (row, sums) in sums.iter_mut().enumerate() {
-                for (vector, sum) in sums.iter_mut().enumerate() {
-                    *sum = of_a.mul_add(V::load(b.add(rows[row] + vector * V::LANES)), *sum);
+            for row in 0..ROWS {
+                for vector in 0..VECTORS {
+                    let of_b = V::load(b.add(rows[row] + vector * V::LANES));
+                    sums[row][vector] = of_a.mul_add(of_b, sums[row][vector]);
                 }
             }
         }
@@ -126,28 +141,28 @@ pub(super) unsafe fn shared_tile<V: Vector, const ROWS: usize, const VECTORS: us
 pub(super) unsafe fn dots<V: Vector, const ROWS: usize>(tile: &Tile<V::Element>, offsets: &Offsets<'_>) {
     // SAFETY: passed on; each step is one of the table's.
     unsafe {
-        let rows: [usize; ROWS] = std::array::from_fn(|row| *offsets.rows.get_unchecked(row) as usize);
+        let rows = first_rows::<ROWS>(offsets);
         let mut sums = [V::splat(V::Element::ZERO); ROWS];
         let (whole, partial) = offsets.steps.split_at_unchecked(tile.depth);
         for step in whole {
             let of_a = V::load(tile.a.add(step.a as usize));
             let b = tile.b.add(step.b as usize);
-            for (sum, row) in sums.iter_mut().zip(rows) {
-                *sum = of_a.mul_add(V::load(b.add(row)), *sum);
+            for row in 0..ROWS {
+                sums[row] = of_a.mul_add(V::load(b.add(rows[row])), sums[row]);
             }
         }
         let mask = V::mask(tile.last_lanes);
         for step in partial {
             let of_a = V::load_masked(tile.a.add(step.a as usize), mask);
             let b = tile.b.add(step.b as usize);
-            for (sum, row) in sums.iter_mut().zip(rows) {
-                *sum = of_a.mul_add(V::load_masked(b.add(row), mask), *sum);
+            for row in 0..ROWS {
+                sums[row] = of_a.mul_add(V::load_masked(b.add(rows[row]), mask), sums[row]);
             }
         }
-        for (row, sum) in sums.into_iter().enumerate() {
+        for row in 0..ROWS {
             let c = tile.c.add(row);
             let before = if tile.accumulate { *c } else { V::Element::ZERO };
-            *c = before + sum.sum();
+            *c = before + sums[row].sum();
         }
     }
 }

@@ -36,39 +36,59 @@ impl<T: Scalar, const N: usize> Vector for Array<T, N> {
     #[inline(always)]
     unsafe fn load_masked(source: *const T, mask: usize) -> Self {
         let mut lanes = [T::ZERO; N];
-        for (lane, value) in lanes.iter_mut().enumerate().take(mask) {
+        for lane in 0..mask.min(N) {
             // SAFETY: the caller vouches for the first `mask` elements.
-            *value = unsafe { *source.add(lane) };
+            lanes[lane] = unsafe { *source.add(lane) };
         }
         Self(lanes)
     }
     #[inline(always)]
     unsafe fn store_masked(self, target: *mut T, mask: usize) {
-        for (lane, value) in self.0.into_iter().enumerate().take(mask) {
+        for lane in 0..mask.min(N) {
             // SAFETY: the caller vouches for the first `mask` elements.
-            unsafe { *target.add(lane) = value }
+            unsafe { *target.add(lane) = self.0[lane] }
         }
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        Self(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+        let mut sums = self.0;
+        for lane in 0..N {
+            sums[lane] += other.0[lane];
+        }
+        Self(sums)
     }
     #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         // Two roundings: a fused multiply-add that the target lacks would be a call into a library, a hundred times
         // slower.
-        Self(std::array::from_fn(|lane| self.0[lane] * factor.0[lane] + addend.0[lane]))
+        let mut sums = addend.0;
+        for lane in 0..N {
+            sums[lane] = self.0[lane] * factor.0[lane] + addend.0[lane];
+        }
+        Self(sums)
     }
     #[inline(always)]
     unsafe fn relu(self) -> Self {
-        Self(self.0.map(|value| if value < T::ZERO { T::ZERO } else { value }))
+        let mut values = self.0;
+        for value in &mut values {
+            *value = if *value < T::ZERO { T::ZERO } else { *value };
+        }
+        Self(values)
     }
     #[inline(always)]
     unsafe fn not_zero(self) -> u64 {
-        self.0.into_iter().enumerate().fold(0, |bits, (lane, value)| bits | u64::from(value != T::ZERO) << lane)
+        let mut bits = 0;
+        for lane in 0..N {
+            bits |= u64::from(self.0[lane] != T::ZERO) << lane;
+        }
+        bits
     }
     #[inline(always)]
     unsafe fn sum(self) -> T {
-        self.0.into_iter().fold(T::ZERO, |sum, value| sum + value)
+        let mut sum = T::ZERO;
+        for value in self.0 {
+            sum += value;
+        }
+        sum
     }
 }
