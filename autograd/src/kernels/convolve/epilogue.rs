@@ -1,5 +1,5 @@
 //! What follows the sums of a convolution, while an image of the result is in the cache: a bias, a rectifier, and the
-//! largest element of each window; and the way back from those elements to an image.
+//! largest element of each window. ([`Planes`](super::Planes) are the way back from those elements to an image.)
 
 use std::fmt::{self, Debug};
 
@@ -145,9 +145,8 @@ struct Largest<'a, T> {
     winners: &'a mut [u8],
 }
 
-/// Windows that are compared side by side. Their number is a constant, so that they stay in registers; few, since there
-/// are often few in a row.
-const WINDOWS: usize = 8;
+/// Windows that are compared side by side. Their number is a constant, so that they stay in registers.
+const WINDOWS: usize = 16;
 
 impl<T: Scalar> Kernel for Largest<'_, T> {
     type Output = ();
@@ -167,7 +166,9 @@ impl<T: Scalar> Kernel for Largest<'_, T> {
                 let band = &plane[row * pool.window[0] * width..];
                 for start in (0..columns).step_by(WINDOWS) {
                     let at = index * to + row * columns + start;
-                    let (mut largest, winner) = largest_of(pool, &band[start * pool.window[1]..], bias);
+                    let band = &band[start * pool.window[1]..];
+                    let found = if pool.window == [2, 2] { largest_of_pairs(band, width, bias) } else { None };
+                    let (mut largest, winner) = found.unwrap_or_else(|| largest_of(pool, band, bias));
                     if relu {
                         for x in &mut largest {
                             *x = x.maximum(T::ZERO);
@@ -231,6 +232,31 @@ impl<T: Scalar> Found<T> {
     }
 }
 
+/// As [`largest_of`], for windows of 2 × 2 elements: the largest element first, then where it is, which takes half of the
+/// operations. `None` if an element may be NaN.
+#[inline(always)]
+fn largest_of_pairs<T: Scalar>(band: &[T], width: usize, bias: T) -> Option<([T; WINDOWS], [u32; WINDOWS])> {
+    let [upper, lower]: [[T; 2 * WINDOWS]; 2] = [read_first(band, T::ZERO), read_first(&band[width..], T::ZERO)];
+    let (mut largest, mut winner, mut has_nan) = ([T::ZERO; WINDOWS], [0; WINDOWS], false);
+    // The first one of equals, which zeros of both signs are.
+    let larger = |a: T, b: T| if b > a { b } else { a };
+    for window in 0..WINDOWS {
+        let (a, b) = (upper[2 * window] + bias, upper[2 * window + 1] + bias);
+        let (c, d) = (lower[2 * window] + bias, lower[2 * window + 1] + bias);
+        let most = larger(larger(a, b), larger(c, d));
+        let of_lower = if c == most { 2 } else { 3 };
+        winner[window] = match () {
+            () if a == most => 0,
+            () if b == most => 1,
+            () => of_lower,
+        };
+        largest[window] = most;
+        // Also of infinities with both signs.
+        has_nan |= ((a + b) + (c + d)).is_nan();
+    }
+    (!has_nan).then_some((largest, winner))
+}
+
 /// The largest elements, with the bias, of [`WINDOWS`] windows from the start of a band of rows on, and which ones they
 /// are. (Of windows beyond the end of a row, they are anything.)
 #[inline(always)]
@@ -260,70 +286,49 @@ fn largest_of<T: Scalar>(pool: &Pool, band: &[T], bias: T) -> ([T; WINDOWS], [u3
     (found.largest, found.winner)
 }
 
-/// Planes that a product reads.
-#[derive(Clone, Copy)]
-pub(crate) enum Planes<'a, T> {
-    /// As they are.
-    Dense(&'a [T]),
-    /// The gradients of the largest elements of windows: all other elements of the planes are zero.
-    Unpooled {
-        /// A gradient for each window.
-        grads: &'a [T],
-        winners: &'a [u8],
-        pool: &'a Pool,
-    },
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::simd::isa::Isa;
+    use crate::kernels::vectorize::vectorized_for;
 
-impl<'a, T: Scalar> Planes<'a, T> {
-    /// Elements of scratch memory for planes with so many elements.
-    pub(super) fn scratch(&self, elements: usize) -> usize {
-        if let Planes::Dense(_) = self { 0 } else { elements }
+    /// One window as the documentation says it.
+    fn largest_of_one(elements: &[f32], bias: f32) -> (f32, u8) {
+        let mut found = (f32::NEG_INFINITY, 0);
+        for (index, x) in elements.iter().map(|x| x + bias).enumerate() {
+            if x > found.0 || x.is_nan() {
+                found = (x, index as u8);
+            }
+        }
+        found
     }
 
-    /// Some planes of `plane` elements, from the first one on.
-    pub(super) fn get<'b>(&self, first: usize, count: usize, plane: usize, scratch: &'b mut [T]) -> &'b [T]
-    where
-        'a: 'b,
-    {
-        match *self {
-            Planes::Dense(planes) => &planes[first * plane..][..count * plane],
-            Planes::Unpooled { pool, .. } => {
-                let planes = &mut scratch[..count * plane];
-                self.scatter(first, count, LinesOfPlanes { first: 0, line: pool.from[1], plane }, planes);
-                planes
+    #[test]
+    fn the_first_of_ties_and_the_last_nan_is_the_largest_on_every_instruction_set() {
+        let kinds = [0.0, -0.0, 1.0, -1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+        let (planes, from) = (3, [6, 41]);
+        for window in [[2, 2], [3, 2], [1, 3]] {
+            for kinds in [&kinds[..2], &kinds[..4], &kinds] {
+                let pool = Pool::new(window, from);
+                let [rows, columns] = pool.to();
+                let of_kind = |i: usize| kinds[i * 7919 % 1009 % kinds.len()];
+                let elements: Vec<f32> = (0..planes * area(from)).map(of_kind).collect();
+                let biases = [0.0, -0.0, 0.5];
+                for &isa in Isa::available() {
+                    let mut out = vec![f32::NAN; planes * rows * columns];
+                    let mut winners = vec![u8::MAX; out.len()];
+                    let (bias, relu) = (Some(&biases[..]), false);
+                    let (planes, out_of, found) = (&elements[..], &mut out[..], &mut winners[..]);
+                    vectorized_for(isa, Largest { bias, relu, pool: &pool, planes, out: out_of, winners: found });
+                    for (index, (x, &winner)) in out.iter().zip(&winners).enumerate() {
+                        let (plane, at) = (index / (rows * columns), index % (rows * columns));
+                        let element = |of: usize| elements[plane * area(from) + pool.position(at, of as u8)];
+                        let one: Vec<f32> = (0..area(window)).map(element).collect();
+                        let wanted = largest_of_one(&one, biases[plane]);
+                        assert_eq!((x.to_bits(), winner), (wanted.0.to_bits(), wanted.1), "{one:?} on {}", isa.name());
+                    }
+                }
             }
         }
     }
-
-    /// Writes some planes, from the first one on, to lines of `out`, and zeros to what is between the lines. Whether it
-    /// has: dense planes are copied elsewhere.
-    pub(super) fn scatter(&self, first: usize, count: usize, target: LinesOfPlanes, out: &mut [T]) -> bool {
-        let Planes::Unpooled { grads, winners, pool } = *self else { return false };
-        out.fill(T::ZERO);
-        let ([rows, columns], windows) = (pool.to(), area(pool.to()));
-        let results = first * windows..(first + count) * windows;
-        let (grads, winners) = (&grads[results.clone()], &winners[results]);
-        let mut offsets = [0; Pool::MAX_WINDOW];
-        for (element, offset) in offsets.iter_mut().enumerate().take(area(pool.window)) {
-            *offset = element / pool.window[1] * target.line + element % pool.window[1];
-        }
-        // One element of a window is not zero: to write it alone takes less time than to compare all with the winner.
-        let bands = grads.chunks_exact(columns.max(1)).zip(winners.chunks_exact(columns.max(1)));
-        for (band, (grads, winners)) in bands.enumerate() {
-            let start = target.first + band / rows * target.plane + band % rows * pool.window[0] * target.line;
-            let out = &mut out[start..];
-            for (column, (&grad, &winner)) in grads.iter().zip(winners).enumerate() {
-                out[column * pool.window[1] + offsets[usize::from(winner)]] = grad;
-            }
-        }
-        true
-    }
-}
-
-/// Where the lines of planes are: the first one, and how far it is to the next line and to the next plane.
-#[derive(Clone, Copy)]
-pub(super) struct LinesOfPlanes {
-    pub(super) first: usize,
-    pub(super) line: usize,
-    pub(super) plane: usize,
 }

@@ -12,19 +12,21 @@
 //! Windows of a single element without padding are the image itself: those are dense products ([`plain`]).
 //!
 //! A bias, a rectifier and max-pooling follow the sums of an image while it is in the cache, and their gradients are
-//! made image by image, too ([`epilogue`]).
+//! made image by image, too ([`epilogue`], [`planes`]).
 
 mod epilogue;
 mod padded;
 mod pass;
 mod plain;
+mod planes;
 mod weight;
 mod work;
 
 use super::gemm::GemmKernels;
 use super::gemm::table::selected_tiles;
-pub(crate) use epilogue::{Epilogue, Planes, Pool, Winners};
+pub(crate) use epilogue::{Epilogue, Pool, Winners};
 use pass::Pass;
+pub(crate) use planes::Planes;
 
 /// The extents of a convolution of `x` `[images, channels, ...]` with `w` `[filters, channels / groups, ...]` to `y`
 /// `[images, filters, ...]`; rows, then columns.

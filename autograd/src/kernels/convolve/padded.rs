@@ -1,7 +1,7 @@
 //! An image with its padding, as the products read it.
 
 use super::area;
-use super::epilogue::{LinesOfPlanes, Planes};
+use super::planes::{LinesOfPlanes, Planes};
 use crate::kernels::gemm::caches::collides;
 use crate::scalar::Scalar;
 
