@@ -232,8 +232,8 @@ impl<T: Scalar> Found<T> {
     }
 }
 
-/// As [`largest_of`], for windows of 2 × 2 elements: the largest element first, then where it is, which takes half of the
-/// operations. `None` if an element may be NaN.
+/// As [`largest_of`], for windows of 2 × 2 elements: the largest element first, then where it is, which takes half of
+/// the operations. `None` if an element may be NaN.
 #[inline(always)]
 fn largest_of_pairs<T: Scalar>(band: &[T], width: usize, bias: T) -> Option<([T; WINDOWS], [u32; WINDOWS])> {
     let [upper, lower]: [[T; 2 * WINDOWS]; 2] = [read_first(band, T::ZERO), read_first(&band[width..], T::ZERO)];
