@@ -17,6 +17,7 @@ pub(crate) mod map_and_sum;
 mod means;
 pub(crate) mod moments;
 pub(crate) mod normalize;
+mod norms;
 pub(crate) mod order;
 pub(crate) mod overlap_add;
 pub(crate) mod parallel;
