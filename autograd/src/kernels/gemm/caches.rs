@@ -15,14 +15,25 @@ pub(in crate::kernels) struct Caches {
     /// Bytes of a packed block of B that all rows of A meet before the next one is packed: it then stays in the
     /// second-level cache. `None` where blocks of A do that, and B is packed in larger blocks.
     pub(in crate::kernels) block_of_b: Option<usize>,
+    /// What it takes to store a vector's elements of a transposed tile, in multiply-adds of a vector: fewer where one of
+    /// those takes a cycle (Zen 4, AVX-512) than where two are done in one.
+    pub(in crate::kernels) transposed_store: f32,
 }
 
 /// What is assumed where the system doesn't describe its caches: a small machine of today.
 const ASSUMED: [usize; 3] = [32 << 10, 512 << 10, 8 << 20];
 
+static CACHES: OnceLock<Caches> = OnceLock::new();
+
+/// [`Caches::transposed_store`] alone: each small product asks for it, and to copy them all takes as long as ten of its
+/// multiply-adds.
+#[inline(always)]
+pub(in crate::kernels) fn transposed_store() -> f32 {
+    CACHES.get().map_or_else(|| caches().transposed_store, |caches| caches.transposed_store)
+}
+
 /// The caches of this machine, read once.
 pub(in crate::kernels) fn caches() -> Caches {
-    static CACHES: OnceLock<Caches> = OnceLock::new();
     *CACHES.get_or_init(|| {
         let [first, second, third] = [1, 2, 3].map(|level| from_sysfs(level).unwrap_or(ASSUMED[level - 1]));
         let caches = Caches {
@@ -32,6 +43,7 @@ pub(in crate::kernels) fn caches() -> Caches {
             in_place: second * 5 / 2,
             in_place_across_lines: second * 5 / 2,
             block_of_b: None,
+            transposed_store: 17.0,
         };
         if is_from_intel() { caches.of_intel() } else { caches }
     })
@@ -47,6 +59,7 @@ impl Caches {
             in_place: self.second / 6,
             in_place_across_lines: self.first / 2,
             block_of_b: Some(self.second / 2),
+            transposed_store: 35.0,
             ..self
         }
     }

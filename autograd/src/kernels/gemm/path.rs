@@ -1,7 +1,7 @@
 //! Which path a product takes: what is copied before it is read, and along which dimension of C the vectors run. The
 //! choice follows from the whole product, never from the number of threads.
 
-use super::caches::{caches, collides};
+use super::caches::{caches, collides, transposed_store};
 use super::product::{Extents, Operand, Product};
 use super::table::TileKernels;
 use crate::scalar::Scalar;
@@ -72,17 +72,15 @@ impl Cost {
         // A single vector of columns meets an element of A at every multiply-add, and the loads of those are in the
         // way.
         let sums = rows * vectors as f32 * depth * if vectors == 1 { 1.15 } else { 1.0 };
-        let by_layout = |column_stride: isize, row_stride: isize, costs: [f32; 3]| {
-            if column_stride == 1 || columns == 1 {
-                costs[0]
-            } else if row_stride == 1 {
-                costs[1]
-            } else {
-                costs[2]
-            }
+        let packing = match (b.column_stride, b.row_stride) {
+            _ if columns == 1 => 0.0,
+            (1, _) => 0.0,
+            (_, 1) => 4.0,
+            _ => 16.0,
         };
-        let packing = width * depth * by_layout(b.column_stride, b.row_stride, [0.0, 4.0, 16.0]);
-        let storing = rows * width * by_layout(c.column_stride, c.row_stride, [0.0, 35.0, 35.0]);
+        let packing = width * depth * packing;
+        let is_by_rows = c.column_stride == 1 || columns == 1;
+        let storing = if is_by_rows { 0.0 } else { rows * width * transposed_store() };
         Self { sums, copies: (packing + storing) / lanes as f32 }
     }
 
