@@ -77,8 +77,8 @@ fn leave_remains<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
     let _ = REMAINS.try_with(|remains| remains.borrow_mut().extend(op.into_iter().chain(inputs)));
 }
 
-/// Takes the inputs' nodes out, so that nothing is left that could recurse. Returns one of them: to read it from the list
-/// that it has just been written to would take longer.
+/// Takes the inputs' nodes out, so that nothing is left that could recurse. Returns one of them: to read it from the
+/// list that it has just been written to would take longer.
 #[inline(always)]
 fn take_nodes<T: Float>(inputs: &mut Inputs<T>, waiting: &mut Waiting<T>) -> Option<Arc<Node<T>>> {
     let mut next = None;

@@ -1,4 +1,5 @@
-//! The norms of a parameter, its gradient and its state, which the rule of an optimizer may need before it changes them.
+//! The norms of a parameter, its gradient and its state, which the rule of an optimizer may need before it changes
+//! them.
 
 use std::ops::{Add, Range};
 
@@ -16,8 +17,8 @@ pub(super) const WEIGHTS_PER_TASK: usize = ELEMENTS_PER_TASK / 2;
 /// Squares that are summed in one go.
 const SQUARES: usize = 512;
 
-/// The norms ‖x‖ = √(Σ x²), over all elements, of each of the values that `values(weight, gradient, state)` returns. It
-/// gets a copy of the state.
+/// The norms ‖x‖ = √(Σ x²), over all elements, of each of the values that `values(weight, gradient, state)`
+/// returns. It gets a copy of the state.
 ///
 /// The squares are taken in `f64`, where those of `f32` values neither overflow nor become 0, and summed in a fixed
 /// tree: the error grows with the logarithm of the count, and the bits do not depend on the number of threads.

@@ -206,7 +206,6 @@ impl<T: Scalar, W: Weights<T>, F: Fn(T, T, &mut [T; SLOTS]) -> T, const SLOTS: u
             *slot = &mut std::mem::take(slot)[..length];
         }
         // One index into all of them: an iterator over one would leave the others' bounds to be checked.
-        #[allow(clippy::needless_range_loop)]
         for i in 0..length {
             let mut own = [T::ZERO; SLOTS];
             for slot in 0..SLOTS {

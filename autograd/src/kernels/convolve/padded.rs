@@ -135,4 +135,14 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_row_of_any_length_is_copied_and_nothing_behind_it() {
+        for length in 0..100 {
+            let from: Vec<usize> = (1..=length).collect();
+            let mut to = vec![0; length + 1];
+            copy_row(&from, &mut to[..length]);
+            assert!(to[..length] == from && to[length] == 0, "{length}");
+        }
+    }
 }

@@ -214,12 +214,12 @@ pub(in crate::kernels) fn max_rows_in_place<T>(product: &Product<T>) -> usize {
     (caches().first / PAGE).saturating_sub(1).clamp(1, MAX_ROWS)
 }
 
-/// Bytes of the depth up to which the rows of C are in the first-level cache together with those of A and B.
+/// Bytes of the depth up to which C is written so often that its lines count in the first-level cache.
 const FEW_STEPS_BYTES: usize = 512;
 
-/// The most rows of a tile whose rows of C collide: after few steps they are written, and as many lines of each page
-/// take ways of the first-level cache, of which A and B need two. (4096×64 times 64×4096, with eight ways, GFLOP/s: 90
-/// with nine rows, 96 with eight, 100 with seven, 103 with six.)
+/// The most rows of a tile whose rows of C collide: after few steps they are written, and each takes one of the ways of
+/// the first-level cache, of which A and B need two. (Measured with eight ways, 4096×64 times 64×4096, GFLOP/s:
+/// 90 with nine rows, 96 with eight, 100 with seven, 103 with six.)
 #[inline(always)]
 fn max_rows_written<T>(product: &Product<T>) -> usize {
     let size = size_of::<T>();

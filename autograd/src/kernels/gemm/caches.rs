@@ -1,8 +1,9 @@
-//! The sizes of this machine's caches.
+//! The sizes of this machine's caches, and what was measured to differ between the makers of processors.
 
 use std::sync::OnceLock;
 
-/// The sizes of the caches in bytes: the first two levels of one core, and the third.
+/// The sizes of the caches in bytes, the first two levels of one core and the third; and what follows from them, or
+/// from the processor's maker, for a product.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kernels) struct Caches {
     pub(in crate::kernels) first: usize,
@@ -15,8 +16,8 @@ pub(in crate::kernels) struct Caches {
     /// Bytes of a packed block of B that all rows of A meet before the next one is packed: it then stays in the
     /// second-level cache. `None` where blocks of A do that, and B is packed in larger blocks.
     pub(in crate::kernels) block_of_b: Option<usize>,
-    /// What it takes to store a vector's elements of a transposed tile, in multiply-adds of a vector: fewer where one of
-    /// those takes a cycle (Zen 4, AVX-512) than where two are done in one.
+    /// What it takes to store a vector's elements of a transposed tile, in multiply-adds of a vector: fewer where one
+    /// of those takes a cycle (Zen 4, AVX-512) than where two are done in one.
     pub(in crate::kernels) transposed_store: f32,
 }
 

@@ -73,8 +73,7 @@ impl Cost {
         // way.
         let sums = rows * vectors as f32 * depth * if vectors == 1 { 1.15 } else { 1.0 };
         let packing = match (b.column_stride, b.row_stride) {
-            _ if columns == 1 => 0.0,
-            (1, _) => 0.0,
+            (along, _) if along == 1 || columns == 1 => 0.0,
             (_, 1) => 4.0,
             _ => 16.0,
         };
