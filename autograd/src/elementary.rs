@@ -94,29 +94,20 @@ fn reduced_normal_m1<T: Tables>(x: T) -> (T, T) {
 }
 
 /// eˣ = 2ⁿ eʳ
+///
+/// A lower x than [`Tables::EXP_SCALED_TO_ZERO`], such as the -∞ of a hidden score, is raised to it: its 2ⁿ is exactly
+/// 0. A product that underflows to 0 takes as long as twenty others.
 #[inline(always)]
 pub(crate) fn exp<T: Tables>(x: T) -> T {
-    let (is_zero, x) = without_underflow(at_most(x, T::EXP_HIGHEST));
-    let (n, small) = reduced_exp_m1(x);
-    let exp = (T::ONE + small).scale(n);
-    if is_zero { T::ZERO } else { exp }
-}
-
-/// Whether eˣ rounds to 0, and x, or 0 in that case. A product that underflows takes as long as twenty others, and the
-/// exponentials of hidden scores, which are -∞, all would.
-#[inline(always)]
-fn without_underflow<T: Tables>(x: T) -> (bool, T) {
-    let is_zero = x < T::EXP_LOWEST;
-    (is_zero, if is_zero { T::ZERO } else { x })
+    let (n, small) = reduced_exp_m1(at_least(at_most(x, T::EXP_HIGHEST), T::EXP_SCALED_TO_ZERO));
+    (T::ONE + small).scale(n)
 }
 
 /// eˣ for x ≤ 0, with the same bits as [`exp`] but three quarters of the operations.
 #[inline(always)]
 pub(crate) fn exp_of_negative<T: Tables>(x: T) -> T {
-    let (is_zero, x) = without_underflow(x);
-    let (n, small) = reduced_exp_m1(x);
-    let exp = (T::ONE + small).scale_down(n);
-    if is_zero { T::ZERO } else { exp }
+    let (n, small) = reduced_exp_m1(at_least(x, T::EXP_SCALED_DOWN_TO_ZERO));
+    (T::ONE + small).scale_down(n)
 }
 
 /// eˣ - 1 = 2ⁿ ((eʳ - 1) + (1 - 2⁻ⁿ))
@@ -208,21 +199,6 @@ pub(crate) fn erf<T: Tables>(x: T) -> T {
     (thrice - thrice * thrice * quarter).with_sign_of(x)
 }
 
-/// x / y within a unit of the last place: x times a reciprocal by Newton's method for 1 / z - y and its extension to
-/// the third power, corrected by what is left of x. Where sixteen elements are computed at once, a division takes
-/// longer. (Without the correction, `gelu` has errors of up to 4.1 units.)
-#[inline(always)]
-fn quick_quotient<T: Tables>(x: T, y: T) -> T {
-    let mut reciprocal = y.estimated_reciprocal();
-    for _ in 0..T::RECIPROCAL_STEPS {
-        let error = (-y).mul_add(reciprocal, T::ONE);
-        reciprocal = error.mul_add(error, error).mul_add(reciprocal, reciprocal);
-    }
-    let reciprocal = (-y).mul_add(reciprocal, T::ONE).mul_add(reciprocal, reciprocal);
-    let quotient = x * reciprocal;
-    (-quotient).mul_add(y, x).mul_add(reciprocal, quotient)
-}
-
 /// x Φ(x) = max(x, 0) - |x| Φ(-|x|), with Φ the distribution function of the standard normal
 ///
 /// Φ(-x) for x ≥ 0 is exp(-½x²) / (x + c) times a factor between ⅖ and ½c, which is a polynomial. Here c is
@@ -232,7 +208,7 @@ pub(crate) fn gelu<T: Tables>(x: T) -> T {
     let magnitude = at_most(x.abs(), T::NORMAL_SATURATED);
     let half = (T::ONE + T::ONE).recip();
     let (n, small) = reduced_normal_m1(magnitude);
-    let part = quick_quotient(magnitude, magnitude + T::NORMAL_CENTRE);
+    let part = magnitude / (magnitude + T::NORMAL_CENTRE);
     let tail = polynomial_fused(part - half, T::NORMAL_TAIL);
     let (factor, part) = tail.mul_add(small, tail).scale_both(part, n);
     // 0 for negative x, but NaN for -∞, as in PyTorch; -0 stays. (The condition is not `x < 0`: for AArch64 the

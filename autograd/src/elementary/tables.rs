@@ -15,8 +15,10 @@ pub trait Tables: Arithmetic {
     const LN_2_HIGH: Self;
     /// ln 2 minus [`Self::LN_2_HIGH`].
     const LN_2_LOW: Self;
-    /// eˣ rounds to 0 below this x.
-    const EXP_LOWEST: Self;
+    /// An x with an eˣ that rounds to 0, and an exponent n for which [`scale`](Self::scale) multiplies by 0.
+    const EXP_SCALED_TO_ZERO: Self;
+    /// The same for [`scale_down`](Self::scale_down).
+    const EXP_SCALED_DOWN_TO_ZERO: Self;
     /// eˣ is infinite above this x.
     const EXP_HIGHEST: Self;
     /// From this x on e²ˣ ± 1 and 1 ± e⁻²ˣ round to one of their terms.
@@ -43,21 +45,18 @@ pub trait Tables: Arithmetic {
     /// exp(½x²) · (Φ(-x) - x φ(x)) for x from 0 on, as far as the product with exp(-½x²) is not negligible. The given
     /// error is that of the product.
     const GELU_SLOPE: &'static [Self];
-    /// So many steps from [`estimated_reciprocal`](Self::estimated_reciprocal), each to the third power of the error,
-    /// before a last one to the square of the error reaches the precision of the type.
-    const RECIPROCAL_STEPS: usize;
 
-    /// self · 2ⁿ with n = `shifted` - SHIFT, rounded once, also if the result is denormal.
+    /// self · 2ⁿ with n = `shifted` - SHIFT, rounded once, also if the result is denormal. 2ⁿ counts as 0 for the n of
+    /// [`EXP_SCALED_TO_ZERO`](Self::EXP_SCALED_TO_ZERO), the lowest one.
     fn scale(self, shifted: Self) -> Self;
-    /// The same for n ≤ 0 and |self| ≤ 2, with fewer operations.
+    /// The same for n ≤ 0 and |self| ≤ 2, with fewer operations; the lowest n is that of
+    /// [`EXP_SCALED_DOWN_TO_ZERO`](Self::EXP_SCALED_DOWN_TO_ZERO).
     fn scale_down(self, shifted: Self) -> Self;
     /// self · 2ⁱ and `other` · 2ʲ with i + j = n ≤ 0 and i about equal to j. So neither factor is denormal, and their
     /// product, which may be denormal, is rounded only once. (`other` may be denormal if n is 0.)
     fn scale_both(self, other: Self, shifted: Self) -> (Self, Self);
     /// 2ⁿ with n = `shifted` - SHIFT, an exponent of normal numbers.
     fn power_of_two(shifted: Self) -> Self;
-    /// 1 / self within 5.1 %, for normal numbers whose reciprocal is normal too.
-    fn estimated_reciprocal(self) -> Self;
     /// m and k with self = m · 2ᵏ and √½ ≤ m < √2, for positive finite numbers.
     fn mantissa_and_exponent(self) -> (Self, Self);
     /// The same for a number that is not denormal, with fewer operations.
@@ -71,6 +70,8 @@ pub trait Tables: Arithmetic {
 
 macro_rules! bits {
     ($float:ident, $bits:ident) => {
+        const EXP_SCALED_TO_ZERO: Self = -((2 * BIAS) as $float) * std::$float::consts::LN_2;
+        const EXP_SCALED_DOWN_TO_ZERO: Self = -((BIAS + LIFT) as $float) * std::$float::consts::LN_2;
         const EXP_OF_HALF: &'static [Self] = &{
             let mut coefficients = [0.5; Self::EXP.len() + 1];
             let (mut index, mut power) = (1, 0.25);
@@ -83,7 +84,8 @@ macro_rules! bits {
         };
         #[inline(always)]
         fn scale(self, shifted: Self) -> Self {
-            // In two steps, because 2ⁿ alone may overflow or be denormal. Both exponents are biased and positive.
+            // In two steps, because 2ⁿ alone may overflow or be denormal. Both exponents are biased and not negative; a
+            // biased exponent of 0 makes the number 0.
             let twice_biased = shifted.to_bits().wrapping_sub(Self::SHIFT.to_bits()).wrapping_add(2 * BIAS);
             let first = twice_biased >> 1;
             let second = twice_biased.wrapping_sub(first);
@@ -91,8 +93,7 @@ macro_rules! bits {
         }
         #[inline(always)]
         fn scale_down(self, shifted: Self) -> Self {
-            // 2ⁿ⁺¹⁰⁰ is neither denormal nor infinite; the second product rounds.
-            const LIFT: $bits = 100;
+            // 2 to the power n + LIFT is not denormal, but 0 for the lowest n; the second product rounds.
             let lifted = $float::from_bits((shifted.to_bits() << FRACTION).wrapping_add((BIAS + LIFT) << FRACTION));
             self * lifted * $float::from_bits((BIAS - LIFT) << FRACTION)
         }
@@ -107,13 +108,6 @@ macro_rules! bits {
         #[inline(always)]
         fn power_of_two(shifted: Self) -> Self {
             $float::from_bits((shifted.to_bits() << FRACTION).wrapping_add(BIAS << FRACTION))
-        }
-        #[inline(always)]
-        fn estimated_reciprocal(self) -> Self {
-            // The difference negates the exponent, and replaces the hyperbola of the fraction by a straight line. The
-            // last term divides the error equally between both signs.
-            const TWICE_ZERO: $bits = (2 * BIAS << FRACTION) - (207 << (FRACTION - 11));
-            $float::from_bits(TWICE_ZERO.wrapping_sub(self.to_bits()))
         }
         #[inline(always)]
         fn mantissa_and_exponent(self) -> (Self, Self) {
@@ -154,13 +148,13 @@ mod single {
     use super::Tables;
 
     const BIAS: u32 = 127;
+    const LIFT: u32 = 100;
     const FRACTION: u32 = 23;
 
     impl Tables for f32 {
         const SHIFT: f32 = 12_582_912.0;
         const LN_2_HIGH: f32 = f32::from_bits(0x3f31_7200);
         const LN_2_LOW: f32 = 1.428_606_8e-6;
-        const EXP_LOWEST: f32 = -104.0;
         const EXP_HIGHEST: f32 = 89.0;
         const EXP_SATURATED: f32 = 18.0;
         const ERF_SATURATED: f32 = 4.0;
@@ -180,7 +174,6 @@ mod single {
             -7.109_858e-4,
             3.840_380_7e-5,
         ];
-        const RECIPROCAL_STEPS: usize = 1;
         const NORMAL_CENTRE: f32 = 3.25;
         /// 2⁻²⁷
         const NORMAL_TAIL: &'static [f32] = &[
@@ -218,13 +211,13 @@ mod double {
     use super::Tables;
 
     const BIAS: u64 = 1023;
+    const LIFT: u64 = 100;
     const FRACTION: u64 = 52;
 
     impl Tables for f64 {
         const SHIFT: f64 = 6_755_399_441_055_744.0;
         const LN_2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
         const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-        const EXP_LOWEST: f64 = -746.0;
         const EXP_HIGHEST: f64 = 710.0;
         const EXP_SATURATED: f64 = 40.0;
         const ERF_SATURATED: f64 = 6.0;
@@ -281,7 +274,6 @@ mod double {
             3.822_027_908_366_538e-15,
             -6.691_924_696_556_235e-17,
         ];
-        const RECIPROCAL_STEPS: usize = 2;
         const NORMAL_CENTRE: f64 = 5.0;
         /// 2⁻⁵⁷
         const NORMAL_TAIL: &'static [f64] = &[

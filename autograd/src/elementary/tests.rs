@@ -3,7 +3,6 @@
 
 mod waves_and_powers;
 
-use super::quick_quotient;
 use crate::scalar::Scalar;
 
 /// The unevaluated sum of two `f64`, with a precision of about 106 bits (Dekker, 1971).
@@ -337,16 +336,6 @@ fn sigmoid_is_accurate() {
 fn erf_is_accurate() {
     doubles("erf", 4.0, [-6.0, 6.0], Scalar::erf, erf);
     singles("erf", 4.0, Scalar::erf, Scalar::erf);
-}
-
-#[test]
-fn quick_quotients_are_accurate() {
-    for n in 0..100_000 {
-        let (x, y) = (1.0 + f64::from(n % 317) / 317.0, 0.25 + f64::from(n) / 1000.0);
-        assert!((quick_quotient(x, y) / (x / y) - 1.0).abs() < 1.5 * f64::EPSILON, "{x} / {y}");
-        let (x, y) = (x as f32, y as f32);
-        assert!((quick_quotient(x, y) / (x / y) - 1.0).abs() < 1.5 * f32::EPSILON, "{x} / {y}");
-    }
 }
 
 #[test]

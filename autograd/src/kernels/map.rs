@@ -5,6 +5,7 @@
 //! runs backwards is first gathered into a short dense row, and one that is dense the other way (a transpose) is
 //! turned, a band of rows at a time, so that each cache line is read once.
 
+use super::aligned::Aligned;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
 pub(crate) use super::row_body::{Formula, RowBody, each, each_of};
 use super::transpose_band::transpose_band;
@@ -201,7 +202,7 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
         let Rows { values, iter, start, out, body } = self;
         let (steps, jumps) = (iter.row_strides(), iter.band_strides());
         let widest = if steps == [1; OPERANDS] { usize::MAX } else { GATHERED };
-        let mut gathered = [[T::ZERO; GATHERED]; OPERANDS];
+        let mut gathered = [const { Aligned([T::ZERO; GATHERED]) }; OPERANDS];
         let mut turned = [const { Vec::new() }; OPERANDS];
         for Band { first, offsets, rows: height, length } in iter.bands(start, start + out.len(), BAND) {
             let mut is_turned = [false; OPERANDS];
@@ -214,7 +215,7 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
                 for operand in 0..OPERANDS {
                     if is_turned[operand] {
                         let (at, step) = (offsets[operand] + steps[operand] * column as isize, steps[operand]);
-                        turned[operand].resize(BAND, [T::ZERO; GATHERED]);
+                        turned[operand].resize(BAND, Aligned([T::ZERO; GATHERED]));
                         transpose_band(values[operand], at, step, [height, width], &mut turned[operand]);
                     }
                 }
@@ -226,10 +227,10 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
                         rows[operand] = if step == 1 {
                             &values[at as usize..][..width]
                         } else if is_turned[operand] {
-                            &turned[operand][row][..width]
+                            &turned[operand][row].0[..width]
                         } else {
-                            gather(values, at, step, &mut gathered[..width]);
-                            &gathered[..width]
+                            gather(values, at, step, &mut gathered.0[..width]);
+                            &gathered.0[..width]
                         };
                     }
                     body.run(rows, &mut out[first + row * length + column..][..width]);

@@ -4,6 +4,7 @@
 // which takes time to compile, and which the compiler does not always inline into a kernel.
 #![allow(clippy::needless_range_loop)]
 
+mod aligned;
 pub(crate) mod argmax;
 pub(crate) mod attention;
 pub mod bytes;

@@ -2,6 +2,7 @@
 
 use std::ops::Add;
 
+use super::aligned::Aligned;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use super::reduce::{Tree, row, row_of};
 use super::vectorize::{Kernel, vectorized};
@@ -109,9 +110,9 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let mut space = [T::ZERO; ELEMENTS_PER_GROUP];
+        let mut space = Aligned([T::ZERO; ELEMENTS_PER_GROUP]);
         for (values, out) in self.values.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
-            let [largest, log_sum] = log_sum_exp_of(values, &mut space);
+            let [largest, log_sum] = log_sum_exp_of(values, &mut space.0);
             for (out, &x) in out.iter_mut().zip(values) {
                 *out = (x - largest) - log_sum;
             }
@@ -149,17 +150,17 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { values, count, out } = self;
-        let mut space = [T::ZERO; ELEMENTS_PER_GROUP];
+        let mut space = Aligned([T::ZERO; ELEMENTS_PER_GROUP]);
         if count == 0 || count > ELEMENTS_PER_GROUP / 2 {
             for (index, out) in out.iter_mut().enumerate() {
-                *out = log_sum_exp_of(&values[index * count..][..count], &mut space);
+                *out = log_sum_exp_of(&values[index * count..][..count], &mut space.0);
             }
             return;
         }
         // The exponentials and the logarithms of many rows side by side.
         let rows = ELEMENTS_PER_GROUP / count;
         for (out, values) in out.chunks_mut(rows).zip(values.chunks(rows * count)) {
-            let below = &mut space[..values.len()];
+            let below = &mut space.0[..values.len()];
             for ((out, values), below) in out.iter_mut().zip(values.chunks(count)).zip(below.chunks_mut(count)) {
                 out[0] = row(values, T::NEG_INFINITY, T::maximum);
                 for (below, &x) in below.iter_mut().zip(values) {

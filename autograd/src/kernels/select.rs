@@ -40,15 +40,15 @@ impl<T: Scalar> Kernel for Select<'_, T> {
         let Select { mask, sides, out } = self;
         let copies = sides.map(|side| if let Side::Value(value) = side { [value; BLOCK] } else { [T::ZERO; BLOCK] });
         for (index, (out, mask)) in out.chunks_mut(BLOCK).zip(mask.chunks(BLOCK)).enumerate() {
-            let mut rows = [&[][..]; 2];
-            for side in 0..2 {
-                rows[side] = match sides[side] {
-                    Side::Elements(elements) => &elements[index * BLOCK..][..out.len()],
-                    Side::Value(_) => &copies[side][..out.len()],
-                };
-            }
-            for (out, (&is, (&a, &b))) in out.iter_mut().zip(mask.iter().zip(rows[0].iter().zip(rows[1]))) {
-                *out = if is { a } else { b };
+            let row = |side: usize| match sides[side] {
+                Side::Elements(elements) => &elements[index * BLOCK..][..out.len()],
+                Side::Value(_) => &copies[side][..out.len()],
+            };
+            let (first, second, mask) = (row(0), row(1), &mask[..out.len()]);
+            for i in 0..out.len() {
+                // Both are loaded first: the compiler does not vectorise a loop in which a load has a condition.
+                let (a, b) = (first[i], second[i]);
+                out[i] = if mask[i] { a } else { b };
             }
         }
     }

@@ -4,6 +4,7 @@
 //! sixteen addresses, and those take as long as sixteen that write to one. So a square of elements is transposed by
 //! itself first, in registers, and then written in whole lines.
 
+use super::aligned::Aligned;
 use crate::scalar::Scalar;
 
 /// Side of the squares: of `f32`, sixteen fill a cache line.
@@ -17,7 +18,7 @@ pub(super) fn transpose_band<T: Scalar, const LENGTH: usize>(
     position: isize,
     step: isize,
     [height, width]: [usize; 2],
-    out: &mut [[T; LENGTH]],
+    out: &mut [Aligned<[T; LENGTH]>],
 ) {
     let column = |index: usize| &values[(position + step * index as isize) as usize..][..height];
     let [whole_rows, whole_columns] = [height, width.min(LENGTH)].map(|extent| extent / SIDE * SIDE);
@@ -28,13 +29,13 @@ pub(super) fn transpose_band<T: Scalar, const LENGTH: usize>(
                 line.copy_from_slice(&column(left + index)[top..][..SIDE]);
             }
             for (row, line) in out[top..].iter_mut().zip(transposed(square).chunks_exact(SIDE)) {
-                row[left..][..SIDE].copy_from_slice(line);
+                row.0[left..][..SIDE].copy_from_slice(line);
             }
         }
     }
     for index in 0..width.min(LENGTH) {
         let from = if index < whole_columns { whole_rows } else { 0 };
-        column(index)[from..].iter().zip(&mut out[from..]).for_each(|(&value, row)| row[index] = value);
+        column(index)[from..].iter().zip(&mut out[from..]).for_each(|(&value, row)| row.0[index] = value);
     }
 }
 
@@ -66,7 +67,7 @@ mod tests {
     struct Transpose<'a, T> {
         values: &'a [T],
         extents: [usize; 2],
-        out: &'a mut [[T; 40]],
+        out: &'a mut [Aligned<[T; 40]>],
     }
 
     impl<T: Scalar> Kernel for Transpose<'_, T> {
@@ -82,10 +83,10 @@ mod tests {
         let values: Vec<T> = (0..4100).map(T::from_usize).collect();
         for &isa in Isa::available() {
             for [height, width] in [[1, 1], [16, 16], [15, 40], [64, 32], [33, 17], [90, 40]] {
-                let mut out = vec![[T::NAN; 40]; height];
+                let mut out = vec![Aligned([T::NAN; 40]); height];
                 vectorized_for(isa, Transpose { values: &values, extents: [height, width], out: &mut out });
                 for (row, line) in out.iter().enumerate() {
-                    for (column, &got) in line.iter().enumerate() {
+                    for (column, &got) in line.0.iter().enumerate() {
                         let inside = column < width;
                         let position = format!("[{row}, {column}] of {height} by {width} on {}", isa.name());
                         assert!(
