@@ -19,8 +19,10 @@ impl Windows {
         }
         let (divisors, even) = (self.divisors(divisor), self.even_columns());
         for_each_chunk(out, self.planes_per_task() * self.result(), |start, out| {
-            let planes = values[start / self.result() * self.plane()..].chunks_exact(self.plane());
-            for (plane, out) in planes.zip(out.chunks_exact_mut(self.result())) {
+            let first = start / self.result();
+            for index in 0..out.len() / self.result() {
+                let plane = &values[(first + index) * self.plane()..][..self.plane()];
+                let out = &mut out[index * self.result()..][..self.result()];
                 vectorized(Means { windows: self, even: &even, divisors: &divisors, plane, out });
             }
         });
@@ -34,10 +36,11 @@ impl Windows {
         }
         let (divisors, even) = (self.divisors(divisor), self.even_columns());
         for_each_chunk(out, self.planes_per_task() * self.plane(), |start, out| {
-            let grads = grads[start / self.plane() * self.result()..].chunks_exact(self.result());
+            let first = start / self.plane();
             let mut shares = vec![T::ZERO; self.columns.len()];
-            for (plane, grads) in out.chunks_exact_mut(self.plane()).zip(grads) {
-                let shares = &mut shares[..];
+            for index in 0..out.len() / self.plane() {
+                let grads = &grads[(first + index) * self.result()..][..self.result()];
+                let (plane, shares) = (&mut out[index * self.plane()..][..self.plane()], &mut shares[..]);
                 vectorized(Spread { windows: self, even: &even, divisors: &divisors, grads, shares, plane });
             }
         });
@@ -68,7 +71,8 @@ impl<T: Scalar> Kernel for Means<'_, T> {
     fn run(self) {
         let Means { windows, even: (even, step), divisors, plane, out } = self;
         let (count, width) = (windows.columns.len(), windows.from[1]);
-        for (&row, out) in windows.rows.iter().zip(out.chunks_exact_mut(count)) {
+        for line in 0..windows.rows.len() {
+            let (row, out) = (windows.rows[line], &mut out[line * count..][..count]);
             let widest = windows.columns[even.start];
             let together = if row.count * widest.count <= SMALL { even.clone() } else { 0..0 };
             for column in (0..together.start).chain(together.end..count) {
@@ -77,18 +81,41 @@ impl<T: Scalar> Kernel for Means<'_, T> {
             // The windows side by side: one element of each, then the next one.
             let out = &mut out[together];
             out.fill(T::ZERO);
-            for start in row.positions().flat_map(|i| widest.positions().map(move |j| i * width + j)) {
-                let (elements, length) = (&plane[start..], out.len());
-                match step {
-                    1 => out.iter_mut().zip(elements).for_each(|(sum, &x)| *sum += x),
-                    2 if elements.len() >= 2 * length => {
-                        out.iter_mut().zip(elements.chunks_exact(2)).for_each(|(sum, pair)| *sum += pair[0]);
-                    }
-                    _ => out.iter_mut().zip(elements.iter().step_by(*step)).for_each(|(sum, &x)| *sum += x),
+            for i in row.positions() {
+                for j in widest.positions() {
+                    add_elements(out, &plane[i * width + j..], *step);
                 }
             }
         }
-        out.iter_mut().zip(divisors).for_each(|(sum, &divisor)| *sum /= divisor);
+        let divisors = &divisors[..out.len()];
+        for i in 0..out.len() {
+            out[i] /= divisors[i];
+        }
+    }
+}
+
+/// Adds an element to each sum: the first one, and then one `step` elements after that of the sum before.
+#[inline(always)]
+fn add_elements<T: Scalar>(sums: &mut [T], elements: &[T], step: usize) {
+    let length = sums.len();
+    match step {
+        1 => {
+            let elements = &elements[..length];
+            for i in 0..length {
+                sums[i] += elements[i];
+            }
+        }
+        2 if elements.len() >= 2 * length => {
+            let pairs = &elements.as_chunks::<2>().0[..length];
+            for i in 0..length {
+                sums[i] += pairs[i][0];
+            }
+        }
+        _ => {
+            for i in 0..length {
+                sums[i] += elements[i * step];
+            }
+        }
     }
 }
 
@@ -115,18 +142,20 @@ impl<T: Scalar> Kernel for Spread<'_, T> {
     fn run(self) {
         let Spread { windows, even: (even, step), divisors, grads, shares, plane } = self;
         let (count, width) = (windows.columns.len(), windows.from[1]);
+        let shares = &mut shares[..count];
         plane.fill(T::ZERO);
-        let rows = grads.chunks_exact(count).zip(divisors.chunks_exact(count));
-        for (&row, (grads, divisors)) in windows.rows.iter().zip(rows) {
-            for (share, (&grad, &divisor)) in shares.iter_mut().zip(grads.iter().zip(divisors)) {
-                *share = grad / divisor;
+        for line in 0..windows.rows.len() {
+            let row = windows.rows[line];
+            let (grads, divisors) = (&grads[line * count..][..count], &divisors[line * count..][..count]);
+            for column in 0..count {
+                shares[column] = grads[column] / divisors[column];
             }
             let widest = windows.columns[even.start];
             for i in row.positions() {
                 let line = &mut plane[i * width..][..width];
                 for column in (0..even.start).chain(even.end..count) {
                     let Window { first, count, .. } = windows.columns[column];
-                    line[first..][..count].iter_mut().for_each(|x| *x += shares[column]);
+                    add_to_all(&mut line[first..][..count], shares[column]);
                 }
                 add_shares(&mut line[widest.first..], &shares[even.clone()], widest.count, *step);
             }
@@ -138,20 +167,33 @@ impl<T: Scalar> Kernel for Spread<'_, T> {
 #[inline(always)]
 fn add_shares<T: Scalar>(line: &mut [T], shares: &[T], count: usize, step: usize) {
     match (count, step) {
-        (2, 2) => line.chunks_exact_mut(2).zip(shares).for_each(|(pair, &share)| {
-            pair[0] += share;
-            pair[1] += share;
-        }),
+        (2, 2) => {
+            let pairs = &mut line.as_chunks_mut::<2>().0[..shares.len()];
+            for i in 0..shares.len() {
+                pairs[i][0] += shares[i];
+                pairs[i][1] += shares[i];
+            }
+        }
         (_, 1) => {
             for offset in 0..count {
-                line[offset..].iter_mut().zip(shares).for_each(|(x, &share)| *x += share);
+                let line = &mut line[offset..][..shares.len()];
+                for i in 0..shares.len() {
+                    line[i] += shares[i];
+                }
             }
         }
         _ => {
-            for (&share, start) in shares.iter().zip((0..).step_by(step)) {
-                line[start..][..count].iter_mut().for_each(|x| *x += share);
+            for i in 0..shares.len() {
+                add_to_all(&mut line[i * step..][..count], shares[i]);
             }
         }
+    }
+}
+
+#[inline(always)]
+fn add_to_all<T: Scalar>(elements: &mut [T], share: T) {
+    for x in elements {
+        *x += share;
     }
 }
 

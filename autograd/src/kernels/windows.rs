@@ -19,6 +19,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    #[inline(always)]
     pub(super) fn positions(self) -> impl Iterator<Item = usize> {
         (0..self.count).map(move |index| self.first + index * self.step)
     }
@@ -77,9 +78,11 @@ impl Windows {
             let length = self.planes_per_task() * self.result();
             let chunks = out.chunks_mut(length).zip(positions.chunks_mut(length)).enumerate();
             for_each_item(chunks.collect(), |(task, (out, positions))| {
-                let planes = values[task * self.planes_per_task() * self.plane()..].chunks_exact(self.plane());
-                let results = out.chunks_exact_mut(self.result()).zip(positions.chunks_exact_mut(self.result()));
-                for (plane, (out, positions)) in planes.zip(results) {
+                let (first, result) = (task * self.planes_per_task(), self.result());
+                for index in 0..out.len() / result {
+                    let plane = &values[(first + index) * self.plane()..][..self.plane()];
+                    let out = &mut out[index * result..][..result];
+                    let positions = &mut positions[index * result..][..result];
                     vectorized(Largest { windows: self, even: &even, plane, out, positions });
                 }
             });
@@ -106,10 +109,14 @@ impl Windows {
             return;
         }
         for_each_chunk(out, self.planes_per_task() * self.result(), |start, out| {
-            let planes = values[start / self.result() * self.plane()..].chunks_exact(self.plane());
-            let results = out.chunks_exact_mut(self.result()).zip(positions.0[start..].chunks_exact(self.result()));
-            for (plane, (out, positions)) in planes.zip(results) {
-                out.iter_mut().zip(positions).for_each(|(out, &position)| *out = plane[position as usize]);
+            let result = self.result();
+            for index in 0..out.len() / result {
+                let plane = &values[(start / result + index) * self.plane()..][..self.plane()];
+                let positions = &positions.0[start + index * result..][..result];
+                let out = &mut out[index * result..][..result];
+                for i in 0..result {
+                    out[i] = plane[positions[i] as usize];
+                }
             }
         });
     }
@@ -121,11 +128,14 @@ impl Windows {
         }
         for_each_chunk(out, self.planes_per_task() * self.plane(), |start, out| {
             out.fill(T::ZERO);
-            let start = start / self.plane() * self.result();
-            let grads =
-                grads[start..].chunks_exact(self.result()).zip(positions.0[start..].chunks_exact(self.result()));
-            for (plane, (grads, positions)) in out.chunks_exact_mut(self.plane()).zip(grads) {
-                grads.iter().zip(positions).for_each(|(&grad, &position)| plane[position as usize] += grad);
+            let (first, result) = (start / self.plane(), self.result());
+            for index in 0..out.len() / self.plane() {
+                let plane = &mut out[index * self.plane()..][..self.plane()];
+                let start = (first + index) * result;
+                let (grads, positions) = (&grads[start..][..result], &positions.0[start..][..result]);
+                for i in 0..result {
+                    plane[positions[i] as usize] += grads[i];
+                }
             }
         });
     }
@@ -147,8 +157,9 @@ impl<T: Scalar> Kernel for Largest<'_, T> {
     fn run(self) {
         let Largest { windows, even: (even, step), plane, out, positions } = self;
         let (count, width) = (windows.columns.len(), windows.from[1]);
-        let lines = out.chunks_exact_mut(count).zip(positions.chunks_exact_mut(count));
-        for (&row, (out, positions)) in windows.rows.iter().zip(lines) {
+        for line in 0..windows.rows.len() {
+            let (row, start) = (windows.rows[line], line * count);
+            let (out, positions) = (&mut out[start..][..count], &mut positions[start..][..count]);
             for column in (0..even.start).chain(even.end..count) {
                 (out[column], positions[column]) = largest_of(plane, width, row, windows.columns[column]);
             }
@@ -157,20 +168,23 @@ impl<T: Scalar> Kernel for Largest<'_, T> {
             let (out, positions) = (&mut out[even.clone()], &mut positions[even.clone()]);
             out.fill(T::NEG_INFINITY);
             let first = (row.first * width + column.first) as u32;
-            for (index, position) in positions.iter_mut().enumerate() {
-                *position = first + (index * step) as u32;
+            for index in 0..positions.len() {
+                positions[index] = first + (index * step) as u32;
             }
             for i in row.positions() {
                 for j in column.positions() {
                     let (start, length) = (i * width + j, out.len());
                     let elements = &plane[start..];
                     match step {
-                        1 => keep_larger(elements.iter().copied(), start, 1, out, positions),
-                        2 if elements.len() >= 2 * length => {
-                            let elements = elements.chunks_exact(2).map(|pair| pair[0]);
-                            keep_larger(elements, start, 2, out, positions);
+                        1 => {
+                            let elements = &elements[..length];
+                            keep_larger(|index| elements[index], start, 1, out, positions);
                         }
-                        _ => keep_larger(elements.iter().copied().step_by(*step), start, *step, out, positions),
+                        2 if elements.len() >= 2 * length => {
+                            let pairs = &elements.as_chunks::<2>().0[..length];
+                            keep_larger(|index| pairs[index][0], start, 2, out, positions);
+                        }
+                        _ => keep_larger(|index| elements[index * step], start, *step, out, positions),
                     }
                 }
             }
@@ -179,20 +193,23 @@ impl<T: Scalar> Kernel for Largest<'_, T> {
 }
 
 /// Takes over the elements that are larger than the largest ones so far, or not a number, with their positions: those
-/// from `start` on, `step` apart.
+/// from `start` on, `step` apart, which `element` gives by index.
 #[inline(always)]
 fn keep_larger<T: Scalar>(
-    elements: impl Iterator<Item = T>,
+    element: impl Fn(usize) -> T,
     start: usize,
     step: usize,
     largest: &mut [T],
     positions: &mut [u32],
 ) {
+    let positions = &mut positions[..largest.len()];
     let mut at = start as u32;
-    for ((largest, position), x) in largest.iter_mut().zip(positions).zip(elements) {
-        let is_larger = x > *largest || x.is_nan();
-        *largest = if is_larger { x } else { *largest };
-        *position = if is_larger { at } else { *position };
+    for i in 0..largest.len() {
+        // All are loaded first: the compiler does not vectorise a loop in which a load has a condition.
+        let (x, best, position) = (element(i), largest[i], positions[i]);
+        let is_larger = x > best || x.is_nan();
+        largest[i] = if is_larger { x } else { best };
+        positions[i] = if is_larger { at } else { position };
         at = at.wrapping_add(step as u32);
     }
 }
