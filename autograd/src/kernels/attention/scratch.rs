@@ -2,9 +2,9 @@
 
 use super::{Blocks, Extents, GROUP};
 use crate::kernels::gemm::caches::collides;
+use crate::kernels::gemm::kernel_set::TileKernels;
 use crate::kernels::gemm::pack::{SLACK, Strip};
 use crate::kernels::gemm::product::{Operand, Target};
-use crate::kernels::gemm::table::TileKernels;
 use crate::scalar::Scalar;
 
 /// How the memory of a task is divided.

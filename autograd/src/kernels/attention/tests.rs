@@ -3,7 +3,7 @@
 use super::backward::{Known, backward_on};
 use super::forward::forward_on;
 use super::{Attention, Blocks, Dropout, OutputStack};
-use crate::kernels::gemm::table::{Implementation, KernelSet, TileKernels, available, selected_tiles};
+use crate::kernels::gemm::kernel_set::{Implementation, KernelSet, TileKernels, available, selected_tiles};
 use crate::kernels::gemm::{GemmKernels, MatrixStack};
 use crate::kernels::parallel::with_threads;
 use crate::layout::Layout;

@@ -23,7 +23,7 @@ mod weight;
 mod work;
 
 use super::gemm::GemmKernels;
-use super::gemm::table::selected_tiles;
+use super::gemm::kernel_set::selected_tiles;
 pub(crate) use epilogue::{Epilogue, Pool, Winners};
 use pass::Pass;
 pub(crate) use planes::Planes;

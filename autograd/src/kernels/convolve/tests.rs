@@ -3,7 +3,7 @@
 use super::pass::Pass;
 use super::{Epilogue, Geometry, Planes};
 use crate::kernels::gemm::GemmKernels;
-use crate::kernels::gemm::table::{Implementation, available};
+use crate::kernels::gemm::kernel_set::{Implementation, available};
 use crate::kernels::parallel::with_threads;
 
 /// Calls `visit` with the positions of y, x and w that meet.

@@ -9,11 +9,11 @@ use super::pass::offset;
 use super::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::ThreadBuffers;
+use crate::kernels::gemm::kernel_set::TileKernels;
 use crate::kernels::gemm::offset_kernel::Step;
 use crate::kernels::gemm::offset_product::{
     OffsetDots, OffsetProduct, OffsetTable, PanelShape, RowsOf, transpose_into,
 };
-use crate::kernels::gemm::table::TileKernels;
 use crate::kernels::parallel::{for_each_chunk, for_each_item};
 use crate::kernels::reduce::reduce;
 use crate::storage::Storage;

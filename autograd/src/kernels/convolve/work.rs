@@ -8,12 +8,12 @@ use super::padded::Padded;
 use super::pass::{Pass, Phase};
 use super::{Epilogue, Planes, area};
 use crate::kernels::gemm::GemmKernels;
+use crate::kernels::gemm::kernel_set::TileKernels;
 use crate::kernels::gemm::microkernel::MAX_VECTORS;
 use crate::kernels::gemm::offset_product::{
     OffsetProduct, OffsetTable, PanelShape, RowsOf, max_columns, transpose_into,
 };
 use crate::kernels::gemm::partition::Partition;
-use crate::kernels::gemm::table::TileKernels;
 use crate::storage::Storage;
 
 /// Along what of the result the vectors of a product run.

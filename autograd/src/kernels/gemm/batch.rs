@@ -4,11 +4,11 @@ use ndarray::{ArrayView3, ArrayViewMut3};
 
 use super::blocking::Blocking;
 use super::epilogue::Epilogue;
+use super::kernel_set::{self, GemmKernels, Implementation, KernelSet};
 use super::loops;
 use super::one_tile::OneTile;
 use super::path;
 use super::product::{Extents, Operand, Product, Target};
-use super::table::{self, GemmKernels, Implementation, KernelSet};
 use super::task_grid::MULTIPLY_ADDS_PER_TASK;
 use crate::kernels::parallel::for_each_task;
 use crate::layout::{Band, Layout, StridedIter};
@@ -159,7 +159,7 @@ pub fn gemm_stack<T: GemmKernels>(a: ArrayView3<'_, T>, b: ArrayView3<'_, T>, mu
 /// elements as the product.
 #[track_caller]
 pub(crate) fn gemm_batch<T: GemmKernels>(a: &MatrixStack<'_, T>, b: &MatrixStack<'_, T>, c: &mut [T]) {
-    batch_on(table::selected::<T>(), a, b, c);
+    batch_on(kernel_set::selected::<T>(), a, b, c);
 }
 
 #[track_caller]
@@ -208,7 +208,7 @@ fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &Matr
 enum Multiply<'a, T: 'static> {
     Foreign(unsafe fn(&Product<T>)),
     OneTile(OneTile<T>),
-    Tiles { kernels: &'a table::TileKernels<T>, transposed: bool, blocking: Blocking },
+    Tiles { kernels: &'a kernel_set::TileKernels<T>, transposed: bool, blocking: Blocking },
 }
 
 impl<'a, T: GemmKernels> Multiply<'a, T> {
@@ -287,7 +287,7 @@ mod tests {
             let (size_a, size_b) = ((m * k) as isize, (k * n) as isize);
             let a = layout(&[2, 3, m, k], &[3 * size_a, -size_a, k as isize, 1], 2 * m * k);
             let b = layout(&[3, k, n], &[size_b, 1, k as isize], 11);
-            for set in table::available::<f32>() {
+            for set in kernel_set::available::<f32>() {
                 let batch = |threads| {
                     let mut c = vec![f32::NAN; 6 * m * n];
                     let (a, b) = (MatrixStack::new(&values, &a), MatrixStack::new(&values, &b));

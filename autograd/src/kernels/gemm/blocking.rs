@@ -2,11 +2,11 @@
 //! threads.
 
 use super::caches::{Caches, PAGE, caches, collides};
+use super::kernel_set::TileKernels;
 use super::microkernel::{MAX_ROWS, MAX_VECTORS};
 use super::partition::{Partition, even};
 use super::path::{MANY_ROWS, Path};
 use super::product::{Extents, Product};
-use super::table::TileKernels;
 use super::task_grid::{TaskCut, TaskSize, WORTH_A_FORK, forks_to_pack};
 
 /// The sizes of a product's blocks.

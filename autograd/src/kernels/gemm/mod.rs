@@ -1,8 +1,9 @@
 //! The matrix product.
 //!
 //! Read on with `path` (what is copied), `blocking` (the sizes), `loops` (the five loops), `microkernel` (the
-//! arithmetic) and `table` (the instruction sets). `offset_product` and `offset_kernel` are products whose operands are
-//! read through tables of offsets, such as the windows of an image: an entry of their own, beside [`gemm`].
+//! arithmetic), `kernel_set` and `table` (the instruction sets). `one_tile` and `row_stream` are shorter ways for
+//! products that need no blocks. `offset_product` and `offset_kernel` are products whose operands are read through
+//! tables of offsets, such as the windows of an image: an entry of their own, beside [`gemm`].
 //!
 #![doc = include_str!("../../../docs/links.md")]
 #![doc = include_str!("../../../docs/gemm.md")]
@@ -14,6 +15,7 @@ pub(super) mod caches;
 mod dot_kernel;
 pub(super) mod epilogue;
 mod foreign;
+pub(super) mod kernel_set;
 mod loops;
 pub(super) mod microkernel;
 pub(super) mod offset_kernel;
@@ -26,8 +28,9 @@ pub(super) mod partition;
 pub(super) mod path;
 pub(crate) mod prepacked;
 pub(super) mod product;
+mod row_stream;
 mod store_transposed;
-pub(super) mod table;
+mod table;
 pub(super) mod task_grid;
 
 #[cfg(test)]
@@ -39,11 +42,12 @@ pub use batch::gemm_stack;
 pub(crate) use batch::{MatrixStack, gemm_batch};
 use blocking::Blocking;
 pub use epilogue::Epilogue;
+use kernel_set::Implementation;
+pub use kernel_set::{GemmKernels, KernelSet};
 use one_tile::OneTile;
-use path::Choice;
+use path::{Choice, Path};
 use product::{Extents, Operand, Product, Target};
-use table::Implementation;
-pub use table::{GemmKernels, KernelSet};
+use row_stream::RowStream;
 
 /// C ← A·B, finished by an [`Epilogue`]: A is m × k, B is k × n, C is m × n; any strides, any of them zero long.
 ///
@@ -131,7 +135,7 @@ fn shape_error(a: (usize, usize), b: (usize, usize), c: (usize, usize), bias: Op
 #[inline]
 pub(super) unsafe fn run<T: GemmKernels>(product: &Product<T>) {
     // SAFETY: passed on; the selected kernels run on this machine.
-    unsafe { run_on(table::selected::<T>(), None, product) }
+    unsafe { run_on(kernel_set::selected::<T>(), None, product) }
 }
 
 /// Computes a product inside of a task, on this thread; both operands are read in place.
@@ -148,7 +152,7 @@ pub(super) unsafe fn run_in_task<T: GemmKernels>(set: &KernelSet<T>, product: &P
         Implementation::Foreign(foreign) => unsafe { foreign(product) },
         Implementation::Tiles(kernels) => {
             let is_by_columns = product.b.column_stride == 1 || product.extents.columns == 1;
-            let path = if is_by_columns { path::Path::InPlace } else { path::Path::Dots };
+            let path = if is_by_columns { Path::InPlace } else { Path::Dots };
             debug_assert!(Choice { path, transposed: false }.fits(product));
             let blocking = Blocking::within_task(product, path);
             // SAFETY: passed on; the operands can be read in place.
@@ -169,11 +173,15 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
         // SAFETY: passed on.
         Implementation::Foreign(foreign) => unsafe { foreign(product) },
         Implementation::Tiles(kernels) => {
-            if choice.is_none()
-                && let Some(tile) = OneTile::of(kernels, product)
-            {
-                // SAFETY: passed on.
-                return unsafe { tile.run(product) };
+            if choice.is_none() {
+                if let Some(tile) = OneTile::of(kernels, product) {
+                    // SAFETY: passed on.
+                    return unsafe { tile.run(product) };
+                }
+                if let Some(rows) = RowStream::of(product) {
+                    // SAFETY: passed on.
+                    return unsafe { rows.run(kernels) };
+                }
             }
             let choice = choice.filter(|choice| choice.fits(product)).unwrap_or_else(|| path::choose(kernels, product));
             let transposed;
@@ -183,6 +191,12 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
             } else {
                 product
             };
+            if choice.path == Path::InPlace
+                && let Some(rows) = RowStream::of(product)
+            {
+                // SAFETY: passed on.
+                return unsafe { rows.run(kernels) };
+            }
             let blocking = Blocking::new(kernels, product, choice.path);
             // SAFETY: passed on.
             unsafe { loops::run(kernels, &blocking, product) }

@@ -7,13 +7,13 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::buffer::PoolVec;
 use super::epilogue::TileShape;
+use super::kernel_set::TileKernels;
 use super::microkernel::{MAX_VECTORS, Tile};
 use super::offset_kernel::{OffsetTileFn, Offsets, Step};
 use super::pack::{SLACK, Strip};
 use super::partition::Partition;
 use super::product::Target;
 use super::store_transposed::ScratchTile;
-use super::table::TileKernels;
 use crate::scalar::Scalar;
 
 /// Where the rows begin, and where each step of the depth is in A and in B, in elements.

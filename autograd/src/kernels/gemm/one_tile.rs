@@ -2,9 +2,9 @@
 //! than a small tile itself.
 
 use super::blocking::{DEPTH_BYTES, max_rows_in_place};
+use super::kernel_set::TileKernels;
 use super::microkernel::{MAX_ROWS, MAX_VECTORS, Tile, TileFn};
 use super::product::{Extents, Product};
-use super::table::TileKernels;
 use crate::scalar::Scalar;
 
 /// How a product is computed that is one tile.

@@ -3,10 +3,10 @@
 use std::mem::MaybeUninit;
 
 use super::epilogue::{Finish, TileShape};
+use super::kernel_set::TileKernels;
 use super::microkernel::MAX_TILE_ELEMENTS;
 use super::product::Target;
 use super::store_transposed::ScratchTile;
-use super::table::TileKernels;
 use crate::kernels::simd::prefetch;
 use crate::scalar::Scalar;
 

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use super::kernel_set::TileKernels;
 use super::pack::Strip;
 use super::partition::Partition;
 use super::product::Operand;
-use super::table::TileKernels;
 
 /// A block of B: its first columns are read in place, those from `packed_from` on are packed into a buffer.
 #[derive(Clone, Copy)]

@@ -2,8 +2,8 @@
 //! choice follows from the whole product, never from the number of threads.
 
 use super::caches::{caches, collides, transposed_store};
+use super::kernel_set::TileKernels;
 use super::product::{Extents, Operand, Product};
-use super::table::TileKernels;
 use crate::scalar::Scalar;
 
 /// What is copied before it is read.

@@ -3,10 +3,10 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 use super::caches::caches;
+use super::kernel_set::{GemmKernels, TileKernels, selected_tiles};
 use super::offset_kernel::Step;
 use super::offset_product::{OffsetProduct, OffsetTable, PanelShape, RowsOf};
 use super::partition::even;
-use super::table::{GemmKernels, TileKernels, selected_tiles};
 use crate::kernels::parallel::for_each_item;
 use crate::storage::Storage;
 

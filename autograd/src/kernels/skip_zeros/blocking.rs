@@ -2,10 +2,10 @@
 //! from the number of threads.
 
 use crate::kernels::gemm::blocking::{DEPTH_BYTES, max_rows_in_place, panel_columns};
+use crate::kernels::gemm::kernel_set::TileKernels;
 use crate::kernels::gemm::partition::even;
 use crate::kernels::gemm::path::packs_b;
 use crate::kernels::gemm::product::{Extents, Product};
-use crate::kernels::gemm::table::TileKernels;
 use crate::kernels::gemm::task_grid::{TaskCut, TaskSize, WORTH_A_FORK, forks_to_pack};
 use crate::scalar::Scalar;
 

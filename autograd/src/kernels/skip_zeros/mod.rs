@@ -36,9 +36,9 @@ use self::blocking::Blocking;
 use self::table::Kernels;
 pub use self::table::SkippingKernels;
 use super::gemm::epilogue::Epilogue;
+use super::gemm::kernel_set::{Implementation, KernelSet, TileKernels, selected};
 use super::gemm::path::{self, Cost, Path};
 use super::gemm::product::Product;
-use super::gemm::table::{Implementation, KernelSet, TileKernels, selected};
 use super::gemm::{described, run_on as run_dense_on};
 
 /// Multiply-adds from which on zeros are looked for.

@@ -2,9 +2,9 @@
 
 use super::finite::{self, IsFiniteFn};
 use super::steps::{self, FindFn, Step, StepLists};
+use crate::kernels::gemm::kernel_set::{GemmKernels, TileKernels};
 use crate::kernels::gemm::microkernel::{self, MAX_ROWS, MAX_VECTORS, Tile};
 use crate::kernels::gemm::pack::Strip;
-use crate::kernels::gemm::table::{GemmKernels, TileKernels};
 use crate::kernels::simd::isa::InstructionSet;
 use crate::kernels::simd::{Array, Vector};
 

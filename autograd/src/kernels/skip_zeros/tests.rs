@@ -3,9 +3,9 @@
 use ndarray::Array2;
 
 use super::*;
+use crate::kernels::gemm::kernel_set::available;
 use crate::kernels::gemm::path::Choice;
 use crate::kernels::gemm::product::Extents;
-use crate::kernels::gemm::table::available;
 use crate::kernels::gemm::tests::guarded::{Guarded, Layout};
 use crate::kernels::gemm::tests::{Case, EPILOGUES, Matrices, Random};
 

@@ -69,7 +69,7 @@ fn is_open(path: Path, a: Layout, b: Layout) -> bool {
 }
 
 fn drawn<T: GemmKernels>(name: &str, full: usize, wanted: usize) {
-    let Some(set) = table::available::<T>().find(|set| set.name() == name) else {
+    let Some(set) = kernel_set::available::<T>().find(|set| set.name() == name) else {
         return println!("{name}: this machine has no such kernel set");
     };
     let random = &mut Random(2);

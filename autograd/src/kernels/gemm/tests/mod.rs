@@ -5,6 +5,7 @@ pub(in crate::kernels) mod guarded;
 mod offsets;
 pub(in crate::kernels) mod oracle;
 mod passing;
+mod rows;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
@@ -140,7 +141,7 @@ fn check<T: GemmKernels>(set: &KernelSet<T>, choice: Option<Choice>, case: Case,
 fn small<T: GemmKernels>() {
     let random = &mut Random(1);
     let end = if cfg!(miri) { 1 } else { 8 };
-    for set in table::available::<T>() {
+    for set in kernel_set::available::<T>() {
         for choice in choices() {
             for index in 0..(end + 1) * (end + 1) * (end + 1) {
                 // A build without optimisation takes every seventh.
@@ -188,7 +189,7 @@ fn gemm_on<T: GemmKernels>(
 #[test]
 fn the_bits_do_not_depend_on_the_number_of_threads() {
     let random = &mut Random(3);
-    for set in table::available::<f32>() {
+    for set in kernel_set::available::<f32>() {
         let shapes = [(64, 256, 784), (500, 10, 333), (256, 784, 64), (300, 200, 1100), (1, 4000, 600)];
         for &(m, n, k) in if cfg!(debug_assertions) { &shapes[1..2] } else { &shapes[..] } {
             let a = Guarded::<f32>::operand((m, k), Layout::Rows, random);
@@ -219,7 +220,7 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn neither_the_path_nor_the_blocks_change_the_bits_where_no_vector_runs_along_the_depth() {
     let random = &mut Random(4);
-    for set in table::available::<f32>().filter(|set| set.tile().is_some()) {
+    for set in kernel_set::available::<f32>().filter(|set| set.tile().is_some()) {
         // The last two are cut along the depth, into more blocks where A is transposed.
         let shapes = [(64, 48, 90), (2, 300, 20), (20, 70, 1100), (31, 17, 2500)];
         for ((m, n, k), layout) in
@@ -250,7 +251,7 @@ fn neither_the_path_nor_the_blocks_change_the_bits_where_no_vector_runs_along_th
 
 #[test]
 fn not_a_number_and_infinity_reach_the_result() {
-    for set in table::available::<f32>() {
+    for set in kernel_set::available::<f32>() {
         let mut a = Array2::<f32>::zeros((20, 30));
         let mut b = Array2::<f32>::zeros((30, 40));
         a[(3, 7)] = f32::NAN;
@@ -271,7 +272,7 @@ fn a_stride_of_zero_repeats_a_row_or_a_column() {
     let a = a.broadcast((50, 3)).unwrap();
     let b = ArrayView2::from_shape((3, 1), &row).unwrap();
     let b = b.broadcast((3, 40)).unwrap();
-    for set in table::available::<f64>() {
+    for set in kernel_set::available::<f64>() {
         for choice in choices() {
             let mut c = Array2::zeros((50, 40));
             gemm_on(set, choice, a, b, c.view_mut(), Epilogue::Store);

@@ -2,11 +2,11 @@
 
 use super::Random;
 use crate::kernels::gemm::GemmKernels;
+use crate::kernels::gemm::kernel_set::{Implementation, TileKernels, available};
 use crate::kernels::gemm::offset_kernel::Step;
 use crate::kernels::gemm::offset_product::{
     OffsetDots, OffsetProduct, OffsetTable, PanelShape, RowsOf, max_columns, transpose_into,
 };
-use crate::kernels::gemm::table::{Implementation, TileKernels, available};
 use ndarray::Array2;
 
 /// A table of rows and steps anywhere in so many elements; some of many rows are side by side.

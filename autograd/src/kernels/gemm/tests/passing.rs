@@ -26,7 +26,7 @@ fn passed<T: GemmKernels>(set: &KernelSet<T>, path: Path, case: Case, threads: u
 }
 
 fn all<T: GemmKernels>() {
-    for set in table::available::<T>() {
+    for set in kernel_set::available::<T>() {
         for path in [Path::PackedB, Path::Packed] {
             for (turn, of_a) in [Layout::Rows, Layout::Columns].into_iter().enumerate() {
                 for of_b in [Layout::Rows, Layout::Columns] {
