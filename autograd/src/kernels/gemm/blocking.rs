@@ -22,8 +22,8 @@ pub(super) struct Blocking {
     /// Whether A is packed once for all tasks, because its few rows are met by many columns, rather than by each task
     /// for its own rows.
     pub(super) shares_a: bool,
-    /// Whether C is gone through row tile by row tile rather than panel by panel: where all of B stays in the
-    /// first-level cache, C is then written in the order of its addresses.
+    /// Whether C is gone through row tile by row tile rather than panel by panel: where a packed block of B stays in the
+    /// second-level cache, C is then written in the order of its addresses.
     pub(super) rows_first: bool,
     /// The most rows of a tile that reads A in place.
     pub(super) max_rows: usize,
@@ -73,7 +73,7 @@ impl Blocking {
             panel_columns: columns,
             shares_a: false,
             max_rows: max_rows_in_place(product).min(max_rows_written(product)),
-            rows_first: path == Path::InPlace && depth * columns * size_of::<T>() <= caches().first / 2,
+            rows_first: false,
             forks_to_pack: false,
         }
     }
@@ -138,14 +138,9 @@ impl Blocking {
         self.panel_columns = even(columns, (bytes / (self.depth * size_of::<T>())).max(tile.columns), lanes);
     }
 
-    /// Whether row tiles pass a packed block of B.
-    fn rows_pass(&self) -> bool {
-        self.rows_first && self.path.packs_b()
-    }
-
     /// Cuts the blocks of C into tasks.
     fn cut_into_tasks<T>(&mut self, product: &Product<T>, tile: TaskSize, lanes: usize) {
-        let rows_only = self.rows_pass() || self.path == Path::Packed && !self.shares_a;
+        let rows_only = self.rows_first || self.path == Path::Packed && !self.shares_a;
         let columns_only = self.path == Path::Dots;
         let smallest = TaskSize {
             rows: match () {
@@ -158,7 +153,7 @@ impl Blocking {
             columns: if rows_only { usize::MAX } else { tile.columns },
         };
         let whole = TaskSize { rows: product.extents.rows, columns: self.panel_columns };
-        let packs_columns = self.path == Path::PackedB && !self.rows_pass();
+        let packs_columns = self.path == Path::PackedB && !self.rows_first;
         let cut = TaskCut { whole, depth: self.depth, tile, smallest, lanes, packs_columns };
         self.task =
             if product.c.row_stride == 1 && !rows_only { cut.cut_columns_first(self.task) } else { cut.cut(self.task) };

@@ -9,23 +9,24 @@
 //!           the micro-kernel
 //! ```
 //!
-//! Where a block of B stays in a near cache, the last two loops change places, so that C is written in the order of its
-//! addresses.
+//! Where a packed block of B stays in the second-level cache, the last two loops change places, so that C is written in
+//! the order of its addresses.
 
 use std::ops::Range;
 
 use super::blocking::{Block, Blocking, for_each_block};
 use super::buffer::{Buffer, ThreadBuffers};
-use super::dot_kernel::{DotTile, MAX_DOT_ROWS};
-use super::epilogue::{Finish, TileShape};
+use super::dot_loops::dots;
+use super::epilogue::TileShape;
 use super::kernel_set::TileKernels;
-use super::microkernel::Tile;
+use super::microkernel::{Tile, TileFn};
 use super::output::Output;
-use super::pack::{SLACK, STEPS_PER_BAND, Strip};
+use super::pack::{STEPS_PER_BAND, Strip};
 use super::packed_b::{PackedB, Panel};
 use super::partition::Partition;
 use super::path::Path;
-use super::product::{Extents, Operand, Product, Target};
+use super::product::{Extents, Operand, Product};
+use super::shared_a::SharedA;
 use super::task_grid::TaskGrid;
 use crate::kernels::parallel::for_each_task;
 use crate::kernels::simd::prefetch;
@@ -276,9 +277,88 @@ impl<T: Scalar> BlockLoops<'_, T> {
     #[inline(always)]
     unsafe fn panel(&self, panel: &Panel<T>, rows: &RowBlock<T>) {
         let tiles = self.tiles(rows, panel.vectors);
+        if self.product.c.column_stride == 1 && !self.finishes() {
+            // SAFETY: passed on.
+            return unsafe { self.tiles_in_place(panel, rows, &tiles) };
+        }
         for tile in 0..tiles.count {
             // SAFETY: the tile lies in this task's part; its parts of A and B are valid.
             unsafe { self.tile(panel, rows, tiles.range(tile)) }
+        }
+    }
+
+    /// Computes the tiles of a panel where C is written in place and has no second pass. Those of the same height differ
+    /// only in where they begin: to find all of it out for each of them takes as long as some steps of the depth.
+    ///
+    /// # Safety
+    /// That of [`task`](Self::task).
+    #[inline(always)]
+    unsafe fn tiles_in_place(&self, panel: &Panel<T>, rows: &RowBlock<T>, tiles: &Partition) {
+        let (product, mut tile) = (self.product, 0);
+        while tile < tiles.count {
+            let (first, alike) = (tiles.range(tile), tiles.alike(tile));
+            let height = first.len() as isize;
+            let c = product.c.at(rows.rows.start + first.start, self.block.first_column + self.column_of(panel));
+            let next_a = height * if rows.packed.is_some() { self.block.depth as isize } else { product.a.row_stride };
+            let kernel = self.kernel(panel, first.len());
+            let mut work = self.work(panel, rows, &first, c, product.c.row_stride);
+            for _ in 0..alike {
+                // SAFETY: valid parts of A and B that fit the kernel, and a tile of C that nobody else works on.
+                unsafe { kernel(&work) }
+                work.a = work.a.wrapping_offset(next_a);
+                work.c = work.c.wrapping_offset(height * product.c.row_stride);
+            }
+            tile += alike;
+        }
+    }
+
+    /// Whether a second pass follows when the sums of this block are complete.
+    #[inline(always)]
+    fn finishes(&self) -> bool {
+        self.block.is_last && self.product.finish.is_needed()
+    }
+
+    /// The column of the block at which a panel begins.
+    #[inline(always)]
+    fn column_of(&self, panel: &Panel<T>) -> usize {
+        panel.first_vector * self.kernels.lanes
+    }
+
+    #[inline(always)]
+    fn kernel(&self, panel: &Panel<T>, height: usize) -> TileFn<T> {
+        self.kernels.tiles[panel.vectors - 1][height - 1].expect("the heights say which tiles there are")
+    }
+
+    /// The work of a tile, those of a block of rows and a panel, that is written to some address.
+    #[inline(always)]
+    fn work(
+        &self,
+        panel: &Panel<T>,
+        rows: &RowBlock<T>,
+        tile: &Range<usize>,
+        c: *mut T,
+        c_row_stride: isize,
+    ) -> Tile<T> {
+        let Self { kernels, product, block, .. } = *self;
+        let columns = (panel.vectors * kernels.lanes).min(block.columns - self.column_of(panel));
+        let (a, a_row_stride, a_step) = match rows.packed {
+            Some(packed) => (packed.wrapping_add(tile.start * block.depth), 1, tile.len() as isize),
+            None => {
+                let a = product.a;
+                (a.at(rows.rows.start + tile.start, block.first_step), a.row_stride, a.column_stride)
+            }
+        };
+        Tile {
+            a,
+            a_row_stride,
+            a_step,
+            b: panel.data,
+            b_step: panel.step,
+            c,
+            c_row_stride,
+            depth: block.depth,
+            last_lanes: columns - (panel.vectors - 1) * kernels.lanes,
+            accumulate: product.accumulate || block.first_step > 0,
         }
     }
 
@@ -289,106 +369,20 @@ impl<T: Scalar> BlockLoops<'_, T> {
     #[inline(always)]
     unsafe fn tile(&self, panel: &Panel<T>, rows: &RowBlock<T>, tile: Range<usize>) {
         let Self { kernels, product, block, .. } = *self;
-        let first_column = panel.first_vector * kernels.lanes;
-        let shape = TileShape {
-            rows: tile.end - tile.start,
-            columns: (panel.vectors * kernels.lanes).min(block.columns - first_column),
-        };
-        let (row, column) = (rows.rows.start + tile.start, block.first_column + first_column);
-        let accumulate = product.accumulate || block.first_step > 0;
-        let finish = (block.is_last && product.finish.is_needed()).then(|| product.finish.from(row, column));
-        let (a, a_row_stride, a_step) = match rows.packed {
-            Some(packed) => (packed.wrapping_add(tile.start * block.depth), 1, shape.rows as isize),
-            None => (product.a.at(row, block.first_step), product.a.row_stride, product.a.column_stride),
-        };
-        let kernel = kernels.tiles[panel.vectors - 1][shape.rows - 1].expect("the heights say which tiles there are");
+        let (row, column) = (rows.rows.start + tile.start, block.first_column + self.column_of(panel));
+        let columns = (panel.vectors * kernels.lanes).min(block.columns - self.column_of(panel));
+        let finish = self.finishes().then(|| product.finish.from(row, column));
+        let kernel = self.kernel(panel, tile.len());
         let compute = |c: *mut T, c_row_stride: isize| {
-            let work = Tile {
-                a,
-                a_row_stride,
-                a_step,
-                b: panel.data,
-                b_step: panel.step,
-                c,
-                c_row_stride,
-                depth: block.depth,
-                last_lanes: shape.columns - (panel.vectors - 1) * kernels.lanes,
-                accumulate,
-            };
+            let work = self.work(panel, rows, &tile, c, c_row_stride);
             // SAFETY: valid parts of A and B that fit the kernel, and a tile of C, or a scratch tile, that nobody else
             // works on.
             unsafe { kernel(&work) }
         };
+        let shape = TileShape { rows: tile.len(), columns };
+        let accumulate = product.accumulate || block.first_step > 0;
         let output = Output { c: product.c.from(row, column), shape, accumulate, finish };
         // SAFETY: a tile of C that nobody else works on; the kernel writes all of it, and reads it if it adds to it.
         unsafe { output.write(kernels, compute) }
-    }
-}
-
-/// A packed A that all tasks read, one block of rows after the other.
-struct SharedA<T> {
-    buffer: Buffer,
-    start: *mut T,
-    row_blocks: Partition,
-    depth: usize,
-}
-
-impl<T: Scalar> SharedA<T> {
-    fn new(row_blocks: Partition, depth: usize) -> Self {
-        let rows = row_blocks.start(row_blocks.count) + SLACK * row_blocks.count;
-        let buffer = Buffer::take::<T>(rows * depth);
-        Self { start: buffer.start(), buffer, row_blocks, depth }
-    }
-
-    /// Where a block of rows begins: a little behind the one before it, whose packing may write there while this one is
-    /// packed.
-    fn at(&self, index: usize) -> *mut T {
-        debug_assert_eq!(self.buffer.start(), self.start);
-        self.start.wrapping_add((self.row_blocks.start(index) + index * SLACK) * self.depth.max(1))
-    }
-}
-
-// SAFETY: every block of rows is packed by one task, before others read it.
-unsafe impl<T: Send + Sync> Sync for SharedA<T> {}
-
-/// Computes some columns of C by dot products.
-///
-/// # Safety
-/// That of [`run`]; nobody else works on these columns.
-unsafe fn dots<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, columns: Range<usize>) {
-    let Product { extents, a, b, c, accumulate, .. } = *product;
-    let groups = Partition::of_at_most(extents.rows, MAX_DOT_ROWS);
-    let width = kernels.dot_columns[groups.longest() - 1];
-    let finish = Some(product.finish).filter(Finish::is_needed);
-    for column in columns.clone().step_by(width) {
-        let columns = width.min(columns.end - column);
-        for group in 0..groups.count {
-            let Range { start: row, end } = groups.range(group);
-            let compute = |c: Target<T>| {
-                let work = DotTile {
-                    a: a.at(row, 0),
-                    a_row_stride: a.row_stride,
-                    b: b.at(0, column),
-                    b_column_stride: b.column_stride,
-                    c,
-                    depth: extents.depth,
-                    columns,
-                    accumulate,
-                };
-                // SAFETY: rows of A, columns of B and a tile of C inside the product; the kernel of fewer rows takes at
-                // least as many columns.
-                unsafe { kernels.dots[end - row - 1](&work) }
-            };
-            let c = c.from(row, column);
-            let Some(finish) = finish else {
-                compute(c);
-                continue;
-            };
-            let (shape, finish) = (TileShape { rows: end - row, columns }, Some(finish.from(row, column)));
-            let compute = |data: *mut T, row_stride: isize| compute(Target { data, row_stride, column_stride: 1 });
-            // SAFETY: columns of C that nobody else works on; the kernel writes all of the tile, and reads it if it
-            // adds to it.
-            unsafe { Output { c, shape, accumulate, finish }.write(kernels, compute) }
-        }
     }
 }

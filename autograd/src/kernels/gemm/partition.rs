@@ -48,6 +48,12 @@ impl Partition {
         self.start(index)..self.start(index + 1)
     }
 
+    /// How many parts from this one on have its length, itself among them. (For parts that differ by at most one.)
+    #[inline(always)]
+    pub(in crate::kernels) fn alike(&self, index: usize) -> usize {
+        if index < self.longer { self.longer - index } else { self.count - index }
+    }
+
     /// The length of the longest part.
     #[inline(always)]
     pub(in crate::kernels) fn longest(&self) -> usize {
