@@ -13,7 +13,7 @@ use crate::scalar::Scalar;
 /// Computes some columns of C by dot products.
 ///
 /// # Safety
-/// That of [`loops::run`](super::loops::run); nobody else works on these columns.
+/// The instruction set of `kernels` is available; the matrices are valid, and nobody else works on these columns of C.
 pub(super) unsafe fn dots<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, columns: Range<usize>) {
     let Product { extents, a, b, c, accumulate, .. } = *product;
     let groups = Partition::of_at_most(extents.rows, MAX_DOT_ROWS);

@@ -182,7 +182,7 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
                 }
                 if let Some(rows) = RowStream::of(product) {
                     // SAFETY: passed on.
-                    return unsafe { rows.run(kernels) };
+                    return unsafe { rows.run(kernels.stream, kernels.lanes) };
                 }
             }
             let choice = choice.filter(|choice| choice.fits(product)).unwrap_or_else(|| path::choose(kernels, product));
@@ -197,7 +197,7 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
                 && let Some(rows) = RowStream::of(product)
             {
                 // SAFETY: passed on.
-                return unsafe { rows.run(kernels) };
+                return unsafe { rows.run(kernels.stream, kernels.lanes) };
             }
             let blocking = Blocking::new(kernels, product, choice.path);
             // SAFETY: passed on.

@@ -4,7 +4,6 @@
 //! vectors.
 
 use super::caches::caches;
-use super::kernel_set::TileKernels;
 use super::microkernel::{self, Tile};
 use super::partition::Partition;
 use super::product::{Extents, Product};
@@ -63,19 +62,19 @@ impl<T: Scalar> RowStream<T> {
         Some(Self { first, rows, columns, steps: if is_far { STEPS } else { depth } })
     }
 
-    /// Computes the product.
+    /// Computes the product by the kernel of an instruction set with so many lanes.
     ///
     /// # Safety
-    /// The instruction set of the kernels is available; the matrices are valid and C is not shared.
-    pub(super) unsafe fn run(&self, kernels: &TileKernels<T>) {
+    /// The instruction set is available; the matrices are valid and C is not shared.
+    pub(super) unsafe fn run(&self, stream: StreamFn<T>, lanes: usize) {
         let touched = self.columns.saturating_mul(if self.rows == 1 { self.first.depth } else { self.rows });
         let parts = touched / (2 * ELEMENTS_PER_TASK);
         if parts <= 1 {
             // SAFETY: passed on.
-            return unsafe { (kernels.stream)(self) };
+            return unsafe { stream(self) };
         }
         // A row is cut into whole wide parts, so that no other one is computed more slowly than before.
-        let unit = if self.rows == 1 { WIDE * kernels.lanes } else { 1 };
+        let unit = if self.rows == 1 { WIDE * lanes } else { 1 };
         let units = if self.rows == 1 { self.columns.div_ceil(unit) } else { self.rows };
         let cut = Partition::new(units, parts.min(units));
         for_each_task(cut.count, |part| {
@@ -86,7 +85,7 @@ impl<T: Scalar> RowStream<T> {
                 Self { first: self.row(range.start), rows: range.len(), ..*self }
             };
             // SAFETY: passed on; each task has its own part of C.
-            unsafe { (kernels.stream)(&part) }
+            unsafe { stream(&part) }
         });
     }
 
