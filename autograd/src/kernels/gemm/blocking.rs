@@ -9,6 +9,12 @@ use super::path::{MANY_ROWS, Path};
 use super::product::{Extents, Product};
 use super::task_grid::{TaskCut, TaskSize, WORTH_A_FORK, forks_to_pack};
 
+/// Whether the steps of a row of A, so many bytes if they were adjacent, are so far apart that the first-level cache does
+/// not hold what lies between them.
+fn is_wide(step: isize, bytes: usize) -> bool {
+    step != 1 && step.unsigned_abs().saturating_mul(bytes) > caches().first
+}
+
 /// The sizes of a product's blocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Blocking {
@@ -92,7 +98,7 @@ impl Blocking {
             // addresses, some whole rows at a time, and not in columns a panel wide. (1×4096 times 4096×4096: 10.7
             // GFLOP/s with eight rows at a time, 4.9 with all.)
             self.depth = depth.min(8);
-        } else if self.path == Path::InPlace && rows > FEW_ROWS && product.a.column_stride != 1 {
+        } else if self.path == Path::InPlace && rows > FEW_ROWS && is_wide(product.a.column_stride, depth * size) {
             self.depth = even(depth, STEPS_ACROSS_ROWS, 1);
         }
         if self.path.packs_b() {
