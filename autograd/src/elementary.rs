@@ -95,8 +95,8 @@ fn reduced_normal_m1<T: Tables>(x: T) -> (T, T) {
 
 /// eˣ = 2ⁿ eʳ
 ///
-/// A lower x than [`Tables::EXP_SCALED_TO_ZERO`], such as the -∞ of a hidden score, is raised to it: its 2ⁿ is exactly
-/// 0. A product that underflows to 0 takes as long as twenty others.
+/// A lower x than [`Tables::EXP_SCALED_TO_ZERO`], such as the -∞ of a hidden score, is raised to it: its 2ⁿ is
+/// exactly 0. A product that underflows to 0 takes as long as twenty others.
 #[inline(always)]
 pub(crate) fn exp<T: Tables>(x: T) -> T {
     let (n, small) = reduced_exp_m1(at_least(at_most(x, T::EXP_HIGHEST), T::EXP_SCALED_TO_ZERO));

@@ -46,8 +46,8 @@ pub trait Tables: Arithmetic {
     /// error is that of the product.
     const GELU_SLOPE: &'static [Self];
 
-    /// self · 2ⁿ with n = `shifted` - SHIFT, rounded once, also if the result is denormal. 2ⁿ counts as 0 for the n of
-    /// [`EXP_SCALED_TO_ZERO`](Self::EXP_SCALED_TO_ZERO), the lowest one.
+    /// self · 2ⁿ with n = `shifted` - SHIFT, rounded once, also if the result is denormal. 2ⁿ counts as 0 for
+    /// the n of [`EXP_SCALED_TO_ZERO`](Self::EXP_SCALED_TO_ZERO), the lowest one.
     fn scale(self, shifted: Self) -> Self;
     /// The same for n ≤ 0 and |self| ≤ 2, with fewer operations; the lowest n is that of
     /// [`EXP_SCALED_DOWN_TO_ZERO`](Self::EXP_SCALED_DOWN_TO_ZERO).
@@ -84,8 +84,8 @@ macro_rules! bits {
         };
         #[inline(always)]
         fn scale(self, shifted: Self) -> Self {
-            // In two steps, because 2ⁿ alone may overflow or be denormal. Both exponents are biased and not negative; a
-            // biased exponent of 0 makes the number 0.
+            // In two steps, because 2ⁿ alone may overflow or be denormal. Both exponents are biased and not negative;
+            // a biased exponent of 0 makes the factor 0.
             let twice_biased = shifted.to_bits().wrapping_sub(Self::SHIFT.to_bits()).wrapping_add(2 * BIAS);
             let first = twice_biased >> 1;
             let second = twice_biased.wrapping_sub(first);

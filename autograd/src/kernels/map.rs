@@ -3,7 +3,7 @@
 //! There is one algorithm. The operands are walked together with as few dimensions as their strides allow. Rows in
 //! which every operand lies dense are what the compiler vectorises; an operand that stands still (a value), steps or
 //! runs backwards is first gathered into a short dense row, and one that is dense the other way (a transpose) is
-//! turned, a band of rows at a time, so that each cache line is read once.
+//! transposed, a band of rows at a time, so that each cache line is read once.
 
 use super::aligned::Aligned;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
@@ -203,20 +203,20 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
         let (steps, jumps) = (iter.row_strides(), iter.band_strides());
         let widest = if steps == [1; OPERANDS] { usize::MAX } else { GATHERED };
         let mut gathered = [const { Aligned([T::ZERO; GATHERED]) }; OPERANDS];
-        let mut turned = [const { Vec::new() }; OPERANDS];
+        let mut transposed = [const { Vec::new() }; OPERANDS];
         for Band { first, offsets, rows: height, length } in iter.bands(start, start + out.len(), BAND) {
-            let mut is_turned = [false; OPERANDS];
+            let mut is_transposed = [false; OPERANDS];
             for operand in 0..OPERANDS {
-                is_turned[operand] = height > 1 && jumps[operand] == 1 && ![0, 1].contains(&steps[operand]);
+                is_transposed[operand] = height > 1 && jumps[operand] == 1 && ![0, 1].contains(&steps[operand]);
             }
             let mut column = 0;
             while column < length {
                 let width = widest.min(length - column);
                 for operand in 0..OPERANDS {
-                    if is_turned[operand] {
+                    if is_transposed[operand] {
                         let (at, step) = (offsets[operand] + steps[operand] * column as isize, steps[operand]);
-                        turned[operand].resize(BAND, Aligned([T::ZERO; GATHERED]));
-                        transpose_band(values[operand], at, step, [height, width], &mut turned[operand]);
+                        transposed[operand].resize(BAND, Aligned([T::ZERO; GATHERED]));
+                        transpose_band(values[operand], at, step, [height, width], &mut transposed[operand]);
                     }
                 }
                 for row in 0..height {
@@ -226,8 +226,8 @@ impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
                         let at = offsets[operand] + step * column as isize + jumps[operand] * row as isize;
                         rows[operand] = if step == 1 {
                             &values[at as usize..][..width]
-                        } else if is_turned[operand] {
-                            &turned[operand][row].0[..width]
+                        } else if is_transposed[operand] {
+                            &transposed[operand][row].0[..width]
                         } else {
                             gather(values, at, step, &mut gathered.0[..width]);
                             &gathered.0[..width]

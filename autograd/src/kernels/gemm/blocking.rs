@@ -9,8 +9,8 @@ use super::path::{MANY_ROWS, Path};
 use super::product::{Extents, Product};
 use super::task_grid::{TaskCut, TaskSize, WORTH_A_FORK, forks_to_pack};
 
-/// Whether the steps of a row of A, so many bytes if they were adjacent, are so far apart that the first-level cache does
-/// not hold what lies between them.
+/// Whether the steps of a row of A, so many bytes if they were adjacent, are so far apart that the first-level cache
+/// does not hold what lies between them.
 fn is_wide(step: isize, bytes: usize) -> bool {
     step != 1 && step.unsigned_abs().saturating_mul(bytes) > caches().first
 }
@@ -28,8 +28,8 @@ pub(super) struct Blocking {
     /// Whether A is packed once for all tasks, because its few rows are met by many columns, rather than by each task
     /// for its own rows.
     pub(super) shares_a: bool,
-    /// Whether C is gone through row tile by row tile rather than panel by panel: where a packed block of B stays in the
-    /// second-level cache, C is then written in the order of its addresses.
+    /// Whether C is gone through row tile by row tile rather than panel by panel: where a packed block of B stays in
+    /// the second-level cache, C is then written in the order of its addresses.
     pub(super) rows_first: bool,
     /// The most rows of a tile that reads A in place.
     pub(super) max_rows: usize,

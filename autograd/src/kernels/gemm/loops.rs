@@ -287,8 +287,9 @@ impl<T: Scalar> BlockLoops<'_, T> {
         }
     }
 
-    /// Computes the tiles of a panel where C is written in place and has no second pass. Those of the same height differ
-    /// only in where they begin: to find all of it out for each of them takes as long as some steps of the depth.
+    /// Computes the tiles of a panel where C is written in place and has no second pass. Those of the same height
+    /// differ only in where they begin: to find all of it out for each of them takes as long as some steps of the
+    /// depth.
     ///
     /// # Safety
     /// That of [`task`](Self::task).

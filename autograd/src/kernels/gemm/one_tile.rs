@@ -3,7 +3,7 @@
 
 use super::blocking::{DEPTH_BYTES, max_rows_in_place};
 use super::kernel_set::TileKernels;
-use super::microkernel::{MAX_ROWS, MAX_VECTORS, Tile, TileFn};
+use super::microkernel::{MAX_ROWS, MAX_VECTORS, TileFn};
 use super::product::{Extents, Product};
 use crate::scalar::Scalar;
 
@@ -40,20 +40,7 @@ impl<T: Scalar> OneTile<T> {
     /// extents and strides of the one that this was made for.
     #[inline(always)]
     pub(super) unsafe fn run(&self, product: &Product<T>) {
-        let Product { extents, a, b, c, accumulate, .. } = product;
-        let tile = Tile {
-            a: a.data,
-            a_row_stride: a.row_stride,
-            a_step: a.column_stride,
-            b: b.data,
-            b_step: b.row_stride,
-            c: c.data,
-            c_row_stride: c.row_stride,
-            depth: extents.depth,
-            last_lanes: self.last_lanes,
-            accumulate: *accumulate,
-        };
         // SAFETY: the tile is all of the matrices, and the kernel has its height and width.
-        unsafe { (self.kernel)(&tile) }
+        unsafe { (self.kernel)(&product.as_tile(self.last_lanes)) }
     }
 }

@@ -1,6 +1,7 @@
 //! What is to be computed, as the kernels see it: addresses and strides. The shapes have been checked.
 
 use super::epilogue::{Epilogue, Finish};
+use super::microkernel::Tile;
 use crate::scalar::Scalar;
 
 /// The extents of a product: A is `rows` × `depth`, B is `depth` × `columns`, C is `rows` × `columns`.
@@ -116,6 +117,24 @@ impl<T: Scalar> Product<T> {
         }
         let accumulate = matches!(epilogue, Epilogue::Add);
         Self { extents, a, b, c, accumulate, finish: Finish::of(epilogue) }
+    }
+
+    /// All of the product as a tile, of whose last vector so many lanes are columns of C.
+    #[inline(always)]
+    pub(super) fn as_tile(&self, last_lanes: usize) -> Tile<T> {
+        let Self { extents, a, b, c, accumulate, .. } = *self;
+        Tile {
+            a: a.data,
+            a_row_stride: a.row_stride,
+            a_step: a.column_stride,
+            b: b.data,
+            b_step: b.row_stride,
+            c: c.data,
+            c_row_stride: c.row_stride,
+            depth: extents.depth,
+            last_lanes,
+            accumulate,
+        }
     }
 
     /// The same product with the operands exchanged: Cᵀ = Bᵀ·Aᵀ.

@@ -40,25 +40,14 @@ impl<T: Scalar> RowStream<T> {
     /// row are not adjacent.
     #[inline(always)]
     pub(super) fn of(product: &Product<T>) -> Option<Self> {
-        let &Product { extents: Extents { rows, columns, depth }, a, b, c, accumulate, .. } = product;
+        let &Product { extents: Extents { rows, columns, depth }, b, c, .. } = product;
         let are_adjacent = b.column_stride == 1 && c.column_stride == 1;
         let is_shallow = depth <= SHALLOW && depth > 0;
         if !(rows == 1 || is_shallow) || columns == 1 || !are_adjacent || product.finish.is_needed() {
             return None;
         }
         let is_far = rows == 1 && depth * columns * size_of::<T>() > caches().second / 2;
-        let first = Tile {
-            a: a.data,
-            a_row_stride: a.row_stride,
-            a_step: a.column_stride,
-            b: b.data,
-            b_step: b.row_stride,
-            c: c.data,
-            c_row_stride: c.row_stride,
-            depth,
-            last_lanes: 1,
-            accumulate,
-        };
+        let first = product.as_tile(1);
         Some(Self { first, rows, columns, steps: if is_far { STEPS } else { depth } })
     }
 
