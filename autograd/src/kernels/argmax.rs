@@ -1,16 +1,17 @@
 //! Where along a dimension the largest or the smallest element is.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::row;
+use super::reduce::{ROWS_TOGETHER, rows};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
 /// For each slot of `outer × inner`, the index of the largest (or smallest) element along the middle: the first of
-/// equal ones. `more_extreme` is
-/// [`Arithmetic::maximum`] or [`Arithmetic::minimum`]; a NaN counts as most extreme.
+/// equal ones. `more_extreme` is [`Arithmetic::maximum`] or [`Arithmetic::minimum`], and `least` -∞ or ∞; a NaN counts as
+/// most extreme.
 pub(crate) fn find<T: Scalar>(
     values: &[T],
     [outer, count, inner]: [usize; 3],
+    least: T,
     more_extreme: impl Fn(T, T) -> T + Copy + Sync,
 ) -> Vec<i64> {
     let mut positions = vec![0; outer * inner];
@@ -21,7 +22,7 @@ pub(crate) fn find<T: Scalar>(
     if inner == 1 {
         for_each_chunk(&mut positions, few, |start, positions| {
             let values = &values[start * count..][..positions.len() * count];
-            vectorized(FindInRows { values, count, positions, more_extreme });
+            vectorized(FindInRows { values, count, positions, least, more_extreme });
         });
         return positions;
     }
@@ -41,6 +42,7 @@ struct FindInRows<'a, T, F> {
     values: &'a [T],
     count: usize,
     positions: &'a mut [i64],
+    least: T,
     more_extreme: F,
 }
 
@@ -49,13 +51,17 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInRows<'_, T, F> {
 
     #[inline(always)]
     fn run(self) {
-        for (found_at, values) in self.positions.iter_mut().zip(self.values.chunks_exact(self.count)) {
-            let extreme = row(values, values[0], self.more_extreme);
-            // A stretch at a time, which the compiler vectorises; the row is in the first cache by now.
-            let has_it = |stretch: &&[T]| stretch.iter().fold(false, |found, &x| found | is_it(x, extreme));
-            let stretch = values.chunks(64).position(|stretch| has_it(&stretch)).expect("it is one of them");
-            let within = values[64 * stretch..].iter().position(|&x| is_it(x, extreme)).expect("it is in the stretch");
-            *found_at = (64 * stretch + within) as i64;
+        let FindInRows { values, count, positions, least, more_extreme } = self;
+        let mut extremes = [least; ROWS_TOGETHER];
+        for (values, positions) in values.chunks(ROWS_TOGETHER * count).zip(positions.chunks_mut(ROWS_TOGETHER)) {
+            let extremes = &mut extremes[..positions.len()];
+            rows(values, count, extremes, least, more_extreme);
+            for ((found_at, values), &mut extreme) in positions.iter_mut().zip(values.chunks(count)).zip(extremes) {
+                let has_it = |stretch: &&[T]| stretch.iter().fold(false, |found, &x| found | is_it(x, extreme));
+                let stretch = values.chunks(64).position(|stretch| has_it(&stretch)).expect("it is one of them");
+                let within = values[64 * stretch..].iter().position(|&x| is_it(x, extreme));
+                *found_at = (64 * stretch + within.expect("it is in the stretch")) as i64;
+            }
         }
     }
 }
@@ -114,7 +120,10 @@ mod tests {
                 let value = |i: usize| if i == nan_at { f32::NAN } else { (i * 7919 % 101) as f32 };
                 let values: Vec<f32> = (0..outer * count * inner).map(value).collect();
                 let found = with_threads(2, || {
-                    [find(&values, extents, Arithmetic::maximum), find(&values, extents, Arithmetic::minimum)]
+                    [
+                        find(&values, extents, f32::NEG_INFINITY, Arithmetic::maximum),
+                        find(&values, extents, f32::INFINITY, Arithmetic::minimum),
+                    ]
                 });
                 for slot in 0..outer * inner {
                     let at = |index: usize| values[(slot / inner * count + index) * inner + slot % inner];

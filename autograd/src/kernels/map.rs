@@ -110,7 +110,7 @@ fn map_strided<T: Scalar, const OPERANDS: usize>(
     let band = BAND * iter.row_length();
     let chunk =
         if band <= 8 * ELEMENTS_PER_TASK { ELEMENTS_PER_TASK.next_multiple_of(band) } else { ELEMENTS_PER_TASK };
-    for_each_chunk(out, chunk, |start, out| vectorized(Rows { values, iter: &iter, start, out, body }));
+    for_each_chunk(out, chunk, |start, out| map_part(values, &iter, start, out, body));
 }
 
 /// `out[i] = f(out[i], operand[i])`, all dense and of one length.
@@ -186,57 +186,51 @@ fn update_part<T: Scalar>(operand: View<'_, T>, out: &mut [T], layout: &Layout, 
     }
 }
 
-struct Rows<'a, T, const OPERANDS: usize> {
-    values: [&'a [T]; OPERANDS],
-    iter: &'a StridedIter<OPERANDS>,
+/// Computes the elements of `out`, which follow one another from `start` on.
+#[inline(never)]
+fn map_part<T: Scalar, const OPERANDS: usize>(
+    values: [&[T]; OPERANDS],
+    iter: &StridedIter<OPERANDS>,
     start: usize,
-    out: &'a mut [T],
-    body: &'a dyn RowBody<T, OPERANDS>,
-}
-
-impl<T: Scalar, const OPERANDS: usize> Kernel for Rows<'_, T, OPERANDS> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Rows { values, iter, start, out, body } = self;
-        let (steps, jumps) = (iter.row_strides(), iter.band_strides());
-        let widest = if steps == [1; OPERANDS] { usize::MAX } else { GATHERED };
-        let mut gathered = [const { Aligned([T::ZERO; GATHERED]) }; OPERANDS];
-        let mut transposed = [const { Vec::new() }; OPERANDS];
-        for Band { first, offsets, rows: height, length } in iter.bands(start, start + out.len(), BAND) {
-            let mut is_transposed = [false; OPERANDS];
+    out: &mut [T],
+    body: &dyn RowBody<T, OPERANDS>,
+) {
+    let (steps, jumps) = (iter.row_strides(), iter.band_strides());
+    let widest = if steps == [1; OPERANDS] { usize::MAX } else { GATHERED };
+    let mut gathered = [const { Aligned([T::ZERO; GATHERED]) }; OPERANDS];
+    let mut transposed = [const { Vec::new() }; OPERANDS];
+    for Band { first, offsets, rows: height, length } in iter.bands(start, start + out.len(), BAND) {
+        let mut is_transposed = [false; OPERANDS];
+        for operand in 0..OPERANDS {
+            is_transposed[operand] = height > 1 && jumps[operand] == 1 && ![0, 1].contains(&steps[operand]);
+        }
+        let mut column = 0;
+        while column < length {
+            let width = widest.min(length - column);
             for operand in 0..OPERANDS {
-                is_transposed[operand] = height > 1 && jumps[operand] == 1 && ![0, 1].contains(&steps[operand]);
-            }
-            let mut column = 0;
-            while column < length {
-                let width = widest.min(length - column);
-                for operand in 0..OPERANDS {
-                    if is_transposed[operand] {
-                        let (at, step) = (offsets[operand] + steps[operand] * column as isize, steps[operand]);
-                        transposed[operand].resize(BAND, Aligned([T::ZERO; GATHERED]));
-                        transpose_band(values[operand], at, step, [height, width], &mut transposed[operand]);
-                    }
+                if is_transposed[operand] {
+                    let (at, step) = (offsets[operand] + steps[operand] * column as isize, steps[operand]);
+                    transposed[operand].resize(BAND, Aligned([T::ZERO; GATHERED]));
+                    transpose_band(values[operand], at, step, [height, width], &mut transposed[operand]);
                 }
-                for row in 0..height {
-                    let mut rows: [&[T]; OPERANDS] = [&[]; OPERANDS];
-                    for (operand, gathered) in gathered.iter_mut().enumerate() {
-                        let (values, step) = (values[operand], steps[operand]);
-                        let at = offsets[operand] + step * column as isize + jumps[operand] * row as isize;
-                        rows[operand] = if step == 1 {
-                            &values[at as usize..][..width]
-                        } else if is_transposed[operand] {
-                            &transposed[operand][row].0[..width]
-                        } else {
-                            gather(values, at, step, &mut gathered.0[..width]);
-                            &gathered.0[..width]
-                        };
-                    }
-                    body.run(rows, &mut out[first + row * length + column..][..width]);
-                }
-                column += width;
             }
+            for row in 0..height {
+                let mut rows: [&[T]; OPERANDS] = [&[]; OPERANDS];
+                for (operand, gathered) in gathered.iter_mut().enumerate() {
+                    let (values, step) = (values[operand], steps[operand]);
+                    let at = offsets[operand] + step * column as isize + jumps[operand] * row as isize;
+                    rows[operand] = if step == 1 {
+                        &values[at as usize..][..width]
+                    } else if is_transposed[operand] {
+                        &transposed[operand][row].0[..width]
+                    } else {
+                        gather(values, at, step, &mut gathered.0[..width]);
+                        &gathered.0[..width]
+                    };
+                }
+                body.run(rows, &mut out[first + row * length + column..][..width]);
+            }
+            column += width;
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::parallel::for_each_chunk;
-use super::reduce::sum;
+use super::tree::sum;
 use super::vectorize::{Kernel, vectorized};
 use super::windows::{Window, Windows};
 use crate::scalar::Scalar;

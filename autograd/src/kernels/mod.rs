@@ -34,6 +34,7 @@ pub(crate) mod select;
 pub mod simd;
 pub(crate) mod skip_zeros;
 pub(crate) mod transpose_band;
+pub(crate) mod tree;
 pub mod update;
 pub(crate) mod vectorize;
 pub(crate) mod windows;

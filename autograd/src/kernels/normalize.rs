@@ -3,7 +3,7 @@
 use std::ops::Add;
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::{row, row_of};
+use super::reduce::{ROWS_TOGETHER, rows, rows_of, rows_together};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -13,40 +13,43 @@ use crate::scalar::Scalar;
 /// The variance is taken in a second pass, from the distances to the mean: E[x²] - E[x]² has no digits left where the
 /// mean is large.
 pub(crate) fn moments<T: Scalar>(values: &[T], count: usize, centred: bool, out: &mut [[T; 2]]) {
+    let size = T::from_usize(count);
     let rows = (ELEMENTS_PER_TASK / count.max(1)).max(1);
     for_each_chunk(out, rows, |start, out| {
-        let values = &values[start * count..][..out.len() * count];
-        vectorized(Moments { values, count, centred, out });
+        let (mut means, mut squares) = ([T::ZERO; ROWS_TOGETHER], [T::ZERO; ROWS_TOGETHER]);
+        let together = rows_together::<T>(count);
+        for (index, out) in out.chunks_mut(together).enumerate() {
+            let values = &values[(start + index * together) * count..][..out.len() * count];
+            moments_of(values, count, centred, [&mut means[..out.len()], &mut squares[..out.len()]]);
+            for (out, (&mean, &squares)) in out.iter_mut().zip(means.iter().zip(&squares)) {
+                *out = [mean, squares / size];
+            }
+        }
     });
 }
 
-struct Moments<'a, T> {
-    values: &'a [T],
-    count: usize,
-    centred: bool,
-    out: &'a mut [[T; 2]],
-}
-
-impl<T: Scalar> Kernel for Moments<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let size = T::from_usize(self.count);
-        for (index, out) in self.out.iter_mut().enumerate() {
-            let values = &self.values[index * self.count..][..self.count];
-            let [mean, squares] = moments_of(values, self.centred);
-            *out = [mean, squares / size];
-        }
-    }
-}
-
-/// The mean of the values, or 0 if they are not to be centred, and the sum of their squared distances to it.
+/// For each of some rows of `count` values, their mean, or 0 if they are not to be centred, and the sum of their squared
+/// distances to it.
 #[inline(always)]
-pub(super) fn moments_of<T: Scalar>(values: &[T], centred: bool) -> [T; 2] {
-    let sum = if centred { row(values, T::ZERO, Add::add) } else { T::ZERO };
-    let mean = if centred { sum / T::from_usize(values.len()) } else { T::ZERO };
-    [mean, row_of([values], T::ZERO, |[x]| (x - mean) * (x - mean), Add::add)]
+pub(super) fn moments_of<T: Scalar>(values: &[T], count: usize, centred: bool, [means, squares]: [&mut [T]; 2]) {
+    if centred {
+        rows(values, count, means, T::ZERO, Add::add);
+        let size = T::from_usize(count);
+        means.iter_mut().for_each(|mean| *mean /= size);
+    } else {
+        means.fill(T::ZERO);
+    }
+    squared_distances(values, count, means, squares);
+}
+
+/// The sum of the squared distances of each row's values to the row's mean.
+#[inline(always)]
+fn squared_distances<T: Scalar>(values: &[T], count: usize, means: &[T], out: &mut [T]) {
+    let distance = |row: usize| {
+        let mean = means[row];
+        move |[x]: [T; 1]| (x - mean) * (x - mean)
+    };
+    rows_of([values], count, out, T::ZERO, distance, Add::add);
 }
 
 /// (x - mean) · scale of each row of `count` elements, with its `[mean, scale]`.
@@ -118,12 +121,25 @@ impl<T: Scalar> Kernel for Gradient<'_, T> {
     fn run(self) {
         let Gradient { grads, outputs, count, shifts, centred, out } = self;
         let size = T::from_usize(count);
-        let rows = grads.chunks_exact(count).zip(outputs.chunks_exact(count)).zip(out.chunks_exact_mut(count));
-        for (((grads, outputs), out), &[_, scale]) in rows.zip(shifts) {
-            let mean = if centred { row(grads, T::ZERO, Add::add) / size } else { T::ZERO };
-            let slope = row_of([grads, outputs], T::ZERO, |[g, y]| g * y, Add::add) / size;
-            for (out, (&g, &y)) in out.iter_mut().zip(grads.iter().zip(outputs)) {
-                *out = (g - mean - y * slope) * scale;
+        let (mut means, mut slopes) = ([T::ZERO; ROWS_TOGETHER], [T::ZERO; ROWS_TOGETHER]);
+        let together = rows_together::<T>(3 * count);
+        let parts = grads.chunks(together * count).zip(outputs.chunks(together * count));
+        for (((grads, outputs), out), shifts) in
+            parts.zip(out.chunks_mut(together * count)).zip(shifts.chunks(together))
+        {
+            let height = out.len() / count;
+            if centred {
+                rows(grads, count, &mut means[..height], T::ZERO, Add::add);
+            }
+            rows_of([grads, outputs], count, &mut slopes[..height], T::ZERO, |_| |[g, y]| g * y, Add::add);
+            let rows = grads.chunks(count).zip(outputs.chunks(count)).zip(out.chunks_mut(count));
+            for ((((grads, outputs), out), &[_, scale]), (&mean, &slope)) in
+                rows.zip(shifts).zip(means.iter().zip(&slopes))
+            {
+                let [mean, slope] = [mean / size, slope / size];
+                for (out, (&g, &y)) in out.iter_mut().zip(grads.iter().zip(outputs)) {
+                    *out = (g - mean - y * slope) * scale;
+                }
             }
         }
     }

@@ -4,7 +4,8 @@
 use std::ops::{Add, Range};
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::{Tree, cut, reduce, row};
+use super::reduce::{cut, reduce, row};
+use super::tree::Tree;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::shape::Shape;

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::sum;
+use super::tree::sum;
 use crate::scalar::Scalar;
 
 /// Elements that are summed one after another.

@@ -3,9 +3,11 @@
 //! Sums are taken in a fixed tree, so that their error grows with the logarithm of the count and their bits do not
 //! depend on the threads.
 
-use std::ops::{Add, Range};
+use std::ops::Range;
 
+use super::aligned::Aligned;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
+use super::tree::Tree;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::storage::Storage;
@@ -57,65 +59,125 @@ pub(crate) fn reduce<T: Scalar>(
             for_each_chunk(partial, 1, |index, partial| {
                 let start = index * ELEMENTS_PER_TASK;
                 let data = &data[start..count.min(start + ELEMENTS_PER_TASK)];
-                vectorized(Rows { count: data.len(), data, out: partial, identity, combine });
+                rows(data, data.len(), partial, identity, combine);
             });
         });
         let data = partial.as_slice();
-        return vectorized(Rows { count: data.len(), data, out, identity, combine });
+        return rows(data, data.len(), out, identity, combine);
     }
-    let rows = (ELEMENTS_PER_TASK / count.max(1)).max(1);
-    for_each_chunk(out, rows, |start, out| {
-        let data = &data[start * count..][..out.len() * count];
-        vectorized(Rows { data, count, out, identity, combine });
+    for_each_chunk(out, (ELEMENTS_PER_TASK / count.max(1)).max(1), |start, out| {
+        rows(&data[start * count..][..out.len() * count], count, out, identity, combine);
     });
 }
 
-struct Rows<'a, T, F> {
-    data: &'a [T],
+struct Rows<'a, T, W, F, const OPERANDS: usize> {
+    operands: [&'a [T]; OPERANDS],
     count: usize,
+    /// The index of the first row.
+    first: usize,
+    /// From a row's index to the next one's: 0 where they are blocks of one row, else 1.
+    step: usize,
     out: &'a mut [T],
     identity: T,
+    value: W,
     combine: F,
 }
 
-impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Rows<'_, T, F> {
+impl<T, V, W, F, const OPERANDS: usize> Kernel for Rows<'_, T, W, F, OPERANDS>
+where
+    T: Scalar,
+    V: Fn([T; OPERANDS]) -> T + Copy,
+    W: Fn(usize) -> V + Copy,
+    F: Fn(T, T) -> T + Copy,
+{
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for (index, out) in self.out.iter_mut().enumerate() {
-            *out = row(&self.data[index * self.count..][..self.count], self.identity, self.combine);
+        let Rows { operands, count, first, step, out, identity, value, combine } = self;
+        for (row, out) in out.iter_mut().enumerate() {
+            let operands = cut(operands, row * count..(row + 1) * count);
+            let first = first + row * step;
+            if count <= BLOCK {
+                *out = block(operands, identity, value(first), combine);
+                continue;
+            }
+            // A long row: its blocks are rows, which are reduced by a call.
+            let (mut tree, mut totals) = (Tree::new(identity), [identity; ROWS_TOGETHER]);
+            let mut start = 0;
+            while start < count {
+                let blocks = ((count - start) / BLOCK).min(ROWS_TOGETHER);
+                let (blocks, length) = if blocks == 0 { (1, count - start) } else { (blocks, BLOCK) };
+                let operands = cut(operands, start..start + blocks * length);
+                let out = &mut totals[..blocks];
+                vectorized(Rows { operands, count: length, first, step: 0, out, identity, value, combine });
+                totals[..blocks].iter().for_each(|&total| tree.push(total, combine));
+                start += blocks * length;
+            }
+            *out = tree.total(identity, combine);
         }
     }
 }
 
-/// Combines the elements of a row.
-#[inline(always)]
-pub(crate) fn row<T: Scalar>(data: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {
-    row_of([data], identity, |[element]| element, combine)
+/// Combines the elements of each row of `count`.
+///
+/// This and [`rows_of`] are calls, also within a kernel: what sums the rows of a normalization is what sums the rows of
+/// a tensor, and is compiled once for each instruction set. As a call takes as long as the sum of a short row, kernels
+/// make it for [some rows together](rows_together).
+#[inline]
+pub(crate) fn rows<T: Scalar>(
+    values: &[T],
+    count: usize,
+    out: &mut [T],
+    identity: T,
+    combine: impl Fn(T, T) -> T + Copy,
+) {
+    rows_of([values], count, out, identity, |_| |[element]| element, combine);
 }
 
-/// Combines `value` of the elements of one or more rows of the same length.
-///
-/// Long rows are cut into blocks, which are combined in a tree without recursion, so that it is inlined into the
-/// vectorised caller.
-#[inline(always)]
-pub(crate) fn row_of<T: Scalar, const ROWS: usize>(
-    rows: [&[T]; ROWS],
+/// Combines, over each row of `count` elements, what `value` of the row's index makes of the operands' elements.
+#[inline]
+pub(crate) fn rows_of<T: Scalar, V: Fn([T; OPERANDS]) -> T + Copy, const OPERANDS: usize>(
+    operands: [&[T]; OPERANDS],
+    count: usize,
+    out: &mut [T],
     identity: T,
-    value: impl Fn([T; ROWS]) -> T + Copy,
+    value: impl Fn(usize) -> V + Copy,
+    combine: impl Fn(T, T) -> T + Copy,
+) {
+    vectorized(Rows { operands, count, first: 0, step: 1, out, identity, value, combine });
+}
+
+/// [`rows`] of a single one.
+#[inline]
+pub(crate) fn row<T: Scalar>(values: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {
+    let mut total = [identity];
+    rows(values, values.len(), &mut total, identity, combine);
+    total[0]
+}
+
+/// [`rows_of`] of a single one.
+#[inline]
+pub(crate) fn row_of<T: Scalar, const OPERANDS: usize>(
+    operands: [&[T]; OPERANDS],
+    identity: T,
+    value: impl Fn([T; OPERANDS]) -> T + Copy,
     combine: impl Fn(T, T) -> T + Copy,
 ) -> T {
-    let length = rows[0].len();
-    // Apart, though the block is compiled twice so: in one loop for both cases the sums would go through memory.
-    if length <= BLOCK {
-        return block(rows, identity, value, combine);
-    }
-    let mut tree = Tree::new(identity);
-    for start in (0..length).step_by(BLOCK) {
-        tree.push(block(cut(rows, start..length.min(start + BLOCK)), identity, value, combine), combine);
-    }
-    tree.total(identity, combine)
+    let mut total = [identity];
+    rows_of(operands, operands[0].len(), &mut total, identity, |_| value, combine);
+    total[0]
+}
+
+/// The largest number of rows that a kernel reduces together.
+pub(super) const ROWS_TOGETHER: usize = 64;
+
+/// How many rows a kernel reduces together, if `elements` in all its arrays belong to a row: so many that they stay in
+/// the first cache.
+#[inline]
+pub(super) fn rows_together<T>(elements: usize) -> usize {
+    const BYTES: usize = 24 << 10;
+    (BYTES / (size_of::<T>() * elements.max(1))).clamp(1, ROWS_TOGETHER)
 }
 
 /// A part of each row. (By itself, and not a closure: such a one would be compiled for each formula and combination.)
@@ -128,54 +190,6 @@ pub(super) fn cut<T, const ROWS: usize>(rows: [&[T]; ROWS], part: Range<usize>) 
 #[inline(always)]
 pub(super) fn column<T: Scalar, const ROWS: usize>(rows: [&[T]; ROWS], index: usize) -> [T; ROWS] {
     rows.map(|row| row[index])
-}
-
-/// Combines values one after another in a binary tree of which only one node a level is kept, so that the error of a
-/// sum grows with the logarithm of their count.
-pub(super) struct Tree<T> {
-    /// A binary counter: level l holds the total of 2^l values. 52 levels of the smallest blocks are more than memory
-    /// holds.
-    levels: [T; 52],
-    /// The levels in use, a bit for each.
-    filled: u64,
-}
-
-impl<T: Scalar> Tree<T> {
-    #[inline(always)]
-    pub(super) fn new(identity: T) -> Self {
-        Tree { levels: [identity; 52], filled: 0 }
-    }
-
-    #[inline(always)]
-    pub(super) fn push(&mut self, value: T, combine: impl Fn(T, T) -> T) {
-        let (mut total, mut level) = (value, 0);
-        while self.filled & (1 << level) != 0 {
-            total = combine(self.levels[level], total);
-            self.filled &= !(1 << level);
-            level += 1;
-        }
-        self.levels[level] = total;
-        self.filled |= 1 << level;
-    }
-
-    #[inline(always)]
-    pub(super) fn total(&self, identity: T, combine: impl Fn(T, T) -> T) -> T {
-        let (mut total, mut filled) = (identity, self.filled);
-        while filled != 0 {
-            total = combine(self.levels[filled.trailing_zeros() as usize], total);
-            filled &= filled - 1;
-        }
-        total
-    }
-}
-
-/// The sum of values that lie in no array: in blocks of [`ROWS`], which are summed in pairs.
-pub(crate) fn sum<T: Scalar>(mut values: impl Iterator<Item = T>) -> T {
-    let mut tree = Tree::new(T::ZERO);
-    while let Some(first) = values.next() {
-        tree.push(values.by_ref().take(ROWS - 1).fold(first, |sum, value| sum + value), Add::add);
-    }
-    tree.total(T::ZERO, Add::add)
 }
 
 #[inline(always)]
@@ -203,8 +217,8 @@ fn block<T: Scalar, const ROWS: usize>(
     }
     // What follows would have the compiler keep the lanes in pairs, or in memory; so it is not told that these are the
     // same.
-    let mut groups = std::hint::black_box(groups);
-    let lanes = groups.as_flattened_mut();
+    let mut groups = std::hint::black_box(Aligned(groups));
+    let lanes = groups.0.as_flattened_mut();
     for (lane, value) in lanes.iter_mut().zip(rest) {
         *lane = combine(*lane, value);
     }
@@ -266,7 +280,11 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Columns<'_, T, F> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Add;
+
     use super::super::parallel::with_threads;
+    use super::super::simd::isa::Isa;
+    use super::super::vectorize::vectorized_for;
     use super::*;
     use crate::arithmetic::Arithmetic;
 
@@ -297,6 +315,24 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_formulas_are_summed_on_every_instruction_set() {
+        for (count, &isa) in
+            [0, 1, 63, 64, 65, 4096, 9000].into_iter().flat_map(|n| Isa::available().iter().map(move |isa| (n, isa)))
+        {
+            let [x, y] = [7, 13].map(|factor| (0..3 * count).map(|i| (i * factor % 101) as f64).collect::<Vec<_>>());
+            let (operands, first) = ([&x[..], &y[..]], 2);
+            let value = |row: usize| move |[x, y]: [f64; 2]| x * (y - row as f64);
+            let mut out = [f64::NAN; 3];
+            let (identity, combine) = (0.0, Add::add);
+            vectorized_for(isa, Rows { operands, count, first, step: 1, out: &mut out, identity, value, combine });
+            for (row, found) in out.into_iter().enumerate() {
+                let terms = (row * count..(row + 1) * count).map(|i| x[i] * (y[i] - (row + first) as f64));
+                assert_eq!(found, terms.sum::<f64>(), "row {row} of {count} elements on {}", isa.name());
+            }
+        }
+    }
+
+    #[test]
     fn a_long_sum_is_accurate_and_the_same_on_any_number_of_threads() {
         let data = vec![0.1_f32; 3_000_000];
         let sum = |threads| {
@@ -312,15 +348,5 @@ mod tests {
         let depth = (BLOCK / LANES + LANES.ilog2() as usize + 3 + 7) as f64;
         assert!((f64::from(sum(1)) - exact).abs() < exact * depth * f64::from(f32::EPSILON) / 2.0);
         assert!([2, 3, 8].into_iter().all(|threads| sum(threads).to_bits() == sum(1).to_bits()));
-    }
-
-    #[test]
-    fn a_long_sum_of_values_without_an_array_is_accurate() {
-        for count in [0, 1, ROWS - 1, ROWS, ROWS + 1, 5 * ROWS + 3, 1 << 22] {
-            let exact = f64::from(0.1_f32) * count as f64;
-            let depth = (ROWS + count.max(1).ilog2() as usize) as f64;
-            let found = f64::from(sum(std::iter::repeat_n(0.1_f32, count)));
-            assert!((found - exact).abs() <= exact * depth * f64::from(f32::EPSILON) / 2.0, "{count}: {found}");
-        }
     }
 }

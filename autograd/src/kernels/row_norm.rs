@@ -4,7 +4,7 @@ use std::ops::Add;
 
 use super::normalize::moments_of;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
-use super::reduce::{column, cut, reduce, row_of};
+use super::reduce::{ROWS_TOGETHER, reduce, rows, rows_of, rows_together};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::storage::Storage;
@@ -74,19 +74,24 @@ impl<T: Scalar> Kernel for Forward<'_, T> {
     fn run(self) {
         let Forward { norm: RowNorm { values, count, centred, weight }, bias, epsilon, out, shifts } = self;
         let size = T::from_usize(count);
-        let rows = values.chunks_exact(count).zip(out.chunks_exact_mut(count));
-        for ((values, out), shift) in rows.zip(shifts) {
-            let [mean, squares] = moments_of(values, centred);
-            let scale = (squares / size + epsilon).sqrt().recip();
-            *shift = [mean, scale];
-            let out = out.iter_mut().zip(values);
-            match (weight, bias) {
-                (None, None) => out.for_each(|(out, &x)| *out = (x - mean) * scale),
-                (Some(weight), None) => out.zip(weight).for_each(|((out, &x), &w)| *out = (x - mean) * scale * w),
-                (None, Some(bias)) => out.zip(bias).for_each(|((out, &x), &b)| *out = (x - mean) * scale + b),
-                (Some(weight), Some(bias)) => {
-                    out.zip(weight.iter().zip(bias))
-                        .for_each(|((out, &x), (&w, &b))| *out = (x - mean) * scale * w + b);
+        let (mut means, mut squares) = ([T::ZERO; ROWS_TOGETHER], [T::ZERO; ROWS_TOGETHER]);
+        let together = rows_together::<T>(2 * count);
+        let parts = values.chunks(together * count).zip(out.chunks_mut(together * count));
+        for ((values, out), shifts) in parts.zip(shifts.chunks_mut(together)) {
+            moments_of(values, count, centred, [&mut means[..shifts.len()], &mut squares[..shifts.len()]]);
+            for (shift, (&mean, &squares)) in shifts.iter_mut().zip(means.iter().zip(&squares)) {
+                *shift = [mean, (squares / size + epsilon).sqrt().recip()];
+            }
+            for ((values, out), &mut [mean, scale]) in values.chunks(count).zip(out.chunks_mut(count)).zip(shifts) {
+                let out = out.iter_mut().zip(values);
+                match (weight, bias) {
+                    (None, None) => out.for_each(|(out, &x)| *out = (x - mean) * scale),
+                    (Some(weight), None) => out.zip(weight).for_each(|((out, &x), &w)| *out = (x - mean) * scale * w),
+                    (None, Some(bias)) => out.zip(bias).for_each(|((out, &x), &b)| *out = (x - mean) * scale + b),
+                    (Some(weight), Some(bias)) => {
+                        out.zip(weight.iter().zip(bias))
+                            .for_each(|((out, &x), (&w, &b))| *out = (x - mean) * scale * w + b);
+                    }
                 }
             }
         }
@@ -109,38 +114,53 @@ impl<T: Scalar> Kernel for Backward<'_, T> {
         let Backward { norm: RowNorm { values, count, centred, weight }, grads, shifts, out, sums } = self;
         sums.fill(T::ZERO);
         let (of_weight, of_bias) = sums.split_at_mut(count);
-        let rows = values.chunks_exact(count).zip(grads.chunks_exact(count));
-        for ((out, (values, grads)), &shift) in out.chunks_exact_mut(count).zip(rows).zip(shifts) {
-            match weight {
-                Some(weight) => input_gradient([grads, values, weight], |[g, _, w]| g * w, shift, centred, out),
-                None => input_gradient([grads, values], |[g, _]| g, shift, centred, out),
-            }
-            let [mean, scale] = shift;
-            let sums = of_weight.iter_mut().zip(of_bias.iter_mut());
-            for ((of_weight, of_bias), (&g, &x)) in sums.zip(grads.iter().zip(values)) {
-                *of_weight += g * ((x - mean) * scale);
-                *of_bias += g;
+        let together = rows_together::<T>(6 * count);
+        let parts = values.chunks(together * count).zip(grads.chunks(together * count));
+        for (((values, grads), out), shifts) in parts.zip(out.chunks_mut(together * count)).zip(shifts.chunks(together))
+        {
+            weighted(grads, weight, count, out);
+            input_gradients(values, count, shifts, centred, out);
+            for ((values, grads), &[mean, scale]) in values.chunks(count).zip(grads.chunks(count)).zip(shifts) {
+                let sums = of_weight.iter_mut().zip(of_bias.iter_mut());
+                for ((of_weight, of_bias), (&g, &x)) in sums.zip(grads.iter().zip(values)) {
+                    *of_weight += g * ((x - mean) * scale);
+                    *of_bias += g;
+                }
             }
         }
     }
 }
 
-/// The gradient of a row of x. The first operands are the gradients and x; `weighted` makes h of all of them.
+/// h = g · weight.
 #[inline(always)]
-fn input_gradient<T: Scalar, const ROWS: usize>(
-    operands: [&[T]; ROWS],
-    weighted: impl Fn([T; ROWS]) -> T + Copy,
-    [mean, scale]: [T; 2],
-    centred: bool,
-    out: &mut [T],
-) {
-    let size = T::from_usize(out.len());
-    let constant = if centred { row_of(operands, T::ZERO, weighted, T::add) / size } else { T::ZERO };
-    let slope = row_of(operands, T::ZERO, |row| weighted(row) * ((row[1] - mean) * scale), T::add) / size;
-    let operands = cut(operands, 0..out.len());
-    for (i, out) in out.iter_mut().enumerate() {
-        let row = column(operands, i);
-        *out = (weighted(row) - constant - (row[1] - mean) * scale * slope) * scale;
+fn weighted<T: Scalar>(grads: &[T], weight: Option<&[T]>, count: usize, out: &mut [T]) {
+    let Some(weight) = weight else { return out.copy_from_slice(grads) };
+    for (grads, out) in grads.chunks(count).zip(out.chunks_mut(count)) {
+        for (out, (&g, &w)) in out.iter_mut().zip(grads.iter().zip(weight)) {
+            *out = g * w;
+        }
+    }
+}
+
+/// The gradients of some rows of x, in place of h.
+#[inline(always)]
+fn input_gradients<T: Scalar>(values: &[T], count: usize, shifts: &[[T; 2]], centred: bool, out: &mut [T]) {
+    let size = T::from_usize(count);
+    let (mut constants, mut slopes) = ([T::ZERO; ROWS_TOGETHER], [T::ZERO; ROWS_TOGETHER]);
+    if centred {
+        rows(out, count, &mut constants[..shifts.len()], T::ZERO, T::add);
+    }
+    let term = |row: usize| {
+        let [mean, scale] = shifts[row];
+        move |[h, x]: [T; 2]| h * ((x - mean) * scale)
+    };
+    rows_of([out, values], count, &mut slopes[..shifts.len()], T::ZERO, term, T::add);
+    let rows = values.chunks(count).zip(out.chunks_mut(count)).zip(shifts);
+    for (((values, out), &[mean, scale]), (&constant, &slope)) in rows.zip(constants.iter().zip(&slopes)) {
+        let [constant, slope] = [constant / size, slope / size];
+        for (out, &x) in out.iter_mut().zip(values) {
+            *out = (*out - constant - (x - mean) * scale * slope) * scale;
+        }
     }
 }
 

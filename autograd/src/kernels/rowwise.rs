@@ -4,7 +4,8 @@ use std::ops::Add;
 
 use super::aligned::Aligned;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::{Tree, row, row_of};
+use super::reduce::{ROWS_TOGETHER, row, rows, rows_of, rows_together};
+use super::tree::Tree;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -42,7 +43,7 @@ pub(crate) fn log_sum_exp<T: Scalar>(values: &[T], count: usize, out: &mut [[T; 
     let rows = (EXPONENTIALS_PER_TASK / count.max(1)).max(1);
     for_each_chunk(out, rows, |start, out| {
         let values = &values[start * count..][..out.len() * count];
-        vectorized(LogSumExp { values, count, out });
+        vectorized(LogSumExp { values, count, space: &mut Aligned([T::ZERO; ELEMENTS_PER_GROUP]), out });
     });
 }
 
@@ -86,14 +87,23 @@ impl<T: Scalar> Kernel for Softmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        for (values, out) in self.values.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
-            let largest = row(values, T::NEG_INFINITY, T::maximum);
-            for (out, &x) in out.iter_mut().zip(values) {
-                *out = (x - largest).exp_of_negative();
+        let Self { values, count, out } = self;
+        let mut of_rows = [T::ZERO; ROWS_TOGETHER];
+        let together = rows_together::<T>(2 * count) * count;
+        for (values, out) in values.chunks(together).zip(out.chunks_mut(together)) {
+            let of_rows = &mut of_rows[..out.len() / count];
+            rows(values, count, of_rows, T::NEG_INFINITY, T::maximum);
+            for ((values, out), &largest) in values.chunks(count).zip(out.chunks_mut(count)).zip(&*of_rows) {
+                for (out, &x) in out.iter_mut().zip(values) {
+                    *out = (x - largest).exp_of_negative();
+                }
             }
-            let scale = row(out, T::ZERO, Add::add).recip();
-            for out in out {
-                *out *= scale;
+            rows(out, count, of_rows, T::ZERO, Add::add);
+            for (out, &sum) in out.chunks_mut(count).zip(&*of_rows) {
+                let scale = sum.recip();
+                for out in out {
+                    *out *= scale;
+                }
             }
         }
     }
@@ -110,37 +120,28 @@ impl<T: Scalar> Kernel for LogSoftmax<'_, T> {
 
     #[inline(always)]
     fn run(self) {
+        let Self { values, count, out } = self;
+        let mut sums = [[T::ZERO; 2]; ROWS_TOGETHER];
         let mut space = Aligned([T::ZERO; ELEMENTS_PER_GROUP]);
-        for (values, out) in self.values.chunks_exact(self.count).zip(self.out.chunks_exact_mut(self.count)) {
-            let [largest, log_sum] = log_sum_exp_of(values, &mut space.0);
-            for (out, &x) in out.iter_mut().zip(values) {
-                *out = (x - largest) - log_sum;
+        let together = rows_together::<T>(2 * count) * count;
+        for (values, out) in values.chunks(together).zip(out.chunks_mut(together)) {
+            let sums = &mut sums[..out.len() / count];
+            vectorized(LogSumExp { values, count, space: &mut space, out: sums });
+            for ((values, out), &mut [largest, log_sum]) in values.chunks(count).zip(out.chunks_mut(count)).zip(sums) {
+                for (out, &x) in out.iter_mut().zip(values) {
+                    *out = (x - largest) - log_sum;
+                }
             }
         }
     }
 }
 
-/// The row's largest and ln Σ eˣ⁻ᵐ.
-///
-/// The exponentials of a stretch are computed in some space before they are summed: among the lanes of a sum the
-/// compiler would not vectorise them.
-#[inline(always)]
-fn log_sum_exp_of<T: Scalar>(values: &[T], space: &mut [T; ELEMENTS_PER_GROUP]) -> [T; 2] {
-    let largest = row(values, T::NEG_INFINITY, T::maximum);
-    let mut sums = Tree::new(T::ZERO);
-    for values in values.chunks(ELEMENTS_PER_GROUP) {
-        let space = &mut space[..values.len()];
-        for (exponential, &x) in space.iter_mut().zip(values) {
-            *exponential = (x - largest).exp_of_negative();
-        }
-        sums.push(row(space, T::ZERO, Add::add), Add::add);
-    }
-    [largest, sums.total(T::ZERO, Add::add).ln()]
-}
-
 struct LogSumExp<'a, T> {
     values: &'a [T],
     count: usize,
+    /// For the exponentials, which are computed before they are summed: among the lanes of a sum the compiler would not
+    /// vectorise them.
+    space: &'a mut Aligned<[T; ELEMENTS_PER_GROUP]>,
     out: &'a mut [[T; 2]],
 }
 
@@ -149,32 +150,40 @@ impl<T: Scalar> Kernel for LogSumExp<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { values, count, out } = self;
-        let mut space = Aligned([T::ZERO; ELEMENTS_PER_GROUP]);
+        let Self { values, count, space, out } = self;
         if count == 0 || count > ELEMENTS_PER_GROUP / 2 {
             for (index, out) in out.iter_mut().enumerate() {
-                *out = log_sum_exp_of(&values[index * count..][..count], &mut space.0);
+                let values = &values[index * count..][..count];
+                let largest = row(values, T::NEG_INFINITY, T::maximum);
+                let mut sums = Tree::new(T::ZERO);
+                for values in values.chunks(ELEMENTS_PER_GROUP) {
+                    let space = &mut space.0[..values.len()];
+                    for (exponential, &x) in space.iter_mut().zip(values) {
+                        *exponential = (x - largest).exp_of_negative();
+                    }
+                    sums.push(row(space, T::ZERO, Add::add), Add::add);
+                }
+                *out = [largest, sums.total(T::ZERO, Add::add).ln()];
             }
             return;
         }
         // The exponentials and the logarithms of many rows side by side.
-        let rows = ELEMENTS_PER_GROUP / count;
-        for (out, values) in out.chunks_mut(rows).zip(values.chunks(rows * count)) {
+        let together = (ELEMENTS_PER_GROUP / count).min(ROWS_TOGETHER);
+        for (out, values) in out.chunks_mut(together).zip(values.chunks(together * count)) {
             let below = &mut space.0[..values.len()];
-            for ((out, values), below) in out.iter_mut().zip(values.chunks(count)).zip(below.chunks_mut(count)) {
-                out[0] = row(values, T::NEG_INFINITY, T::maximum);
+            let (mut largest, mut sums) = ([T::ZERO; ROWS_TOGETHER], [T::ZERO; ROWS_TOGETHER]);
+            rows(values, count, &mut largest[..out.len()], T::NEG_INFINITY, T::maximum);
+            for ((values, below), &largest) in values.chunks(count).zip(below.chunks_mut(count)).zip(&largest) {
                 for (below, &x) in below.iter_mut().zip(values) {
-                    *below = x - out[0];
+                    *below = x - largest;
                 }
             }
             for value in below.iter_mut() {
                 *value = value.exp_of_negative();
             }
-            for (out, below) in out.iter_mut().zip(below.chunks(count)) {
-                out[1] = row(below, T::ZERO, Add::add);
-            }
-            for out in out {
-                out[1] = out[1].ln();
+            rows(below, count, &mut sums[..out.len()], T::ZERO, Add::add);
+            for (out, (&largest, &sum)) in out.iter_mut().zip(largest.iter().zip(&sums)) {
+                *out = [largest, sum.ln()];
             }
         }
     }
@@ -252,11 +261,18 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy, G: Fn(T, T, T) -> T> Kernel for WithSum
     #[inline(always)]
     fn run(self) {
         let WithSums { grads, outputs, count, out, term, slope } = self;
-        let rows = grads.chunks_exact(count).zip(outputs.chunks_exact(count)).zip(out.chunks_exact_mut(count));
-        for ((grads, outputs), out) in rows {
-            let sum = row_of([grads, outputs], T::ZERO, |[g, y]| term(g, y), Add::add);
-            for (out, (&g, &y)) in out.iter_mut().zip(grads.iter().zip(outputs)) {
-                *out = slope(g, y, sum);
+        let mut sums = [T::ZERO; ROWS_TOGETHER];
+        let together = rows_together::<T>(3 * count) * count;
+        for ((grads, outputs), out) in
+            grads.chunks(together).zip(outputs.chunks(together)).zip(out.chunks_mut(together))
+        {
+            let sums = &mut sums[..out.len() / count];
+            rows_of([grads, outputs], count, sums, T::ZERO, |_| |[g, y]| term(g, y), Add::add);
+            let rows = grads.chunks(count).zip(outputs.chunks(count)).zip(out.chunks_mut(count));
+            for (((grads, outputs), out), &mut sum) in rows.zip(sums) {
+                for (out, (&g, &y)) in out.iter_mut().zip(grads.iter().zip(outputs)) {
+                    *out = slope(g, y, sum);
+                }
             }
         }
     }
@@ -265,6 +281,12 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy, G: Fn(T, T, T) -> T> Kernel for WithSum
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn log_sum_exp_of(values: &[f32]) -> [f32; 2] {
+        let mut out = [[f32::NAN; 2]];
+        log_sum_exp(values, values.len(), &mut out);
+        out[0]
+    }
 
     #[test]
     fn of_scaled_probabilities_only_the_denormal_are_zero_and_only_in_rows_of_large_scales() {
@@ -289,7 +311,7 @@ mod tests {
         let stretches = 3000;
         let mut values = vec![-3.3_f32; stretches * ELEMENTS_PER_GROUP];
         values[0] = 0.0;
-        let [_, log_sum] = log_sum_exp_of(&values, &mut [0.0; ELEMENTS_PER_GROUP]);
+        let [_, log_sum] = log_sum_exp_of(&values);
         let exact = ((values.len() - 1) as f64 * f64::from(-3.3_f32).exp()).ln_1p();
         assert!((f64::from(log_sum) - exact).abs() < 3e-6, "{log_sum}, {exact}");
     }
@@ -298,7 +320,7 @@ mod tests {
     fn the_sum_of_a_long_row_is_exact_to_some_digits() {
         for count in [1023, 1024, 1025, 16 * ELEMENTS_PER_GROUP, 16 * ELEMENTS_PER_GROUP + 1, 40_000] {
             let values: Vec<f32> = (0..count).map(|i| (i * 7919 % 1013) as f32 / 50.0 - 10.0).collect();
-            let [largest, log_sum] = log_sum_exp_of(&values, &mut [0.0; ELEMENTS_PER_GROUP]);
+            let [largest, log_sum] = log_sum_exp_of(&values);
             let sum: f64 = values.iter().map(|&x| f64::from(x - largest).exp()).sum();
             assert!((f64::from(log_sum) - sum.ln()).abs() < 1e-6, "{count}: {log_sum}, {}", sum.ln());
         }
@@ -315,7 +337,7 @@ mod tests {
             log_sum_exp(&values, count, &mut sums);
             scaled_softmax(&values, count, &sums, &scales, 0.0, &mut out);
             for (index, values) in values.chunks(count).enumerate() {
-                let [largest, log_sum] = log_sum_exp_of(values, &mut [0.0; ELEMENTS_PER_GROUP]);
+                let [largest, log_sum] = log_sum_exp_of(values);
                 assert_eq!(sums[index], [largest, log_sum], "row {index} of {count}");
                 for (&x, &found) in values.iter().zip(&out[index * count..]) {
                     let exponential = Scalar::exp((x - largest) - log_sum); // f32 has an `exp` of its own

@@ -5,6 +5,7 @@
 //! itself first, in registers, and then written in whole lines.
 
 use super::aligned::Aligned;
+use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
 /// Side of the squares: of `f32`, sixteen fill a cache line.
@@ -12,30 +13,47 @@ const SIDE: usize = 16;
 
 /// Copies `width` columns of `height` elements each, which are contiguous from `position` on and `step` apart, to the
 /// beginnings of as many rows of `out`.
-#[inline(always)]
 pub(super) fn transpose_band<T: Scalar, const LENGTH: usize>(
     values: &[T],
     position: isize,
     step: isize,
-    [height, width]: [usize; 2],
+    extents: [usize; 2],
     out: &mut [Aligned<[T; LENGTH]>],
 ) {
-    let column = |index: usize| &values[(position + step * index as isize) as usize..][..height];
-    let [whole_rows, whole_columns] = [height, width.min(LENGTH)].map(|extent| extent / SIDE * SIDE);
-    for left in (0..whole_columns).step_by(SIDE) {
-        for top in (0..whole_rows).step_by(SIDE) {
-            let mut square = [T::ZERO; SIDE * SIDE];
-            for (index, line) in square.chunks_exact_mut(SIDE).enumerate() {
-                line.copy_from_slice(&column(left + index)[top..][..SIDE]);
-            }
-            for (row, line) in out[top..].iter_mut().zip(transposed(square).chunks_exact(SIDE)) {
-                row.0[left..][..SIDE].copy_from_slice(line);
+    vectorized(Transpose { values, position, step, extents, out });
+}
+
+struct Transpose<'a, T, const LENGTH: usize> {
+    values: &'a [T],
+    position: isize,
+    step: isize,
+    extents: [usize; 2],
+    out: &'a mut [Aligned<[T; LENGTH]>],
+}
+
+impl<T: Scalar, const LENGTH: usize> Kernel for Transpose<'_, T, LENGTH> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Transpose { values, position, step, extents: [height, width], out } = self;
+        let column = |index: usize| &values[(position + step * index as isize) as usize..][..height];
+        let [whole_rows, whole_columns] = [height, width.min(LENGTH)].map(|extent| extent / SIDE * SIDE);
+        for left in (0..whole_columns).step_by(SIDE) {
+            for top in (0..whole_rows).step_by(SIDE) {
+                let mut square = [T::ZERO; SIDE * SIDE];
+                for (index, line) in square.chunks_exact_mut(SIDE).enumerate() {
+                    line.copy_from_slice(&column(left + index)[top..][..SIDE]);
+                }
+                for (row, line) in out[top..].iter_mut().zip(transposed(square).chunks_exact(SIDE)) {
+                    row.0[left..][..SIDE].copy_from_slice(line);
+                }
             }
         }
-    }
-    for index in 0..width.min(LENGTH) {
-        let from = if index < whole_columns { whole_rows } else { 0 };
-        column(index)[from..].iter().zip(&mut out[from..]).for_each(|(&value, row)| row.0[index] = value);
+        for index in 0..width.min(LENGTH) {
+            let from = if index < whole_columns { whole_rows } else { 0 };
+            column(index)[from..].iter().zip(&mut out[from..]).for_each(|(&value, row)| row.0[index] = value);
+        }
     }
 }
 
@@ -61,30 +79,16 @@ fn transposed<T: Scalar>(mut square: [T; SIDE * SIDE]) -> [T; SIDE * SIDE] {
 #[cfg(test)]
 mod tests {
     use super::super::simd::isa::Isa;
-    use super::super::vectorize::{Kernel, vectorized_for};
+    use super::super::vectorize::vectorized_for;
     use super::*;
-
-    struct Transpose<'a, T> {
-        values: &'a [T],
-        extents: [usize; 2],
-        out: &'a mut [Aligned<[T; 40]>],
-    }
-
-    impl<T: Scalar> Kernel for Transpose<'_, T> {
-        type Output = ();
-
-        #[inline(always)]
-        fn run(self) {
-            transpose_band(self.values, 7, 100, self.extents, self.out);
-        }
-    }
 
     fn transposed_on_every_instruction_set<T: Scalar>() {
         let values: Vec<T> = (0..4100).map(T::from_usize).collect();
         for &isa in Isa::available() {
             for [height, width] in [[1, 1], [16, 16], [15, 40], [64, 32], [33, 17], [90, 40]] {
                 let mut out = vec![Aligned([T::NAN; 40]); height];
-                vectorized_for(isa, Transpose { values: &values, extents: [height, width], out: &mut out });
+                let extents = [height, width];
+                vectorized_for(isa, Transpose { values: &values, position: 7, step: 100, extents, out: &mut out });
                 for (row, line) in out.iter().enumerate() {
                     for (column, &got) in line.0.iter().enumerate() {
                         let inside = column < width;

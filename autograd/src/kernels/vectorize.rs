@@ -38,7 +38,7 @@ pub(crate) fn vectorized_for<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     }
 }
 
-/// Not inlined, so that it exists once, wherever it is called from; the others cannot be.
+/// Like the others not inlined, so that it exists once, wherever it is called from: a kernel may call another one.
 #[inline(never)]
 fn portable<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
@@ -46,12 +46,14 @@ fn portable<K: Kernel>(kernel: K) -> K::Output {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+#[inline(never)]
 fn avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
+#[inline(never)]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }

@@ -4,7 +4,7 @@ use super::cross_entropy::Reduction;
 use super::{check_labels, class_rows};
 use crate::float::Float;
 use crate::indices::Indices;
-use crate::kernels::reduce::sum;
+use crate::kernels::tree::sum;
 use crate::ops::index::gathered;
 use crate::ops::shape::reshaped;
 use crate::tensor::Tensor;

@@ -125,7 +125,7 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     pub fn max_dim(&self, dim: isize, keepdim: bool) -> (Tensor<T>, Indices) {
-        let index = self.find("max_dim", dim, T::maximum);
+        let index = self.find("max_dim", dim, T::NEG_INFINITY, T::maximum);
         self.pick("max_dim", dim, index, keepdim)
     }
 
@@ -137,7 +137,7 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     pub fn min_dim(&self, dim: isize, keepdim: bool) -> (Tensor<T>, Indices) {
-        let index = self.find("min_dim", dim, T::minimum);
+        let index = self.find("min_dim", dim, T::INFINITY, T::minimum);
         self.pick("min_dim", dim, index, keepdim)
     }
 
@@ -149,7 +149,7 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     pub fn argmax(&self, dim: isize, keepdim: bool) -> Indices {
-        let index = self.find("argmax", dim, T::maximum);
+        let index = self.find("argmax", dim, T::NEG_INFINITY, T::maximum);
         if keepdim { index } else { self.dropped(index, dim) }
     }
 
@@ -161,7 +161,7 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     pub fn argmin(&self, dim: isize, keepdim: bool) -> Indices {
-        let index = self.find("argmin", dim, T::minimum);
+        let index = self.find("argmin", dim, T::INFINITY, T::minimum);
         if keepdim { index } else { self.dropped(index, dim) }
     }
 
@@ -191,7 +191,7 @@ impl<T: Float> Tensor<T> {
 
     /// The index of the most extreme element along `dim`, with that dimension kept with extent 1.
     #[track_caller]
-    fn find(&self, op: &str, dim: isize, more_extreme: impl Fn(T, T) -> T + Copy + Sync) -> Indices {
+    fn find(&self, op: &str, dim: isize, least: T, more_extreme: impl Fn(T, T) -> T + Copy + Sync) -> Indices {
         let dim = dimension(op, dim, self.rank());
         if self.shape().get(dim) == Some(&0) {
             shape_error(op, format_args!("dimension {dim} of shape {} has no elements to choose from", self.shape()));
@@ -204,7 +204,7 @@ impl<T: Float> Tensor<T> {
             let (kept, _) = reduced_shapes(self.shape(), &[dim]);
             (around(self.shape(), dim), kept)
         };
-        Indices::new(argmax::find(elements, middle, more_extreme), shape)
+        Indices::new(argmax::find(elements, middle, least, more_extreme), shape)
     }
 
     #[track_caller]
