@@ -8,8 +8,9 @@
 use super::aligned::Aligned;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
 pub(crate) use super::row_body::{Formula, RowBody, each, each_of};
+use super::simd::isa::{Isa, selected};
 use super::transpose_band::transpose_band;
-use super::vectorize::{Kernel, vectorized};
+use super::vectorize::{Kernel, vectorized, vectorized_for};
 use crate::layout::{Band, Layout, StridedIter};
 use crate::scalar::Scalar;
 
@@ -195,7 +196,7 @@ fn map_part<T: Scalar, const OPERANDS: usize>(
     out: &mut [T],
     body: &dyn RowBody<T, OPERANDS>,
 ) {
-    let (steps, jumps) = (iter.row_strides(), iter.band_strides());
+    let (isa, steps, jumps) = (selected().isa, iter.row_strides(), iter.band_strides());
     let widest = if steps == [1; OPERANDS] { usize::MAX } else { GATHERED };
     let mut gathered = [const { Aligned([T::ZERO; GATHERED]) }; OPERANDS];
     let mut transposed = [const { Vec::new() }; OPERANDS];
@@ -224,7 +225,7 @@ fn map_part<T: Scalar, const OPERANDS: usize>(
                     } else if is_transposed[operand] {
                         &transposed[operand][row].0[..width]
                     } else {
-                        gather(values, at, step, &mut gathered.0[..width]);
+                        gather(isa, values, at, step, &mut gathered.0[..width]);
                         &gathered.0[..width]
                     };
                 }
@@ -237,13 +238,29 @@ fn map_part<T: Scalar, const OPERANDS: usize>(
 
 /// Copies every `step`-th value from `position` on.
 #[inline(always)]
-fn gather<T: Scalar>(values: &[T], mut position: isize, step: isize, out: &mut [T]) {
+fn gather<T: Scalar>(isa: Isa, values: &[T], mut position: isize, step: isize, out: &mut [T]) {
     if step == 0 {
-        return out.fill(values[position as usize]);
+        return vectorized_for(isa, Fill { value: values[position as usize], out });
     }
     for value in out {
         *value = values[position as usize];
         position += step;
+    }
+}
+
+/// Written in the vectors that the formula reads: of narrower ones that are still on their way to the cache, a wide one
+/// cannot be read at once.
+struct Fill<'a, T> {
+    value: T,
+    out: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Fill<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.out.fill(self.value);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Add;
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::{ROWS_TOGETHER, rows, rows_of, rows_together};
+use super::reduce::{ROWS_TOGETHER, dots, rows, rows_of, rows_together};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -50,6 +50,16 @@ fn squared_distances<T: Scalar>(values: &[T], count: usize, means: &[T], out: &m
         move |[x]: [T; 1]| (x - mean) * (x - mean)
     };
     rows_of([values], count, out, T::ZERO, distance, Add::add);
+}
+
+/// For each of some rows Σ a (x - μ) s, with the row's `[μ, s]`.
+#[inline]
+pub(super) fn dots_with_standardized<T: Scalar>(operands: [&[T]; 2], count: usize, shifts: &[[T; 2]], out: &mut [T]) {
+    let term = |row: usize| {
+        let [mean, scale] = shifts[row];
+        move |[a, x]: [T; 2]| a * ((x - mean) * scale)
+    };
+    rows_of(operands, count, out, T::ZERO, term, Add::add);
 }
 
 /// (x - mean) · scale of each row of `count` elements, with its `[mean, scale]`.
@@ -131,7 +141,7 @@ impl<T: Scalar> Kernel for Gradient<'_, T> {
             if centred {
                 rows(grads, count, &mut means[..height], T::ZERO, Add::add);
             }
-            rows_of([grads, outputs], count, &mut slopes[..height], T::ZERO, |_| |[g, y]| g * y, Add::add);
+            dots([grads, outputs], count, &mut slopes[..height]);
             let rows = grads.chunks(count).zip(outputs.chunks(count)).zip(out.chunks_mut(count));
             for ((((grads, outputs), out), &[_, scale]), (&mean, &slope)) in
                 rows.zip(shifts).zip(means.iter().zip(&slopes))

@@ -6,8 +6,9 @@
 use std::ops::Add;
 
 use super::moments::{Moments, row_moments, row_moments_here};
+use super::normalize::dots_with_standardized;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
-use super::reduce::{row, row_of};
+use super::reduce::row;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -200,9 +201,10 @@ impl Planes {
             for (plane, sums) in (first..).zip(sums) {
                 let start = plane * self.length;
                 let [values, grads] = [values, grads].map(|values| &values[start..][..self.length]);
-                let mean = shifts[self.group(plane)][0];
-                let with_x = row_of([values, grads], T::ZERO, |[x, g]| g * (x - mean), Add::add);
-                *sums = [with_x, row(grads, T::ZERO, Add::add)].map(T::to_f64);
+                let shift = [shifts[self.group(plane)][0], T::ONE];
+                let mut with_x = [T::ZERO];
+                dots_with_standardized([grads, values], self.length, &[shift], &mut with_x);
+                *sums = [with_x[0], row(grads, T::ZERO, Add::add)].map(T::to_f64);
             }
         });
         sums

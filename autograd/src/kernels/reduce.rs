@@ -148,6 +148,12 @@ pub(crate) fn rows_of<T: Scalar, V: Fn([T; OPERANDS]) -> T + Copy, const OPERAND
     vectorized(Rows { operands, count, first: 0, step: 1, out, identity, value, combine });
 }
 
+/// The dot product of each row of `count` elements with the same row of the other operand.
+#[inline]
+pub(crate) fn dots<T: Scalar>(operands: [&[T]; 2], count: usize, out: &mut [T]) {
+    rows_of(operands, count, out, T::ZERO, |_| |[a, b]| a * b, T::add);
+}
+
 /// [`rows`] of a single one.
 #[inline]
 pub(crate) fn row<T: Scalar>(values: &[T], identity: T, combine: impl Fn(T, T) -> T + Copy) -> T {

@@ -2,9 +2,9 @@
 
 use std::ops::Add;
 
-use super::normalize::moments_of;
+use super::normalize::{dots_with_standardized, moments_of};
 use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
-use super::reduce::{ROWS_TOGETHER, reduce, rows, rows_of, rows_together};
+use super::reduce::{ROWS_TOGETHER, reduce, rows, rows_together};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::storage::Storage;
@@ -150,11 +150,7 @@ fn input_gradients<T: Scalar>(values: &[T], count: usize, shifts: &[[T; 2]], cen
     if centred {
         rows(out, count, &mut constants[..shifts.len()], T::ZERO, T::add);
     }
-    let term = |row: usize| {
-        let [mean, scale] = shifts[row];
-        move |[h, x]: [T; 2]| h * ((x - mean) * scale)
-    };
-    rows_of([out, values], count, &mut slopes[..shifts.len()], T::ZERO, term, T::add);
+    dots_with_standardized([out, values], count, shifts, &mut slopes[..shifts.len()]);
     let rows = values.chunks(count).zip(out.chunks_mut(count)).zip(shifts);
     for (((values, out), &[mean, scale]), (&constant, &slope)) in rows.zip(constants.iter().zip(&slopes)) {
         let [constant, slope] = [constant / size, slope / size];

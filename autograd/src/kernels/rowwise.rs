@@ -4,7 +4,7 @@ use std::ops::Add;
 
 use super::aligned::Aligned;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::{ROWS_TOGETHER, row, rows, rows_of, rows_together};
+use super::reduce::{ROWS_TOGETHER, dots, row, rows, rows_together};
 use super::tree::Tree;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
@@ -227,13 +227,20 @@ impl<T: Scalar> Kernel for ScaledSoftmax<'_, T> {
     }
 }
 
+/// What of the output's gradient g and the output y a gradient has the sums of: g y, or g alone.
+#[derive(Clone, Copy)]
+pub(crate) enum Terms {
+    Products,
+    Gradients,
+}
+
 /// The gradients of softmax and its logarithm: for each row of `count` elements, `slope` of the output's gradient, the
-/// output, and the row's sum of `term` of those two.
+/// output, and the row's sum of `terms`.
 pub(crate) fn with_sums<T: Scalar>(
     [grads, outputs]: [&[T]; 2],
     count: usize,
     out: &mut [T],
-    term: impl Fn(T, T) -> T + Copy + Sync,
+    terms: Terms,
     slope: impl Fn(T, T, T) -> T + Copy + Sync,
 ) {
     if count == 0 {
@@ -242,32 +249,35 @@ pub(crate) fn with_sums<T: Scalar>(
     let rows = (EXPONENTIALS_PER_TASK / count).max(1);
     for_each_chunk(out, rows * count, |start, out| {
         let [grads, outputs] = [grads, outputs].map(|values| &values[start..][..out.len()]);
-        vectorized(WithSums { grads, outputs, count, out, term, slope });
+        vectorized(WithSums { grads, outputs, count, out, terms, slope });
     });
 }
 
-struct WithSums<'a, T, F, G> {
+struct WithSums<'a, T, F> {
     grads: &'a [T],
     outputs: &'a [T],
     count: usize,
     out: &'a mut [T],
-    term: F,
-    slope: G,
+    terms: Terms,
+    slope: F,
 }
 
-impl<T: Scalar, F: Fn(T, T) -> T + Copy, G: Fn(T, T, T) -> T> Kernel for WithSums<'_, T, F, G> {
+impl<T: Scalar, F: Fn(T, T, T) -> T> Kernel for WithSums<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let WithSums { grads, outputs, count, out, term, slope } = self;
+        let WithSums { grads, outputs, count, out, terms, slope } = self;
         let mut sums = [T::ZERO; ROWS_TOGETHER];
         let together = rows_together::<T>(3 * count) * count;
         for ((grads, outputs), out) in
             grads.chunks(together).zip(outputs.chunks(together)).zip(out.chunks_mut(together))
         {
             let sums = &mut sums[..out.len() / count];
-            rows_of([grads, outputs], count, sums, T::ZERO, |_| |[g, y]| term(g, y), Add::add);
+            match terms {
+                Terms::Products => dots([grads, outputs], count, sums),
+                Terms::Gradients => rows(grads, count, sums, T::ZERO, Add::add),
+            }
             let rows = grads.chunks(count).zip(outputs.chunks(count)).zip(out.chunks_mut(count));
             for (((grads, outputs), out), &mut sum) in rows.zip(sums) {
                 for (out, (&g, &y)) in out.iter_mut().zip(grads.iter().zip(outputs)) {

@@ -7,7 +7,7 @@ use crate::float::Float;
 use crate::graph::Backward;
 use crate::graph::broadcast::{reduce_to, sum_to};
 use crate::kernels::map::map;
-use crate::kernels::rowwise;
+use crate::kernels::rowwise::{self, Terms};
 use crate::op::{Op, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -29,7 +29,7 @@ impl<T: Float> Op<T> for Softmax<T> {
         if ctx.higher_order() {
             ctx.propagate(0, || (&grad - sum_to(&(&grad * &y), &without(&y, self.axis))) * &y);
         } else {
-            ctx.propagate(0, || fused([&grad, &y], self.axis, |g, y| g * y, |g, y, sum| y * (g - sum)));
+            ctx.propagate(0, || fused([&grad, &y], self.axis, Terms::Products, |g, y, sum| y * (g - sum)));
         }
     }
 }
@@ -51,7 +51,9 @@ impl<T: Float> Op<T> for LogSoftmax<T> {
         if ctx.higher_order() {
             ctx.propagate(0, || &grad - y.exp() * sum_to(&grad, &without(&y, self.axis)));
         } else {
-            ctx.propagate(0, || fused([&grad, &y], self.axis, |g, _| g, |g, y, sum| g - y.exp_of_negative() * sum));
+            ctx.propagate(0, || {
+                fused([&grad, &y], self.axis, Terms::Gradients, |g, y, sum| g - y.exp_of_negative() * sum)
+            });
         }
     }
 }
@@ -70,13 +72,13 @@ fn is_last<T: Float>(tensor: &Tensor<T>, axis: usize) -> bool {
     axis + 1 >= tensor.rank()
 }
 
-/// The gradient without a graph of its own: `slope` of the output's gradient, the output, and the sum of `term` of
-/// those along the axis.
+/// The gradient without a graph of its own: `slope` of the output's gradient, the output, and the sum of
+/// `terms` along the axis.
 #[track_caller]
 fn fused<T: Float>(
     [grad, y]: [&Tensor<T>; 2],
     axis: usize,
-    term: impl Fn(T, T) -> T + Copy + Sync,
+    terms: Terms,
     slope: impl Fn(T, T, T) -> T + Copy + Sync,
 ) -> Tensor<T> {
     let shape = y.shape();
@@ -84,10 +86,17 @@ fn fused<T: Float>(
         let (grad, y) = (grad.dense(), y.dense());
         let rows = [&grad, &y].map(|tensor| tensor.as_slice().expect("dense"));
         let count = shape.last().copied().unwrap_or(1);
-        return Tensor::build(shape, |out| rowwise::with_sums(rows, count, out, term, slope));
+        return Tensor::build(shape, |out| rowwise::with_sums(rows, count, out, terms, slope));
     }
-    let terms = Tensor::build(shape, |out| map([grad.as_view(), y.as_view()], shape, out, |[g, y]| term(g, y)));
-    let sums = reduce_to(&terms, &without(y, axis), T::ZERO, Add::add);
+    let products;
+    let terms = match terms {
+        Terms::Gradients => grad,
+        Terms::Products => {
+            products = Tensor::build(shape, |out| map([grad.as_view(), y.as_view()], shape, out, |[g, y]| g * y));
+            &products
+        }
+    };
+    let sums = reduce_to(terms, &without(y, axis), T::ZERO, Add::add);
     let operands = [grad.as_view(), y.as_view(), sums.as_view()];
     Tensor::build(shape, |out| map(operands, shape, out, |[g, y, sum]| slope(g, y, sum)))
 }
