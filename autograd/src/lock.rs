@@ -14,13 +14,15 @@ thread_local! {
 }
 
 /// A mutex for very short operations: a clone, a swap or a push.
-pub(crate) struct ShortLock<T>(Mutex<T>);
+pub(crate) struct ShortLock<T: ?Sized>(Mutex<T>);
 
 impl<T> ShortLock<T> {
     pub(crate) const fn new(value: T) -> Self {
         ShortLock(Mutex::new(value))
     }
+}
 
+impl<T: ?Sized> ShortLock<T> {
     /// Calls `body` with the value. It must be short, and must not start parallel tasks, wait, drop a tensor or call a
     /// user's code.
     #[inline]

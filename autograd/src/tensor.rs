@@ -312,14 +312,14 @@ impl<T: Float> Tensor<T> {
         // A view shares the values of another tensor: the time that they took is not its own. (Asked before the
         // operation saves its output.)
         let is_new = reasons.is_observed && !self.storage.is_shared();
-        if !reasons.enters_graph {
-            self.trace_operation(inputs, op(&self).name(), is_new);
-            return self;
-        }
         // The operation is made where it is stored: a variable for it would be one more copy.
         let node = Node::new(inputs, op(&self));
         if reasons.is_observed {
             self.trace_operation(inputs, node.name, is_new);
+            // A node that only its name was needed of ends here.
+            if !reasons.enters_graph {
+                return self;
+            }
             anomaly::remember_line(node.id);
         }
         Tensor { edge: Edge::Node(node), ..self }
