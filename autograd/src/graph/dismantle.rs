@@ -79,8 +79,7 @@ fn drop_nodes<T: Float>(inputs: &mut Inputs<T>) {
 /// Moves what a node holds to the thread's list, for the loop that runs further up this thread's stack.
 #[cold]
 fn leave_remains<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
-    let op = slot.share().map(|op| Box::new(op) as Box<dyn Any>);
-    slot.release();
+    let op = slot.take().map(|op| Box::new(op) as Box<dyn Any>);
     let inputs = has_nodes(inputs).then(|| Box::new(std::mem::take(inputs)) as Box<dyn Any>);
     // A thread that is ending has lost its list: then what is held here is dropped here.
     let _ = REMAINS.try_with(|remains| remains.borrow_mut().extend(op.into_iter().chain(inputs)));

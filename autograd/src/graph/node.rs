@@ -172,8 +172,10 @@ pub(crate) trait Slot<T: Float>: Send + Sync {
 pub(crate) trait Keeps<T: Float>: Send {
     /// Whether there is no operation any more.
     fn is_released(&self) -> bool;
-    /// The operation, which stays here.
-    fn share(&mut self) -> Option<Arc<dyn Op<T>>>;
+    /// Takes the operation out.
+    fn take(&mut self) -> Option<Arc<dyn Op<T>>>;
+    /// Puts it back, to be shared.
+    fn put(&mut self, op: Arc<dyn Op<T>>);
 }
 
 impl<T: Float> dyn Slot<T> + '_ {
@@ -195,8 +197,17 @@ impl<T: Float> dyn Slot<T> + '_ {
     }
 
     /// The operation, which stays here.
-    pub(super) fn share(&self) -> Option<Arc<dyn Op<T>>> {
-        self.lock().with(|kept| kept.share())
+    fn share(&self) -> Option<Arc<dyn Op<T>>> {
+        self.lock().with(|kept| {
+            let op = kept.take()?;
+            kept.put(Arc::clone(&op));
+            Some(op)
+        })
+    }
+
+    /// Takes the operation out.
+    pub(super) fn take(&self) -> Option<Arc<dyn Op<T>>> {
+        self.lock().with(|kept| kept.take())
     }
 }
 
@@ -229,14 +240,16 @@ impl<T: Float, O: Op<T>> Keeps<T> for Kept<T, O> {
         matches!(self, Kept::Released)
     }
 
-    fn share(&mut self) -> Option<Arc<dyn Op<T>>> {
-        let op: Arc<dyn Op<T>> = match std::mem::replace(self, Kept::Released) {
-            Kept::Own(op) => Arc::new(op),
-            Kept::Shared(op) => op,
-            Kept::Released => return None,
-        };
-        *self = Kept::Shared(Arc::clone(&op));
-        Some(op)
+    fn take(&mut self) -> Option<Arc<dyn Op<T>>> {
+        match std::mem::replace(self, Kept::Released) {
+            Kept::Own(op) => Some(Arc::new(op)),
+            Kept::Shared(op) => Some(op),
+            Kept::Released => None,
+        }
+    }
+
+    fn put(&mut self, op: Arc<dyn Op<T>>) {
+        *self = Kept::Shared(op);
     }
 }
 

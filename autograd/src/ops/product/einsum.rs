@@ -164,6 +164,11 @@ fn grouped(labels: &[Label], shape: &Shape, groups: &[impl AsRef<[Label]>]) -> (
     (order, Shape::from(extents))
 }
 
+/// Groups of one label each, and two more.
+fn with_last<'a>(stack: &'a [Label], last: [&'a [Label]; 2]) -> Vec<&'a [Label]> {
+    stack.chunks(1).chain(last).collect()
+}
+
 /// The labels that are chosen, in their order.
 fn chosen(labels: &[Label], is_chosen: &dyn Fn(Label) -> bool) -> Vec<Label> {
     labels.iter().copied().filter(|&label| is_chosen(label)).collect()
@@ -194,14 +199,12 @@ fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, is_kept: &dyn Fn(Label) ->
         let apart: Vec<&[Label]> = labels.chunks(1).collect();
         return Labelled { tensor: a.grouped(&apart) * b.grouped(&apart), labels };
     }
-    let extents = stack.iter().map(|&label| match a.extent(label) {
+    let extents = labels.iter().map(|&label| match a.extent(label) {
         1 => b.extent(label),
         extent => extent,
     });
-    let own_extents = rows.iter().map(|&label| a.extent(label)).chain(columns.iter().map(|&label| b.extent(label)));
-    let shape: Shape = extents.chain(own_extents).collect();
-    let groups = |last: [&[Label]; 2]| -> Vec<Vec<Label>> { stack.chunks(1).chain(last).map(<[_]>::to_vec).collect() };
-    let [left, right] = [groups([&rows, &summed]), groups([&summed, &columns])];
+    let shape: Shape = extents.collect();
+    let (left, right) = (with_last(&stack, [&rows, &summed]), with_last(&stack, [&summed, &columns]));
     let product = a.grouped(&left).matmul(&b.grouped(&right));
     Labelled { tensor: product.reshape(shape), labels }
 }

@@ -26,8 +26,14 @@ impl<T: Float> Tensor<T> {
     /// differ.
     #[track_caller]
     pub fn tensordot(&self, other: &Tensor<T>, own: impl Dims, others: impl Dims) -> Tensor<T> {
-        let left = distinct("tensordot", &own, self.rank());
-        let right = distinct("tensordot", &others, other.rank());
+        self.dot_along(other, &own, &others)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn dot_along(&self, other: &Tensor<T>, own: &dyn Dims, others: &dyn Dims) -> Tensor<T> {
+        let left = distinct("tensordot", own, self.rank());
+        let right = distinct("tensordot", others, other.rank());
         let (a, b) = (self.shape(), other.shape());
         let fits = left.len() == right.len() && left.iter().zip(&right).all(|(&left, &right)| a[left] == b[right]);
         if !fits {
