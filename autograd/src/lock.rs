@@ -6,7 +6,7 @@
 //! every function that starts tasks, waits or calls a user's code asserts [`none_is_held`].
 
 use std::cell::Cell;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 thread_local! {
     /// The number of locks that this thread holds; counted only in debug builds.
@@ -14,26 +14,36 @@ thread_local! {
 }
 
 /// A mutex for very short operations: a clone, a swap or a push.
-pub(crate) struct ShortLock<T>(Mutex<T>);
+pub(crate) struct ShortLock<T: ?Sized>(Mutex<T>);
 
 impl<T> ShortLock<T> {
     pub(crate) const fn new(value: T) -> Self {
         ShortLock(Mutex::new(value))
     }
+}
 
+impl<T: ?Sized> ShortLock<T> {
     /// Calls `body` with the value. It must be short, and must not start parallel tasks, wait, drop a tensor or call a
     /// user's code.
     #[inline]
     pub(crate) fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
         let _held = cfg!(debug_assertions).then(Held::new);
         // A poisoned mutex can be used: each body makes a single change, so a panic leaves a valid value.
-        body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        // (A match, as what calls a closure is compiled for each kind of value.)
+        let mut value = match self.0.lock() {
+            Ok(value) => value,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        body(&mut value)
     }
 
     /// The value, without locking: `&mut self` guarantees exclusive access.
     #[inline]
     pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+        match self.0.get_mut() {
+            Ok(value) => value,
+            Err(poisoned) => poisoned.into_inner(),
+        }
     }
 }
 

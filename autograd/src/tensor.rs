@@ -312,22 +312,35 @@ impl<T: Float> Tensor<T> {
         // A view shares the values of another tensor: the time that they took is not its own. (Asked before the
         // operation saves its output.)
         let is_new = reasons.is_observed && !self.storage.is_shared();
-        if !reasons.enters_graph {
-            self.trace_operation(inputs, op(&self).name(), is_new);
-            return self;
-        }
         // The operation is made where it is stored: a variable for it would be one more copy.
         let node = Node::new(inputs, op(&self));
-        if reasons.is_observed {
-            self.trace_operation(inputs, node.name, is_new);
-            anomaly::remember_line(node.id);
+        match reasons.is_observed {
+            true => self.observed(reasons, inputs, node, is_new),
+            false => self.made_by(node),
         }
+    }
+
+    /// The same tensor as the output of a recorded operation.
+    #[inline]
+    fn made_by(self, node: Arc<Node<T>>) -> Tensor<T> {
         Tensor { edge: Edge::Node(node), ..self }
     }
 
-    /// Traces the operation, and looks for NaN and infinities if that is asked for.
+    /// As [`made_by`](Tensor::made_by), while somebody observes operations. Compiled once, as it does not know the
+    /// operation.
     #[cold]
     #[inline(never)]
+    #[track_caller]
+    fn observed(self, reasons: Reasons, inputs: &[&Tensor<T>], node: Arc<Node<T>>, is_new: bool) -> Tensor<T> {
+        self.trace_operation(inputs, node.name, is_new);
+        if !reasons.enters_graph {
+            return self;
+        }
+        anomaly::remember_line(node.id);
+        self.made_by(node)
+    }
+
+    /// Traces the operation, and looks for NaN and infinities if that is asked for.
     #[track_caller]
     fn trace_operation(&self, inputs: &[&Tensor<T>], name: &'static str, is_new: bool) {
         if trace::is_on() {

@@ -184,26 +184,30 @@ impl<T: Float> Tensor<T> {
     /// than `isize::MAX`.
     #[track_caller]
     pub fn expand(&self, shape: impl Extents) -> Tensor<T> {
-        let wanted = shape.extents();
-        let missing = wanted.len().checked_sub(self.rank());
-        let resolved: Option<Shape> = missing.and_then(|missing| {
-            wanted
-                .iter()
-                .enumerate()
-                .map(|(dim, &extent)| match (extent, dim.checked_sub(missing)) {
-                    (-1, Some(own)) => Some(self.shape()[own]),
-                    (extent, _) => usize::try_from(extent).ok(),
-                })
-                .collect()
-        });
-        if let Some(shape) = resolved
+        self.expand_to(&shape.extents())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn expand_to(&self, wanted: &[isize]) -> Tensor<T> {
+        if let Some(shape) = stretched(self.shape(), wanted)
             && let Some(expanded) = expand(self, &shape)
         {
             shape.numel_for("expand");
             return expanded;
         }
-        shape_error("expand", format_args!("shape {} does not stretch to {:?}", self.shape(), wanted.as_slice()))
+        shape_error("expand", format_args!("shape {} does not stretch to {wanted:?}", self.shape()))
     }
+}
+
+/// The shape that is written with -1 for a shape's own extents.
+fn stretched(own: &Shape, wanted: &[isize]) -> Option<Shape> {
+    let missing = wanted.len().checked_sub(own.rank())?;
+    let extent = |(dim, &extent): (usize, &isize)| match (extent, dim.checked_sub(missing)) {
+        (-1, Some(dim)) => Some(own[dim]),
+        (extent, _) => usize::try_from(extent).ok(),
+    };
+    wanted.iter().enumerate().map(extent).collect()
 }
 
 #[cfg(test)]

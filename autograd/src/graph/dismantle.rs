@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::node::{Edge, Inputs, Node, Slot};
+use super::node::{Edge, Id, Inputs, Node, Slot};
 use crate::float::Float;
 
 thread_local! {
@@ -29,24 +29,31 @@ type Waiting<T> = SmallVec<[Arc<Node<T>>; 8]>;
 impl<T: Float, S: Slot<T> + ?Sized> Drop for Node<T, S> {
     #[inline]
     fn drop(&mut self) {
-        if IS_RUNNING.get() {
-            if !self.slot.is_released() || has_nodes(&self.inputs) {
-                leave_remains(self.slot.as_dyn(), &mut self.inputs);
-            }
-            return;
+        if self.id != Id::DISMANTLED {
+            dismantle(self.slot.as_dyn(), &mut self.inputs);
         }
-        let _running = Running::begin();
-        self.slot.release();
-        drop_nodes(&mut self.inputs);
     }
+}
+
+/// Compiled once, and not once more for each kind of operation.
+#[inline(never)]
+fn dismantle<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
+    if IS_RUNNING.get() {
+        if !slot.is_released() || has_nodes(inputs) {
+            leave_remains(slot, inputs);
+        }
+        return;
+    }
+    let _running = Running::begin();
+    slot.release();
+    drop_nodes(inputs);
 }
 
 fn has_nodes<T: Float>(inputs: &Inputs<T>) -> bool {
     inputs.iter().any(|input| matches!(input.edge, Edge::Node(_)))
 }
 
-/// The loop. Compiled once, and not once more for each kind of operation.
-#[inline(never)]
+/// The loop.
 fn drop_nodes<T: Float>(inputs: &mut Inputs<T>) {
     let mut waiting = Waiting::<T>::new();
     let mut next = take_nodes(inputs, &mut waiting);
@@ -54,6 +61,7 @@ fn drop_nodes<T: Float>(inputs: &mut Inputs<T>) {
         while let Some(mut node) = next.take().or_else(|| waiting.pop()) {
             if let Some(node) = Arc::get_mut(&mut node) {
                 node.slot.release();
+                node.id = Id::DISMANTLED;
                 next = take_nodes(&mut node.inputs, &mut waiting);
             }
             // Here the node is let go of. If this was its last holder after all, it leaves its remains.
@@ -71,7 +79,7 @@ fn drop_nodes<T: Float>(inputs: &mut Inputs<T>) {
 /// Moves what a node holds to the thread's list, for the loop that runs further up this thread's stack.
 #[cold]
 fn leave_remains<T: Float>(slot: &mut dyn Slot<T>, inputs: &mut Inputs<T>) {
-    let op = slot.take().map(|op| op as Box<dyn Any>);
+    let op = slot.take().map(|op| Box::new(op) as Box<dyn Any>);
     let inputs = has_nodes(inputs).then(|| Box::new(std::mem::take(inputs)) as Box<dyn Any>);
     // A thread that is ending has lost its list: then what is held here is dropped here.
     let _ = REMAINS.try_with(|remains| remains.borrow_mut().extend(op.into_iter().chain(inputs)));

@@ -1,6 +1,5 @@
 //! What a recorded operation leaves behind: its inputs' edges and the operation, in one allocation.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +20,9 @@ use crate::tensor::Tensor;
 pub(crate) struct Id(u64);
 
 impl Id {
+    /// The name of a node that the loop that drops a graph took apart: nothing is left to drop.
+    pub(super) const DISMANTLED: Id = Id(u64::MAX);
+
     #[inline]
     pub(crate) fn next() -> Id {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -139,11 +141,11 @@ fn push_all<T: Float>(inputs: &mut Inputs<T>, tensors: &[&Tensor<T>]) {
 pub(crate) struct Released;
 
 /// What a slot holds.
-pub(crate) enum Kept<O> {
-    /// The operation, which no walk has kept yet.
+pub(crate) enum Kept<T: Float, O> {
+    /// The operation, which no walk has shared yet.
     Own(O),
     /// The operation, which a walk may be running at this moment.
-    Shared(Arc<O>),
+    Shared(Arc<dyn Op<T>>),
     /// Nothing more: a walk took the operation.
     Released,
 }
@@ -154,22 +156,29 @@ pub(crate) enum Kept<O> {
 ///
 /// The lock is held to take the operation or to share it, and not while the rule runs, which forks.
 ///
-/// It is all that is compiled for each kind of operation; what can be done with these few methods is done outside.
+/// It is all that is compiled for each kind of operation, with [`Keeps`]; what can be done with these few methods is
+/// done outside.
 pub(crate) trait Slot<T: Float>: Send + Sync {
     fn backward_once(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released>;
-    /// The operation, which stays here.
-    fn share(&self) -> Option<Arc<dyn Op<T>>>;
-    /// Whether there is no operation any more, in a node that nobody else holds.
-    fn is_released(&mut self) -> bool;
+    /// The lock, for what is compiled once.
+    fn lock(&self) -> &ShortLock<dyn Keeps<T>>;
     /// Drops the operation of a node that nobody else holds.
     fn release(&mut self);
-    /// The operation of a node that nobody else holds, to be dropped later; `None` if there is none.
-    fn take(&mut self) -> Option<Box<dyn Any + Send>>;
     /// Itself, for what is compiled once.
     fn as_dyn(&mut self) -> &mut dyn Slot<T>;
 }
 
-impl<T: Float> dyn Slot<T> {
+/// What a slot holds, for what is compiled once.
+pub(crate) trait Keeps<T: Float>: Send {
+    /// Whether there is no operation any more.
+    fn is_released(&self) -> bool;
+    /// Takes the operation out.
+    fn take(&mut self) -> Option<Arc<dyn Op<T>>>;
+    /// Puts it back, to be shared.
+    fn put(&mut self, op: Arc<dyn Op<T>>);
+}
+
+impl<T: Float> dyn Slot<T> + '_ {
     pub(super) fn backward_and_keep(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released> {
         debug_assert!(none_is_held(), "a backward rule: a lock is held");
         self.share().ok_or(Released)?.backward(ctx);
@@ -182,9 +191,27 @@ impl<T: Float> dyn Slot<T> {
             None => f.write_str("released"),
         }
     }
+
+    pub(super) fn is_released(&self) -> bool {
+        self.lock().with(|kept| kept.is_released())
+    }
+
+    /// The operation, which stays here.
+    fn share(&self) -> Option<Arc<dyn Op<T>>> {
+        self.lock().with(|kept| {
+            let op = kept.take()?;
+            kept.put(Arc::clone(&op));
+            Some(op)
+        })
+    }
+
+    /// Takes the operation out.
+    pub(super) fn take(&self) -> Option<Arc<dyn Op<T>>> {
+        self.lock().with(|kept| kept.take())
+    }
 }
 
-impl<T: Float, O: Op<T>> Slot<T> for ShortLock<Kept<O>> {
+impl<T: Float, O: Op<T>> Slot<T> for ShortLock<Kept<T, O>> {
     fn backward_once(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released> {
         debug_assert!(none_is_held(), "a backward rule: a lock is held");
         match self.with(|kept| std::mem::replace(kept, Kept::Released)) {
@@ -195,38 +222,34 @@ impl<T: Float, O: Op<T>> Slot<T> for ShortLock<Kept<O>> {
         Ok(())
     }
 
-    fn share(&self) -> Option<Arc<dyn Op<T>>> {
-        self.with(|kept| {
-            if let Kept::Own(_) = kept
-                && let Kept::Own(op) = std::mem::replace(kept, Kept::Released)
-            {
-                *kept = Kept::Shared(Arc::new(op));
-            }
-            match kept {
-                Kept::Shared(op) => Some(Arc::clone(op) as Arc<dyn Op<T>>),
-                _ => None,
-            }
-        })
-    }
-
-    fn is_released(&mut self) -> bool {
-        matches!(self.get_mut(), Kept::Released)
+    fn lock(&self) -> &ShortLock<dyn Keeps<T>> {
+        self
     }
 
     fn release(&mut self) {
         *self.get_mut() = Kept::Released;
     }
 
-    fn take(&mut self) -> Option<Box<dyn Any + Send>> {
-        match std::mem::replace(self.get_mut(), Kept::Released) {
-            Kept::Own(op) => Some(Box::new(op)),
-            Kept::Shared(op) => Some(Box::new(op)),
+    fn as_dyn(&mut self) -> &mut dyn Slot<T> {
+        self
+    }
+}
+
+impl<T: Float, O: Op<T>> Keeps<T> for Kept<T, O> {
+    fn is_released(&self) -> bool {
+        matches!(self, Kept::Released)
+    }
+
+    fn take(&mut self) -> Option<Arc<dyn Op<T>>> {
+        match std::mem::replace(self, Kept::Released) {
+            Kept::Own(op) => Some(Arc::new(op)),
+            Kept::Shared(op) => Some(op),
             Kept::Released => None,
         }
     }
 
-    fn as_dyn(&mut self) -> &mut dyn Slot<T> {
-        self
+    fn put(&mut self, op: Arc<dyn Op<T>>) {
+        *self = Kept::Shared(op);
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt::{self, Debug};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::op::Op;
-use crate::tensor::Tensor;
+use crate::tensor::{Reasons, Tensor};
 
 /// y = A x        dx = Aᵀ dy
 pub(crate) trait LinearMap<T: Float>: Clone + Debug + Send + Sync + 'static {
@@ -36,58 +36,83 @@ pub(crate) trait LinearMap<T: Float>: Clone + Debug + Send + Sync + 'static {
     #[inline(never)]
     #[track_caller]
     fn of(self, x: &Tensor<T>) -> Tensor<T> {
-        self.map(x).record(&[x], |_| Forward(self))
+        let y = self.map(x);
+        match Reasons::of(&[x]) {
+            Some(reasons) => record(reasons, x, y, self, Side::Map),
+            None => y,
+        }
     }
 
     /// A x, which was computed by other means, recorded; `map` is called if it is tracked.
     #[track_caller]
     fn record(map: impl FnOnce() -> Self, x: &Tensor<T>, y: Tensor<T>) -> Tensor<T> {
-        y.record(&[x], |_| Forward(map()))
+        match Reasons::of(&[x]) {
+            Some(reasons) => record(reasons, x, y, map(), Side::Map),
+            None => y,
+        }
     }
 
     /// Aᵀ y, recorded.
     #[inline(never)]
     #[track_caller]
     fn adjoint_of(self, y: &Tensor<T>) -> Tensor<T> {
-        self.adjoint(y).record(&[y], |_| Adjoint(self))
+        let x = self.adjoint(y);
+        match Reasons::of(&[y]) {
+            Some(reasons) => record(reasons, y, x, self, Side::Adjoint),
+            None => x,
+        }
     }
 }
 
-/// A linear map in the graph.
-struct Forward<M>(M);
-/// The adjoint of a linear map in the graph.
-struct Adjoint<M>(M);
+/// A linear map or its adjoint in the graph. One type for both, as much is compiled for each type of a node.
+struct Recorded<M> {
+    map: M,
+    side: Side,
+}
 
-impl<T: Float, M: LinearMap<T>> Op<T> for Forward<M> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Map,
+    Adjoint,
+}
+
+/// Both sides go through it, so that it is compiled once for both.
+#[inline(never)]
+#[track_caller]
+fn record<T: Float, M: LinearMap<T>>(
+    reasons: Reasons,
+    input: &Tensor<T>,
+    output: Tensor<T>,
+    map: M,
+    side: Side,
+) -> Tensor<T> {
+    output.record_for(reasons, &[input], |_| Recorded { map, side })
+}
+
+impl<T: Float, M: LinearMap<T>> Op<T> for Recorded<M> {
     fn name(&self) -> &'static str {
-        M::NAME
+        match self.side {
+            Side::Map => M::NAME,
+            Side::Adjoint => M::ADJOINT,
+        }
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let grad = ctx.grad();
-        ctx.propagate_into(0, |sum| self.0.add_adjoint(&grad, sum), || self.0.clone().adjoint_of(&grad));
+        match self.side {
+            Side::Map => {
+                ctx.propagate_into(0, |sum| self.map.add_adjoint(&grad, sum), || self.map.clone().adjoint_of(&grad));
+            }
+            Side::Adjoint => ctx.propagate(0, || self.map.clone().of(&grad)),
+        }
     }
 }
 
-impl<T: Float, M: LinearMap<T>> Op<T> for Adjoint<M> {
-    fn name(&self) -> &'static str {
-        M::ADJOINT
-    }
-
-    fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let grad = ctx.grad();
-        ctx.propagate(0, || self.0.clone().of(&grad));
-    }
-}
-
-impl<M: Debug> Debug for Forward<M> {
+impl<M: Debug> Debug for Recorded<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<M: Debug> Debug for Adjoint<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "adjoint of {:?}", self.0)
+        match self.side {
+            Side::Map => self.map.fmt(f),
+            Side::Adjoint => write!(f, "adjoint of {:?}", self.map),
+        }
     }
 }

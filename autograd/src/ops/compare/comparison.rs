@@ -11,7 +11,12 @@ use crate::tensor::Tensor;
 #[inline(never)]
 #[track_caller]
 fn compare<T: Float>(name: &str, a: &Tensor<T>, b: &Tensor<T>, is: impl Fn(T, T) -> bool + Copy + Sync) -> Mask {
-    let ones = combine(name, a, b, |a, b| if is(a, b) { T::ONE } else { T::ZERO });
+    mask_of(&combine(name, a, b, |a, b| if is(a, b) { T::ONE } else { T::ZERO }))
+}
+
+/// Where there are ones, and not zeros. It does not know the comparison.
+#[inline(never)]
+fn mask_of<T: Float>(ones: &Tensor<T>) -> Mask {
     let elements: Vec<bool> = ones.as_slice().expect("just built").iter().map(|&one| one == T::ONE).collect();
     Mask::new(elements, ones.shape())
 }

@@ -98,6 +98,11 @@ struct Targets<T: Float> {
     min_gradient: T,
 }
 
+/// Apart from [`Targets::classes`], as it does not know the element type.
+fn classes_of(labels: &[i64], ignored: i64) -> impl Iterator<Item = Option<usize>> {
+    labels.iter().map(move |&label| (label != ignored).then_some(label as usize))
+}
+
 impl<T: Float> Targets<T> {
     #[track_caller]
     fn new(labels: &Indices, classes: usize, options: &CrossEntropy<T>) -> Self {
@@ -116,7 +121,7 @@ impl<T: Float> Targets<T> {
 
     /// Each example's class; `None` if it is ignored.
     fn classes(&self) -> impl Iterator<Item = Option<usize>> {
-        self.labels.as_slice().iter().map(|&label| (label != self.ignored).then_some(label as usize))
+        classes_of(self.labels.as_slice(), self.ignored)
     }
 
     /// (1 - ε) w_t, the part of the target's own class.

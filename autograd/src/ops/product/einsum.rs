@@ -119,7 +119,7 @@ impl<T: Float> Labelled<T> {
 
     /// The extent of a label; 1 if the tensor does not have it.
     fn extent(&self, label: Label) -> usize {
-        self.labels.iter().position(|own| *own == label).map_or(1, |dim| self.tensor.shape()[dim])
+        extent(&self.labels, self.tensor.shape(), label)
     }
 
     fn has(&self, label: Label) -> bool {
@@ -128,13 +128,13 @@ impl<T: Float> Labelled<T> {
 
     /// Sums over the labels that are not to be kept.
     #[track_caller]
-    fn sum_other_than(self, is_kept: impl Fn(Label) -> bool) -> Self {
-        let summed: Vec<isize> =
-            (0_isize..).zip(&self.labels).filter(|(_, label)| !is_kept(**label)).map(|(dim, _)| dim).collect();
-        if summed.is_empty() {
+    fn sum_other_than(self, is_kept: &dyn Fn(Label) -> bool) -> Self {
+        let labels = chosen(&self.labels, is_kept);
+        if labels.len() == self.labels.len() {
             return self;
         }
-        let labels = self.labels.into_iter().filter(|label| is_kept(*label)).collect();
+        let mut summed: Vec<isize> = (0..self.labels.len() as isize).collect();
+        summed.retain(|&dim| !is_kept(self.labels[dim as usize]));
         Labelled { tensor: self.tensor.sum_dim(summed, false), labels }
     }
 
@@ -142,16 +142,36 @@ impl<T: Float> Labelled<T> {
     /// there.
     #[track_caller]
     fn grouped(&self, groups: &[impl AsRef<[Label]>]) -> Tensor<T> {
-        let order: Vec<isize> = groups
-            .iter()
-            .flat_map(AsRef::as_ref)
-            .filter_map(|label| self.labels.iter().position(|own| own == label))
-            .map(|dim| dim as isize)
-            .collect();
-        let extents: Shape =
-            groups.iter().map(|group| group.as_ref().iter().map(|&label| self.extent(label)).product()).collect();
+        let (order, extents) = grouped(&self.labels, self.tensor.shape(), groups);
         self.tensor.permute(order).reshape(extents)
     }
+}
+
+/// The extent of a label; 1 if it is not there.
+fn extent(labels: &[Label], shape: &Shape, label: Label) -> usize {
+    labels.iter().position(|own| *own == label).map_or(1, |dim| shape[dim])
+}
+
+/// Apart from [`Labelled::grouped`], as it does not know the element type: an order of the dimensions and the extents.
+fn grouped(labels: &[Label], shape: &Shape, groups: &[impl AsRef<[Label]>]) -> (Vec<isize>, Shape) {
+    let (mut order, mut extents) = (Vec::new(), Vec::new());
+    for group in groups.iter().map(AsRef::as_ref) {
+        order.extend(
+            group.iter().filter_map(|label| labels.iter().position(|own| own == label)).map(|dim| dim as isize),
+        );
+        extents.push(group.iter().map(|&label| extent(labels, shape, label)).product());
+    }
+    (order, Shape::from(extents))
+}
+
+/// Groups of one label each, and two more.
+fn with_last<'a>(stack: &'a [Label], last: [&'a [Label]; 2]) -> Vec<&'a [Label]> {
+    stack.chunks(1).chain(last).collect()
+}
+
+/// The labels that are chosen, in their order.
+fn chosen(labels: &[Label], is_chosen: &dyn Fn(Label) -> bool) -> Vec<Label> {
+    labels.iter().copied().filter(|&label| is_chosen(label)).collect()
 }
 
 fn repeated(labels: &[Label]) -> Option<(usize, usize)> {
@@ -163,32 +183,28 @@ fn repeated(labels: &[Label]) -> Option<(usize, usize)> {
 /// The product of two, summed over the labels that are not to be kept: a product of stacks of matrices where both have
 /// such labels, an elementwise one otherwise.
 #[track_caller]
-fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, is_kept: impl Fn(Label) -> bool) -> Labelled<T> {
+fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, is_kept: &dyn Fn(Label) -> bool) -> Labelled<T> {
     // A label that only one operand has, or that has extent 1 in one operand, is summed before the product.
-    let shared: Vec<Label> = a.labels.iter().copied().filter(|&label| b.has(label)).collect();
-    let alike: Vec<Label> = shared.iter().copied().filter(|&label| a.extent(label) == b.extent(label)).collect();
+    let shared = chosen(&a.labels, &|label| b.has(label));
+    let alike = chosen(&shared, &|label| a.extent(label) == b.extent(label));
     let stays = |label: Label| is_kept(label) || alike.contains(&label);
-    let (a, b) = (a.sum_other_than(stays), b.sum_other_than(stays));
+    let (a, b) = (a.sum_other_than(&stays), b.sum_other_than(&stays));
 
-    let summed: Vec<Label> = shared.iter().copied().filter(|&label| stays(label) && !is_kept(label)).collect();
-    let stack: Vec<Label> = shared.iter().copied().filter(|&label| is_kept(label)).collect();
-    let own = |operand: &Labelled<T>| -> Vec<Label> {
-        operand.labels.iter().copied().filter(|label| !shared.contains(label)).collect()
-    };
-    let (rows, columns) = (own(&a), own(&b));
+    let summed = chosen(&shared, &|label| stays(label) && !is_kept(label));
+    let stack = chosen(&shared, is_kept);
+    let is_own = |label: Label| !shared.contains(&label);
+    let (rows, columns) = (chosen(&a.labels, &is_own), chosen(&b.labels, &is_own));
     let labels: Vec<Label> = [&stack[..], &rows, &columns].concat();
     if summed.is_empty() {
         let apart: Vec<&[Label]> = labels.chunks(1).collect();
         return Labelled { tensor: a.grouped(&apart) * b.grouped(&apart), labels };
     }
-    let extents = stack.iter().map(|&label| match a.extent(label) {
+    let extents = labels.iter().map(|&label| match a.extent(label) {
         1 => b.extent(label),
         extent => extent,
     });
-    let own_extents = rows.iter().map(|&label| a.extent(label)).chain(columns.iter().map(|&label| b.extent(label)));
-    let shape: Shape = extents.chain(own_extents).collect();
-    let groups = |last: [&[Label]; 2]| -> Vec<Vec<Label>> { stack.chunks(1).chain(last).map(<[_]>::to_vec).collect() };
-    let [left, right] = [groups([&rows, &summed]), groups([&summed, &columns])];
+    let shape: Shape = extents.collect();
+    let (left, right) = (with_last(&stack, [&rows, &summed]), with_last(&stack, [&summed, &columns]));
     let product = a.grouped(&left).matmul(&b.grouped(&right));
     Labelled { tensor: product.reshape(shape), labels }
 }
@@ -261,9 +277,9 @@ fn sum_of_products<T: Float>(equation: &str, tensors: &[&Tensor<T>]) -> Result<T
     while let Some(next) = waiting.next() {
         let later = waiting.as_slice();
         product =
-            contract(product, next, |label| result.contains(&label) || later.iter().any(|operand| operand.has(label)));
+            contract(product, next, &|label| result.contains(&label) || later.iter().any(|operand| operand.has(label)));
     }
-    let product = product.sum_other_than(|label| result.contains(&label));
+    let product = product.sum_other_than(&|label| result.contains(&label));
     let apart: Vec<&[Label]> = result.chunks(1).collect();
     Ok(product.grouped(&apart))
 }

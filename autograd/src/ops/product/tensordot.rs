@@ -26,27 +26,43 @@ impl<T: Float> Tensor<T> {
     /// differ.
     #[track_caller]
     pub fn tensordot(&self, other: &Tensor<T>, own: impl Dims, others: impl Dims) -> Tensor<T> {
-        let left = distinct("tensordot", &own, self.rank());
-        let right = distinct("tensordot", &others, other.rank());
+        self.dot_along(other, &own, &others)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn dot_along(&self, other: &Tensor<T>, own: &dyn Dims, others: &dyn Dims) -> Tensor<T> {
+        let left = distinct("tensordot", own, self.rank());
+        let right = distinct("tensordot", others, other.rank());
         let (a, b) = (self.shape(), other.shape());
         let fits = left.len() == right.len() && left.iter().zip(&right).all(|(&left, &right)| a[left] == b[right]);
         if !fits {
             let (left, right) = (left.as_slice(), right.as_slice());
             shape_error("tensordot", format_args!("dimensions {left:?} of shape {a} and {right:?} of {b} do not pair"));
         }
-        let rest =
-            |rank: usize, summed: &[usize]| -> Vec<usize> { (0..rank).filter(|dim| !summed.contains(dim)).collect() };
         let (rows, columns) = (rest(a.rank(), &left), rest(b.rank(), &right));
-        let size = |shape: &Shape, dims: &[usize]| dims.iter().map(|&dim| shape[dim]).product::<usize>();
-        let order = |first: &[usize], last: &[usize]| -> Vec<isize> {
-            first.iter().chain(last).map(|&dim| dim as isize).collect()
-        };
         let inner = size(a, &left);
         let matrix = self.permute(order(&rows, &left)).reshape([size(a, &rows), inner]);
         let product = matrix.matmul(&other.permute(order(&right, &columns)).reshape([inner, size(b, &columns)]));
-        let extents = rows.iter().map(|&dim| a[dim]).chain(columns.iter().map(|&dim| b[dim]));
-        product.reshape(extents.collect::<Shape>())
+        product.reshape(rows.iter().map(|&dim| a[dim]).chain(columns.iter().map(|&dim| b[dim])).collect::<Shape>())
     }
+}
+
+// Functions, as closures of a generic function are compiled for each element type.
+
+/// The dimensions that are not summed.
+fn rest(rank: usize, summed: &[usize]) -> Vec<usize> {
+    (0..rank).filter(|dim| !summed.contains(dim)).collect()
+}
+
+/// The product of the extents of some dimensions.
+fn size(shape: &Shape, dims: &[usize]) -> usize {
+    dims.iter().map(|&dim| shape[dim]).product()
+}
+
+/// The order of a permutation.
+fn order(first: &[usize], last: &[usize]) -> Vec<isize> {
+    first.iter().chain(last).map(|&dim| dim as isize).collect()
 }
 
 instances!(|x| x.tensordot(x, 0, 0));

@@ -103,8 +103,14 @@ impl<T: Float> Tensor<T> {
     /// If the numbers of sources and destinations differ, there is no such dimension, or one is given twice.
     #[track_caller]
     pub fn movedim(&self, source: impl Dims, destination: impl Dims) -> Tensor<T> {
-        let sources = distinct("movedim", &source, self.rank());
-        let destinations = distinct("movedim", &destination, self.rank());
+        self.moved(&source, &destination)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn moved(&self, source: &dyn Dims, destination: &dyn Dims) -> Tensor<T> {
+        let sources = distinct("movedim", source, self.rank());
+        let destinations = distinct("movedim", destination, self.rank());
         if sources.len() != destinations.len() {
             let counts = [sources.len(), destinations.len()];
             argument_error(

@@ -54,13 +54,7 @@ impl<T: Float> Tensor<T> {
                 format_args!("repeats {repeats:?} for shape {own}: wanted one, not negative, for each dimension"),
             );
         }
-        let missing = repeats.len() - own.rank();
-        let extents = || std::iter::repeat_n(1, missing).chain(own.iter().copied());
-        let pairs = || repeats.iter().map(|&times| times.unsigned_abs()).zip(extents());
-        // A dimension of extent 1 is inserted before each dimension and expanded.
-        let apart: Shape = extents().flat_map(|extent| [1, extent]).collect();
-        let stretched: Shape = pairs().flat_map(|(times, extent)| [times, extent]).collect();
-        let result: Shape = pairs().map(|(times, extent)| times.saturating_mul(extent)).collect();
+        let [apart, stretched, result] = repeated_shapes(own, repeats);
         result.numel_for(op);
         let stretched = expand(&reshaped(self, &apart), &stretched).expect("extents of 1 stretch");
         reshaped(&stretched, &result)
@@ -125,6 +119,20 @@ impl<T: Float> Tensor<T> {
     pub fn broadcast_to(&self, shape: impl Extents) -> Tensor<T> {
         self.expand(shape)
     }
+}
+
+/// The shapes on the way to a repetition, and its own: a dimension of extent 1 is inserted before each dimension and
+/// expanded.
+fn repeated_shapes(own: &Shape, repeats: &[isize]) -> [Shape; 3] {
+    let missing = repeats.len() - own.rank();
+    let (mut apart, mut stretched, mut result) = (Vec::new(), Vec::new(), Vec::new());
+    for (dim, times) in repeats.iter().enumerate() {
+        let (times, extent) = (times.unsigned_abs(), if dim < missing { 1 } else { own[dim - missing] });
+        apart.extend_from_slice(&[1, extent]);
+        stretched.extend_from_slice(&[times, extent]);
+        result.push(times.saturating_mul(extent));
+    }
+    [apart, stretched, result].map(Shape::from)
 }
 
 instances!(repeat_interleave);
