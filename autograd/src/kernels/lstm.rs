@@ -24,7 +24,7 @@ fn parts<T, const N: usize>(slices: [&[T]; N], task: usize, states: usize, count
 pub(crate) fn forward<T: Scalar>(size: usize, gates: &mut [T], before: &[T], hidden: &mut [T], cell: &mut [T]) {
     let states = states_per_task(size);
     let outputs = hidden.chunks_mut(states).zip(cell.chunks_mut(states));
-    let items = gates.chunks_mut(4 * states).zip(outputs).enumerate().collect();
+    let items = gates.chunks_mut(4 * states).zip(outputs).enumerate();
     for_each_item(items, |(task, (gates, (hidden, cell)))| {
         let [before] = parts([before], task, states, cell.len());
         vectorized(Forward { size, gates, before, hidden, cell });
@@ -47,7 +47,7 @@ impl<T: Scalar> Step<'_, T> {
     pub(crate) fn backward(self, grads: [&[T]; 2], of_gates: &mut [T], of_before: &mut [T]) {
         let (size, states) = (self.size, states_per_task(self.size));
         let outputs = of_gates.chunks_mut(4 * states).zip(of_before.chunks_mut(states));
-        for_each_item(outputs.enumerate().collect(), |(task, (of_gates, of_before))| {
+        for_each_item(outputs.enumerate(), |(task, (of_gates, of_before))| {
             let [gates] = parts([self.gates], task, 4 * states, of_gates.len());
             let [before, cell] = parts([self.before, self.cell], task, states, of_before.len());
             let grads = parts(grads, task, states, of_before.len());

@@ -149,7 +149,7 @@ fn update_view<T: Scalar>(
     let (extent, stride) = (layout.shape[dim], layout.strides[dim] as usize);
     let each = (ELEMENTS_PER_TASK * extent).div_ceil(layout.numel()).min(extent);
     let parts = out[layout.offset..].chunks_mut(each * stride).zip((0..extent).step_by(each));
-    for_each_item(parts.collect(), |(out, start)| {
+    for_each_item(parts, |(out, start)| {
         let length = each.min(extent - start);
         let part = Layout { offset: 0, ..layout.slice(dim, start, length, 1) };
         let stretched = operand.layout.expand(&layout.shape).expect("the operand has the view's shape");

@@ -24,9 +24,7 @@ pub(crate) fn map_and_sum<T: Scalar>([a, b]: [&[T]; 2], out: &mut [T], sums: &mu
         .chunks_mut(length)
         .zip(partial.chunks_mut(blocks_per_task * width))
         .zip(a.chunks(length).zip(b.chunks(length)));
-    for_each_item(tasks.collect(), |((out, sums), (a, b))| {
-        vectorized(MapAndSum { operands: [a, b], width, out, sums, f: &f })
-    });
+    for_each_item(tasks, |((out, sums), (a, b))| vectorized(MapAndSum { operands: [a, b], width, out, sums, f: &f }));
     reduce(&partial, [1, partial.len() / width, width], sums, T::ZERO, Add::add);
 }
 

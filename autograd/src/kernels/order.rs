@@ -85,7 +85,7 @@ impl Order {
         let rows = (per_task / self.count).max(1);
         let parts = out.chunks_mut(rows * self.wanted).zip(positions.chunks_mut(rows * self.wanted));
         let parts = values.chunks(rows * self.count).zip(parts);
-        for_each_item(parts.collect(), |(values, (out, positions))| match T::NAME {
+        for_each_item(parts, |(values, (out, positions))| match T::NAME {
             "f32" => vectorized(Rows::<T, u64> { order: self, values, out, positions, items: Items::default() }),
             _ => vectorized(Rows::<T, (u64, u32)> { order: self, values, out, positions, items: Items::default() }),
         });

@@ -63,24 +63,28 @@ pub(crate) fn fill<T: Copy + Send + Sync>(out: &mut [T], value: T) {
     for_each_chunk(out, 2 * ELEMENTS_PER_TASK, |_, out| out.fill(value));
 }
 
-/// Calls `body` with each of the items, on the threads at hand.
-pub(crate) fn for_each_item<I: Send>(items: Vec<I>, body: impl Fn(I) + Sync) {
-    if items.len() <= 1 || num_threads() <= 1 {
-        return items.into_iter().for_each(body);
+/// Calls `body` with each of the items, on the threads at hand. (They are pushed one by one: to collect an iterator is
+/// compiled into a dozen functions for each type of one.)
+pub(crate) fn for_each_item<I: Send>(items: impl IntoIterator<Item = I>, body: impl Fn(I) + Sync) {
+    let items = items.into_iter();
+    if num_threads() <= 1 {
+        for item in items {
+            body(item);
+        }
+        return;
     }
-    let items: Vec<_> = items.into_iter().map(|item| ShortLock::new(Some(item))).collect();
-    fork_tasks(items.len(), &|task| {
-        let item = items[task].with(Option::take);
+    let mut waiting = Vec::with_capacity(items.size_hint().0);
+    for item in items {
+        waiting.push(ShortLock::new(Some(item)));
+    }
+    for_each_task(waiting.len(), |task| {
+        let item = waiting[task].with(Option::take);
         body(item.expect("a task runs once"));
     });
 }
 
 fn for_each_of_several_chunks<T: Send>(out: &mut [T], length: usize, body: &(dyn Fn(usize, &mut [T]) + Sync)) {
-    let chunks = out.chunks_mut(length).enumerate().map(|(index, chunk)| (index * length, chunk));
-    if num_threads() <= 1 {
-        return chunks.for_each(|(first, chunk)| body(first, chunk));
-    }
-    for_each_item(chunks.collect(), |(first, chunk)| body(first, chunk));
+    for_each_item(out.chunks_mut(length).enumerate(), |(index, chunk)| body(index * length, chunk));
 }
 
 /// Hands the tasks to a [`TaskQueue`]. (A body is a `dyn`, since a fork would else be compiled once more for each
@@ -202,7 +206,7 @@ pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> 
 /// If one of the calls panics, with its message.
 pub fn for_each<I: Send>(items: impl IntoIterator<Item = I>, body: impl Fn(I) + Sync) {
     let mode = Mode::current();
-    for_each_item(items.into_iter().collect(), |item| mode.run(|| body(item)));
+    for_each_item(items, |item| mode.run(|| body(item)));
 }
 
 /// As [`for_each`], and returns what the calls return, in the order of the items.

@@ -110,7 +110,7 @@ impl Planes {
         let groups = (ELEMENTS_PER_TASK / size).max(1);
         let mut all = vec![Moments::default(); self.statistics()];
         let tasks = out.chunks_mut(groups * size).zip(all.chunks_mut(groups)).enumerate();
-        for_each_item(tasks.collect(), |(task, (out, all))| {
+        for_each_item(tasks, |(task, (out, all))| {
             for (group, (out, moments)) in (task * groups..).zip(out.chunks_mut(size).zip(all)) {
                 let values = &values[group * size..][..size];
                 let of_planes = row_moments_here(values, self.length, planes);

@@ -27,7 +27,7 @@ impl<T: Scalar> RowNorm<'_, T> {
         let rows = (ELEMENTS_PER_TASK / self.count).max(1);
         let parts = out.chunks_mut(rows * self.count).zip(shifts.chunks_mut(rows));
         let parts = self.values.chunks(rows * self.count).zip(parts);
-        for_each_item(parts.collect(), |(values, (out, shifts))| {
+        for_each_item(parts, |(values, (out, shifts))| {
             vectorized(Forward { norm: RowNorm { values, ..self }, bias, epsilon, out, shifts });
         });
     }
@@ -48,7 +48,7 @@ impl<T: Scalar> RowNorm<'_, T> {
         let tasks = shifts.len().div_ceil(rows);
         let partial = Storage::build(tasks * 2 * count, |partial| {
             let parts = out.chunks_mut(rows * count).zip(partial.chunks_exact_mut(2 * count)).enumerate();
-            for_each_item(parts.collect(), |(task, (out, sums))| {
+            for_each_item(parts, |(task, (out, sums))| {
                 let first = task * rows * count;
                 let [values, grads] = [self.values, grads].map(|values| &values[first..][..out.len()]);
                 let shifts = &shifts[task * rows..][..out.len() / count];

@@ -59,7 +59,7 @@ impl<'a> ScatterAdd<'a> {
             let parts = out.chunks_mut(slots * width).enumerate();
             parts.map(move |(part, out)| (elements, part * slots..part * slots + out.len() / width, out))
         });
-        for_each_item(items.collect(), |(elements, slots, out)| by_slot.add(slots, elements, width, out));
+        for_each_item(items, |(elements, slots, out)| by_slot.add(slots, elements, width, out));
     }
 
     fn add_in_order<T: Scalar>(&self, elements: &[T], width: usize, out: &mut [T]) {

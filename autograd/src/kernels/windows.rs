@@ -77,7 +77,7 @@ impl Windows {
             let even = self.even_columns();
             let length = self.planes_per_task() * self.result();
             let chunks = out.chunks_mut(length).zip(positions.chunks_mut(length)).enumerate();
-            for_each_item(chunks.collect(), |(task, (out, positions))| {
+            for_each_item(chunks, |(task, (out, positions))| {
                 let (first, result) = (task * self.planes_per_task(), self.result());
                 for index in 0..out.len() / result {
                     let plane = &values[(first + index) * self.plane()..][..self.plane()];

@@ -52,7 +52,7 @@ impl<T: GemmKernels> Prepacked<T> {
         let panels_per_task = MULTIPLY_ADDS_PER_TASK.div_ceil(rows * depth * panels.width());
         let mut c = ArrayViewMut2::from_shape((rows, columns), c).expect("the length was compared");
         let parts = c.axis_chunks_iter_mut(Axis(1), panels_per_task * panels.width());
-        for_each_item(parts.enumerate().collect(), |(task, mut c)| {
+        for_each_item(parts.enumerate(), |(task, mut c)| {
             let own = panels.panels(packed.as_slice()).skip(task * panels_per_task).take(panels_per_task);
             for ((_, b), mut c) in own.zip(c.axis_chunks_iter_mut(Axis(1), panels.width())) {
                 for first in (0..depth).step_by(block) {
