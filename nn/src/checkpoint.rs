@@ -11,6 +11,7 @@ mod look_alike;
 mod parameters;
 mod read;
 mod run;
+pub(crate) mod short_float;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

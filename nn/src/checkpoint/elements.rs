@@ -1,8 +1,9 @@
 //! Elements of tensors as the bytes of a file.
 
 use autograd::{Float, Param, ParamKind};
-use half::{bf16, f16};
 use safetensors::Dtype;
+
+use super::short_float::ShortFloat;
 
 /// A type of the elements in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,22 +52,11 @@ pub(super) fn to_bytes<T: Float>(values: &[T], element: ElementType) -> Vec<u8> 
         converted
     }
     match element {
-        ElementType::F16 => converted(values, |value| f16::from_f32(rounded_to_odd(value)).to_le_bytes()),
-        ElementType::BF16 => converted(values, |value| bf16::from_f32(rounded_to_odd(value)).to_le_bytes()),
+        ElementType::F16 => converted(values, |value| ShortFloat::F16.nearest(value).to_le_bytes()),
+        ElementType::BF16 => converted(values, |value| ShortFloat::BF16.nearest(value).to_le_bytes()),
         ElementType::F32 => converted(values, |value| (value as f32).to_le_bytes()),
         ElementType::F64 => converted(values, f64::to_le_bytes),
     }
-}
-
-/// An `f32` beside a value, with its last bit set unless it is exact. Rounded once more, to a shorter type, it becomes
-/// what the value itself would: the bit says that something is left, which the nearest `f32` would hide at a tie.
-fn rounded_to_odd(value: f64) -> f32 {
-    let nearest = value as f32;
-    if f64::from(nearest) == value || !nearest.is_finite() {
-        return nearest;
-    }
-    let is_farther = f64::from(nearest).abs() > value.abs();
-    f32::from_bits((nearest.to_bits() - u32::from(is_farther)) | 1)
 }
 
 /// Whether a tensor of this type can be loaded: any floating-point type of 16 bits or more, and for a buffer also the
@@ -85,8 +75,8 @@ pub(super) fn from_bytes<T: Float>(bytes: &[u8], dtype: Dtype) -> Vec<T> {
         bytes.as_chunks().0.iter().map(|&chunk| T::from_f64(value(chunk))).collect()
     }
     match dtype {
-        Dtype::F16 => converted(bytes, |chunk| f16::from_le_bytes(chunk).to_f64()),
-        Dtype::BF16 => converted(bytes, |chunk| bf16::from_le_bytes(chunk).to_f64()),
+        Dtype::F16 => converted(bytes, |chunk| ShortFloat::F16.value(u16::from_le_bytes(chunk))),
+        Dtype::BF16 => converted(bytes, |chunk| ShortFloat::BF16.value(u16::from_le_bytes(chunk))),
         Dtype::F32 => converted(bytes, |chunk| f32::from_le_bytes(chunk).into()),
         Dtype::F64 => converted(bytes, f64::from_le_bytes),
         Dtype::I64 => converted(bytes, |chunk| i64::from_le_bytes(chunk) as f64),
@@ -126,7 +116,7 @@ mod tests {
         let step = 2.0_f64.powi(-8);
         let values = [1.0, 1.0 + step, 1.0 + 3.0 * step, 1.0 + step + 1e-12, f64::MAX, -1e-50];
         assert_eq!(bits(&values, ElementType::BF16), [0x3f80, 0x3f80, 0x3f82, 0x3f81, 0x7f80, 0x8000]);
-        assert!(f16::from_bits(bits(&[f64::NAN], ElementType::F16)[0]).is_nan());
+        assert!(ShortFloat::F16.value(bits(&[f64::NAN], ElementType::F16)[0]).is_nan());
         assert_eq!(to_bytes(&[0.1_f64], ElementType::F32), 0.1_f32.to_le_bytes());
     }
 }

@@ -1,10 +1,10 @@
 //! Arrays as the bytes of a file.
 
 use autograd::{Float, Indices, Tensor};
-use half::f16;
 
 use super::header::{self, Described, Element, Kind};
 use super::{Array, Refused, refused};
+use crate::checkpoint::short_float::ShortFloat;
 
 pub(super) fn from_bytes<T: Float>(bytes: &[u8]) -> Result<Array<T>, Refused> {
     let Described { element, shape, is_fortran, data } = header::parse(bytes)?;
@@ -12,7 +12,7 @@ pub(super) fn from_bytes<T: Float>(bytes: &[u8]) -> Result<Array<T>, Refused> {
     let shape_of = |shape: &[usize]| autograd::Shape::from(shape);
     if kind == Kind::Float {
         let values: Vec<T> = match size {
-            2 => values(data, element, |bytes| T::from_f64(f16::from_le_bytes(bytes).to_f64())),
+            2 => values(data, element, |bytes| T::from_f64(ShortFloat::F16.value(u16::from_le_bytes(bytes)))),
             4 => values(data, element, |bytes| T::from_f64(f32::from_le_bytes(bytes).into())),
             _ => values(data, element, |bytes| T::from_f64(f64::from_le_bytes(bytes))),
         };
