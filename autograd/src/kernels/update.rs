@@ -83,15 +83,25 @@ pub fn update_over<T: Scalar, const SLOTS: usize>(
     run(old.len(), OverGradient(old, buffer), state, rule);
 }
 
-/// Where the weights and the gradient are read, and the new weights written.
-trait Weights<T>: Send + Sized {
+/// Where the weights and the gradient are, and where the new weights go.
+trait Weights<T: Scalar>: Send + Sized {
     /// How many there are; the least of the lengths, so that the compiler sees that no index is out of bounds.
     fn len(&self) -> usize;
     /// The first `length` elements, and the others.
     fn split_at(self, length: usize) -> (Self, Self);
+    /// Runs the rule over them, on this thread.
+    fn update<F: Rule<T, SLOTS>, const SLOTS: usize>(self, state: [&mut [T]; SLOTS], rule: &F);
+}
+
+/// Weights that a new weight can be written to one by one.
+trait Replaceable<T: Scalar>: Weights<T> {
     /// Replaces the weight by `change(weight, gradient)`.
     fn change(&mut self, index: usize, change: impl FnOnce(T, T) -> T);
 }
+
+/// The new weight of a weight, its gradient and its state.
+trait Rule<T: Scalar, const SLOTS: usize>: Fn(T, T, &mut [T; SLOTS]) -> T + Sync {}
+impl<T: Scalar, F: Fn(T, T, &mut [T; SLOTS]) -> T + Sync, const SLOTS: usize> Rule<T, SLOTS> for F {}
 
 struct InPlace<'a, T>(&'a mut [T], &'a [T]);
 
@@ -106,29 +116,15 @@ impl<T: Scalar> Weights<T> for InPlace<'_, T> {
         (InPlace(first, gradient), InPlace(others, other_gradient))
     }
 
-    #[inline(always)]
-    fn change(&mut self, index: usize, change: impl FnOnce(T, T) -> T) {
-        self.0[index] = change(self.0[index], self.1[index]);
+    fn update<F: Rule<T, SLOTS>, const SLOTS: usize>(self, state: [&mut [T]; SLOTS], rule: &F) {
+        vectorized(Update { weights: self, state, rule });
     }
 }
 
-struct FromOldToNew<'a, T>(&'a [T], &'a mut [T], &'a [T]);
-
-impl<T: Scalar> Weights<T> for FromOldToNew<'_, T> {
-    #[inline(always)]
-    fn len(&self) -> usize {
-        self.0.len().min(self.1.len()).min(self.2.len())
-    }
-
-    fn split_at(self, length: usize) -> (Self, Self) {
-        let ((first, others), (new_first, new_others)) = (self.0.split_at(length), self.1.split_at_mut(length));
-        let (gradient, other_gradient) = self.2.split_at(length);
-        (FromOldToNew(first, new_first, gradient), FromOldToNew(others, new_others, other_gradient))
-    }
-
+impl<T: Scalar> Replaceable<T> for InPlace<'_, T> {
     #[inline(always)]
     fn change(&mut self, index: usize, change: impl FnOnce(T, T) -> T) {
-        self.1[index] = change(self.0[index], self.2[index]);
+        self.0[index] = change(self.0[index], self.1[index]);
     }
 }
 
@@ -145,9 +141,43 @@ impl<T: Scalar> Weights<T> for OverGradient<'_, T> {
         (OverGradient(first, buffer), OverGradient(others, other_buffer))
     }
 
+    fn update<F: Rule<T, SLOTS>, const SLOTS: usize>(self, state: [&mut [T]; SLOTS], rule: &F) {
+        vectorized(Update { weights: self, state, rule });
+    }
+}
+
+impl<T: Scalar> Replaceable<T> for OverGradient<'_, T> {
     #[inline(always)]
     fn change(&mut self, index: usize, change: impl FnOnce(T, T) -> T) {
         self.1[index] = change(self.0[index], self.1[index]);
+    }
+}
+
+struct FromOldToNew<'a, T>(&'a [T], &'a mut [T], &'a [T]);
+
+/// Elements whose gradient is copied, and read again while it is in the first cache.
+const COPIED: usize = 1024;
+
+impl<T: Scalar> Weights<T> for FromOldToNew<'_, T> {
+    fn len(&self) -> usize {
+        self.0.len().min(self.1.len()).min(self.2.len())
+    }
+
+    fn split_at(self, length: usize) -> (Self, Self) {
+        let ((first, others), (new_first, new_others)) = (self.0.split_at(length), self.1.split_at_mut(length));
+        let (gradient, other_gradient) = self.2.split_at(length);
+        (FromOldToNew(first, new_first, gradient), FromOldToNew(others, new_others, other_gradient))
+    }
+
+    /// The gradient is copied to where the new weights go, and these are written over it: a loop of its own would be
+    /// compiled for each rule once more, for a pass that is a twentieth faster.
+    fn update<F: Rule<T, SLOTS>, const SLOTS: usize>(self, mut state: [&mut [T]; SLOTS], rule: &F) {
+        let FromOldToNew(old, new, gradient) = self;
+        for ((old, new), gradient) in old.chunks(COPIED).zip(new.chunks_mut(COPIED)).zip(gradient.chunks(COPIED)) {
+            new.copy_from_slice(gradient);
+            let state = take_first(&mut state, old.len());
+            OverGradient(old, new).update(state, rule);
+        }
     }
 }
 
@@ -163,7 +193,7 @@ fn run<T: Scalar, W: Weights<T>, const SLOTS: usize>(
     assert!(same, "update: {length} weights, and gradients or a state of other lengths");
     let _span = span_of("update", length);
     if length <= WEIGHTS_PER_TASK {
-        return vectorized(Update { weights, state, rule: &rule });
+        return weights.update(state, &rule);
     }
     let mut parts = Vec::with_capacity(length.div_ceil(WEIGHTS_PER_TASK));
     let mut rest = weights;
@@ -173,7 +203,7 @@ fn run<T: Scalar, W: Weights<T>, const SLOTS: usize>(
         rest = others;
         parts.push((weights, take_first(&mut state, count)));
     }
-    for_each_item(parts, |(weights, state)| vectorized(Update { weights, state, rule: &rule }));
+    for_each_item(parts, |(weights, state)| weights.update(state, &rule));
 }
 
 /// The first `count` elements of each slot, which keeps the others. (Not a closure, which would be compiled for each
@@ -192,9 +222,7 @@ struct Update<'a, T, W, F, const SLOTS: usize> {
     rule: &'a F,
 }
 
-impl<T: Scalar, W: Weights<T>, F: Fn(T, T, &mut [T; SLOTS]) -> T, const SLOTS: usize> Kernel
-    for Update<'_, T, W, F, SLOTS>
-{
+impl<T: Scalar, W: Replaceable<T>, F: Rule<T, SLOTS>, const SLOTS: usize> Kernel for Update<'_, T, W, F, SLOTS> {
     type Output = ();
 
     #[inline(always)]
