@@ -86,8 +86,8 @@ impl Order {
         let parts = out.chunks_mut(rows * self.wanted).zip(positions.chunks_mut(rows * self.wanted));
         let parts = values.chunks(rows * self.count).zip(parts);
         for_each_item(parts, |(values, (out, positions))| match T::NAME {
-            "f32" => vectorized(Rows::<T, u64> { order: self, values, out, positions, items: Items::default() }),
-            _ => vectorized(Rows::<T, (u64, u32)> { order: self, values, out, positions, items: Items::default() }),
+            "f32" => first_of_rows::<T, u64>(self, values, out, positions),
+            _ => first_of_rows::<T, (u64, u32)>(self, values, out, positions),
         });
     }
 
@@ -118,39 +118,27 @@ struct Items<I> {
     other: Vec<I>,
 }
 
-struct Rows<'a, T, I> {
-    order: Order,
-    values: &'a [T],
-    out: &'a mut [T],
-    positions: &'a mut [i64],
-    items: Items<I>,
-}
-
-impl<T: Scalar, I: Item> Kernel for Rows<'_, T, I> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Rows { order, values, out, positions, mut items } = self;
-        let rows = values.chunks_exact(order.count).zip(out.chunks_exact_mut(order.wanted));
-        for ((values, out), positions) in rows.zip(positions.chunks_exact_mut(order.wanted)) {
-            if order.is_sort() {
-                items.items.clear();
-                items.items.extend(values.iter().enumerate().map(|(position, &x)| order.item::<T, I>(x, position)));
-                sort(&mut items);
-            } else {
-                select(order, values, &mut items.items);
-            }
-            for ((out, position), item) in out.iter_mut().zip(positions).zip(&items.items) {
-                (*out, *position) = (values[item.position()], item.position() as i64);
-            }
+/// The first elements of each row, and their positions. (Compiled once and not for each instruction set: integers are
+/// sorted one by one.)
+fn first_of_rows<T: Scalar, I: Item>(order: Order, values: &[T], out: &mut [T], positions: &mut [i64]) {
+    let mut items = Items::<I>::default();
+    let rows = values.chunks_exact(order.count).zip(out.chunks_exact_mut(order.wanted));
+    for ((values, out), positions) in rows.zip(positions.chunks_exact_mut(order.wanted)) {
+        if order.is_sort() {
+            items.items.clear();
+            items.items.extend(values.iter().enumerate().map(|(position, &x)| order.item::<T, I>(x, position)));
+            sort(&mut items);
+        } else {
+            select(order, values, &mut items.items);
+        }
+        for ((out, position), item) in out.iter_mut().zip(positions).zip(&items.items) {
+            (*out, *position) = (values[item.position()], item.position() as i64);
         }
     }
 }
 
 /// Sorts the items by their keys: digit by digit from the lowest one on, each time stably. A digit that all have in
 /// common is left out.
-#[inline(always)]
 fn sort<I: Item>(Items { items, other }: &mut Items<I>) {
     if items.len() <= FEW {
         return items.sort_unstable();
@@ -179,7 +167,6 @@ fn sort<I: Item>(Items { items, other }: &mut Items<I>) {
 
 /// The first items of the order, sorted: those that may precede the last one wanted so far are collected, and now and
 /// then only the first ones of them kept.
-#[inline(always)]
 fn select<T: Scalar, I: Item>(order: Order, values: &[T], items: &mut Vec<I>) {
     let most = (2 * order.wanted).max(2 * BLOCK) + BLOCK;
     let start = most.min(values.len());
@@ -190,20 +177,41 @@ fn select<T: Scalar, I: Item>(order: Order, values: &[T], items: &mut Vec<I>) {
         items.truncate(order.wanted);
         values[items[order.wanted - 1].position()]
     };
-    let mut last = keep(items);
-    for (block, values) in values[start..].chunks(BLOCK).enumerate() {
-        if !values.iter().fold(false, |any, &x| any | order.may_precede(x, last)) {
-            continue;
-        }
-        let first = start + block * BLOCK;
-        let found = values.iter().enumerate().filter(|&(_, &x)| order.may_precede(x, last));
+    let (mut last, mut first) = (keep(items), start);
+    while let Some(blocks) = vectorized(FindBlock { order, values: &values[first..], last }) {
+        first += blocks * BLOCK;
+        let end = values.len().min(first + BLOCK);
+        let found = values[first..end].iter().enumerate().filter(|&(_, &x)| order.may_precede(x, last));
         items.extend(found.map(|(index, &x)| order.item::<T, I>(x, first + index)));
         if items.len() + BLOCK > most {
             last = keep(items);
         }
+        first = end;
     }
     keep(items);
     items.sort_unstable();
+}
+
+/// Finds the first block with an element that may precede `last`: how many blocks are before it.
+struct FindBlock<'a, T> {
+    order: Order,
+    values: &'a [T],
+    last: T,
+}
+
+impl<T: Scalar> Kernel for FindBlock<'_, T> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run(self) -> Option<usize> {
+        let FindBlock { order, values, last } = self;
+        for (index, block) in values.chunks(BLOCK).enumerate() {
+            if block.iter().fold(false, |any, &x| any | order.may_precede(x, last)) {
+                return Some(index);
+            }
+        }
+        None
+    }
 }
 
 /// Rows of zeros, `count` long, with the `wanted` values of each at their positions, of which no two are the same.
@@ -255,17 +263,13 @@ mod tests {
         for count in [1, 2, 60, 256, 257, 1000, 5000] {
             let values = elements::<T>(count);
             for wanted in [1, 2, 7, count / 3, count].into_iter().filter(|&wanted| (1..=count).contains(&wanted)) {
-                for (descending, &isa) in
-                    [false, true].into_iter().flat_map(|d| Isa::available().iter().map(move |i| (d, i)))
-                {
+                for descending in [false, true] {
                     let order = Order { count, wanted, descending };
                     let (mut out, mut positions) = (vec![T::ONE; 3 * wanted], vec![-1; 3 * wanted]);
-                    let (values, items) = (&values[..], Items::<I>::default());
-                    let rows = Rows { order, values, out: &mut out, positions: &mut positions, items };
-                    vectorized_for(isa, rows);
+                    first_of_rows::<T, I>(order, &values, &mut out, &mut positions);
                     for (row, values) in values.chunks(count).enumerate() {
                         let found = &positions[row * wanted..][..wanted];
-                        assert_eq!(found, oracle(order, values), "{order:?}, {}", isa.name());
+                        assert_eq!(found, oracle(order, values), "{order:?}");
                         let same =
                             |(&at, out): (&i64, &T)| values[at as usize].to_f64().to_bits() == out.to_f64().to_bits();
                         assert!(found.iter().zip(&out[row * wanted..]).all(same), "{order:?}: elements");
@@ -276,9 +280,25 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_in_order_on_every_instruction_set() {
+    fn rows_are_in_order() {
         check::<f32, u64>();
         check::<f64, (u64, u32)>();
+    }
+
+    #[test]
+    fn the_first_block_that_may_precede_is_found_on_every_instruction_set() {
+        for (length, at) in [(0, None), (1, Some(0)), (64, None), (1000, Some(63)), (1000, Some(64)), (1000, Some(999))]
+        {
+            for (descending, unusual) in [(true, 2.0), (false, -2.0), (true, f64::NAN), (false, f64::NAN)] {
+                let mut values = vec![0.0; length];
+                at.into_iter().for_each(|at: usize| values[at] = unusual);
+                let order = Order { count: length, wanted: 1, descending };
+                for &isa in Isa::available() {
+                    let found = vectorized_for(isa, FindBlock { order, values: &values, last: 0.0 });
+                    assert_eq!(found, at.map(|at| at / BLOCK), "{unusual} at {at:?} on {}", isa.name());
+                }
+            }
+        }
     }
 
     #[test]
