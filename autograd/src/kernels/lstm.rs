@@ -1,6 +1,6 @@
 //! The gates of a long short-term memory, and their gradients, in one pass each.
 
-use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
+use super::parallel::{ELEMENTS_PER_TASK, On};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -21,11 +21,11 @@ fn parts<T, const N: usize>(slices: [&[T]; N], task: usize, states: usize, count
 /// c' = σ(f) c + σ(i) tanh(g) and h' = σ(o) tanh(c').
 ///
 /// The gates are rows `i f g o`, `[rows, 4 · size]`, the states rows of `size` elements.
-pub(crate) fn forward<T: Scalar>(size: usize, gates: &mut [T], before: &[T], hidden: &mut [T], cell: &mut [T]) {
+pub(crate) fn forward<T: Scalar>(on: On, size: usize, gates: &mut [T], before: &[T], [hidden, cell]: [&mut [T]; 2]) {
     let states = states_per_task(size);
     let outputs = hidden.chunks_mut(states).zip(cell.chunks_mut(states));
     let items = gates.chunks_mut(4 * states).zip(outputs).enumerate();
-    for_each_item(items, |(task, (gates, (hidden, cell)))| {
+    on.for_each_item(items, |(task, (gates, (hidden, cell)))| {
         let [before] = parts([before], task, states, cell.len());
         vectorized(Forward { size, gates, before, hidden, cell });
     });
@@ -44,10 +44,10 @@ pub(crate) struct Step<'a, T> {
 
 impl<T: Scalar> Step<'_, T> {
     /// Writes the gradient of the gates, and adds that of the cell state before, from the gradients of h' and c'.
-    pub(crate) fn backward(self, grads: [&[T]; 2], of_gates: &mut [T], of_before: &mut [T]) {
+    pub(crate) fn backward(self, on: On, grads: [&[T]; 2], of_gates: &mut [T], of_before: &mut [T]) {
         let (size, states) = (self.size, states_per_task(self.size));
         let outputs = of_gates.chunks_mut(4 * states).zip(of_before.chunks_mut(states));
-        for_each_item(outputs.enumerate(), |(task, (of_gates, of_before))| {
+        on.for_each_item(outputs.enumerate(), |(task, (of_gates, of_before))| {
             let [gates] = parts([self.gates], task, 4 * states, of_gates.len());
             let [before, cell] = parts([self.before, self.cell], task, states, of_before.len());
             let grads = parts(grads, task, states, of_before.len());
@@ -249,9 +249,9 @@ mod tests {
         fn on_threads(&self, threads: usize) -> [Vec<f64>; 4] {
             let (mut gates, [mut hidden, mut cell, mut of_gates, mut of_before]) = (self.gates.clone(), self.empty());
             with_threads(threads, || {
-                forward(self.size, &mut gates, &self.before, &mut hidden, &mut cell);
+                forward(On::Threads, self.size, &mut gates, &self.before, [&mut hidden, &mut cell]);
                 let step = Step { size: self.size, gates: &gates, before: &self.before, cell: &cell };
-                step.backward(self.grads(), &mut of_gates, &mut of_before);
+                step.backward(On::Threads, self.grads(), &mut of_gates, &mut of_before);
             });
             [hidden, cell, of_gates, of_before]
         }

@@ -83,6 +83,25 @@ pub(crate) fn for_each_item<I: Send>(items: impl IntoIterator<Item = I>, body: i
     });
 }
 
+/// Which threads compute what is cut into items: those at hand, or this one alone, as it is one of several tasks itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    Threads,
+    ThisThread,
+}
+
+impl On {
+    /// Calls `body` with each of the items.
+    pub(crate) fn for_each_item<I: Send>(self, items: impl IntoIterator<Item = I>, body: impl Fn(I) + Sync) {
+        if self == On::Threads {
+            return for_each_item(items, body);
+        }
+        for item in items {
+            body(item);
+        }
+    }
+}
+
 fn for_each_of_several_chunks<T: Send>(out: &mut [T], length: usize, body: &(dyn Fn(usize, &mut [T]) + Sync)) {
     for_each_item(out.chunks_mut(length).enumerate(), |(index, chunk)| body(index * length, chunk));
 }

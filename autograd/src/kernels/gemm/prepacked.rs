@@ -7,7 +7,7 @@ use super::kernel_set::{GemmKernels, TileKernels, selected_tiles};
 use super::offset_kernel::Step;
 use super::offset_product::{OffsetProduct, OffsetTable, PanelShape, RowsOf};
 use super::partition::even;
-use crate::kernels::parallel::for_each_item;
+use crate::kernels::parallel::On;
 use crate::storage::Storage;
 
 /// Multiply-adds of a task, at least: some ten microseconds.
@@ -32,11 +32,12 @@ impl<T: GemmKernels> Prepacked<T> {
         Prepacked { kernels, panels, packed, depth, columns }
     }
 
-    /// C ← C + A·B, for a dense A and C. The bits do not depend on the number of threads.
+    /// C ← C + A·B, for a dense A and C. The bits do not depend on the number of threads, nor on
+    /// which rows are computed together.
     ///
     /// # Panics
     /// If A or C has not as many elements as so many rows have.
-    pub(crate) fn add_product(&self, rows: usize, a: &[T], c: &mut [T]) {
+    pub(crate) fn add_product(&self, on: On, rows: usize, a: &[T], c: &mut [T]) {
         let Self { kernels, panels, ref packed, depth, columns } = *self;
         assert!((a.len(), c.len()) == (rows * depth, rows * columns), "a product of other extents");
         if c.is_empty() || depth == 0 {
@@ -52,7 +53,7 @@ impl<T: GemmKernels> Prepacked<T> {
         let panels_per_task = MULTIPLY_ADDS_PER_TASK.div_ceil(rows * depth * panels.width());
         let mut c = ArrayViewMut2::from_shape((rows, columns), c).expect("the length was compared");
         let parts = c.axis_chunks_iter_mut(Axis(1), panels_per_task * panels.width());
-        for_each_item(parts.enumerate(), |(task, mut c)| {
+        on.for_each_item(parts.enumerate(), |(task, mut c)| {
             let own = panels.panels(packed.as_slice()).skip(task * panels_per_task).take(panels_per_task);
             for ((_, b), mut c) in own.zip(c.axis_chunks_iter_mut(Axis(1), panels.width())) {
                 for first in (0..depth).step_by(block) {
@@ -92,12 +93,15 @@ mod tests {
                 let add = |threads| {
                     let mut c = before.clone();
                     let (a, out) = (a.as_slice().unwrap(), c.as_slice_mut().unwrap());
-                    with_threads(threads, || packed.add_product(rows, a, out));
+                    with_threads(threads, || packed.add_product(On::Threads, rows, a, out));
                     c
                 };
                 let one = add(1);
                 assert!(wanted.iter().zip(&one).all(|(wanted, found)| (wanted - found).abs() < 1e-9), "{rows} {depth}");
                 assert_eq!(one, add(3));
+                let mut here = before.clone();
+                packed.add_product(On::ThisThread, rows, a.as_slice().unwrap(), here.as_slice_mut().unwrap());
+                assert_eq!(one, here);
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::lstm::{Step, forward};
+use crate::kernels::parallel::On;
 use crate::op::{Op, Saved};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -40,7 +41,7 @@ impl<T: Float> Op<T> for LstmGates<T> {
         let of_before = Tensor::build(before.shape().clone(), |of_before| {
             of_before.fill(T::ZERO);
             of_gates = Some(Tensor::build(activated.shape().clone(), |of_gates| {
-                step.backward([of_hidden, of_cell], of_gates, of_before);
+                step.backward(On::Threads, [of_hidden, of_cell], of_gates, of_before);
             }));
         });
         ctx.propagate(0, || of_gates.expect("made with that of the cell state"));
@@ -82,7 +83,7 @@ impl<T: Float> Tensor<T> {
             let (hidden, next) = states.split_at_mut(before.numel());
             activated = Some(Tensor::build(self.shape().clone(), |gates| {
                 gates.copy_from_slice(elements(&self.dense()));
-                forward(cell.shape()[cell.rank() - 1], gates, elements(&before), hidden, next);
+                forward(On::Threads, cell.shape()[cell.rank() - 1], gates, elements(&before), [hidden, next]);
             }));
         });
         let activated = activated.expect("made with the states");

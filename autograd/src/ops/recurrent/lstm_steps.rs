@@ -1,17 +1,11 @@
 //! All steps of a long short-term memory.
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
-
 use super::lstm_gates::{composed_gates, elements};
+use super::lstm_passes::Steps;
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
-use crate::kernels::gemm::prepacked::Prepacked;
-use crate::kernels::gemm::{Epilogue, gemm};
-use crate::kernels::lstm::{Step, forward};
-use crate::kernels::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
 use crate::op::{Op, Saved};
-use crate::ops::product::matmul::as_matrix;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -78,114 +72,6 @@ fn composed_steps<T: Float>(
         cells.push(cell.clone());
     }
     Tensor::stack(&[Tensor::stack(&hiddens, 0), Tensor::stack(&cells, 0)], 0)
-}
-
-/// The states before the first step, dense, and the weight of the hidden state.
-struct Steps<'a, T: Float> {
-    hidden: &'a Tensor<T>,
-    cell: &'a Tensor<T>,
-    weight: &'a Tensor<T>,
-}
-
-impl<T: Float> Steps<'_, T> {
-    /// Rows of a state, and their elements.
-    fn extents(&self) -> [usize; 2] {
-        [self.hidden.shape()[0], self.hidden.shape()[1]]
-    }
-
-    /// Writes the activated gates and the states of all steps, from what the inputs and the bias add to the gates.
-    fn forward(&self, of_inputs: &[T], bias: Option<&[T]>, gates: &mut [T], states: &mut [T]) {
-        let ([rows, size], length) = (self.extents(), self.hidden.numel());
-        if length == 0 {
-            return;
-        }
-        let weight = Prepacked::new(as_matrix(self.weight).reversed_axes());
-        let (hiddens, cells) = states.split_at_mut(states.len() / 2);
-        let (mut hidden, mut cell) = (elements(self.hidden), elements(self.cell));
-        let states = hiddens.chunks_exact_mut(length).zip(cells.chunks_exact_mut(length));
-        let gates = gates.chunks_exact_mut(4 * length).zip(of_inputs.chunks_exact(4 * length));
-        for ((gates, of_input), (next_hidden, next_cell)) in gates.zip(states) {
-            // Here and not for all steps at once, so that they are still in the cache.
-            let chunk = (ELEMENTS_PER_TASK / (4 * size)).max(1) * 4 * size;
-            for_each_chunk(gates, chunk, |start, gates| begin_gates(&of_input[start..], bias, 4 * size, gates));
-            weight.add_product(rows, hidden, gates);
-            forward(size, gates, cell, next_hidden, next_cell);
-            (hidden, cell) = (next_hidden, next_cell);
-        }
-    }
-
-    /// The gradients of the gates of all steps, and those of the states before the first step, `[2, N, H]`; without
-    /// that of the hidden one, if it is not needed.
-    fn backward(
-        &self,
-        grad: &Tensor<T>,
-        activated: &Tensor<T>,
-        states: &Tensor<T>,
-        needs_hidden: bool,
-    ) -> (Tensor<T>, Tensor<T>) {
-        let ([rows, size], length, half) = (self.extents(), self.hidden.numel(), grad.numel() / 2);
-        let (activated_gates, cells) = (elements(activated), &elements(states)[half..]);
-        let weight = Prepacked::new(as_matrix(self.weight));
-        // What the states after some steps get from elsewhere; what they get from the next step is added to it.
-        let from_elsewhere = |steps: usize| {
-            let grad = elements(grad);
-            Tensor::build([2, rows, size], |out| match steps.checked_sub(1) {
-                Some(step) => {
-                    let parts = out.chunks_exact_mut(length.max(1)).zip(grad.chunks_exact(half.max(1)));
-                    parts.for_each(|(out, grad)| out.copy_from_slice(&grad[step * length..][..length]));
-                }
-                None => out.fill(T::ZERO),
-            })
-        };
-        let mut of_states = from_elsewhere(activated.shape()[0]);
-        let of_gates = Tensor::build(activated.shape().clone(), |of_gates| {
-            for (step, of_gates) in of_gates.chunks_exact_mut((4 * length).max(1)).enumerate().rev() {
-                let (of_hidden, of_cell) = elements(&of_states).split_at(length);
-                let mut of_before = from_elsewhere(step);
-                let before = of_before.as_mut_slice().expect("just built");
-                let (of_hidden_before, of_cell_before) = before.split_at_mut(length);
-                let cell_before = if step == 0 { elements(self.cell) } else { &cells[(step - 1) * length..][..length] };
-                let gates = &activated_gates[4 * step * length..][..4 * length];
-                let own = Step { size, gates, before: cell_before, cell: &cells[step * length..][..length] };
-                own.backward([of_hidden, of_cell], of_gates, of_cell_before);
-                if step > 0 || needs_hidden {
-                    weight.add_product(rows, of_gates, of_hidden_before);
-                }
-                of_states = of_before;
-            }
-        });
-        (of_gates, of_states)
-    }
-
-    /// The product of all steps' gradients of the gates, `[L · N, 4 H]`, and the hidden states before them.
-    fn weight_gradient(&self, of_gates: &Tensor<T>, states: &Tensor<T>) -> Tensor<T> {
-        let ([rows, size], extents) = (self.extents(), (self.weight.shape()[0], self.weight.shape()[1]));
-        let later = of_gates.shape()[0].saturating_sub(rows);
-        let hiddens =
-            ArrayView2::from_shape((later, size), &elements(states)[..later * size]).expect("all but the last");
-        let first = of_gates.shape()[0] - later;
-        let of_gates = as_matrix(of_gates);
-        let (of_first, of_later) = of_gates.split_at(Axis(0), first);
-        Tensor::build_named("matmul", self.weight.shape().clone(), |out| {
-            let mut product = |a: ArrayView2<'_, T>, b, epilogue| {
-                let out = ArrayViewMut2::from_shape(extents, &mut *out).expect("as long as the weight");
-                gemm(a.reversed_axes(), b, out, epilogue);
-            };
-            product(of_later, hiddens, Epilogue::Store);
-            if !of_first.is_empty() {
-                product(of_first, as_matrix(self.hidden), Epilogue::Add);
-            }
-        })
-    }
-}
-
-/// Writes rows of gates: what the inputs add to them, and the bias.
-fn begin_gates<T: Float>(of_inputs: &[T], bias: Option<&[T]>, width: usize, gates: &mut [T]) {
-    let of_inputs = &of_inputs[..gates.len()];
-    let Some(bias) = bias else { return gates.copy_from_slice(of_inputs) };
-    for (gates, of_inputs) in gates.chunks_exact_mut(width).zip(of_inputs.chunks_exact(width)) {
-        gates.iter_mut().zip(of_inputs).zip(bias).for_each(|((gate, &of_input), &bias)| *gate = of_input + bias);
-    }
 }
 
 /// # Recurrent cells
@@ -276,7 +162,7 @@ instances!(lstm_steps);
 
 #[cfg(test)]
 mod tests {
-    use crate::Tensor;
+    use crate::{Tensor, with_threads};
 
     gradients!(
         lstm_steps: |x, h, c, v, b| {
@@ -307,6 +193,25 @@ mod tests {
         for input in [&x, &h, &c, &v, &b] {
             assert!(is_close(found.get(input).unwrap(), wanted.get(input).unwrap()), "{}", input.shape());
         }
+    }
+
+    /// Of 33 rows two threads have a share each, eight share the steps.
+    #[test]
+    fn the_bits_do_not_depend_on_who_computes_which_rows() {
+        let (count, rows, size) = (4, 33, 40);
+        let tensor = |shape: &[usize], seed: u64| Tensor::<f32>::randn(shape, seed).requires_grad();
+        let (x, v, b) = (tensor(&[count, rows, 4 * size], 0), tensor(&[4 * size, size], 1), tensor(&[4 * size], 2));
+        let (h, c) = (tensor(&[rows, size], 3), tensor(&[rows, size], 4));
+        let run = |threads| {
+            with_threads(threads, || {
+                let (hiddens, cells) = x.lstm_steps(&h, &c, &v, Some(&b));
+                let found = (&hiddens * &cells).sum().backward();
+                let gradients = [&x, &h, &c, &v, &b].map(|input| found.get(input).unwrap().to_vec());
+                (hiddens.to_vec(), cells.to_vec(), gradients)
+            })
+        };
+        let one = run(1);
+        assert!([2, 3, 8].into_iter().all(|threads| run(threads) == one));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One step of a recurrent network, and all steps of a long short-term memory.
 
 mod lstm_gates;
+mod lstm_passes;
 mod lstm_steps;
 
 use crate::error::shape_error;
