@@ -77,10 +77,17 @@ impl<N: Copy + Default> FromIterator<N> for Dimensions<N> {
                 None => return Dimensions::Few { rank: rank as u8, values },
             }
         }
-        match iterator.next() {
-            Some(next) => Dimensions::Many(values.into_iter().chain([next]).chain(iterator).collect()),
-            None => Dimensions::Few { rank: INLINE as u8, values },
+        let Some(next) = iterator.next() else {
+            return Dimensions::Few { rank: INLINE as u8, values };
+        };
+        // Pushed, as what collects a chain is a dozen functions for each type of iterator.
+        let mut many = Vec::with_capacity(2 * INLINE);
+        many.extend_from_slice(&values);
+        many.push(next);
+        for value in iterator {
+            many.push(value);
         }
+        Dimensions::Many(many)
     }
 }
 
