@@ -14,6 +14,7 @@ use std::time::Instant;
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::{Edge, Id, Node, anomaly};
+use crate::kernels::gemm::MatrixStack;
 use crate::kernels::map::View;
 use crate::layout::Layout;
 use crate::mode::{self, RECORDING, WATCHED};
@@ -249,6 +250,11 @@ impl<T: Float> Tensor<T> {
         View { values: self.storage.as_slice(), layout: &self.layout }
     }
 
+    /// The matrices of a tensor of at least two dimensions, as the kernels take them.
+    pub(crate) fn as_stack(&self) -> MatrixStack<'_, T> {
+        MatrixStack::new(self.storage.as_slice(), &self.layout)
+    }
+
     /// The same elements, contiguous in row-major order, without an edge. They are copied only if necessary.
     #[track_caller]
     pub(crate) fn dense(&self) -> Tensor<T> {
@@ -256,6 +262,15 @@ impl<T: Float> Tensor<T> {
             return self.with_layout(self.layout.clone());
         }
         self.mapped(|x| x)
+    }
+
+    /// The elements of tensors that are [dense](Tensor::dense).
+    pub(crate) fn dense_slices<const N: usize>(tensors: [&Tensor<T>; N]) -> [&[T]; N] {
+        let mut slices = [&[][..]; N];
+        for index in 0..N {
+            slices[index] = tensors[index].as_slice().expect("dense");
+        }
+        slices
     }
 
     /// Makes a leaf: a tensor for which gradients can be requested. A tensor that is already tracked is returned

@@ -39,7 +39,7 @@ impl Moments {
 
     /// What normalizes the values, as (x - μ) s: `[μ, s]` with s = 1 / √(v + ε).
     pub(crate) fn shift<T: Scalar>(self, epsilon: f64) -> [T; 2] {
-        [self.mean, (self.variance() + epsilon).sqrt().recip()].map(T::from_f64)
+        [T::from_f64(self.mean), T::from_f64((self.variance() + epsilon).sqrt().recip())]
     }
 }
 

@@ -1,5 +1,6 @@
 //! The loop over dense rows that computes a formula, behind a pointer.
 
+use super::reduce::{column, cut};
 #[cfg(target_arch = "x86_64")]
 use super::simd::isa::InstructionSet;
 use super::simd::isa::selected;
@@ -136,7 +137,7 @@ impl<T: Scalar, F: Formula<T, OPERANDS>, const OPERANDS: usize> Kernel for Dense
                 has_rare |= formula.is_rare(elements);
             }
             if F::HAS_RARE && has_rare {
-                compute_rare(rows.map(|row| &row[start..end]), &mut out[start..end], formula);
+                compute_rare(cut(rows, start..end), &mut out[start..end], formula);
             }
             start = end;
         }
@@ -152,7 +153,7 @@ fn compute_rare<T: Scalar, F: Formula<T, OPERANDS>, const OPERANDS: usize>(
     formula: F,
 ) {
     for (i, out) in out.iter_mut().enumerate() {
-        let elements = rows.map(|row| row[i]);
+        let elements = column(rows, i);
         if formula.is_rare(elements) {
             *out = formula.rare(elements);
         }

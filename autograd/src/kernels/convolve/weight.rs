@@ -6,7 +6,7 @@ use ndarray::{ArrayView2, ShapeBuilder};
 
 use super::padded::Padded;
 use super::pass::offset;
-use super::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area};
+use super::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area, of_both};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::ThreadBuffers;
 use crate::kernels::gemm::kernel_set::TileKernels;
@@ -91,9 +91,8 @@ struct Sums<'a, T: 'static> {
 impl<'a, T: GemmKernels> Sums<'a, T> {
     fn new(kernels: &'a TileKernels<T>, geometry: &'a Geometry) -> Self {
         let Geometry { channels, filters, groups, from, kernel, to, stride, padding, dilation, .. } = *geometry;
-        let reach = [0, 1].map(|dim| dilation[dim] * (kernel[dim] - 1) / stride[dim]);
-        let extents = [0, 1].map(|dim| to[dim] + reach[dim]);
-        let padded = Padded::new::<T>(from, padding.map(|padding| padding as isize), stride, extents);
+        let extents = of_both(|dim| to[dim] + dilation[dim] * (kernel[dim] - 1) / stride[dim]);
+        let padded = Padded::new::<T>(from, [padding[0] as isize, padding[1] as isize], stride, extents);
         let panels = PanelShape::new(kernels, filters / groups, area(to));
         let rows = (0..channels / groups).flat_map(|channel| {
             let taps =

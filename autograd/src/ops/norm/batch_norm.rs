@@ -104,10 +104,11 @@ impl<T: Float> Op<T> for GivenNorm<T> {
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let (x, [mean, variance]) = (ctx.get(&self.x), self.moments.each_ref().map(|saved| ctx.get(saved)));
-        let parameters = self.parameters.each_ref().map(|saved| saved.as_ref().map(|saved| ctx.get(saved)));
+        let (x, mean, variance) = (ctx.get(&self.x), ctx.get(&self.moments[0]), ctx.get(&self.moments[1]));
+        let parameter = |index: usize| self.parameters[index].as_ref().map(|saved| ctx.get(saved));
+        let parameters = [parameter(0), parameter(1)];
         if ctx.higher_order() {
-            let parameters = parameters.each_ref().map(Option::as_ref);
+            let parameters = [parameters[0].as_ref(), parameters[1].as_ref()];
             return ctx.go_on_through(|_| given_composed(&x, [&mean, &variance], parameters, self.epsilon));
         }
         let along = |tensor: &Tensor<T>| along_channels(tensor, x.rank());
@@ -139,13 +140,16 @@ fn given_normalized<T: Float>(
     if planes.length < SHORT {
         return given_composed(x, [mean, variance], parameters, epsilon);
     }
-    let dense = [Some(x), Some(mean), Some(variance), parameters[0], parameters[1]].map(|x| x.map(Tensor::dense));
-    let [values, means, variances, weight, bias] = dense.each_ref().map(|x| x.as_ref().and_then(Tensor::as_slice));
+    let (dense, means, variances) = (x.dense(), mean.dense(), variance.dense());
+    let [values, means, variances] = Tensor::dense_slices([&dense, &means, &variances]);
+    let (dense_weight, dense_bias) = (parameters[0].map(Tensor::dense), parameters[1].map(Tensor::dense));
+    let weight = dense_weight.as_ref().and_then(Tensor::as_slice);
+    let bias = dense_bias.as_ref().and_then(Tensor::as_slice);
     let scale = |variance: &T| (variance.to_f64() + epsilon).sqrt().recip();
-    let pairs = means.expect("dense").iter().zip(variances.expect("dense"));
+    let pairs = means.iter().zip(variances);
     let shifts: Vec<[T; 2]> = pairs.map(|(&mean, variance)| [mean, T::from_f64(scale(variance))]).collect();
     let y = Tensor::build_for("batch_norm_with", x.shape().clone(), |out| {
-        planes.forward(values.expect("dense"), &shifts, [weight, bias], out);
+        planes.forward(values, &shifts, [weight, bias], out);
     });
     let [weight, bias] = parameters;
     let inputs: SmallVec<[&Tensor<T>; 5]> =

@@ -105,7 +105,7 @@ impl<T: Float> Labelled<T> {
     fn new(tensor: &Tensor<T>, labels: &[Label]) -> Result<Self, String> {
         let (mut tensor, mut labels) = (tensor.clone(), labels.to_vec());
         while let Some((first, second)) = repeated(&labels) {
-            let [a, b] = [first, second].map(|dim| tensor.shape()[dim]);
+            let (a, b) = (tensor.shape()[first], tensor.shape()[second]);
             if a != b {
                 return Err(format!("a letter stands for the extents {a} and {b} of shape {}", tensor.shape()));
             }

@@ -39,7 +39,7 @@ impl<T: Float> Op<T> for Variance<T> {
         }
         ctx.propagate(0, || {
             let (means, grads) = (means.dense(), grad.dense());
-            let [means, grads] = [&means, &grads].map(|tensor| tensor.as_slice().expect("dense"));
+            let [means, grads] = Tensor::dense_slices([&means, &grads]);
             let shifts: Vec<[T; 2]> = means.iter().zip(grads).map(|(&mean, &grad)| [mean, grad * factor]).collect();
             self.along.by_rows(&x, |values, out| normalize::standardize(values, self.along.count, &shifts, out))
         });
