@@ -7,9 +7,9 @@ pub(crate) mod interchange;
 mod mapped;
 mod nested;
 mod random;
+mod unfilled;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::error::shape_error;
 use crate::float::Float;
@@ -20,11 +20,12 @@ use crate::layout::Layout;
 use crate::mode::{self, RECORDING, WATCHED};
 use crate::op::Op;
 use crate::shape::Shape;
-use crate::storage::{Storage, no_memory_for};
+use crate::storage::Storage;
 use crate::trace;
 
 pub(crate) use mapped::{map_inlined, mapped_rows};
 pub use nested::RaggedError;
+use unfilled::Unfilled;
 
 /// A multi-dimensional array of numbers that knows how it was computed.
 ///
@@ -76,9 +77,9 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn build_for(op: &str, shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
-        // Checked before strides are computed, which could overflow.
-        shape.numel_for(op);
-        Tensor::fill_layout(op, Arc::new(Layout::contiguous(shape)), fill)
+        let mut new = Unfilled::of_shape(op, shape);
+        fill(new.elements());
+        new.finish()
     }
 
     /// As [`build_for`](Tensor::build_for), for an intermediate result that no operation records: the trace shows it
@@ -94,58 +95,18 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn build_in(layout: impl Into<Arc<Layout>>, fill: impl FnOnce(&mut [T])) -> Self {
-        Tensor::fill_layout("tensor", layout.into(), fill)
+        let mut new = Unfilled::of_layout(layout.into());
+        fill(new.elements());
+        new.finish()
     }
 
     /// As [`build_in`](Tensor::build_in), all of it inlined: for the few functions that most operations pass through.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn build_inlined(layout: Arc<Layout>, fill: impl FnOnce(&mut [T])) -> Self {
-        let (start, mut storage) = Tensor::begin_inlined("tensor", &layout);
-        fill(storage.get_mut().expect("just made, so not shared"));
-        Tensor::finish(start, layout, storage)
-    }
-
-    /// The closure is all that differs from one operation to the next: what is before it and behind it is compiled
-    /// once.
-    #[inline]
-    #[track_caller]
-    fn fill_layout(op: &str, layout: Arc<Layout>, fill: impl FnOnce(&mut [T])) -> Self {
-        let (start, mut storage) = Tensor::begin(op, &layout);
-        fill(storage.get_mut().expect("just made, so not shared"));
-        Tensor::finish(start, layout, storage)
-    }
-
-    /// A buffer for the elements, which are stale ones of a recycled buffer.
-    #[inline]
-    #[track_caller]
-    fn begin(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
-        Tensor::begin_inlined(op, layout)
-    }
-
-    #[inline(always)]
-    #[track_caller]
-    fn begin_inlined(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
-        let start = trace::start();
-        let Some(storage) = Storage::try_take(layout.numel()) else {
-            Tensor::<T>::no_memory(op, layout);
-        };
-        (start, storage)
-    }
-
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn no_memory(op: &str, layout: &Layout) -> ! {
-        shape_error(op, format_args!("shape {}: {}", layout.shape, no_memory_for::<T>(layout.numel())));
-    }
-
-    #[inline]
-    fn finish(start: Option<Instant>, layout: Arc<Layout>, storage: Storage<T>) -> Self {
-        if let Some(start) = start {
-            trace::built(start, &layout.shape, storage.as_slice().as_ptr().cast());
-        }
-        Tensor { storage, layout, edge: Edge::Constant }
+        let mut new = Unfilled::new("tensor", layout);
+        fill(new.elements());
+        new.finish()
     }
 
     /// The same storage with another layout, without an edge.
