@@ -174,6 +174,8 @@ pub(crate) trait Keeps<T: Float>: Send {
     fn is_released(&self) -> bool;
     /// Takes the operation out.
     fn take(&mut self) -> Option<Arc<dyn Op<T>>>;
+    /// Drops the operation.
+    fn release(&mut self);
     /// Puts it back, to be shared.
     fn put(&mut self, op: Arc<dyn Op<T>>);
 }
@@ -227,7 +229,8 @@ impl<T: Float, O: Op<T>> Slot<T> for ShortLock<Kept<T, O>> {
     }
 
     fn release(&mut self) {
-        *self.get_mut() = Kept::Released;
+        let lock: &mut ShortLock<dyn Keeps<T>> = self;
+        lock.get_mut().release();
     }
 
     fn as_dyn(&mut self) -> &mut dyn Slot<T> {
@@ -246,6 +249,10 @@ impl<T: Float, O: Op<T>> Keeps<T> for Kept<T, O> {
             Kept::Shared(op) => Some(op),
             Kept::Released => None,
         }
+    }
+
+    fn release(&mut self) {
+        *self = Kept::Released;
     }
 
     fn put(&mut self, op: Arc<dyn Op<T>>) {
