@@ -187,12 +187,20 @@ impl<T: Float> Backward<'_, T> {
         add: impl FnOnce(&mut Tensor<T>) -> bool,
         grad: impl FnOnce() -> Tensor<T>,
     ) {
-        let edge = &self.node.inputs[input].edge;
-        let adds = !self.pass.is_watched && self.pass.order != Order::Higher;
-        if adds && self.pass.needs(edge) && self.pass.handed(edge).is_some_and(add) {
+        if let Some(sum) = self.sum_in_place(input)
+            && add(sum)
+        {
             return;
         }
         self.propagate(input, grad);
+    }
+
+    /// The gradient that the input has from other consumers, if it may be added to in place.
+    #[inline(never)]
+    fn sum_in_place(&mut self, input: usize) -> Option<&mut Tensor<T>> {
+        let edge = &self.node.inputs[input].edge;
+        let adds = !self.pass.is_watched && self.pass.order != Order::Higher;
+        if adds && self.pass.needs(edge) { self.pass.handed(edge) } else { None }
     }
 
     #[inline(never)]
