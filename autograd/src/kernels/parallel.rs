@@ -28,7 +28,7 @@ use smallvec::SmallVec;
 pub(super) use super::workers::thread_index;
 use super::workers::{SPIN_TIME, pool, with_spinning};
 pub use super::workers::{is_in_pool, num_threads, set_num_threads, with_threads};
-use crate::lock::{ShortLock, none_is_held};
+use crate::lock::none_is_held;
 use crate::mode::{Mode, with_default};
 use crate::trace;
 
@@ -75,12 +75,30 @@ pub(crate) fn for_each_item<I: Send>(items: impl IntoIterator<Item = I>, body: i
     }
     let mut waiting = Vec::with_capacity(items.size_hint().0);
     for item in items {
-        waiting.push(ShortLock::new(Some(item)));
+        waiting.push(Some(item));
     }
-    for_each_task(waiting.len(), |task| {
-        let item = waiting[task].with(Option::take);
+    let (tasks, items) = (waiting.len(), Items(waiting.as_mut_ptr()));
+    for_each_task(tasks, |task| {
+        // SAFETY: there are so many items, and they live until all tasks have ended. Each task runs once, so nobody
+        // else uses this item.
+        let item = unsafe { items.take(task) };
         body(item.expect("a task runs once"));
     });
+}
+
+/// The items of a fork, of which each task takes its own. (A lock for each would be compiled for each type of one.)
+struct Items<I>(*mut Option<I>);
+
+// SAFETY: each thread uses the items of its own tasks, which may be sent there; what they share is only the address.
+unsafe impl<I: Send> Sync for Items<I> {}
+
+impl<I> Items<I> {
+    /// # Safety
+    /// There is such an item, and nobody else uses it.
+    unsafe fn take(&self, task: usize) -> Option<I> {
+        // SAFETY: as above.
+        unsafe { (*self.0.add(task)).take() }
+    }
 }
 
 fn for_each_of_several_chunks<T: Send>(out: &mut [T], length: usize, body: &(dyn Fn(usize, &mut [T]) + Sync)) {
