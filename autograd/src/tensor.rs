@@ -11,6 +11,7 @@ mod unfilled;
 
 use std::sync::Arc;
 
+use crate::dimensions::pushed;
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::{Edge, Id, Node, anomaly};
@@ -225,6 +226,10 @@ impl<T: Float> Tensor<T> {
         self.mapped(|x| x)
     }
 
+    pub(crate) fn shapes<'t>(tensors: &[&'t Tensor<T>]) -> Vec<&'t Shape> {
+        pushed(tensors.iter().map(|tensor| tensor.shape()))
+    }
+
     /// The elements of tensors that are [dense](Tensor::dense).
     pub(crate) fn dense_slices<const N: usize>(tensors: [&Tensor<T>; N]) -> [&[T]; N] {
         let mut slices = [&[][..]; N];
@@ -320,7 +325,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     fn trace_operation(&self, inputs: &[&Tensor<T>], name: &'static str, is_new: bool) {
         if trace::is_on() {
-            let shapes = inputs.iter().map(|input| input.shape().clone()).collect();
+            let shapes = Tensor::shapes(inputs).into_iter().cloned().collect();
             let address = is_new.then(|| self.storage.as_slice().as_ptr().cast());
             trace::operation(name, shapes, self.shape(), address);
         }

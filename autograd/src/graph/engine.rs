@@ -9,6 +9,7 @@ use super::broadcast::{accumulate, sum_to};
 use super::gradients::Gradients;
 use super::node::{Edge, Id, Input, Node, Released};
 use super::targets::Targets;
+use crate::dimensions::pushed;
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::parallel::with_recording;
@@ -122,7 +123,7 @@ impl<T: Float> BackwardPass<T> {
                 }
             }
             let _span = trace::span(Phase::Backward, node.name, || {
-                (node.inputs.iter().map(|input| input.shape().clone()).collect(), grad.shape().clone())
+                (pushed(node.inputs.iter().map(|input| input.shape().clone())), grad.shape().clone())
             });
             let order = self.order;
             let is_watched = self.is_watched;

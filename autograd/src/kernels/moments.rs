@@ -68,6 +68,11 @@ fn from_blocks(count: usize, rows: usize, write: impl FnOnce(usize, &mut [Moment
     if blocks == 1 {
         return parts;
     }
+    joined(&parts, blocks)
+}
+
+/// The moments of each so many blocks.
+fn joined(parts: &[Moments], blocks: usize) -> Vec<Moments> {
     parts.chunks(blocks).map(|parts| parts.iter().copied().reduce(Moments::with).expect("a block")).collect()
 }
 

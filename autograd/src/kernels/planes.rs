@@ -10,6 +10,7 @@ use super::normalize::dots_with_standardized;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
 use super::reduce::{cut, row};
 use super::vectorize::{Kernel, vectorized};
+use crate::dimensions::pushed;
 use crate::scalar::Scalar;
 
 /// Elements of a group that are still in the second-level cache when they are read for the second time.
@@ -177,7 +178,7 @@ impl Planes {
             let [values, grads] = cut([values, grads], start..start + out.len());
             vectorized(Gradient { values, grads, slopes: of_plane(start / self.length), out });
         });
-        let parameter = |which: usize| of_channels.iter().map(|sums| T::from_f64(sums[which])).collect();
+        let parameter = |which: usize| pushed(of_channels.iter().map(|sums| T::from_f64(sums[which])));
         [parameter(0), parameter(1)]
     }
 

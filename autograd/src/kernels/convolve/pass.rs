@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::padded::Padded;
 use super::work::{Along, Task, Work};
 use super::{Epilogue, Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area, of_both};
+use crate::dimensions::pushed;
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::ThreadBuffers;
 use crate::kernels::gemm::kernel_set::TileKernels;
@@ -271,7 +272,7 @@ impl Pass {
                 let winners = winners_of(result);
                 Task { image: index * images, group: 0, channels: channels.clone(), result, winners }
             };
-            return chunks.map(task).collect();
+            return pushed(chunks.map(task));
         }
         let (groups, channels) = if self.groups > 1 {
             (self.groups.div_ceil(parts), self.out_channels)

@@ -132,11 +132,12 @@ impl<'a, T: GemmKernels> Sums<'a, T> {
     ) {
         let groups = self.geometry.groups;
         let (group, unit) = (length / groups, self.filters_per_task(out.len() / (length / groups), images(0).len()));
-        let items = out.chunks_mut(group).enumerate().flat_map(|(index, w)| {
-            let parts = w.chunks_mut(unit * self.geometry.depth()).enumerate();
-            parts.map(move |(part, w)| Part { block: index / groups, group: index % groups, first: part * unit, w })
-        });
-        let items: Vec<Part<'_, T>> = items.collect();
+        let mut items = Vec::new();
+        for (index, w) in out.chunks_mut(group).enumerate() {
+            for (part, w) in w.chunks_mut(unit * self.geometry.depth()).enumerate() {
+                items.push(Part { block: index / groups, group: index % groups, first: part * unit, w });
+            }
+        }
         let scratch = self.scratch() + y.scratch(unit * area(self.geometry.to));
         let buffers = ThreadBuffers::take::<T>(items.len(), scratch);
         for_each_item(items, |part| {

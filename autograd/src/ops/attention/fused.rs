@@ -94,7 +94,7 @@ impl<'a, T: Float> Operands<'a, T> {
     fn result(&self, op: &str, columns: usize) -> (Tensor<T>, Tensor<T>) {
         let rank = self.scores.rank();
         let shape = stacked(self.scores, [self.scores[rank - 2], columns]);
-        let order = MemoryOrder::of(&self.inputs[0], &shape);
+        let order = MemoryOrder::of(&self.inputs[0].layout, &shape);
         let sums = Shape::from(&self.scores[..rank - 1]);
         let (result, log_sums) = with_log_sums(op, &sums, &order.memory, |out, log_sums| {
             attention::forward(&self.kernel(), &OutputStack::new(out, &order.layout), log_sums);
@@ -107,7 +107,7 @@ impl<'a, T: Float> Operands<'a, T> {
     fn gradients(&self, result: &Tensor<T>, grad: &Tensor<T>, log_sums: &[T]) -> [Tensor<T>; 3] {
         let (result, grad) = (with_adjacent_columns(result), with_adjacent_columns(grad));
         let known = Known { result: result.as_stack(), gradient: grad.as_stack(), log_sums };
-        let order = |index: usize| MemoryOrder::of(&self.inputs[index], self.inputs[index].shape());
+        let order = |index: usize| MemoryOrder::of(&self.inputs[index].layout, self.inputs[index].shape());
         let (q, k, v) = (order(0), order(1), order(2));
         let unwritten = |order: &MemoryOrder| Tensor::build(&order.memory, |_| {});
         let (mut to_query, mut to_key) = (unwritten(&q), unwritten(&k));
@@ -185,10 +185,10 @@ struct MemoryOrder {
 impl MemoryOrder {
     /// The order for a shape: that of `model`, if its matrices are rows of an array in which the dimension before them,
     /// the heads, comes after the rows. Nothing needs to be copied then when the heads are put side by side.
-    fn of<T: Float>(model: &Tensor<T>, shape: &Shape) -> Self {
+    fn of(model: &Layout, shape: &Shape) -> Self {
         let rank = shape.rank();
         if rank >= 3 {
-            let strides = model.strides();
+            let strides = &model.strides;
             let (heads, rows) = (strides[rank - 3].unsigned_abs(), strides[rank - 2].unsigned_abs());
             if 0 < heads && heads < rows && shape[rank - 3] > 1 {
                 let mut order: Vec<usize> = (0..rank).collect();

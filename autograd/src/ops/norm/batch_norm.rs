@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::normalized::{SHORT, normalized};
 use super::{along_channels, channel_planes, check_channels, check_input, over_channels, scaled_channels};
+use crate::dimensions::pushed;
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
@@ -147,13 +148,17 @@ fn given_normalized<T: Float>(
     let bias = dense_bias.as_ref().and_then(Tensor::as_slice);
     let scale = |variance: &T| (variance.to_f64() + epsilon).sqrt().recip();
     let pairs = means.iter().zip(variances);
-    let shifts: Vec<[T; 2]> = pairs.map(|(&mean, variance)| [mean, T::from_f64(scale(variance))]).collect();
+    let shifts = pushed(pairs.map(|(&mean, variance)| [mean, T::from_f64(scale(variance))]));
     let y = Tensor::build_for("batch_norm_with", x.shape().clone(), |out| {
         planes.forward(values, &shifts, [weight, bias], out);
     });
     let [weight, bias] = parameters;
-    let inputs: SmallVec<[&Tensor<T>; 5]> =
-        [Some(x), Some(mean), Some(variance), weight, bias].into_iter().flatten().collect();
+    let mut inputs = SmallVec::<[&Tensor<T>; 5]>::from_slice(&[x, mean, variance]);
+    for parameter in parameters {
+        if let Some(parameter) = parameter {
+            inputs.push(parameter);
+        }
+    }
     y.record(&inputs, |_| GivenNorm {
         x: Saved::input(0, x),
         moments: [Saved::input(1, mean), Saved::input(2, variance)],
@@ -178,11 +183,14 @@ fn given_composed<T: Float>(
     scaled_channels("batch_norm_with", y, weight, bias)
 }
 
+fn all_but_channels(rank: usize) -> Vec<isize> {
+    (0..rank as isize).filter(|&dim| dim != 1).collect()
+}
+
 /// The sums over all dimensions but the channels'.
 #[track_caller]
 fn sum_to_channels<T: Float>(x: &Tensor<T>) -> Tensor<T> {
-    let others: Vec<isize> = (0..x.rank() as isize).filter(|&dim| dim != 1).collect();
-    x.sum_dim(others, false)
+    x.sum_dim(all_but_channels(x.rank()), false)
 }
 
 instances!(batch_norm batch_norm_with);

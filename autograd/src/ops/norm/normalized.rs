@@ -125,14 +125,21 @@ pub(super) fn normalized<T: Float>(
         Over::Planes(planes) => {
             let found = planes.normalize(values, epsilon, [weight_values, bias_values], out);
             let pairs = |pair: &dyn Fn(Moments) -> [T; 2]| {
-                Tensor::from_vec(found.iter().flat_map(|&found| pair(found)).collect(), [found.len(), 2])
+                Tensor::build([found.len(), 2], |out| {
+                    out.as_chunks_mut().0.iter_mut().zip(&found).for_each(|(out, &found)| *out = pair(found));
+                })
             };
             shifts = Some(pairs(&|found| found.shift(epsilon)));
             moments = Some(pairs(&|found| [T::from_f64(found.mean), T::from_f64(found.variance())]));
         }
     });
     let shifts = shifts.expect("made with the output");
-    let inputs: SmallVec<[&Tensor<T>; 3]> = [Some(x), weight, bias].into_iter().flatten().collect();
+    let mut inputs = SmallVec::<[&Tensor<T>; 5]>::from_slice(&[x]);
+    for parameter in [weight, bias] {
+        if let Some(parameter) = parameter {
+            inputs.push(parameter);
+        }
+    }
     let y = y.record(&inputs, |_| Normalized {
         name,
         x: Saved::input(0, x),

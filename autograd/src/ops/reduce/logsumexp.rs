@@ -1,6 +1,7 @@
 //! The logarithm of a sum of exponentials.
 
 use super::along::Along;
+use crate::dimensions::pushed;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::parallel::ELEMENTS_PER_TASK;
@@ -43,7 +44,7 @@ impl<T: Float> Tensor<T> {
             log_sums(rows.as_slice().expect("dense"), &along, out.as_chunks_mut().0);
         });
         let pairs = sums.as_slice().expect("just built").as_chunks().0;
-        let values: Vec<T> = pairs.iter().map(|&[largest, log_sum]| largest + log_sum).collect();
+        let values = pushed(pairs.iter().map(|&[largest, log_sum]| largest + log_sum));
         let dropped = along.dropped.clone();
         let y = Tensor::from_vec(values, &along.kept).record(&[self], |y| LogSumExp {
             x: Saved::input(0, self),
