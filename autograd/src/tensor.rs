@@ -71,7 +71,9 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
-        Tensor::build_for("tensor", shape.into(), fill)
+        let mut new = Unfilled::of_shape("tensor", shape.into());
+        fill(new.elements());
+        new.finish()
     }
 
     /// As [`build`](Tensor::build); error messages name the operation `op`.
@@ -290,11 +292,23 @@ impl<T: Float> Tensor<T> {
         inputs: &[&Tensor<T>],
         op: impl FnOnce(&Tensor<T>) -> O,
     ) -> Tensor<T> {
-        // A view shares the values of another tensor: the time that they took is not its own. (Asked before the
-        // operation saves its output.)
-        let is_new = reasons.is_observed && !self.storage.is_shared();
+        // Asked before the operation saves its output.
+        let is_new = self.is_new(reasons);
         // The operation is made where it is stored: a variable for it would be one more copy.
         let node = Node::new(inputs, op(&self));
+        self.recorded_as(reasons, inputs, node, is_new)
+    }
+
+    /// Whether it is observed and has values of its own. A view shares those of another tensor: the time that they took
+    /// is not its own.
+    #[inline(always)]
+    fn is_new(&self, reasons: Reasons) -> bool {
+        reasons.is_observed && !self.storage.is_shared()
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn recorded_as(self, reasons: Reasons, inputs: &[&Tensor<T>], node: Arc<Node<T>>, is_new: bool) -> Tensor<T> {
         match reasons.is_observed {
             true => self.observed(reasons, inputs, node, is_new),
             false => self.made_by(node),

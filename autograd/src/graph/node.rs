@@ -216,7 +216,8 @@ impl<T: Float> dyn Slot<T> + '_ {
 impl<T: Float, O: Op<T>> Slot<T> for ShortLock<Kept<T, O>> {
     fn backward_once(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released> {
         debug_assert!(none_is_held(), "a backward rule: a lock is held");
-        match self.with(|kept| std::mem::replace(kept, Kept::Released)) {
+        // By reference, as what is moved out of it on one way only has a flag for the other ones.
+        match &self.with(|kept| std::mem::replace(kept, Kept::Released)) {
             Kept::Own(op) => op.backward(ctx),
             Kept::Shared(op) => op.backward(ctx),
             Kept::Released => return Err(Released),
