@@ -107,9 +107,9 @@ impl<T: Float> Tensor<T> {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn build_inlined(layout: Arc<Layout>, fill: impl FnOnce(&mut [T])) -> Self {
-        let mut new = Unfilled::new("tensor", layout);
-        fill(new.elements());
-        new.finish()
+        let (start, mut storage) = unfilled::begin("tensor", &layout);
+        fill(storage.get_mut().expect("just made, so not shared"));
+        unfilled::finish(start, layout, storage)
     }
 
     /// The same storage with another layout, without an edge.

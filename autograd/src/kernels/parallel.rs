@@ -42,7 +42,7 @@ pub(crate) const ELEMENTS_PER_TASK: usize = 1 << 15;
 /// Calls `body(0) ... body(tasks - 1)`, each once, on the threads at hand, and returns when all are done.
 ///
 /// The caller chooses `tasks` from the size of the problem alone. One task, or one thread, forks nothing.
-pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
+pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Copy + Sync) {
     if tasks <= 1 || num_threads() <= 1 {
         return (0..tasks).for_each(body);
     }
@@ -51,7 +51,7 @@ pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
 
 /// Cuts `out` into chunks of `length` elements and calls `body` with each one and the index of its first element, on
 /// the threads at hand.
-pub(crate) fn for_each_chunk<T: Send>(out: &mut [T], length: usize, body: impl Fn(usize, &mut [T]) + Sync) {
+pub(crate) fn for_each_chunk<T: Send>(out: &mut [T], length: usize, body: impl Fn(usize, &mut [T]) + Copy + Sync) {
     if out.len() <= length {
         return body(0, out);
     }
@@ -65,7 +65,7 @@ pub(crate) fn fill<T: Copy + Send + Sync>(out: &mut [T], value: T) {
 
 /// Calls `body` with each of the items, on the threads at hand. (They are pushed one by one: to collect an iterator is
 /// compiled into a dozen functions for each type of one.)
-pub(crate) fn for_each_item<I: Send>(items: impl IntoIterator<Item = I>, body: impl Fn(I) + Sync) {
+pub(crate) fn for_each_item<I: Send>(items: impl IntoIterator<Item = I>, body: impl Fn(I) + Copy + Sync) {
     let items = items.into_iter();
     if num_threads() <= 1 {
         for item in items {

@@ -189,28 +189,20 @@ pub(super) fn rows_together<T>(elements: usize) -> usize {
 /// A part of each row. (By itself, and not a closure: such a one would be compiled for each formula and combination.)
 #[inline(always)]
 pub(super) fn cut<T, const ROWS: usize>(rows: [&[T]; ROWS], part: Range<usize>) -> [&[T]; ROWS] {
-    let mut parts = [&[][..]; ROWS];
-    for row in 0..ROWS {
-        parts[row] = &rows[row][part.clone()];
-    }
-    parts
+    rows.map(|row| &row[part.clone()])
 }
 
-/// The elements of a column.
+/// The elements of a column. (A map, as loops over what an index put together are not vectorised.)
 #[inline(always)]
 pub(super) fn column<T: Scalar, const ROWS: usize>(rows: [&[T]; ROWS], index: usize) -> [T; ROWS] {
-    let mut elements = [T::ZERO; ROWS];
-    for row in 0..ROWS {
-        elements[row] = rows[row][index];
-    }
-    elements
+    rows.map(|row| row[index])
 }
 
 #[inline(always)]
 fn block<T: Scalar, const ROWS: usize>(
     rows: [&[T]; ROWS],
     identity: T,
-    value: impl Fn([T; ROWS]) -> T,
+    value: impl Fn([T; ROWS]) -> T + Copy,
     combine: impl Fn(T, T) -> T + Copy,
 ) -> T {
     let length = rows[0].len();
@@ -275,10 +267,7 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for Columns<'_, T, F> {
             // Row by row, but eight in one go, so that the totals are loaded and stored less often.
             for next in rows.clone().step_by(8) {
                 if next + 8 <= rows.end {
-                    let mut rows = [&[][..]; 8];
-                    for more in 0..8 {
-                        rows[more] = row(next + more);
-                    }
+                    let rows: [_; 8] = std::array::from_fn(|more| row(next + more));
                     for i in 0..width {
                         total[i] = rows.iter().fold(total[i], |total, row| combine(total, row[i]));
                     }

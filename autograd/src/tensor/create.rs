@@ -123,6 +123,12 @@ impl<T: Float> Tensor<T> {
         })
     }
 
+    /// A constant of so many values as the shape has elements.
+    #[track_caller]
+    pub(crate) fn of_values(values: impl Iterator<Item = T>, shape: impl Into<Shape>) -> Self {
+        Tensor::build(shape, |out| out.iter_mut().zip(values).for_each(|(out, value)| *out = value))
+    }
+
     /// `steps` numbers from `start` to `end`, both included, at equal distances.
     ///
     /// As [`torch.linspace`](https://docs.pytorch.org/docs/stable/generated/torch.linspace.html).

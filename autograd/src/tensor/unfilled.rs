@@ -40,11 +40,8 @@ impl<T: Float> Unfilled<T> {
 
     #[inline(always)]
     #[track_caller]
-    pub(super) fn new(op: &str, layout: Arc<Layout>) -> Self {
-        let start = trace::start();
-        let Some(storage) = Storage::try_take(layout.numel()) else {
-            no_memory::<T>(op, &layout);
-        };
+    fn new(op: &str, layout: Arc<Layout>) -> Self {
+        let (start, storage) = begin(op, &layout);
         Unfilled { start, layout, storage }
     }
 
@@ -55,12 +52,27 @@ impl<T: Float> Unfilled<T> {
 
     #[inline]
     pub(super) fn finish(self) -> Tensor<T> {
-        let Unfilled { start, layout, storage } = self;
-        if let Some(start) = start {
-            trace::built(start, &layout.shape, storage.as_slice().as_ptr().cast());
-        }
-        Tensor { storage, layout, edge: Edge::Constant }
+        finish(self.start, self.layout, self.storage)
     }
+}
+
+/// The buffer, and when it was asked for if that is traced.
+#[inline(always)]
+#[track_caller]
+pub(super) fn begin<T: Float>(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
+    let start = trace::start();
+    let Some(storage) = Storage::try_take(layout.numel()) else {
+        no_memory::<T>(op, layout);
+    };
+    (start, storage)
+}
+
+#[inline(always)]
+pub(super) fn finish<T: Float>(start: Option<Instant>, layout: Arc<Layout>, storage: Storage<T>) -> Tensor<T> {
+    if let Some(start) = start {
+        trace::built(start, &layout.shape, storage.as_slice().as_ptr().cast());
+    }
+    Tensor { storage, layout, edge: Edge::Constant }
 }
 
 #[cold]

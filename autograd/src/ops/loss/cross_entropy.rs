@@ -184,7 +184,7 @@ impl<T: Float> Targets<T> {
     #[track_caller]
     fn gradient(&self, x: &Tensor<T>, grad: &Tensor<T>) -> Tensor<T> {
         let (examples, count) = (x.shape()[0], x.shape()[1]);
-        let column = |value: &dyn Fn(Option<usize>) -> T| Tensor::from_vec(self.of_classes(value), [examples, 1]);
+        let column = |value: &dyn Fn(Option<usize>) -> T| Tensor::of_values(self.classes().map(value), [examples, 1]);
         let counts = column(&|class| if class.is_some() { T::ONE } else { T::ZERO });
         // The scores and the gradients of ignored examples are replaced by constants, because they may be NaN or
         // infinite, and a product with 0 would be NaN.
@@ -204,7 +204,7 @@ impl<T: Float> Targets<T> {
         if self.smoothing == T::ZERO {
             return gradient;
         }
-        let even = Tensor::from_vec(pushed((0..count).map(|class| self.weight_of(class) * self.even)), [1, count]);
+        let even = Tensor::of_values((0..count).map(|class| self.weight_of(class) * self.even), [1, count]);
         gradient - even * grad
     }
 }

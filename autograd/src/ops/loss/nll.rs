@@ -63,11 +63,11 @@ impl<T: Float> Tensor<T> {
         } else {
             let column = [labels.len(), 1];
             let chosen = pushed(labels.iter().map(|&label| if is_counted(label) { label } else { 0 }));
-            let counted = pushed(labels.iter().map(|&label| if is_counted(label) { T::ONE } else { T::ZERO }));
+            let counted = labels.iter().map(|&label| if is_counted(label) { T::ONE } else { T::ZERO });
             let picked = gathered(&class_rows(self), 1, &Indices::new(chosen, column));
             // Ignored elements are replaced, not multiplied by 0, because they may be infinite.
-            let picked = picked.gate(&Tensor::from_vec(counted, column));
-            -(picked * Tensor::from_vec(pushed(labels.iter().map(weight_of)), column))
+            let picked = picked.gate(&Tensor::of_values(counted, column));
+            -(picked * Tensor::of_values(labels.iter().map(weight_of), column))
         };
         match options.reduction {
             Reduction::None => reshaped(&losses, target.shape()),

@@ -1,7 +1,6 @@
 //! The logarithm of a sum of exponentials.
 
 use super::along::Along;
-use crate::dimensions::pushed;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::parallel::ELEMENTS_PER_TASK;
@@ -44,9 +43,9 @@ impl<T: Float> Tensor<T> {
             log_sums(rows.as_slice().expect("dense"), &along, out.as_chunks_mut().0);
         });
         let pairs = sums.as_slice().expect("just built").as_chunks().0;
-        let values = pushed(pairs.iter().map(|&[largest, log_sum]| largest + log_sum));
+        let values = Tensor::of_values(pairs.iter().map(|&[largest, log_sum]| largest + log_sum), &along.kept);
         let dropped = along.dropped.clone();
-        let y = Tensor::from_vec(values, &along.kept).record(&[self], |y| LogSumExp {
+        let y = values.record(&[self], |y| LogSumExp {
             x: Saved::input(0, self),
             y: Saved::output(y),
             sums: Saved::aside(&sums),

@@ -1,6 +1,5 @@
 //! Signals and images resampled to other extents.
 
-use crate::dimensions::pushed;
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::indices::Indices;
@@ -59,7 +58,7 @@ fn resampled<T: Float>(x: &Tensor<T>, dim: usize, to: usize, scale: f64, mode: I
             let mut along = Shape::from(vec![1; x.rank()]);
             along.set(dim, to);
             let share = |weight: &dyn Fn(f64) -> f64| {
-                Tensor::from_vec(pushed(all.iter().map(|&(_, share)| T::from_f64(weight(share)))), &along)
+                Tensor::of_values(all.iter().map(|&(_, share)| T::from_f64(weight(share))), &along)
             };
             // Not in a closure, which would hide the caller's line.
             let (first, second) = (x.index_select(dim as isize, of(0)), x.index_select(dim as isize, of(1)));
