@@ -6,6 +6,16 @@ use std::ops::{Deref, DerefMut};
 
 const INLINE: usize = 4;
 
+/// The items of an iterator, pushed one by one. (To collect them is compiled into half a dozen functions for each type of
+/// iterator, which is worth it for many items only.)
+pub(crate) fn pushed<E>(items: impl Iterator<Item = E>) -> Vec<E> {
+    let mut all = Vec::with_capacity(items.size_hint().0);
+    for item in items {
+        all.push(item);
+    }
+    all
+}
+
 /// Extents or strides. Every operation copies some, so a copy must cost a few instructions: up to four are moved as one
 /// piece.
 #[derive(Clone)]
@@ -77,10 +87,17 @@ impl<N: Copy + Default> FromIterator<N> for Dimensions<N> {
                 None => return Dimensions::Few { rank: rank as u8, values },
             }
         }
-        match iterator.next() {
-            Some(next) => Dimensions::Many(values.into_iter().chain([next]).chain(iterator).collect()),
-            None => Dimensions::Few { rank: INLINE as u8, values },
+        let Some(next) = iterator.next() else {
+            return Dimensions::Few { rank: INLINE as u8, values };
+        };
+        // Pushed, as what collects a chain is a dozen functions for each type of iterator.
+        let mut many = Vec::with_capacity(2 * INLINE);
+        many.extend_from_slice(&values);
+        many.push(next);
+        for value in iterator {
+            many.push(value);
         }
+        Dimensions::Many(many)
     }
 }
 

@@ -125,7 +125,7 @@ impl Layout {
 
     /// The elements `[i, i + offset]` of two dimensions, which are replaced by a last one.
     pub(crate) fn diagonal(&self, [row, column]: [usize; 2], offset: isize) -> Self {
-        let first = [offset.min(0), offset.max(0)].map(isize::unsigned_abs);
+        let first = [offset.min(0).unsigned_abs(), offset.max(0).unsigned_abs()];
         let mut layout = self.clone();
         let mut length = usize::MAX;
         for (dim, first) in [row, column].into_iter().zip(first) {
@@ -225,10 +225,14 @@ impl<const OPERANDS: usize> StridedIter<OPERANDS> {
             if extent == 1 {
                 continue;
             }
-            let step = operands.map(|layout| match (dim + layout.shape.rank()).checked_sub(shape.len()) {
-                Some(own) if layout.shape[own] != 1 => layout.strides[own],
-                _ => 0,
-            });
+            let mut step = [0; OPERANDS];
+            for (step, layout) in step.iter_mut().zip(operands) {
+                if let Some(own) = (dim + layout.shape.rank()).checked_sub(shape.len())
+                    && layout.shape[own] != 1
+                {
+                    *step = layout.strides[own];
+                }
+            }
             match strides.last_mut() {
                 Some(outer) if (0..OPERANDS).all(|i| outer[i] == step[i] * extent as isize) => {
                     *outer = step;
@@ -244,7 +248,11 @@ impl<const OPERANDS: usize> StridedIter<OPERANDS> {
             extents.push(1);
             strides.push([1; OPERANDS]);
         }
-        StridedIter { extents, strides, offsets: operands.map(|layout| layout.offset as isize) }
+        let mut offsets = [0; OPERANDS];
+        for (offset, layout) in offsets.iter_mut().zip(operands) {
+            *offset = layout.offset as isize;
+        }
+        StridedIter { extents, strides, offsets }
     }
 
     /// The operands' strides along a row.

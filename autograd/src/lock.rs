@@ -27,7 +27,9 @@ impl<T: ?Sized> ShortLock<T> {
     /// user's code.
     #[inline]
     pub(crate) fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
-        let _held = cfg!(debug_assertions).then(Held::new);
+        // (Left out, and not `None`, in release builds: there each kind of value would drop it on each way out.)
+        #[cfg(debug_assertions)]
+        let _held = Held::new();
         // A poisoned mutex can be used: each body makes a single change, so a panic leaves a valid value.
         // (A match, as what calls a closure is compiled for each kind of value.)
         let mut value = match self.0.lock() {
@@ -48,8 +50,10 @@ impl<T: ?Sized> ShortLock<T> {
 }
 
 /// The guard that counts a lock while it is held.
+#[cfg(debug_assertions)]
 struct Held;
 
+#[cfg(debug_assertions)]
 impl Held {
     fn new() -> Self {
         HELD.set(HELD.get() + 1);
@@ -57,6 +61,7 @@ impl Held {
     }
 }
 
+#[cfg(debug_assertions)]
 impl Drop for Held {
     fn drop(&mut self) {
         HELD.set(HELD.get() - 1);

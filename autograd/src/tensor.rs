@@ -7,23 +7,26 @@ pub(crate) mod interchange;
 mod mapped;
 mod nested;
 mod random;
+mod unfilled;
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use crate::dimensions::pushed;
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::{Edge, Id, Node, anomaly};
+use crate::kernels::gemm::MatrixStack;
 use crate::kernels::map::View;
 use crate::layout::Layout;
 use crate::mode::{self, RECORDING, WATCHED};
 use crate::op::Op;
 use crate::shape::Shape;
-use crate::storage::{Storage, no_memory_for};
+use crate::storage::Storage;
 use crate::trace;
 
 pub(crate) use mapped::{map_inlined, mapped_rows};
 pub use nested::RaggedError;
+use unfilled::Unfilled;
 
 /// A multi-dimensional array of numbers that knows how it was computed.
 ///
@@ -68,16 +71,18 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
-        Tensor::build_for("tensor", shape.into(), fill)
+        let mut new = Unfilled::of_shape("tensor", shape.into());
+        fill(new.elements());
+        new.finish()
     }
 
     /// As [`build`](Tensor::build); error messages name the operation `op`.
     #[inline]
     #[track_caller]
     pub(crate) fn build_for(op: &str, shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
-        // Checked before strides are computed, which could overflow.
-        shape.numel_for(op);
-        Tensor::fill_layout(op, Arc::new(Layout::contiguous(shape)), fill)
+        let mut new = Unfilled::of_shape(op, shape);
+        fill(new.elements());
+        new.finish()
     }
 
     /// As [`build_for`](Tensor::build_for), for an intermediate result that no operation records: the trace shows it
@@ -93,58 +98,18 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn build_in(layout: impl Into<Arc<Layout>>, fill: impl FnOnce(&mut [T])) -> Self {
-        Tensor::fill_layout("tensor", layout.into(), fill)
+        let mut new = Unfilled::of_layout(layout.into());
+        fill(new.elements());
+        new.finish()
     }
 
     /// As [`build_in`](Tensor::build_in), all of it inlined: for the few functions that most operations pass through.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn build_inlined(layout: Arc<Layout>, fill: impl FnOnce(&mut [T])) -> Self {
-        let (start, mut storage) = Tensor::begin_inlined("tensor", &layout);
+        let (start, mut storage) = unfilled::begin("tensor", &layout);
         fill(storage.get_mut().expect("just made, so not shared"));
-        Tensor::finish(start, layout, storage)
-    }
-
-    /// The closure is all that differs from one operation to the next: what is before it and behind it is compiled
-    /// once.
-    #[inline]
-    #[track_caller]
-    fn fill_layout(op: &str, layout: Arc<Layout>, fill: impl FnOnce(&mut [T])) -> Self {
-        let (start, mut storage) = Tensor::begin(op, &layout);
-        fill(storage.get_mut().expect("just made, so not shared"));
-        Tensor::finish(start, layout, storage)
-    }
-
-    /// A buffer for the elements, which are stale ones of a recycled buffer.
-    #[inline]
-    #[track_caller]
-    fn begin(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
-        Tensor::begin_inlined(op, layout)
-    }
-
-    #[inline(always)]
-    #[track_caller]
-    fn begin_inlined(op: &str, layout: &Layout) -> (Option<Instant>, Storage<T>) {
-        let start = trace::start();
-        let Some(storage) = Storage::try_take(layout.numel()) else {
-            Tensor::<T>::no_memory(op, layout);
-        };
-        (start, storage)
-    }
-
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn no_memory(op: &str, layout: &Layout) -> ! {
-        shape_error(op, format_args!("shape {}: {}", layout.shape, no_memory_for::<T>(layout.numel())));
-    }
-
-    #[inline]
-    fn finish(start: Option<Instant>, layout: Arc<Layout>, storage: Storage<T>) -> Self {
-        if let Some(start) = start {
-            trace::built(start, &layout.shape, storage.as_slice().as_ptr().cast());
-        }
-        Tensor { storage, layout, edge: Edge::Constant }
+        unfilled::finish(start, layout, storage)
     }
 
     /// The same storage with another layout, without an edge.
@@ -249,6 +214,11 @@ impl<T: Float> Tensor<T> {
         View { values: self.storage.as_slice(), layout: &self.layout }
     }
 
+    /// The matrices of a tensor of at least two dimensions, as the kernels take them.
+    pub(crate) fn as_stack(&self) -> MatrixStack<'_, T> {
+        MatrixStack::new(self.storage.as_slice(), &self.layout)
+    }
+
     /// The same elements, contiguous in row-major order, without an edge. They are copied only if necessary.
     #[track_caller]
     pub(crate) fn dense(&self) -> Tensor<T> {
@@ -256,6 +226,19 @@ impl<T: Float> Tensor<T> {
             return self.with_layout(self.layout.clone());
         }
         self.mapped(|x| x)
+    }
+
+    pub(crate) fn shapes<'t>(tensors: &[&'t Tensor<T>]) -> Vec<&'t Shape> {
+        pushed(tensors.iter().map(|tensor| tensor.shape()))
+    }
+
+    /// The elements of tensors that are [dense](Tensor::dense).
+    pub(crate) fn dense_slices<const N: usize>(tensors: [&Tensor<T>; N]) -> [&[T]; N] {
+        let mut slices = [&[][..]; N];
+        for index in 0..N {
+            slices[index] = tensors[index].as_slice().expect("dense");
+        }
+        slices
     }
 
     /// Makes a leaf: a tensor for which gradients can be requested. A tensor that is already tracked is returned
@@ -309,11 +292,23 @@ impl<T: Float> Tensor<T> {
         inputs: &[&Tensor<T>],
         op: impl FnOnce(&Tensor<T>) -> O,
     ) -> Tensor<T> {
-        // A view shares the values of another tensor: the time that they took is not its own. (Asked before the
-        // operation saves its output.)
-        let is_new = reasons.is_observed && !self.storage.is_shared();
+        // Asked before the operation saves its output.
+        let is_new = self.is_new(reasons);
         // The operation is made where it is stored: a variable for it would be one more copy.
         let node = Node::new(inputs, op(&self));
+        self.recorded_as(reasons, inputs, node, is_new)
+    }
+
+    /// Whether it is observed and has values of its own. A view shares those of another tensor: the time that they took
+    /// is not its own.
+    #[inline(always)]
+    fn is_new(&self, reasons: Reasons) -> bool {
+        reasons.is_observed && !self.storage.is_shared()
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn recorded_as(self, reasons: Reasons, inputs: &[&Tensor<T>], node: Arc<Node<T>>, is_new: bool) -> Tensor<T> {
         match reasons.is_observed {
             true => self.observed(reasons, inputs, node, is_new),
             false => self.made_by(node),
@@ -344,7 +339,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     fn trace_operation(&self, inputs: &[&Tensor<T>], name: &'static str, is_new: bool) {
         if trace::is_on() {
-            let shapes = inputs.iter().map(|input| input.shape().clone()).collect();
+            let shapes = Tensor::shapes(inputs).into_iter().cloned().collect();
             let address = is_new.then(|| self.storage.as_slice().as_ptr().cast());
             trace::operation(name, shapes, self.shape(), address);
         }

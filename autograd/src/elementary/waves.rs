@@ -171,7 +171,7 @@ fn reduced_far(x: f64) -> (f64, f64, u64) {
         let both = u128::from(word(index)) << 64 | u128::from(word(index + 1));
         (both >> (64 - shift)) as u64
     };
-    let [high, middle, low] = [0, 1, 2].map(|index| u128::from(window(index)));
+    let (high, middle, low) = (u128::from(window(0)), u128::from(window(1)), u128::from(window(2)));
     let bottom = mantissa * low;
     let centre = mantissa * middle + (bottom >> 64);
     let top = (mantissa * high).wrapping_add(centre >> 64) as u64;

@@ -13,7 +13,6 @@ use crate::error::shape_error;
 use crate::float::Float;
 use crate::lock::ShortLock;
 use crate::mode::{self, Watch};
-use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// Runs `body` and panics at the first operation whose result has a NaN or an infinity, forward or backward, with the
@@ -93,7 +92,7 @@ fn find<T: Float>(watch: &Watch, tensor: &Tensor<T>) -> Option<Anomaly> {
 pub(crate) fn check_output<T: Float>(name: &str, output: &Tensor<T>, inputs: &[&Tensor<T>]) {
     let Some(watch) = mode::watch().filter(|watch| !watch.is_in_rule) else { return };
     let Some(anomaly) = find(&watch, output) else { return };
-    let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+    let shapes = Tensor::shapes(inputs);
     let already = inputs.iter().position(|input| find(&watch, input).is_some());
     let already = already.map_or(String::new(), |input| format!("; input {input} had such a value already"));
     let (shape, line) = (output.shape(), Location::caller());

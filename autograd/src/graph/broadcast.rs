@@ -52,7 +52,9 @@ fn combine_rows<T: Float>(name: &str, operands: [&Tensor<T>; 2], body: &dyn RowB
     let Some(shape) = left.shape().broadcast(right.shape()) else {
         no_common_shape(name, left.shape(), right.shape());
     };
-    Tensor::build_for(name, shape.clone(), |out| map_rows(operands.map(Tensor::as_view), &shape, out, body))
+    Tensor::build_for(name, shape.clone(), |out| {
+        map_rows([operands[0].as_view(), operands[1].as_view()], &shape, out, body)
+    })
 }
 
 #[cold]

@@ -9,6 +9,7 @@ use super::broadcast::{accumulate, sum_to};
 use super::gradients::Gradients;
 use super::node::{Edge, Id, Input, Node, Released};
 use super::targets::Targets;
+use crate::dimensions::pushed;
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::parallel::with_recording;
@@ -122,7 +123,7 @@ impl<T: Float> BackwardPass<T> {
                 }
             }
             let _span = trace::span(Phase::Backward, node.name, || {
-                (node.inputs.iter().map(|input| input.shape().clone()).collect(), grad.shape().clone())
+                (pushed(node.inputs.iter().map(|input| input.shape().clone())), grad.shape().clone())
             });
             let order = self.order;
             let is_watched = self.is_watched;
@@ -187,12 +188,20 @@ impl<T: Float> Backward<'_, T> {
         add: impl FnOnce(&mut Tensor<T>) -> bool,
         grad: impl FnOnce() -> Tensor<T>,
     ) {
-        let edge = &self.node.inputs[input].edge;
-        let adds = !self.pass.is_watched && self.pass.order != Order::Higher;
-        if adds && self.pass.needs(edge) && self.pass.handed(edge).is_some_and(add) {
+        if let Some(sum) = self.sum_in_place(input)
+            && add(sum)
+        {
             return;
         }
         self.propagate(input, grad);
+    }
+
+    /// The gradient that the input has from other consumers, if it may be added to in place.
+    #[inline(never)]
+    fn sum_in_place(&mut self, input: usize) -> Option<&mut Tensor<T>> {
+        let edge = &self.node.inputs[input].edge;
+        let adds = !self.pass.is_watched && self.pass.order != Order::Higher;
+        if adds && self.pass.needs(edge) { self.pass.handed(edge) } else { None }
     }
 
     #[inline(never)]

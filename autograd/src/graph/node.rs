@@ -174,6 +174,8 @@ pub(crate) trait Keeps<T: Float>: Send {
     fn is_released(&self) -> bool;
     /// Takes the operation out.
     fn take(&mut self) -> Option<Arc<dyn Op<T>>>;
+    /// Drops the operation.
+    fn release(&mut self);
     /// Puts it back, to be shared.
     fn put(&mut self, op: Arc<dyn Op<T>>);
 }
@@ -214,7 +216,8 @@ impl<T: Float> dyn Slot<T> + '_ {
 impl<T: Float, O: Op<T>> Slot<T> for ShortLock<Kept<T, O>> {
     fn backward_once(&self, ctx: &mut Backward<'_, T>) -> Result<(), Released> {
         debug_assert!(none_is_held(), "a backward rule: a lock is held");
-        match self.with(|kept| std::mem::replace(kept, Kept::Released)) {
+        // By reference, as what is moved out of it on one way only has a flag for the other ones.
+        match &self.with(|kept| std::mem::replace(kept, Kept::Released)) {
             Kept::Own(op) => op.backward(ctx),
             Kept::Shared(op) => op.backward(ctx),
             Kept::Released => return Err(Released),
@@ -227,7 +230,8 @@ impl<T: Float, O: Op<T>> Slot<T> for ShortLock<Kept<T, O>> {
     }
 
     fn release(&mut self) {
-        *self.get_mut() = Kept::Released;
+        let lock: &mut ShortLock<dyn Keeps<T>> = self;
+        lock.get_mut().release();
     }
 
     fn as_dyn(&mut self) -> &mut dyn Slot<T> {
@@ -246,6 +250,10 @@ impl<T: Float, O: Op<T>> Keeps<T> for Kept<T, O> {
             Kept::Shared(op) => Some(op),
             Kept::Released => None,
         }
+    }
+
+    fn release(&mut self) {
+        *self = Kept::Released;
     }
 
     fn put(&mut self, op: Arc<dyn Op<T>>) {

@@ -105,8 +105,11 @@ fn map_strided<T: Scalar, const OPERANDS: usize>(
     out: &mut [T],
     body: &dyn RowBody<T, OPERANDS>,
 ) {
-    let values = operands.map(|operand| operand.values);
-    let iter = StridedIter::new(shape, operands.map(|operand| operand.layout));
+    let (mut values, mut layouts) = ([&[][..]; OPERANDS], [operands[0].layout; OPERANDS]);
+    for (operand, view) in operands.into_iter().enumerate() {
+        (values[operand], layouts[operand]) = (view.values, view.layout);
+    }
+    let iter = StridedIter::new(shape, layouts);
     // Whole bands, unless they are so long that too few tasks would be left.
     let band = BAND * iter.row_length();
     let chunk =

@@ -48,11 +48,13 @@ impl Windows {
 
     /// The divisor of each window of a plane.
     fn divisors<T: Scalar>(&self, divisor: impl Fn(Window, Window) -> T) -> Vec<T> {
-        self.rows
-            .iter()
-            .flat_map(|&row| self.columns.iter().map(move |&column| (row, column)))
-            .map(|(row, column)| divisor(row, column))
-            .collect()
+        let mut divisors = Vec::with_capacity(self.plane());
+        for &row in &self.rows {
+            for &column in &self.columns {
+                divisors.push(divisor(row, column));
+            }
+        }
+        divisors
     }
 }
 

@@ -39,7 +39,7 @@ impl Moments {
 
     /// What normalizes the values, as (x - μ) s: `[μ, s]` with s = 1 / √(v + ε).
     pub(crate) fn shift<T: Scalar>(self, epsilon: f64) -> [T; 2] {
-        [self.mean, (self.variance() + epsilon).sqrt().recip()].map(T::from_f64)
+        [T::from_f64(self.mean), T::from_f64((self.variance() + epsilon).sqrt().recip())]
     }
 }
 
@@ -68,6 +68,11 @@ fn from_blocks(count: usize, rows: usize, write: impl FnOnce(usize, &mut [Moment
     if blocks == 1 {
         return parts;
     }
+    joined(&parts, blocks)
+}
+
+/// The moments of each so many blocks.
+fn joined(parts: &[Moments], blocks: usize) -> Vec<Moments> {
     parts.chunks(blocks).map(|parts| parts.iter().copied().reduce(Moments::with).expect("a block")).collect()
 }
 

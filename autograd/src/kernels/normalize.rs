@@ -3,7 +3,7 @@
 use std::ops::Add;
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::{ROWS_TOGETHER, dots, rows, rows_of, rows_together};
+use super::reduce::{ROWS_TOGETHER, cut, dots, rows, rows_of, rows_together};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -110,7 +110,7 @@ pub(crate) fn gradient<T: Scalar>(
     }
     let rows = (ELEMENTS_PER_TASK / count).max(1);
     for_each_chunk(out, rows * count, |start, out| {
-        let [grads, outputs] = [grads, outputs].map(|values| &values[start..][..out.len()]);
+        let [grads, outputs] = cut([grads, outputs], start..start + out.len());
         vectorized(Gradient { grads, outputs, count, shifts: &shifts[start / count..], centred, out });
     });
 }

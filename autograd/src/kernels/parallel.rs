@@ -42,7 +42,7 @@ pub(crate) const ELEMENTS_PER_TASK: usize = 1 << 15;
 /// Calls `body(0) ... body(tasks - 1)`, each once, on the threads at hand, and returns when all are done.
 ///
 /// The caller chooses `tasks` from the size of the problem alone. One task, or one thread, forks nothing.
-pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
+pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Copy + Sync) {
     if tasks <= 1 || num_threads() <= 1 {
         return (0..tasks).for_each(body);
     }
@@ -51,7 +51,7 @@ pub(crate) fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
 
 /// Cuts `out` into chunks of `length` elements and calls `body` with each one and the index of its first element, on
 /// the threads at hand.
-pub(crate) fn for_each_chunk<T: Send>(out: &mut [T], length: usize, body: impl Fn(usize, &mut [T]) + Sync) {
+pub(crate) fn for_each_chunk<T: Send>(out: &mut [T], length: usize, body: impl Fn(usize, &mut [T]) + Copy + Sync) {
     if out.len() <= length {
         return body(0, out);
     }

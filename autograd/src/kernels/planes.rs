@@ -8,8 +8,9 @@ use std::ops::Add;
 use super::moments::{Moments, row_moments, row_moments_here};
 use super::normalize::dots_with_standardized;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
-use super::reduce::row;
+use super::reduce::{cut, row};
 use super::vectorize::{Kernel, vectorized};
+use crate::dimensions::pushed;
 use crate::scalar::Scalar;
 
 /// Elements of a group that are still in the second-level cache when they are read for the second time.
@@ -170,14 +171,15 @@ impl Planes {
         let size = self.elements() as f64;
         let of_plane = |plane: usize| {
             let ([mean, scale], [slope, constant]) = (shifts[self.group(plane)], of_groups[self.group(plane)]);
-            let [slope, constant] = [slope, constant].map(|sum| -T::from_f64(sum / size) * scale);
+            let (slope, constant) = (-T::from_f64(slope / size) * scale, -T::from_f64(constant / size) * scale);
             Slopes { mean, grad: scale * weight_of(plane), x: slope * scale, constant }
         };
         self.each(out, |start, out| {
-            let [values, grads] = [values, grads].map(|values| &values[start..][..out.len()]);
+            let [values, grads] = cut([values, grads], start..start + out.len());
             vectorized(Gradient { values, grads, slopes: of_plane(start / self.length), out });
         });
-        [0, 1].map(|which| of_channels.iter().map(|sums| T::from_f64(sums[which])).collect())
+        let parameter = |which: usize| pushed(of_channels.iter().map(|sums| T::from_f64(sums[which])));
+        [parameter(0), parameter(1)]
     }
 
     /// Calls `body` with each plane, or with the parts of long ones, and the index of its first element.
@@ -200,11 +202,11 @@ impl Planes {
         for_each_chunk(&mut sums, planes, |first, sums| {
             for (plane, sums) in (first..).zip(sums) {
                 let start = plane * self.length;
-                let [values, grads] = [values, grads].map(|values| &values[start..][..self.length]);
+                let [values, grads] = cut([values, grads], start..start + self.length);
                 let shift = [shifts[self.group(plane)][0], T::ONE];
                 let mut with_x = [T::ZERO];
                 dots_with_standardized([grads, values], self.length, &[shift], &mut with_x);
-                *sums = [with_x[0], row(grads, T::ZERO, Add::add)].map(T::to_f64);
+                *sums = [with_x[0].to_f64(), row(grads, T::ZERO, Add::add).to_f64()];
             }
         });
         sums

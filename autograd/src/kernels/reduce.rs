@@ -192,7 +192,7 @@ pub(super) fn cut<T, const ROWS: usize>(rows: [&[T]; ROWS], part: Range<usize>) 
     rows.map(|row| &row[part.clone()])
 }
 
-/// The elements of a column.
+/// The elements of a column. (A map, as loops over what an index put together are not vectorised.)
 #[inline(always)]
 pub(super) fn column<T: Scalar, const ROWS: usize>(rows: [&[T]; ROWS], index: usize) -> [T; ROWS] {
     rows.map(|row| row[index])
@@ -202,7 +202,7 @@ pub(super) fn column<T: Scalar, const ROWS: usize>(rows: [&[T]; ROWS], index: us
 fn block<T: Scalar, const ROWS: usize>(
     rows: [&[T]; ROWS],
     identity: T,
-    value: impl Fn([T; ROWS]) -> T,
+    value: impl Fn([T; ROWS]) -> T + Copy,
     combine: impl Fn(T, T) -> T + Copy,
 ) -> T {
     let length = rows[0].len();

@@ -1,5 +1,6 @@
 //! The loop over dense rows that computes a formula, behind a pointer.
 
+use super::reduce::{column, cut};
 #[cfg(target_arch = "x86_64")]
 use super::simd::isa::InstructionSet;
 use super::simd::isa::selected;
@@ -116,30 +117,41 @@ impl<T: Scalar, F: Formula<T, OPERANDS>, const OPERANDS: usize> Kernel for Dense
 
     #[inline(always)]
     fn run(self) {
-        let Dense { mut rows, out, formula } = self;
+        let Dense { rows, out, formula } = self;
         // Cut to one length, so that the compiler sees that no index is out of bounds.
-        let length = out.len();
-        for row in &mut rows {
-            *row = &row[..length];
+        let rows = cut(rows, 0..out.len());
+        if F::HAS_RARE {
+            return compute_and_look(rows, out, formula);
         }
-        let step = if F::HAS_RARE { LOOKED_AT } else { length.max(1) };
-        let mut start = 0;
-        while start < length {
-            let end = if F::HAS_RARE { length.min(start + step) } else { length };
-            let mut elements = [T::ZERO; OPERANDS];
-            let mut has_rare = false;
-            for i in start..end {
-                for operand in 0..OPERANDS {
-                    elements[operand] = rows[operand][i];
-                }
-                out[i] = formula.common(elements);
-                has_rare |= formula.is_rare(elements);
-            }
-            if F::HAS_RARE && has_rare {
-                compute_rare(rows.map(|row| &row[start..end]), &mut out[start..end], formula);
-            }
-            start = end;
+        // This is compiled for each formula, so it is short: a loop without an iterator, and calls of what is not.
+        let mut i = 0;
+        while i < out.len() {
+            out[i] = formula.common(column(rows, i));
+            i += 1;
         }
+    }
+}
+
+/// Computes a formula that has rare elements, and those among them.
+#[inline(always)]
+fn compute_and_look<T: Scalar, F: Formula<T, OPERANDS>, const OPERANDS: usize>(
+    rows: [&[T]; OPERANDS],
+    out: &mut [T],
+    formula: F,
+) {
+    let mut start = 0;
+    while start < out.len() {
+        let end = out.len().min(start + LOOKED_AT);
+        let mut has_rare = false;
+        for i in start..end {
+            let elements = column(rows, i);
+            out[i] = formula.common(elements);
+            has_rare |= formula.is_rare(elements);
+        }
+        if has_rare {
+            compute_rare(cut(rows, start..end), &mut out[start..end], formula);
+        }
+        start = end;
     }
 }
 
@@ -152,7 +164,7 @@ fn compute_rare<T: Scalar, F: Formula<T, OPERANDS>, const OPERANDS: usize>(
     formula: F,
 ) {
     for (i, out) in out.iter_mut().enumerate() {
-        let elements = rows.map(|row| row[i]);
+        let elements = column(rows, i);
         if formula.is_rare(elements) {
             *out = formula.rare(elements);
         }

@@ -4,7 +4,7 @@ use std::ops::Add;
 
 use super::normalize::{dots_with_standardized, moments_of};
 use super::parallel::{ELEMENTS_PER_TASK, for_each_item};
-use super::reduce::{ROWS_TOGETHER, reduce, rows, rows_together};
+use super::reduce::{ROWS_TOGETHER, cut, reduce, rows, rows_together};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::storage::Storage;
@@ -50,7 +50,7 @@ impl<T: Scalar> RowNorm<'_, T> {
             let parts = out.chunks_mut(rows * count).zip(partial.chunks_exact_mut(2 * count)).enumerate();
             for_each_item(parts, |(task, (out, sums))| {
                 let first = task * rows * count;
-                let [values, grads] = [self.values, grads].map(|values| &values[first..][..out.len()]);
+                let [values, grads] = cut([self.values, grads], first..first + out.len());
                 let shifts = &shifts[task * rows..][..out.len() / count];
                 vectorized(Backward { norm: RowNorm { values, ..self }, grads, shifts, out, sums });
             });

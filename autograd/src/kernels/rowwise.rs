@@ -4,7 +4,7 @@ use std::ops::Add;
 
 use super::aligned::Aligned;
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::{ROWS_TOGETHER, dots, row, rows, rows_together};
+use super::reduce::{ROWS_TOGETHER, cut, dots, row, rows, rows_together};
 use super::tree::Tree;
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
@@ -248,7 +248,7 @@ pub(crate) fn with_sums<T: Scalar>(
     }
     let rows = (EXPONENTIALS_PER_TASK / count).max(1);
     for_each_chunk(out, rows * count, |start, out| {
-        let [grads, outputs] = [grads, outputs].map(|values| &values[start..][..out.len()]);
+        let [grads, outputs] = cut([grads, outputs], start..start + out.len());
         vectorized(WithSums { grads, outputs, count, out, terms, slope });
     });
 }

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk, for_each_item};
+use crate::dimensions::pushed;
 
 /// From which end a scan starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +38,11 @@ pub(crate) fn scan<E: Send, S: Copy + Sync>(
     for (index, out) in out.chunks_mut(arrays * count * inner).enumerate() {
         let start = index * arrays * count * inner;
         if columns >= inner {
-            items.push(Task { start, rows: out.chunks_exact_mut(inner).collect() });
+            items.push(Task { start, rows: pushed(out.chunks_exact_mut(inner)) });
             continue;
         }
-        let mut parts: Vec<Task<'_, E>> = (0..inner.div_ceil(columns))
-            .map(|part| Task { start: start + part * columns, rows: Vec::with_capacity(count) })
-            .collect();
+        let starts = (start..start + inner).step_by(columns);
+        let mut parts = pushed(starts.map(|start| Task { start, rows: Vec::with_capacity(count) }));
         for row in out.chunks_exact_mut(inner) {
             parts.iter_mut().zip(row.chunks_mut(columns)).for_each(|(part, row)| part.rows.push(row));
         }

@@ -55,10 +55,12 @@ impl<'a> ScatterAdd<'a> {
         // About as many slices for each task.
         let tasks = length.div_ceil(2 * ELEMENTS_PER_TASK).max(1);
         let slots = by_slot.ends.len().div_ceil(tasks);
-        let items = arrays.flat_map(|(elements, out)| {
-            let parts = out.chunks_mut(slots * width).enumerate();
-            parts.map(move |(part, out)| (elements, part * slots..part * slots + out.len() / width, out))
-        });
+        let mut items = Vec::new();
+        for (elements, out) in arrays {
+            for (part, out) in out.chunks_mut(slots * width).enumerate() {
+                items.push((elements, part * slots..part * slots + out.len() / width, out));
+            }
+        }
         for_each_item(items, |(elements, slots, out)| by_slot.add(slots, elements, width, out));
     }
 

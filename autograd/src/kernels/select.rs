@@ -18,11 +18,13 @@ const BLOCK: usize = 512;
 pub(crate) fn select<T: Scalar>(mask: &[bool], sides: [Side<'_, T>; 2], out: &mut [T]) {
     assert_eq!(mask.len(), out.len(), "select: the mask's length");
     for_each_chunk(out, ELEMENTS_PER_TASK, |start, out| {
-        let part = |side| match side {
-            Side::Elements(elements) => Side::Elements(&elements[start..][..out.len()]),
-            value => value,
-        };
-        vectorized(Select { mask: &mask[start..][..out.len()], sides: sides.map(part), out });
+        let mut sides = sides;
+        for side in &mut sides {
+            if let Side::Elements(elements) = side {
+                *elements = &elements[start..][..out.len()];
+            }
+        }
+        vectorized(Select { mask: &mask[start..][..out.len()], sides, out });
     });
 }
 
@@ -38,7 +40,12 @@ impl<T: Scalar> Kernel for Select<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Select { mask, sides, out } = self;
-        let copies = sides.map(|side| if let Side::Value(value) = side { [value; BLOCK] } else { [T::ZERO; BLOCK] });
+        let mut copies = [[T::ZERO; BLOCK]; 2];
+        for side in 0..2 {
+            if let Side::Value(value) = sides[side] {
+                copies[side].fill(value);
+            }
+        }
         for (index, (out, mask)) in out.chunks_mut(BLOCK).zip(mask.chunks(BLOCK)).enumerate() {
             let row = |side: usize| match sides[side] {
                 Side::Elements(elements) => &elements[index * BLOCK..][..out.len()],

@@ -38,7 +38,7 @@ impl<T: Scalar, const LENGTH: usize> Kernel for Transpose<'_, T, LENGTH> {
     fn run(self) {
         let Transpose { values, position, step, extents: [height, width], out } = self;
         let column = |index: usize| &values[(position + step * index as isize) as usize..][..height];
-        let [whole_rows, whole_columns] = [height, width.min(LENGTH)].map(|extent| extent / SIDE * SIDE);
+        let (whole_rows, whole_columns) = (height / SIDE * SIDE, width.min(LENGTH) / SIDE * SIDE);
         for left in (0..whole_columns).step_by(SIDE) {
             for top in (0..whole_rows).step_by(SIDE) {
                 let mut square = [T::ZERO; SIDE * SIDE];

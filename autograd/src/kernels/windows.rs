@@ -196,7 +196,7 @@ impl<T: Scalar> Kernel for Largest<'_, T> {
 /// from `start` on, `step` apart, which `element` gives by index.
 #[inline(always)]
 fn keep_larger<T: Scalar>(
-    element: impl Fn(usize) -> T,
+    element: impl Fn(usize) -> T + Copy,
     start: usize,
     step: usize,
     largest: &mut [T],

@@ -103,8 +103,9 @@ impl<T: Float> Tensor<T> {
     #[inline(never)]
     #[track_caller]
     pub fn arange(start: T, end: T, step: T) -> Self {
-        let written = [start, end, step].map(as_written);
-        let [first, last, stride] = [0, 1, 2].map(|i| written[i].unwrap_or([start, end, step][i].to_f64()));
+        let written = [as_written(start), as_written(end), as_written(step)];
+        let number = |i: usize| written[i].unwrap_or([start, end, step][i].to_f64());
+        let (first, last, stride) = (number(0), number(1), number(2));
         let leads = (stride > 0.0 && last >= first) || (stride < 0.0 && last <= first);
         if !leads || !(last - first).is_finite() || !stride.is_finite() {
             argument_error("arange", format_args!("steps of {step} do not lead from {start} to {end}"));
@@ -120,6 +121,12 @@ impl<T: Float> Tensor<T> {
                 *number = T::from_f64(first + index as f64 * stride);
             }
         })
+    }
+
+    /// A constant of so many values as the shape has elements.
+    #[track_caller]
+    pub(crate) fn of_values(values: impl Iterator<Item = T>, shape: impl Into<Shape>) -> Self {
+        Tensor::build(shape, |out| out.iter_mut().zip(values).for_each(|(out, value)| *out = value))
     }
 
     /// `steps` numbers from `start` to `end`, both included, at equal distances.

@@ -3,6 +3,7 @@
 use ndarray::{Array, ArrayD, ArrayView2, ArrayViewD, Axis, Dimension, IxDyn, ShapeBuilder};
 
 use crate::float::Float;
+use crate::layout::Layout;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -53,16 +54,20 @@ impl<T: Float> Tensor<T> {
         if self.numel() == 0 {
             return (&[], smallvec::SmallVec::from_elem(0, self.rank()));
         }
-        let back: isize = self
-            .shape()
-            .iter()
-            .zip(self.strides())
-            .filter(|&(_, &stride)| stride < 0)
-            .map(|(&extent, &stride)| stride * (extent as isize - 1))
-            .sum();
-        let lowest = self.layout.offset.wrapping_add_signed(back);
-        (&self.storage.as_slice()[lowest..], self.strides().iter().map(|stride| stride.unsigned_abs()).collect())
+        let (lowest, strides) = lowest_address(&self.layout);
+        (&self.storage.as_slice()[lowest..], strides)
     }
+}
+
+fn lowest_address(layout: &Layout) -> (usize, smallvec::SmallVec<[usize; 4]>) {
+    let back: isize = layout
+        .shape
+        .iter()
+        .zip(&*layout.strides)
+        .filter(|&(_, &stride)| stride < 0)
+        .map(|(&extent, &stride)| stride * (extent as isize - 1))
+        .sum();
+    (layout.offset.wrapping_add_signed(back), layout.strides.iter().map(|stride| stride.unsigned_abs()).collect())
 }
 
 /// A matrix inside of a storage: its `extents` (rows, columns), its `strides`, of any sign, and its first element at

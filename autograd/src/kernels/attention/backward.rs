@@ -103,16 +103,24 @@ impl<T: GemmKernels> Backward<'_, '_, T> {
     unsafe fn task(&self, matrix: usize, memory: &mut [T]) {
         let Self { attention, blocks, extents, plan, known, .. } = self;
         let mut parts = Parts(memory);
-        let [keys, values, queries, scores, weight_gradients, means] =
-            parts_of(plan, extents).map(|count| parts.next(count));
-        let mut memory = Memory { keys, values, queries, scores, weight_gradients, means };
+        let [keys, values, queries, scores, weight_gradients, means] = parts_of(plan, extents);
+        // In this order, which is that of the fields.
+        let mut memory = Memory {
+            keys: parts.next(keys),
+            values: parts.next(values),
+            queries: parts.next(queries),
+            scores: parts.next(scores),
+            weight_gradients: parts.next(weight_gradients),
+            means: parts.next(means),
+        };
         let rows = [known.gradient.at(matrix), known.result.at(matrix)];
         // SAFETY: both matrices may be read, and have as many rows as there are queries.
         vectorized(unsafe { RowDots::new(rows, extents.value_width, memory.means) });
         let (key, value) = (attention.key.at(matrix), attention.value.at(matrix));
         for first_key in (0..extents.keys).step_by(blocks.keys) {
             let count = blocks.keys.min(extents.keys - first_key);
-            let [key, value] = [key, value].map(|operand| Operand { data: operand.at(first_key, 0), ..operand });
+            let from_first = |operand: Operand<T>| Operand { data: operand.at(first_key, 0), ..operand };
+            let (key, value) = (from_first(key), from_first(value));
             // SAFETY: keys and values may be read, and the instruction set is available.
             unsafe {
                 pack_transposed(self.kernels, key, [count, extents.width], plan.stride, memory.keys);
@@ -172,13 +180,13 @@ impl<T: GemmKernels> Backward<'_, '_, T> {
         let query = from_row(attention.query.at(matrix), first_query);
         let key = from_row(attention.key.at(matrix), first_key);
         let gradient = from_row(known.gradient.at(matrix), first_query);
-        let [to_query, to_key, to_value] = self.gradients.each_ref().map(|gradient| gradient.at(matrix));
-        let (to_query, to_key) = (to_query.from(first_query, 0), to_key.from(first_key, 0));
+        let [to_query, to_key, to_value] = self.gradients;
+        let (to_query, to_key) = (to_query.at(matrix).from(first_query, 0), to_key.at(matrix).from(first_key, 0));
         let of_keys = |columns: usize| product::Extents { rows: keys, columns, depth: queries };
         let of_queries = product::Extents { rows: queries, columns: width, depth: keys };
         let epilogue = |stores: bool| if stores { Epilogue::Store } else { Epilogue::Add };
         let (to_keys, to_queries) = (epilogue(is_first), epilogue(first_key == 0));
-        let to_value = to_value.from(first_key, 0);
+        let to_value = to_value.at(matrix).from(first_key, 0);
         let products = [
             Product::new(of_keys(value_width), transposed(weights), gradient, to_value, to_keys),
             Product::new(of_queries, slopes, key, to_query, to_queries),

@@ -93,8 +93,8 @@ impl<T: GemmKernels> Forward<'_, '_, T> {
     unsafe fn task(&self, matrix: usize, first: usize, log_sums: &mut [T], memory: &mut [T]) {
         let Self { attention, blocks, extents, plan, .. } = self;
         let mut parts = Parts(memory);
-        let [keys, queries, scores] = [plan.keys, plan.queries, plan.scores].map(|count| parts.next(count));
-        let mut memory = Memory { keys, queries, scores };
+        let (keys, queries) = (parts.next(plan.keys), parts.next(plan.queries));
+        let mut memory = Memory { keys, queries, scores: parts.next(plan.scores) };
         let mut states = [RowState::new(); MAX_TASK_ROWS];
         let states = &mut states[..log_sums.len()];
         let end = first + log_sums.len();

@@ -27,15 +27,7 @@ impl<'a, T> OutputStack<'a, T> {
     /// # Panics
     /// If they are not.
     pub(crate) fn new(values: &'a mut [T], layout: &Layout) -> Self {
-        let mut dims: Vec<(isize, usize)> =
-            layout.strides.iter().zip(&*layout.shape).map(|(&stride, &extent)| (stride, extent)).collect();
-        dims.retain(|&(_, extent)| extent != 1);
-        dims.sort_unstable();
-        let mut reach = 1;
-        for (stride, extent) in dims {
-            assert!(stride == reach, "attention: the strides {:?} are not those of an array", layout.strides);
-            reach *= extent as isize;
-        }
+        check_is_array(layout);
         assert!(values.len() == layout.numel() && is_inside(layout, values.len()), "attention: the values are others");
         // SAFETY: the layout has each of the values once.
         unsafe { OutputStack::of(values.as_mut_ptr(), layout) }
@@ -49,7 +41,8 @@ impl<'a, T> OutputStack<'a, T> {
         assert_eq!(values.len(), 3 * outer * length * heads * width, "attention: the values are others");
         let start = values.as_mut_ptr();
         // SAFETY: the three layouts have each of the values once, between them.
-        [0, 1, 2].map(|part| unsafe { OutputStack::of(start, &packed_layout([outer, length, heads, width], part)) })
+        let stack = |part| unsafe { OutputStack::of(start, &packed_layout([outer, length, heads, width], part)) };
+        [stack(0), stack(1), stack(2)]
     }
 
     /// # Safety
@@ -77,6 +70,19 @@ impl<'a, T> OutputStack<'a, T> {
     pub(super) fn at(&self, index: usize) -> Target<T> {
         let data = self.start.wrapping_offset(offset_of(&self.stack, index));
         Target { data, row_stride: self.row_stride, column_stride: 1 }
+    }
+}
+
+/// Checks that a layout is that of an array, in any order of dimensions.
+fn check_is_array(layout: &Layout) {
+    let mut dims: Vec<(isize, usize)> =
+        layout.strides.iter().zip(&*layout.shape).map(|(&stride, &extent)| (stride, extent)).collect();
+    dims.retain(|&(_, extent)| extent != 1);
+    dims.sort_unstable();
+    let mut reach = 1;
+    for (stride, extent) in dims {
+        assert!(stride == reach, "attention: the strides {:?} are not those of an array", layout.strides);
+        reach *= extent as isize;
     }
 }
 

@@ -275,10 +275,9 @@ impl<T: Scalar> Kernel for RowDots<'_, T> {
             for (row, lanes) in lanes.iter_mut().take(out.len()).enumerate() {
                 let row = index * ROWS + row;
                 // SAFETY: by the contract of `new`.
-                let operands = self
-                    .operands
-                    .map(|operand| unsafe { std::slice::from_raw_parts(operand.at(row, 0), self.columns) });
-                *lanes = dots_of_lanes(operands);
+                let slice =
+                    |operand: Operand<T>| unsafe { std::slice::from_raw_parts(operand.at(row, 0), self.columns) };
+                *lanes = dots_of_lanes([slice(self.operands[0]), slice(self.operands[1])]);
             }
             for (out, dot) in out.iter_mut().zip(folded(&lanes, Add::add)) {
                 *out = dot;

@@ -5,7 +5,7 @@ use std::fmt::{self, Debug};
 
 use smallvec::SmallVec;
 
-use super::area;
+use super::{area, of_both};
 use crate::kernels::gemm::buffer::PoolVec;
 use crate::kernels::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
@@ -76,7 +76,7 @@ impl Pool {
 
     /// The extents of a plane of windows.
     pub(crate) fn to(&self) -> [usize; 2] {
-        [0, 1].map(|dim| self.from[dim] / self.window[dim])
+        of_both(|dim| self.from[dim] / self.window[dim])
     }
 
     /// The position in its plane of an element of a window.

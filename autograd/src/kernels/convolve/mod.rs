@@ -57,6 +57,12 @@ fn area([rows, columns]: [usize; 2]) -> usize {
     rows * columns
 }
 
+/// What `of` makes of each of the two dimensions. (A map over an array of them is half a dozen functions for each
+/// closure.)
+fn of_both<R>(of: impl Fn(usize) -> R) -> [R; 2] {
+    [of(0), of(1)]
+}
+
 impl Geometry {
     /// Elements of an image of x, of all its channels.
     fn image(&self) -> usize {

@@ -46,9 +46,9 @@ impl Padded {
     /// Copies an image, the planes from the first one on, into a padded one, whose padding is zero already. The scratch
     /// memory is [`Planes::scratch`].
     pub(super) fn copy_planes<T: Scalar>(&self, planes: Planes<'_, T>, first: usize, scratch: &mut [T], to: &mut [T]) {
-        let (count, lines) = (to.len() / self.plane, [0, 1].map(|dim| self.read(dim)));
+        let (count, lines) = (to.len() / self.plane, [self.read(0), self.read(1)]);
         let is_whole = self.stride == [1, 1] && lines == [0..self.source[0], 0..self.source[1]];
-        let start = || self.position([0, 1].map(|dim| self.lead[dim] as usize));
+        let start = || self.position([self.lead[0] as usize, self.lead[1] as usize]);
         let lines = is_whole.then(|| LinesOfPlanes { first: start(), line: self.extents[1], plane: self.plane });
         if !lines.is_some_and(|lines| planes.scatter(first, count, lines, to)) {
             self.copy(planes.get(first, count, area(self.source), scratch), to);
@@ -61,7 +61,7 @@ impl Padded {
         if height * width == 0 {
             return;
         }
-        let [rows, columns] = [0, 1].map(|dim| self.read(dim));
+        let (rows, columns) = (self.read(0), self.read(1));
         if rows.is_empty() || columns.is_empty() {
             return;
         }

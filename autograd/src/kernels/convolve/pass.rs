@@ -5,7 +5,8 @@ use smallvec::SmallVec;
 
 use super::padded::Padded;
 use super::work::{Along, Task, Work};
-use super::{Epilogue, Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area};
+use super::{Epilogue, Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area, of_both};
+use crate::dimensions::pushed;
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::ThreadBuffers;
 use crate::kernels::gemm::kernel_set::TileKernels;
@@ -62,13 +63,13 @@ impl Pass {
     /// y from x and w.
     pub(super) fn forward(geometry: &Geometry) -> Self {
         let Geometry { kernel, stride, padding, dilation, to, .. } = *geometry;
-        let reach = [0, 1].map(|dim| dilation[dim] * (kernel[dim] - 1) / stride[dim]);
+        let reach = of_both(|dim| dilation[dim] * (kernel[dim] - 1) / stride[dim]);
         let phase = Phase {
             first: [0; 2],
             step: [1; 2],
             count: to,
             base: [0; 2],
-            taps: [0, 1].map(|dim| (0..kernel[dim]).map(|tap| (tap, tap * dilation[dim])).collect()),
+            taps: of_both(|dim| (0..kernel[dim]).map(|tap| (tap, tap * dilation[dim])).collect()),
         };
         Self {
             images: geometry.images,
@@ -79,12 +80,12 @@ impl Pass {
             kernel,
             source: geometry.from,
             padded: Layout {
-                lead: padding.map(|padding| padding as isize),
+                lead: [padding[0] as isize, padding[1] as isize],
                 stride,
-                extents: [0, 1].map(|dim| to[dim] + reach[dim]),
+                extents: of_both(|dim| to[dim] + reach[dim]),
             },
             result: to,
-            phases: SmallVec::from_iter([phase]),
+            phases: SmallVec::from_buf([phase]),
             multiply_adds: geometry.multiply_adds(),
         }
     }
@@ -94,9 +95,9 @@ impl Pass {
     /// are the same ones for each stride-th row.
     pub(super) fn to_input(geometry: &Geometry) -> Self {
         let Geometry { kernel, stride, padding, dilation, from, to, .. } = *geometry;
-        let reach = [0, 1].map(|dim| dilation[dim] * (kernel[dim] - 1) / stride[dim]);
-        let smallest = [0, 1].map(|dim| padding[dim] / stride[dim]);
-        let largest = [0, 1].map(|dim| (from[dim] - 1 + padding[dim]) / stride[dim]);
+        let reach = of_both(|dim| dilation[dim] * (kernel[dim] - 1) / stride[dim]);
+        let smallest = of_both(|dim| padding[dim] / stride[dim]);
+        let largest = of_both(|dim| (from[dim] - 1 + padding[dim]) / stride[dim]);
         // The first row, how many there are, the first window, and the window elements, for each remainder.
         let along = |dim: usize, phase: usize| {
             let first = (phase + stride[dim] - padding[dim] % stride[dim]) % stride[dim];
@@ -128,9 +129,9 @@ impl Pass {
             kernel,
             source: to,
             padded: Layout {
-                lead: [0, 1].map(|dim| reach[dim] as isize - smallest[dim] as isize),
+                lead: of_both(|dim| reach[dim] as isize - smallest[dim] as isize),
                 stride: [1; 2],
-                extents: [0, 1].map(|dim| largest[dim] - smallest[dim] + 1 + reach[dim]),
+                extents: of_both(|dim| largest[dim] - smallest[dim] + 1 + reach[dim]),
             },
             result: from,
             phases,
@@ -271,7 +272,7 @@ impl Pass {
                 let winners = winners_of(result);
                 Task { image: index * images, group: 0, channels: channels.clone(), result, winners }
             };
-            return chunks.map(task).collect();
+            return pushed(chunks.map(task));
         }
         let (groups, channels) = if self.groups > 1 {
             (self.groups.div_ceil(parts), self.out_channels)

@@ -6,7 +6,7 @@ use ndarray::{ArrayView2, ShapeBuilder};
 
 use super::padded::Padded;
 use super::pass::offset;
-use super::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area};
+use super::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area, of_both};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::ThreadBuffers;
 use crate::kernels::gemm::kernel_set::TileKernels;
@@ -91,9 +91,8 @@ struct Sums<'a, T: 'static> {
 impl<'a, T: GemmKernels> Sums<'a, T> {
     fn new(kernels: &'a TileKernels<T>, geometry: &'a Geometry) -> Self {
         let Geometry { channels, filters, groups, from, kernel, to, stride, padding, dilation, .. } = *geometry;
-        let reach = [0, 1].map(|dim| dilation[dim] * (kernel[dim] - 1) / stride[dim]);
-        let extents = [0, 1].map(|dim| to[dim] + reach[dim]);
-        let padded = Padded::new::<T>(from, padding.map(|padding| padding as isize), stride, extents);
+        let extents = of_both(|dim| to[dim] + dilation[dim] * (kernel[dim] - 1) / stride[dim]);
+        let padded = Padded::new::<T>(from, [padding[0] as isize, padding[1] as isize], stride, extents);
         let panels = PanelShape::new(kernels, filters / groups, area(to));
         let rows = (0..channels / groups).flat_map(|channel| {
             let taps =
@@ -133,11 +132,12 @@ impl<'a, T: GemmKernels> Sums<'a, T> {
     ) {
         let groups = self.geometry.groups;
         let (group, unit) = (length / groups, self.filters_per_task(out.len() / (length / groups), images(0).len()));
-        let items = out.chunks_mut(group).enumerate().flat_map(|(index, w)| {
-            let parts = w.chunks_mut(unit * self.geometry.depth()).enumerate();
-            parts.map(move |(part, w)| Part { block: index / groups, group: index % groups, first: part * unit, w })
-        });
-        let items: Vec<Part<'_, T>> = items.collect();
+        let mut items = Vec::new();
+        for (index, w) in out.chunks_mut(group).enumerate() {
+            for (part, w) in w.chunks_mut(unit * self.geometry.depth()).enumerate() {
+                items.push(Part { block: index / groups, group: index % groups, first: part * unit, w });
+            }
+        }
         let scratch = self.scratch() + y.scratch(unit * area(self.geometry.to));
         let buffers = ThreadBuffers::take::<T>(items.len(), scratch);
         for_each_item(items, |part| {

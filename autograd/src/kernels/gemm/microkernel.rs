@@ -181,7 +181,7 @@ pub(in crate::kernels) unsafe fn begin<V: Vector, const ROWS: usize, const VECTO
 #[inline(always)]
 pub(in crate::kernels) unsafe fn add_step<V: Vector, const ROWS: usize, const VECTORS: usize, const HALF: bool>(
     sums: &mut [[V; VECTORS]; ROWS],
-    of_a: impl Fn(usize) -> V::Element,
+    of_a: impl Fn(usize) -> V::Element + Copy,
     b: *const V::Element,
     mask: V::Mask,
 ) {

@@ -4,7 +4,6 @@ use super::{Attention, gradients};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::attention::{self, Dropout, Known, OutputStack};
-use crate::kernels::gemm::MatrixStack;
 use crate::layout::Layout;
 use crate::op::{Op, Saved};
 use crate::shape::Shape;
@@ -32,7 +31,8 @@ impl<T: Float> Op<T> for FusedAttention<T> {
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let operands = self.operands.each_ref().map(|saved| ctx.get(saved));
+        let [query, key, value] = &self.operands;
+        let operands = [ctx.get(query), ctx.get(key), ctx.get(value)];
         let (grad, result, log_sums) = (ctx.grad(), ctx.get(&self.result), ctx.get(&self.log_sums));
         let gradients = if ctx.higher_order() {
             gradients(operands.each_ref(), &self.options, &grad)
@@ -60,7 +60,7 @@ pub(super) fn attention<T: Float>(
     let columns = inputs[2].size(-1);
     let (result, log_sums) = operands.result(op, columns);
     result.record(&inputs, |result| FusedAttention {
-        operands: [0, 1, 2].map(|index| Saved::input(index, inputs[index])),
+        operands: [Saved::input(0, inputs[0]), Saved::input(1, inputs[1]), Saved::input(2, inputs[2])],
         result: Saved::output(result),
         log_sums: Saved::aside(&log_sums),
         scores: scores.clone(),
@@ -79,7 +79,8 @@ struct Operands<'a, T: Float> {
 impl<'a, T: Float> Operands<'a, T> {
     #[track_caller]
     fn new(inputs: [&Tensor<T>; 3], scores: &'a Shape, options: &'a Attention<T>) -> Self {
-        let inputs = inputs.map(|input| stretched(&with_adjacent_columns(input), &stacked(scores, last_two(input))));
+        let whole = |input: &Tensor<T>| stretched(&with_adjacent_columns(input), &stacked(scores, last_two(input)));
+        let inputs = [whole(inputs[0]), whole(inputs[1]), whole(inputs[2])];
         let mask = options.attn_mask.as_ref().map(|mask| stretched(mask, scores));
         Operands { inputs, mask, options, scores }
     }
@@ -93,7 +94,7 @@ impl<'a, T: Float> Operands<'a, T> {
     fn result(&self, op: &str, columns: usize) -> (Tensor<T>, Tensor<T>) {
         let rank = self.scores.rank();
         let shape = stacked(self.scores, [self.scores[rank - 2], columns]);
-        let order = MemoryOrder::of(&self.inputs[0], &shape);
+        let order = MemoryOrder::of(&self.inputs[0].layout, &shape);
         let sums = Shape::from(&self.scores[..rank - 1]);
         let (result, log_sums) = with_log_sums(op, &sums, &order.memory, |out, log_sums| {
             attention::forward(&self.kernel(), &OutputStack::new(out, &order.layout), log_sums);
@@ -104,20 +105,19 @@ impl<'a, T: Float> Operands<'a, T> {
     /// The gradients of the stretched operands.
     #[track_caller]
     fn gradients(&self, result: &Tensor<T>, grad: &Tensor<T>, log_sums: &[T]) -> [Tensor<T>; 3] {
-        let [result, grad] = [result, grad].map(with_adjacent_columns);
-        let [result, gradient] =
-            [&result, &grad].map(|tensor| MatrixStack::new(tensor.storage.as_slice(), &tensor.layout));
-        let known = Known { result, gradient, log_sums };
-        let orders = self.inputs.each_ref().map(|input| MemoryOrder::of(input, input.shape()));
-        let [mut to_query, mut to_key] = [0, 1].map(|index: usize| Tensor::build(&orders[index].memory, |_| {}));
-        let to_value = Tensor::build_named("attention_backward", orders[2].memory.clone(), |to_value| {
-            let [to_query, to_key] =
-                [&mut to_query, &mut to_key].map(|tensor| tensor.as_mut_slice().expect("just built"));
-            let [q, k, v] = orders.each_ref().map(|order| &order.layout);
-            let outputs = [OutputStack::new(to_query, q), OutputStack::new(to_key, k), OutputStack::new(to_value, v)];
+        let (result, grad) = (with_adjacent_columns(result), with_adjacent_columns(grad));
+        let known = Known { result: result.as_stack(), gradient: grad.as_stack(), log_sums };
+        let order = |index: usize| MemoryOrder::of(&self.inputs[index].layout, self.inputs[index].shape());
+        let (q, k, v) = (order(0), order(1), order(2));
+        let unwritten = |order: &MemoryOrder| Tensor::build(&order.memory, |_| {});
+        let (mut to_query, mut to_key) = (unwritten(&q), unwritten(&k));
+        let to_value = Tensor::build_named("attention_backward", v.memory.clone(), |to_value| {
+            fn stack<'t, T: Float>(tensor: &'t mut Tensor<T>, order: &'t MemoryOrder) -> OutputStack<'t, T> {
+                OutputStack::new(tensor.as_mut_slice().expect("just built"), &order.layout)
+            }
+            let outputs = [stack(&mut to_query, &q), stack(&mut to_key, &k), OutputStack::new(to_value, &v.layout)];
             attention::backward(&self.kernel(), &known, &outputs);
         });
-        let [q, k, v] = orders;
         [to_query.with_layout(q.layout), to_key.with_layout(k.layout), to_value.with_layout(v.layout)]
     }
 }
@@ -143,15 +143,11 @@ pub(super) fn kernel<'t, T: Float>(
     mask: Option<&'t Tensor<T>>,
     options: &Attention<T>,
 ) -> attention::Attention<'t, T> {
-    fn stack<T: Float>(tensor: &Tensor<T>) -> MatrixStack<'_, T> {
-        MatrixStack::new(tensor.storage.as_slice(), &tensor.layout)
-    }
-    let [query, key, value] = inputs.each_ref().map(stack);
     attention::Attention {
-        query,
-        key,
-        value,
-        mask: mask.map(stack),
+        query: inputs[0].as_stack(),
+        key: inputs[1].as_stack(),
+        value: inputs[2].as_stack(),
+        mask: mask.map(Tensor::as_stack),
         is_causal: options.is_causal,
         scale: options.scale_of(inputs[0].size(-1)),
         dropout: options.dropout.as_ref().map(|(p, random)| Dropout { random: random.clone(), p: *p }),
@@ -189,11 +185,11 @@ struct MemoryOrder {
 impl MemoryOrder {
     /// The order for a shape: that of `model`, if its matrices are rows of an array in which the dimension before them,
     /// the heads, comes after the rows. Nothing needs to be copied then when the heads are put side by side.
-    fn of<T: Float>(model: &Tensor<T>, shape: &Shape) -> Self {
+    fn of(model: &Layout, shape: &Shape) -> Self {
         let rank = shape.rank();
         if rank >= 3 {
-            let strides = model.strides();
-            let [heads, rows] = [rank - 3, rank - 2].map(|dim| strides[dim].unsigned_abs());
+            let strides = &model.strides;
+            let (heads, rows) = (strides[rank - 3].unsigned_abs(), strides[rank - 2].unsigned_abs());
             if 0 < heads && heads < rows && shape[rank - 3] > 1 {
                 let mut order: Vec<usize> = (0..rank).collect();
                 order.swap(rank - 3, rank - 2);

@@ -6,7 +6,6 @@ use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::kernels::attention::{Known, OutputStack, backward, forward, packed_layout};
-use crate::kernels::gemm::MatrixStack;
 use crate::layout::Layout;
 use crate::op::{Op, Saved};
 use crate::shape::Shape;
@@ -35,7 +34,8 @@ impl<T: Float> Op<T> for PackedAttention<T> {
             return ctx.propagate(0, || {
                 let (operands, grad) = (heads_of(&x, self.heads), apart(&grad, self.heads));
                 let gradients = gradients(operands.each_ref(), &self.options, &grad);
-                Tensor::cat(&gradients.each_ref().map(joined), -1)
+                let [query, key, value] = &gradients;
+                Tensor::cat(&[joined(query), joined(key), joined(value)], -1)
             });
         }
         let (result, log_sums) = (ctx.get(&self.result), ctx.get(&self.log_sums));
@@ -50,10 +50,8 @@ impl<T: Float> PackedAttention<T> {
         let extents = Extents::of(x, self.heads);
         let operands = extents.operands(x);
         let mask = extents.mask(x, &self.options);
-        let [result, grad] = [result, grad].map(|tensor| extents.side_by_side(tensor));
-        let [result, gradient] =
-            [&result, &grad].map(|tensor| MatrixStack::new(tensor.storage.as_slice(), &tensor.layout));
-        let known = Known { result, gradient, log_sums };
+        let (result, grad) = (extents.side_by_side(result), extents.side_by_side(grad));
+        let known = Known { result: result.as_stack(), gradient: grad.as_stack(), log_sums };
         Tensor::build_named("attention_backward", x.shape().clone(), |out| {
             let outputs = OutputStack::packed(out, extents.all());
             backward(&kernel(&operands, mask.as_ref(), &self.options), &known, &outputs);
@@ -85,10 +83,11 @@ impl Extents {
     #[track_caller]
     fn operands<T: Float>(self, x: &Tensor<T>) -> [Tensor<T>; 3] {
         let x = x.dense();
-        [0, 1, 2].map(|part| {
+        let operand = |part: usize| {
             let layout = packed_layout(self.all(), part);
             x.with_layout(Layout { offset: layout.offset + x.layout.offset, ..layout })
-        })
+        };
+        [operand(0), operand(1), operand(2)]
     }
 
     /// A tensor `[..., length, heads · width]` as the heads' matrices `[outer, heads, length, width]`, as a constant.

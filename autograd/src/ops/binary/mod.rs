@@ -51,7 +51,7 @@ impl<T: Float> Op<T> for Binary<T> {
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let (grad, [a, b]) = (ctx.grad(), self.operands.each_ref().map(|operand| ctx.get(operand)));
+        let (grad, a, b) = (ctx.grad(), ctx.get(&self.operands[0]), ctx.get(&self.operands[1]));
         let is_higher = ctx.higher_order();
         for (operand, rule) in self.rules.iter().enumerate() {
             ctx.propagate(operand, || match is_higher {

@@ -161,15 +161,20 @@ fn where_mask<T: Float>(op: &str, mask: &Mask, a: &Tensor<T>, b: &Tensor<T>) -> 
     shape.numel_for(op);
     let mask = mask.broadcast_to(op, &shape);
     // Operands of one element stay one; others are copied if they do not lie as the output.
-    let dense = [a, b].map(|x| match x.numel() {
+    let dense = |x: &Tensor<T>| match x.numel() {
         1 => x.dense(),
         _ => broadcast::expand(&x.detach(), &shape).expect("broadcast to this shape").dense(),
-    });
-    let sides = dense.each_ref().map(|x| match x.as_slice().expect("dense") {
+    };
+    let (first, second) = (dense(a), dense(b));
+    let sides = [side_of(&first), side_of(&second)];
+    Tensor::build_for(op, shape, |out| select(mask.as_slice(), sides, out)).record(&[a, b], |_| Where { mask })
+}
+
+fn side_of<T: Float>(x: &Tensor<T>) -> Side<'_, T> {
+    match x.as_slice().expect("dense") {
         [value] => Side::Value(*value),
         elements => Side::Elements(elements),
-    });
-    Tensor::build_for(op, shape, |out| select(mask.as_slice(), sides, out)).record(&[a, b], |_| Where { mask })
+    }
 }
 
 instances!(masked_fill masked_select);

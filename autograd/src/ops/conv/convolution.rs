@@ -119,7 +119,7 @@ pub(super) fn convolution_geometry<T: Float, const DIMS: usize>(
 ) -> Geometry {
     let steps = [("stride", options.stride), ("dilation", options.dilation)];
     check_operands(op, [input.shape(), weight.shape()], options.groups, steps);
-    let [shape, weights] = [input, weight].map(|operand| image_extents::<DIMS>(operand.shape()));
+    let (shape, weights) = (image_extents::<DIMS>(input.shape()), image_extents::<DIMS>(weight.shape()));
     let (channels, filters, groups) = (shape[1], weights[0], options.groups);
     if !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) || weights[1] != channels / groups {
         let (own, other) = (input.shape(), weight.shape());
@@ -133,12 +133,12 @@ pub(super) fn convolution_geometry<T: Float, const DIMS: usize>(
     let (images, padding) = (shape[0], [0; 2]);
     let mut geometry =
         Geometry { images, channels, filters, groups, from, kernel, to: from, stride, padding, dilation };
-    let span = [0, 1].map(|dim| dilation[dim] * (kernel[dim] - 1));
+    let span = [dilation[0] * (kernel[0] - 1), dilation[1] * (kernel[1] - 1)];
     match options.padding {
         Padding::Same if options.stride != [1; DIMS] => {
             argument_error(op, format_args!("a stride of {:?} with Padding::Same: wanted 1", options.stride))
         }
-        Padding::Same => geometry.padding = span.map(|span| span / 2),
+        Padding::Same => geometry.padding = [span[0] / 2, span[1] / 2],
         Padding::Zeros(padding) => {
             geometry.padding = both(0, padding);
             for dim in 0..2 {

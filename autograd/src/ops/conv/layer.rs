@@ -44,7 +44,7 @@ impl<T: Float> Op<T> for Layer<T> {
         match &self.pooled {
             Some((pool, winners)) if !ctx.higher_order() => {
                 let (grad, x, weight) = (grad.dense(), x.dense(), weight.dense());
-                let [grads, x, weight] = [&grad, &x, &weight].map(|tensor| tensor.as_slice().expect("dense"));
+                let [grads, x, weight] = Tensor::dense_slices([&grad, &x, &weight]);
                 let y = Planes::Unpooled { grads, winners: winners.as_slice(), pool };
                 let built = |kind, fill: &dyn Fn(&mut [T])| Tensor::build(result_shape(kind, &geometry), fill);
                 ctx.propagate(0, || built(Kind::ToInput, &|out| geometry.to_input(y, weight, out)));
@@ -92,7 +92,7 @@ pub(super) fn layer<T: Float>(
     let [rows, columns] = pool.as_ref().map_or(geometry.to, Pool::to);
     let shape = Shape::from([geometry.images, geometry.filters, rows, columns]);
     let (dense_x, dense_weight, dense_bias) = (x.dense(), weight.dense(), bias.map(Tensor::dense));
-    let operands = [&dense_x, &dense_weight].map(|tensor| tensor.as_slice().expect("dense"));
+    let operands = Tensor::dense_slices([&dense_x, &dense_weight]);
     let bias_values = dense_bias.as_ref().map(|bias| bias.as_slice().expect("dense"));
     let mut winners = Winners::new(if pool.is_some() { shape.numel() } else { 0 });
     let epilogue = Epilogue { bias: bias_values, relu, pool };

@@ -46,7 +46,7 @@ impl<T: Float> Op<T> for Product<T> {
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let (grad, [a, b]) = (ctx.grad(), self.operands.each_ref().map(|operand| ctx.get(operand)));
+        let (grad, a, b) = (ctx.grad(), ctx.get(&self.operands[0]), ctx.get(&self.operands[1]));
         let product = |kind, a: &Tensor<T>, b: &Tensor<T>| product(kind, self.geometry, a, b);
         match self.kind {
             Kind::Convolution => {
@@ -79,7 +79,7 @@ fn result_shape(kind: Kind, geometry: &Geometry) -> Shape {
 #[track_caller]
 fn product<T: Float>(kind: Kind, geometry: Geometry, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let (dense_a, dense_b) = (a.dense(), b.dense());
-    let [left, right] = [&dense_a, &dense_b].map(|operand| operand.as_slice().expect("dense"));
+    let [left, right] = Tensor::dense_slices([&dense_a, &dense_b]);
     Tensor::build_for("convolution", result_shape(kind, &geometry), |out| match kind {
         Kind::Convolution => geometry.forward([left, right], &Epilogue::default(), out, &mut []),
         Kind::ToInput => geometry.to_input(Planes::Dense(left), right, out),

@@ -2,6 +2,7 @@
 
 use super::check_bounds;
 use super::index_select::slices_at;
+use crate::dimensions::pushed;
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
@@ -66,7 +67,7 @@ impl<T: Float> Tensor<T> {
             shape_error("embedding", format_args!("padding_idx {padding} is no row of shape {own}"));
         }
         let padding = padding.rem_euclid(rows);
-        let kept = flat.as_slice().iter().map(|&row| if row == padding { T::ZERO } else { T::ONE }).collect();
+        let kept = pushed(flat.as_slice().iter().map(|&row| if row == padding { T::ZERO } else { T::ONE }));
         let kept = Tensor::from_vec(kept, [flat.numel(), 1]);
         let taken = self.detach().index_select(0, &flat);
         let taken = taken.record(&[self], |_| Embedding { index: flat, kept: Saved::aside(&kept), from: own.clone() });

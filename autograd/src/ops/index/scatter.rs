@@ -2,6 +2,7 @@
 
 use super::gather::{gathered, positions};
 use super::{check_bounds, scattered};
+use crate::dimensions::pushed;
 use crate::error::{dimension, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
@@ -49,7 +50,7 @@ fn scatter<T: Float>(x: &Tensor<T>, dim: usize, index: &Indices, source: &Tensor
         let mut last = vec![0; x.numel()];
         (0..).zip(&chosen).for_each(|(entry, &position)| last[position as usize] = entry);
         let stays = |(entry, &position): (usize, &i64)| last[position as usize] == entry;
-        let stayed = (0..).zip(&chosen).map(|pair| if stays(pair) { T::ONE } else { T::ZERO }).collect();
+        let stayed = pushed((0..).zip(&chosen).map(|pair| if stays(pair) { T::ONE } else { T::ZERO }));
         Scatter { dim, index: index.clone(), stayed: Saved::aside(&Tensor::from_vec(stayed, index.shape())) }
     })
 }

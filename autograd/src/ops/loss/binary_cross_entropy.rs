@@ -60,7 +60,7 @@ impl<T: Float> Tensor<T> {
         if let Some(wrong) = self.to_vec().iter().find(|x| !is_probability(x)) {
             argument_error(op, format_args!("{wrong} in the input is no probability: wanted values from 0 to 1"));
         }
-        let [least, variance] = [LEAST_LOGARITHM, LEAST_VARIANCE].map(T::from_f64);
+        let (least, variance) = (T::from_f64(LEAST_LOGARITHM), T::from_f64(LEAST_VARIANCE));
         let both = [Keep::Input, Keep::SecondInput];
         let to_input = Derivative::new(
             both,

@@ -3,6 +3,7 @@
 use std::ops::Add;
 
 use super::{check_labels, class_rows};
+use crate::dimensions::pushed;
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
@@ -168,9 +169,14 @@ impl<T: Float> Targets<T> {
         }
     }
 
-    /// Σ q of each example; 0 for an ignored one.
-    fn totals(&self) -> impl Iterator<Item = T> {
-        self.classes().map(|class| class.map_or(T::ZERO, |class| self.own_share(class) + self.even_total))
+    /// Σ q of an example; 0 for an ignored one.
+    fn total(&self, class: Option<usize>) -> T {
+        class.map_or(T::ZERO, |class| self.own_share(class) + self.even_total)
+    }
+
+    /// A value for each example.
+    fn of_classes(&self, value: &dyn Fn(Option<usize>) -> T) -> Vec<T> {
+        pushed(self.classes().map(value))
     }
 
     /// The gradient of the scores x, which have a class at least, from that of each example's loss: p Σ q g - q g as
@@ -178,16 +184,16 @@ impl<T: Float> Targets<T> {
     #[track_caller]
     fn gradient(&self, x: &Tensor<T>, grad: &Tensor<T>) -> Tensor<T> {
         let (examples, count) = (x.shape()[0], x.shape()[1]);
-        let column = |values: Vec<T>| Tensor::from_vec(values, [examples, 1]);
-        let counts = column(self.classes().map(|class| if class.is_some() { T::ONE } else { T::ZERO }).collect());
+        let column = |value: &dyn Fn(Option<usize>) -> T| Tensor::of_values(self.classes().map(value), [examples, 1]);
+        let counts = column(&|class| if class.is_some() { T::ONE } else { T::ZERO });
         // The scores and the gradients of ignored examples are replaced by constants, because they may be NaN or
         // infinite, and a product with 0 would be NaN.
         let (x, grad) = (x.gate(&counts.expand(x.shape())), grad.unsqueeze(1).gate(&counts));
-        let own = column(self.classes().map(|class| class.map_or(T::ZERO, |class| self.own_share(class))).collect());
-        let classes: Vec<i64> = self.classes().map(|class| class.unwrap_or(0) as i64).collect();
+        let own = column(&|class| class.map_or(T::ZERO, |class| self.own_share(class)));
+        let classes = pushed(self.classes().map(|class| class.unwrap_or(0) as i64));
         let classes = Indices::new(classes, [examples, 1]);
         let p = x.log_softmax(1).exp();
-        let scales = column(self.totals().collect()) * &grad;
+        let scales = column(&|class| self.total(class)) * &grad;
         let mut scaled = p * &scales;
         if self.min_gradient > T::ZERO {
             // As `scaled_softmax` chooses.
@@ -198,7 +204,7 @@ impl<T: Float> Targets<T> {
         if self.smoothing == T::ZERO {
             return gradient;
         }
-        let even = Tensor::from_vec((0..count).map(|class| self.weight_of(class) * self.even).collect(), [1, count]);
+        let even = Tensor::of_values((0..count).map(|class| self.weight_of(class) * self.even), [1, count]);
         gradient - even * grad
     }
 }
@@ -220,7 +226,8 @@ impl<T: Float> Op<T> for Loss<T> {
         }
         ctx.propagate(0, || {
             let scales = grad.to_vec();
-            let totals: Vec<T> = self.targets.totals().zip(&scales).map(|(total, &scale)| total * scale).collect();
+            let mut totals = self.targets.of_classes(&|class| self.targets.total(class));
+            totals.iter_mut().zip(&scales).for_each(|(total, &scale)| *total *= scale);
             // Arithmetic on denormal values is many times slower, and confident predictions would give many of them, so
             // they are set to 0. With label smoothing this is not done: there the next addend is not denormal, and a
             // denormal product is a part of a normal gradient.

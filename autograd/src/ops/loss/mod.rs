@@ -58,12 +58,17 @@ fn class_rows<T: Float>(scores: &Tensor<T>) -> Tensor<T> {
         1 => scores.unsqueeze(0),
         2 => scores.clone(),
         rank => {
-            let order: Vec<isize> = (0..rank as isize).filter(|&dim| dim != 1).chain([1]).collect();
+            let order = classes_last(rank);
             let (shape, classes) = (scores.shape(), scores.shape()[1]);
             let examples = shape[0] * shape[2..].iter().product::<usize>();
             reshaped(&scores.permute(order), &Shape::from([examples, classes]))
         }
     }
+}
+
+/// The order of dimensions in which that of the classes is the last.
+fn classes_last(rank: usize) -> Vec<isize> {
+    (0..rank as isize).filter(|&dim| dim != 1).chain([1]).collect()
 }
 
 /// The shape of one value for each example of scores `[N, C, d1, ...]` or `[C]`, and the number of classes.

@@ -2,6 +2,7 @@
 
 use super::cross_entropy::Reduction;
 use super::{check_labels, class_rows};
+use crate::dimensions::pushed;
 use crate::float::Float;
 use crate::indices::Indices;
 use crate::kernels::tree::sum;
@@ -61,12 +62,12 @@ impl<T: Float> Tensor<T> {
             class_rows(self).sum_dim(1, false).gate(&Tensor::zeros([labels.len()]))
         } else {
             let column = [labels.len(), 1];
-            let chosen: Vec<i64> = labels.iter().map(|&label| if is_counted(label) { label } else { 0 }).collect();
-            let counted = labels.iter().map(|&label| if is_counted(label) { T::ONE } else { T::ZERO }).collect();
+            let chosen = pushed(labels.iter().map(|&label| if is_counted(label) { label } else { 0 }));
+            let counted = labels.iter().map(|&label| if is_counted(label) { T::ONE } else { T::ZERO });
             let picked = gathered(&class_rows(self), 1, &Indices::new(chosen, column));
             // Ignored elements are replaced, not multiplied by 0, because they may be infinite.
-            let picked = picked.gate(&Tensor::from_vec(counted, column));
-            -(picked * Tensor::from_vec(labels.iter().map(weight_of).collect(), column))
+            let picked = picked.gate(&Tensor::of_values(counted, column));
+            -(picked * Tensor::of_values(labels.iter().map(weight_of), column))
         };
         match options.reduction {
             Reduction::None => reshaped(&losses, target.shape()),

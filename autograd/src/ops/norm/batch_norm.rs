@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::normalized::{SHORT, normalized};
 use super::{along_channels, channel_planes, check_channels, check_input, over_channels, scaled_channels};
+use crate::dimensions::pushed;
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
@@ -104,10 +105,11 @@ impl<T: Float> Op<T> for GivenNorm<T> {
     }
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
-        let (x, [mean, variance]) = (ctx.get(&self.x), self.moments.each_ref().map(|saved| ctx.get(saved)));
-        let parameters = self.parameters.each_ref().map(|saved| saved.as_ref().map(|saved| ctx.get(saved)));
+        let (x, mean, variance) = (ctx.get(&self.x), ctx.get(&self.moments[0]), ctx.get(&self.moments[1]));
+        let parameter = |index: usize| self.parameters[index].as_ref().map(|saved| ctx.get(saved));
+        let parameters = [parameter(0), parameter(1)];
         if ctx.higher_order() {
-            let parameters = parameters.each_ref().map(Option::as_ref);
+            let parameters = [parameters[0].as_ref(), parameters[1].as_ref()];
             return ctx.go_on_through(|_| given_composed(&x, [&mean, &variance], parameters, self.epsilon));
         }
         let along = |tensor: &Tensor<T>| along_channels(tensor, x.rank());
@@ -139,17 +141,24 @@ fn given_normalized<T: Float>(
     if planes.length < SHORT {
         return given_composed(x, [mean, variance], parameters, epsilon);
     }
-    let dense = [Some(x), Some(mean), Some(variance), parameters[0], parameters[1]].map(|x| x.map(Tensor::dense));
-    let [values, means, variances, weight, bias] = dense.each_ref().map(|x| x.as_ref().and_then(Tensor::as_slice));
+    let (dense, means, variances) = (x.dense(), mean.dense(), variance.dense());
+    let [values, means, variances] = Tensor::dense_slices([&dense, &means, &variances]);
+    let (dense_weight, dense_bias) = (parameters[0].map(Tensor::dense), parameters[1].map(Tensor::dense));
+    let weight = dense_weight.as_ref().and_then(Tensor::as_slice);
+    let bias = dense_bias.as_ref().and_then(Tensor::as_slice);
     let scale = |variance: &T| (variance.to_f64() + epsilon).sqrt().recip();
-    let pairs = means.expect("dense").iter().zip(variances.expect("dense"));
-    let shifts: Vec<[T; 2]> = pairs.map(|(&mean, variance)| [mean, T::from_f64(scale(variance))]).collect();
+    let pairs = means.iter().zip(variances);
+    let shifts = pushed(pairs.map(|(&mean, variance)| [mean, T::from_f64(scale(variance))]));
     let y = Tensor::build_for("batch_norm_with", x.shape().clone(), |out| {
-        planes.forward(values.expect("dense"), &shifts, [weight, bias], out);
+        planes.forward(values, &shifts, [weight, bias], out);
     });
     let [weight, bias] = parameters;
-    let inputs: SmallVec<[&Tensor<T>; 5]> =
-        [Some(x), Some(mean), Some(variance), weight, bias].into_iter().flatten().collect();
+    let mut inputs = SmallVec::<[&Tensor<T>; 5]>::from_slice(&[x, mean, variance]);
+    for parameter in parameters {
+        if let Some(parameter) = parameter {
+            inputs.push(parameter);
+        }
+    }
     y.record(&inputs, |_| GivenNorm {
         x: Saved::input(0, x),
         moments: [Saved::input(1, mean), Saved::input(2, variance)],
@@ -174,11 +183,14 @@ fn given_composed<T: Float>(
     scaled_channels("batch_norm_with", y, weight, bias)
 }
 
+fn all_but_channels(rank: usize) -> Vec<isize> {
+    (0..rank as isize).filter(|&dim| dim != 1).collect()
+}
+
 /// The sums over all dimensions but the channels'.
 #[track_caller]
 fn sum_to_channels<T: Float>(x: &Tensor<T>) -> Tensor<T> {
-    let others: Vec<isize> = (0..x.rank() as isize).filter(|&dim| dim != 1).collect();
-    x.sum_dim(others, false)
+    x.sum_dim(all_but_channels(x.rank()), false)
 }
 
 instances!(batch_norm batch_norm_with);

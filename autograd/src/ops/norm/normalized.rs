@@ -46,7 +46,8 @@ impl<T: Float> Op<T> for Normalized<T> {
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let x = ctx.get(&self.x);
-        let [weight, bias] = [&self.weight, &self.bias].map(|saved| saved.as_ref().map(|saved| ctx.get(saved)));
+        let get = |saved: &Option<Saved<T>>| saved.as_ref().map(|saved| ctx.get(saved));
+        let (weight, bias) = (get(&self.weight), get(&self.bias));
         if ctx.higher_order() {
             let parameters = [weight.as_ref(), bias.as_ref()];
             return ctx.go_on_through(|_| composed(self.name, &x, self.over, parameters, self.epsilon).0);
@@ -71,7 +72,7 @@ impl<T: Float> Normalized<T> {
         shifts: &Tensor<T>,
     ) -> [Tensor<T>; 3] {
         let (grad, dense, weight) = (grad.dense(), x.dense(), weight.map(Tensor::dense));
-        let [grads, values, shifts] = [&grad, &dense, shifts].map(|tensor| tensor.as_slice().expect("dense"));
+        let [grads, values, shifts] = Tensor::dense_slices([&grad, &dense, shifts]);
         let (shifts, weight_values) = (shifts.as_chunks().0, weight.as_ref().and_then(Tensor::as_slice));
         let of = |values: &[T]| Tensor::build(&self.parameters, |out| out.copy_from_slice(values));
         let mut parameters = None;
@@ -79,11 +80,11 @@ impl<T: Float> Normalized<T> {
             Over::Rows { count, centred } => {
                 let mut sums = vec![T::ZERO; 2 * count];
                 RowNorm { values, count, centred, weight: weight_values }.backward(grads, shifts, out, &mut sums);
-                parameters = Some([&sums[..count], &sums[count..]].map(of));
+                parameters = Some([of(&sums[..count]), of(&sums[count..])]);
             }
             Over::Planes(planes) => {
-                let sums = planes.backward([values, grads], shifts, weight_values, out);
-                parameters = Some(sums.each_ref().map(|sums| of(sums)));
+                let [weight, bias] = planes.backward([values, grads], shifts, weight_values, out);
+                parameters = Some([of(&weight), of(&bias)]);
             }
         });
         let [dweight, dbias] = parameters.expect("made with the gradient of x");
@@ -108,10 +109,10 @@ pub(super) fn normalized<T: Float>(
     {
         return composed(name, x, over, [weight, bias], epsilon);
     }
-    let dense = [Some(x), weight, bias].map(|tensor| tensor.map(Tensor::dense));
-    let [values, weight_values, bias_values] =
-        dense.each_ref().map(|tensor| tensor.as_ref().and_then(Tensor::as_slice));
-    let values = values.expect("dense");
+    let (dense, dense_weight, dense_bias) = (x.dense(), weight.map(Tensor::dense), bias.map(Tensor::dense));
+    let values = dense.as_slice().expect("dense");
+    let weight_values = dense_weight.as_ref().and_then(Tensor::as_slice);
+    let bias_values = dense_bias.as_ref().and_then(Tensor::as_slice);
     let (mut shifts, mut moments) = (None, None);
     let y = Tensor::build_for(name, x.shape().clone(), |out| match over {
         Over::Rows { count, centred } => {
@@ -124,14 +125,21 @@ pub(super) fn normalized<T: Float>(
         Over::Planes(planes) => {
             let found = planes.normalize(values, epsilon, [weight_values, bias_values], out);
             let pairs = |pair: &dyn Fn(Moments) -> [T; 2]| {
-                Tensor::from_vec(found.iter().flat_map(|&found| pair(found)).collect(), [found.len(), 2])
+                Tensor::build([found.len(), 2], |out| {
+                    out.as_chunks_mut().0.iter_mut().zip(&found).for_each(|(out, &found)| *out = pair(found));
+                })
             };
             shifts = Some(pairs(&|found| found.shift(epsilon)));
-            moments = Some(pairs(&|found| [found.mean, found.variance()].map(T::from_f64)));
+            moments = Some(pairs(&|found| [T::from_f64(found.mean), T::from_f64(found.variance())]));
         }
     });
     let shifts = shifts.expect("made with the output");
-    let inputs: SmallVec<[&Tensor<T>; 3]> = [Some(x), weight, bias].into_iter().flatten().collect();
+    let mut inputs = SmallVec::<[&Tensor<T>; 5]>::from_slice(&[x]);
+    for parameter in [weight, bias] {
+        if let Some(parameter) = parameter {
+            inputs.push(parameter);
+        }
+    }
     let y = y.record(&inputs, |_| Normalized {
         name,
         x: Saved::input(0, x),

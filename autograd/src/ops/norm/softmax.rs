@@ -84,7 +84,7 @@ fn fused<T: Float>(
     let shape = y.shape();
     if is_last(y, axis) {
         let (grad, y) = (grad.dense(), y.dense());
-        let rows = [&grad, &y].map(|tensor| tensor.as_slice().expect("dense"));
+        let rows = Tensor::dense_slices([&grad, &y]);
         let count = shape.last().copied().unwrap_or(1);
         return Tensor::build(shape, |out| rowwise::with_sums(rows, count, out, terms, slope));
     }

@@ -36,7 +36,7 @@ impl<T: Float> Op<T> for Standardize<T> {
         let shifts = ctx.get(&self.shifts);
         ctx.propagate(0, || {
             let (grad, y) = (grad.dense(), y.dense());
-            let operands = [&grad, &y].map(|tensor| tensor.as_slice().expect("dense"));
+            let operands = Tensor::dense_slices([&grad, &y]);
             let shifts = shifts.as_slice().expect("made dense").as_chunks().0;
             let count = y.shape()[1];
             Tensor::build(y.shape(), |out| normalize::gradient(operands, count, shifts, self.centred, out))

@@ -302,8 +302,9 @@ impl<T: Float> Tensor<T> {
         derivative: Derivative<S, D, KEPT>,
     ) -> Tensor<T>
     where
+        S: Copy,
         Scalars<S>: Fused<T, KEPT> + 'static,
-        D: Fn(&Tensor<T>, [&Tensor<T>; KEPT]) -> Tensor<T> + Send + Sync + 'static,
+        D: Fn(&Tensor<T>, [&Tensor<T>; KEPT]) -> Tensor<T> + Copy + Send + Sync + 'static,
     {
         let values = self.mapped(formula);
         match Reasons::of(&[self]) {

@@ -70,7 +70,7 @@ struct ShortPower<T>(Power<T>);
 impl<T: Float> Power<T> {
     /// Whether multiplications, a division or a root compute the power: cheaper, and exact.
     fn is_short(self) -> bool {
-        [0.0, 1.0, 2.0, 3.0, -1.0, -2.0, 0.5, -0.5].map(T::from_f64).contains(&self.exponent)
+        [0.0, 1.0, 2.0, 3.0, -1.0, -2.0, 0.5, -0.5].contains(&self.exponent.to_f64())
     }
 
     /// The power of each element of a tensor, or a gradient times that.

@@ -179,7 +179,7 @@ fn pooled<T: Float, const DIMS: usize>(op: &str, x: &Tensor<T>, options: &AvgPoo
     let (kernel, stride) = (both(1, options.kernel_size), both(1, options.stride.unwrap_or(options.kernel_size)));
     let padding = both(0, options.padding);
     let sliding = |dim: usize| {
-        let [kernel, stride, padding] = [kernel, stride, padding].map(|values| values[dim]);
+        let (kernel, stride, padding) = (kernel[dim], stride[dim], padding[dim]);
         Sliding { kernel, stride, padding, dilation: 1, ceil_mode: options.ceil_mode }
     };
     let given = given::<DIMS>(x.shape());
@@ -199,15 +199,21 @@ fn adapted<T: Float>(op: &str, x: &Tensor<T>, output_size: [usize; 2]) -> Tensor
     if from.contains(&0) {
         argument_error(op, format_args!("the input has no elements to take the mean of: a plane is {from:?}"));
     }
-    let [rows, columns] = [0, 1].map(|dim| {
+    let windows = adapted_windows(from, output_size);
+    Means { windows, divisor: Divisor::Elements, from: x.shape().clone() }.of(x)
+}
+
+/// Windows that cover a plane, as many as the output has elements.
+fn adapted_windows(from: [usize; 2], output_size: [usize; 2]) -> Windows {
+    let along = |dim: usize| {
         let (extent, count) = (from[dim], output_size[dim]);
         let window = |index: usize| {
             let (first, end) = (index * extent / count, ((index + 1) * extent).div_ceil(count));
             Window { first, count: end - first, step: 1, padded: end - first }
         };
         (0..count).map(window).collect()
-    });
-    Means { windows: Windows { rows, columns, from }, divisor: Divisor::Elements, from: x.shape().clone() }.of(x)
+    };
+    Windows { rows: along(0), columns: along(1), from }
 }
 
 instances!(avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d);

@@ -81,15 +81,20 @@ impl<T: Float> LinearMap<T> for Pick {
     }
 }
 
-/// Gradients of the largest elements of windows, as planes: each where its element was, zero elsewhere.
-#[track_caller]
-pub(in crate::ops) fn put_back<T: Float>(grad: &Tensor<T>, pool: &Pool, winners: &[u8]) -> Tensor<T> {
-    let [rows, columns] = [0, 1].map(|dim| {
+/// The windows of a pool, one beside the other.
+fn windows_of(pool: &Pool) -> Windows {
+    let along = |dim: usize| {
         let extent = pool.window[dim];
         let window = |index: usize| Window { first: index * extent, count: extent, step: 1, padded: extent };
         (0..pool.to()[dim]).map(window).collect()
-    });
-    let windows = Windows { rows, columns, from: pool.from };
+    };
+    Windows { rows: along(0), columns: along(1), from: pool.from }
+}
+
+/// Gradients of the largest elements of windows, as planes: each where its element was, zero elsewhere.
+#[track_caller]
+pub(in crate::ops) fn put_back<T: Float>(grad: &Tensor<T>, pool: &Pool, winners: &[u8]) -> Tensor<T> {
+    let windows = windows_of(pool);
     let plane = windows.result();
     let positions = winners.iter().enumerate().map(|(index, &winner)| pool.position(index % plane, winner) as u32);
     let positions = Arc::new(Positions::new(winners.len(), positions));
@@ -180,8 +185,8 @@ fn pooled<T: Float, const DIMS: usize>(
     let (kernel, stride) = (both(1, options.kernel_size), both(1, options.stride.unwrap_or(options.kernel_size)));
     let (padding, dilation) = (both(0, options.padding), both(1, options.dilation));
     let sliding = |dim: usize| {
-        let [kernel, stride, padding, dilation] = [kernel, stride, padding, dilation].map(|values| values[dim]);
-        Sliding { kernel, stride, padding, dilation, ceil_mode: options.ceil_mode }
+        let (kernel, stride, padding) = (kernel[dim], stride[dim], padding[dim]);
+        Sliding { kernel, stride, padding, dilation: dilation[dim], ceil_mode: options.ceil_mode }
     };
     let given = given::<DIMS>(x.shape());
     let (rows, columns) = (sliding(0).windows(op, from[0], &given), sliding(1).windows(op, from[1], &given));

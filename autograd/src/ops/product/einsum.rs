@@ -2,6 +2,8 @@
 
 use std::borrow::Borrow;
 
+use super::named;
+use crate::dimensions::pushed;
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::shape::Shape;
@@ -105,7 +107,7 @@ impl<T: Float> Labelled<T> {
     fn new(tensor: &Tensor<T>, labels: &[Label]) -> Result<Self, String> {
         let (mut tensor, mut labels) = (tensor.clone(), labels.to_vec());
         while let Some((first, second)) = repeated(&labels) {
-            let [a, b] = [first, second].map(|dim| tensor.shape()[dim]);
+            let (a, b) = (tensor.shape()[first], tensor.shape()[second]);
             if a != b {
                 return Err(format!("a letter stands for the extents {a} and {b} of shape {}", tensor.shape()));
             }
@@ -199,11 +201,12 @@ fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, is_kept: &dyn Fn(Label) ->
         let apart: Vec<&[Label]> = labels.chunks(1).collect();
         return Labelled { tensor: a.grouped(&apart) * b.grouped(&apart), labels };
     }
-    let extents = labels.iter().map(|&label| match a.extent(label) {
-        1 => b.extent(label),
-        extent => extent,
-    });
-    let shape: Shape = extents.collect();
+    let mut extents = Vec::with_capacity(labels.len());
+    for &label in &labels {
+        let own = a.extent(label);
+        extents.push(if own == 1 { b.extent(label) } else { own });
+    }
+    let shape = Shape::from(extents);
     let (left, right) = (with_last(&stack, [&rows, &summed]), with_last(&stack, [&summed, &columns]));
     let product = a.grouped(&left).matmul(&b.grouped(&right));
     Labelled { tensor: product.reshape(shape), labels }
@@ -213,8 +216,11 @@ fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, is_kept: &dyn Fn(Label) ->
 fn check_extents<T: Float>(operands: &[Labelled<T>]) -> Result<(), String> {
     for operand in operands {
         for &label in &operand.labels {
-            let extents = operands.iter().map(|other| other.extent(label)).filter(|&extent| extent != 1);
-            let mut distinct: Vec<usize> = extents.collect();
+            let mut distinct = Vec::new();
+            for other in operands {
+                distinct.push(other.extent(label));
+            }
+            distinct.retain(|&extent| extent != 1);
             distinct.dedup();
             if distinct.len() > 1 {
                 let name = match label {
@@ -251,12 +257,12 @@ impl<T: Float> Tensor<T> {
     /// has a letter twice or one that no operand has, or the extents of a letter do not broadcast.
     #[track_caller]
     pub fn einsum(equation: &str, operands: &[impl Borrow<Tensor<T>>]) -> Tensor<T> {
-        let tensors: Vec<&Tensor<T>> = operands.iter().map(Borrow::borrow).collect();
+        let tensors = pushed(operands.iter().map(Borrow::borrow));
         match sum_of_products(equation, &tensors) {
             Ok(result) => result,
             Err(message) => {
-                let shapes: Vec<String> = tensors.iter().map(|tensor| tensor.shape().to_string()).collect();
-                shape_error("einsum", format_args!("equation '{equation}', shapes {}: {message}", shapes.join(" and ")))
+                let shapes = named(&Tensor::shapes(&tensors));
+                shape_error("einsum", format_args!("equation '{equation}', shapes {shapes}: {message}"))
             }
         }
     }
@@ -265,7 +271,7 @@ impl<T: Float> Tensor<T> {
 #[track_caller]
 #[inline(never)]
 fn sum_of_products<T: Float>(equation: &str, tensors: &[&Tensor<T>]) -> Result<Tensor<T>, String> {
-    let shapes: Vec<&Shape> = tensors.iter().map(|tensor| tensor.shape()).collect();
+    let shapes = Tensor::shapes(tensors);
     let Equation { operands, result } = Equation::read(equation, &shapes)?;
     let mut waiting = Vec::new();
     for (tensor, labels) in tensors.iter().zip(&operands) {

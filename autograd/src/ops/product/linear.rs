@@ -66,7 +66,7 @@ fn adds_product<T: Float>(sum: &mut Tensor<T>, a: &Tensor<T>, b: &Tensor<T>) -> 
 /// The gradient where the rectifier was open, and the sum of its rows, in one pass with the values of two.
 #[track_caller]
 fn relu_backward_and_sum<T: Float>(grad: &Tensor<T>, y: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
-    let operands = [grad, y].map(|tensor| tensor.as_slice().expect("dense"));
+    let operands = Tensor::dense_slices([grad, y]);
     let mut sum = Tensor::build([y.shape()[1]], |sum| sum.fill(T::ZERO));
     let sums = sum.as_mut_slice().expect("just built");
     let fill = |out: &mut [T]| map_and_sum(operands, out, sums, |grad, y| grad.gate(y));

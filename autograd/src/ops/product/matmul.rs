@@ -5,7 +5,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::graph::Backward;
-use crate::kernels::gemm::{Epilogue, MatrixStack, gemm_batch};
+use crate::kernels::gemm::{Epilogue, gemm_batch};
 use crate::kernels::skip_zeros::gemm_skipping_zeros;
 use crate::layout::Layout;
 use crate::op::{Op, Saved};
@@ -38,11 +38,8 @@ fn product<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     let stack_of = |tensor: &Tensor<T>| Shape::from(&tensor.shape()[..tensor.rank() - 2]);
     let stack = stack_of(a).broadcast(&stack_of(b)).expect("checked by the caller");
     let shape: Shape = stack.iter().copied().chain([a.size(-2), b.size(-1)]).collect();
-    Tensor::build_for("matmul", shape, |out| {
-        let [a, b] = [a, b].map(|tensor| MatrixStack::new(tensor.storage.as_slice(), &tensor.layout));
-        gemm_batch(&a, &b, out);
-    })
-    .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
+    Tensor::build_for("matmul", shape, |out| gemm_batch(&a.as_stack(), &b.as_stack(), out))
+        .record(&[a, b], |_| MatrixProduct { a: Saved::input(0, a), b: Saved::input(1, b) })
 }
 
 /// The product of two matrices, of which the right one is data. It is faster if many columns of the data have zeros at
@@ -113,7 +110,7 @@ impl<T: Float> Tensor<T> {
                 product(&self.flatten(0, -2), other).reshape(shape)
             }
             _ => {
-                let stacks = [&a[..a.rank() - 2], &b[..b.rank() - 2]].map(Shape::from);
+                let stacks = [Shape::from(&a[..a.rank() - 2]), Shape::from(&b[..b.rank() - 2])];
                 if stacks[0].broadcast(&stacks[1]).is_none() {
                     let [left, right] = stacks;
                     shape_error(

@@ -1,5 +1,6 @@
 //! Products of vectors and matrices under separate names, which check the numbers of dimensions.
 
+use super::named;
 use crate::error::shape_error;
 use crate::float::Float;
 use crate::tensor::Tensor;
@@ -9,8 +10,8 @@ use crate::tensor::Tensor;
 fn check_ranks<T: Float, const COUNT: usize>(op: &str, operands: [&Tensor<T>; COUNT], ranks: [usize; COUNT]) {
     for (operand, rank) in operands.iter().zip(ranks) {
         if operand.rank() != rank {
-            let shapes: Vec<String> = operands.iter().map(|operand| operand.shape().to_string()).collect();
-            shape_error(op, format_args!("shapes {}: wanted {ranks:?} dimensions", shapes.join(" and ")));
+            let shapes = named(&Tensor::shapes(&operands));
+            shape_error(op, format_args!("shapes {shapes}: wanted {ranks:?} dimensions"));
         }
     }
 }

@@ -44,11 +44,16 @@ impl<T: Float> Tensor<T> {
         let inner = size(a, &left);
         let matrix = self.permute(order(&rows, &left)).reshape([size(a, &rows), inner]);
         let product = matrix.matmul(&other.permute(order(&right, &columns)).reshape([inner, size(b, &columns)]));
-        product.reshape(rows.iter().map(|&dim| a[dim]).chain(columns.iter().map(|&dim| b[dim])).collect::<Shape>())
+        product.reshape(extents_of(a, &rows, b, &columns))
     }
 }
 
 // Functions, as closures of a generic function are compiled for each element type.
+
+/// The extents of dimensions of both.
+fn extents_of(a: &Shape, rows: &[usize], b: &Shape, columns: &[usize]) -> Shape {
+    rows.iter().map(|&dim| a[dim]).chain(columns.iter().map(|&dim| b[dim])).collect()
+}
 
 /// The dimensions that are not summed.
 fn rest(rank: usize, summed: &[usize]) -> Vec<usize> {

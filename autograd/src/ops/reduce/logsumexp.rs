@@ -43,9 +43,9 @@ impl<T: Float> Tensor<T> {
             log_sums(rows.as_slice().expect("dense"), &along, out.as_chunks_mut().0);
         });
         let pairs = sums.as_slice().expect("just built").as_chunks().0;
-        let values: Vec<T> = pairs.iter().map(|&[largest, log_sum]| largest + log_sum).collect();
+        let values = Tensor::of_values(pairs.iter().map(|&[largest, log_sum]| largest + log_sum), &along.kept);
         let dropped = along.dropped.clone();
-        let y = Tensor::from_vec(values, &along.kept).record(&[self], |y| LogSumExp {
+        let y = values.record(&[self], |y| LogSumExp {
             x: Saved::input(0, self),
             y: Saved::output(y),
             sums: Saved::aside(&sums),

@@ -39,7 +39,7 @@ impl<T: Float> Op<T> for Variance<T> {
         }
         ctx.propagate(0, || {
             let (means, grads) = (means.dense(), grad.dense());
-            let [means, grads] = [&means, &grads].map(|tensor| tensor.as_slice().expect("dense"));
+            let [means, grads] = Tensor::dense_slices([&means, &grads]);
             let shifts: Vec<[T; 2]> = means.iter().zip(grads).map(|(&mean, &grad)| [mean, grad * factor]).collect();
             self.along.by_rows(&x, |values, out| normalize::standardize(values, self.along.count, &shifts, out))
         });
@@ -101,8 +101,7 @@ impl<T: Float> Tensor<T> {
         let rows = along.rows(self);
         let moments = row_moments(rows.as_slice().expect("dense"), along.count, along.kept.numel());
         let of = |value: &dyn Fn(Moments) -> f64| {
-            let values: Vec<T> = moments.iter().map(|&moments| T::from_f64(value(moments))).collect();
-            Tensor::from_vec(values, &along.kept)
+            Tensor::of_values(moments.iter().map(|&moments| T::from_f64(value(moments))), &along.kept)
         };
         let variance = of(&|moments| moments.squares / divisor as f64);
         let (means, dropped) = (of(&|moments| moments.mean), along.dropped.clone());

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 
+use crate::dimensions::pushed;
 use crate::error::{argument_error, dimension, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
@@ -89,8 +90,10 @@ impl<T: Float> Tensor<T> {
 #[inline(never)]
 #[track_caller]
 fn joined<T: Float>(all: Vec<&Tensor<T>>, dim: isize) -> Tensor<T> {
-    let has_elements: Vec<&Tensor<T>> = all.iter().copied().filter(|tensor| *tensor.shape() != [0]).collect();
-    let parts = if has_elements.is_empty() { all } else { has_elements };
+    let mut parts = all;
+    if parts.iter().any(|tensor| *tensor.shape() != [0]) {
+        parts.retain(|tensor| *tensor.shape() != [0]);
+    }
     let Some(first) = parts.first() else {
         argument_error("cat", "there are no tensors to join");
     };
@@ -119,7 +122,7 @@ fn joined<T: Float>(all: Vec<&Tensor<T>>, dim: isize) -> Tensor<T> {
             start += length;
         }
     });
-    values.record(&parts, |_| Cat { dim, extents: parts.iter().map(|part| part.shape()[dim]).collect() })
+    values.record(&parts, |_| Cat { dim, extents: pushed(parts.iter().map(|part| part.shape()[dim])) })
 }
 
 instances!(|x| Tensor::cat(&[x], 0), Tensor::stack(&[x], 0));

@@ -57,7 +57,7 @@ impl<T: Float> Tensor<T> {
         if self.rank() < 2 {
             shape_error("diagonal", format_args!("shape {} has less than two dimensions", self.shape()));
         }
-        let dims = [first, second].map(|dim| dimension("diagonal", dim, self.rank()));
+        let dims = [dimension("diagonal", first, self.rank()), dimension("diagonal", second, self.rank())];
         if dims[0] == dims[1] {
             shape_error(
                 "diagonal",

@@ -31,23 +31,34 @@ fn neighbours(position: usize, [from, to]: [usize; 2], scale: f64, align_corners
     ([first, (first + 1).min(from - 1)], (source - first as f64).clamp(0.0, 1.0))
 }
 
+fn all_neighbours([from, to]: [usize; 2], scale: f64, align_corners: bool) -> Vec<([usize; 2], f64)> {
+    (0..to).map(|position| neighbours(position, [from, to], scale, align_corners)).collect()
+}
+
+fn nth_neighbours(all: &[([usize; 2], f64)], which: usize) -> Indices {
+    all.iter().map(|(both, _)| both[which]).collect()
+}
+
+/// The nearest elements of the outputs.
+fn nearest([from, to]: [usize; 2], scale: f64) -> Indices {
+    // In f32, as PyTorch does it for all types: another rounding takes another element.
+    let source = |position: usize| ((position as f32 * scale as f32).floor() as usize).min(from - 1);
+    (0..to).map(source).collect()
+}
+
 /// One dimension resampled to `to` elements, where an output's step is `scale` elements of the input.
 #[track_caller]
 fn resampled<T: Float>(x: &Tensor<T>, dim: usize, to: usize, scale: f64, mode: Interpolation) -> Tensor<T> {
     let from = x.shape()[dim];
     match mode {
-        Interpolation::Nearest => {
-            // In f32, as PyTorch does it for all types: another rounding takes another element.
-            let source = |position: usize| ((position as f32 * scale as f32).floor() as usize).min(from - 1);
-            x.index_select(dim as isize, (0..to).map(source).collect::<Indices>())
-        }
+        Interpolation::Nearest => x.index_select(dim as isize, nearest([from, to], scale)),
         Interpolation::Linear { align_corners } => {
-            let all: Vec<_> = (0..to).map(|position| neighbours(position, [from, to], scale, align_corners)).collect();
-            let of = |which: usize| all.iter().map(|(both, _)| both[which]).collect::<Indices>();
+            let all = all_neighbours([from, to], scale, align_corners);
+            let of = |which: usize| nth_neighbours(&all, which);
             let mut along = Shape::from(vec![1; x.rank()]);
             along.set(dim, to);
             let share = |weight: &dyn Fn(f64) -> f64| {
-                Tensor::from_vec(all.iter().map(|&(_, share)| T::from_f64(weight(share))).collect(), &along)
+                Tensor::of_values(all.iter().map(|&(_, share)| T::from_f64(weight(share))), &along)
             };
             // Not in a closure, which would hide the caller's line.
             let (first, second) = (x.index_select(dim as isize, of(0)), x.index_select(dim as isize, of(1)));

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 
 use super::reshaped;
+use crate::dimensions::pushed;
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::broadcast::expand;
@@ -30,19 +31,20 @@ impl<T: Float> Tensor<T> {
     /// If a tensor has more than one dimension, or there are none.
     #[track_caller]
     pub fn meshgrid(vectors: &[impl Borrow<Tensor<T>>]) -> Vec<Tensor<T>> {
-        let vectors: Vec<&Tensor<T>> = vectors.iter().map(Borrow::borrow).collect();
+        let vectors = pushed(vectors.iter().map(Borrow::borrow));
         if vectors.is_empty() {
             argument_error("meshgrid", "there are no vectors");
         }
         if let Some(wrong) = vectors.iter().find(|vector| vector.rank() > 1) {
             shape_error("meshgrid", format_args!("shape {} is no vector", wrong.shape()));
         }
-        let grid: Shape = vectors.iter().map(|vector| vector.numel()).collect();
+        let grid = Shape::from(pushed(vectors.iter().map(|vector| vector.numel())));
         grid.numel_for("meshgrid");
         let mut coordinates = Vec::with_capacity(vectors.len());
         // A loop, as a closure would be the caller whose line an anomaly shows.
         for (dim, vector) in vectors.iter().enumerate() {
-            let own: Shape = (0..grid.rank()).map(|other| if other == dim { grid[dim] } else { 1 }).collect();
+            let mut own = Shape::from(vec![1; grid.rank()]);
+            own.set(dim, grid[dim]);
             coordinates.push(expand(&reshaped(vector, &own), &grid).expect("extents of 1 stretch"));
         }
         coordinates

@@ -41,7 +41,8 @@ impl<T: Float> Op<T> for Pad {
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let grad = ctx.grad();
-        let opposite = self.amounts.iter().map(|&amounts| amounts.map(|amount| -amount)).collect();
+        let mut opposite = self.amounts.clone();
+        opposite.as_flattened_mut().iter_mut().for_each(|amount| *amount = -*amount);
         ctx.propagate(0, || padded(&grad, opposite, T::ZERO));
     }
 }
@@ -51,7 +52,7 @@ fn padded<T: Float>(x: &Tensor<T>, amounts: Amounts, value: T) -> Tensor<T> {
     let mut shape = x.shape().clone();
     let mut part = Layout::clone(&x.layout);
     for (dim, &[before, after]) in amounts.iter().enumerate() {
-        let [first, last] = [before, after].map(|amount| amount.min(0).unsigned_abs());
+        let (first, last) = (before.min(0).unsigned_abs(), after.min(0).unsigned_abs());
         let left = x.shape()[dim].checked_sub(first).and_then(|left| left.checked_sub(last));
         let added = before.max(0).checked_add(after.max(0)).map(isize::unsigned_abs);
         let (Some(left), Some(added)) = (left, added) else {

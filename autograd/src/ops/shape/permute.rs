@@ -118,12 +118,17 @@ impl<T: Float> Tensor<T> {
                 format_args!("{} sources and {} destinations: wanted as many", counts[0], counts[1]),
             );
         }
-        let mut order: SmallVec<[usize; 4]> = (0..self.rank()).filter(|dim| !sources.contains(dim)).collect();
-        let mut moves: SmallVec<[(usize, usize); 4]> = destinations.into_iter().zip(sources).collect();
-        moves.sort_unstable();
-        moves.into_iter().for_each(|(to, from)| order.insert(to, from));
-        Permute { order }.of(self)
+        Permute { order: moved_order(self.rank(), &sources, &destinations) }.of(self)
     }
+}
+
+/// The order of dimensions after some have been moved.
+fn moved_order(rank: usize, sources: &[usize], destinations: &[usize]) -> SmallVec<[usize; 4]> {
+    let mut order: SmallVec<[usize; 4]> = (0..rank).filter(|dim| !sources.contains(dim)).collect();
+    let mut moves: SmallVec<[(usize, usize); 4]> = destinations.iter().copied().zip(sources.iter().copied()).collect();
+    moves.sort_unstable();
+    moves.into_iter().for_each(|(to, from)| order.insert(to, from));
+    order
 }
 
 instances!(transpose t);

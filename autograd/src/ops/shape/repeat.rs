@@ -132,7 +132,7 @@ fn repeated_shapes(own: &Shape, repeats: &[isize]) -> [Shape; 3] {
         stretched.extend_from_slice(&[times, extent]);
         result.push(times.saturating_mul(extent));
     }
-    [apart, stretched, result].map(Shape::from)
+    [Shape::from(apart), Shape::from(stretched), Shape::from(result)]
 }
 
 instances!(repeat_interleave);

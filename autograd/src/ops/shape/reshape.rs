@@ -44,6 +44,10 @@ pub(crate) fn reshaped<T: Float>(x: &Tensor<T>, shape: &Shape) -> Tensor<T> {
     Reshape { from: x.shape().clone(), to: shape.clone() }.of(x)
 }
 
+fn without_ones(shape: &Shape) -> Shape {
+    shape.iter().copied().filter(|&extent| extent != 1).collect()
+}
+
 /// y = x with one more dimension, of extent 1        adjoint: without it
 #[derive(Clone, Debug)]
 struct Unsqueeze {
@@ -184,7 +188,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     #[inline(never)]
     pub fn squeeze_all(&self) -> Tensor<T> {
-        reshaped(self, &self.shape().iter().copied().filter(|&extent| extent != 1).collect())
+        reshaped(self, &without_ones(self.shape()))
     }
 
     /// Adds a dimension of extent 1 before dimension `dim` of the result; -1 adds it at the end.
