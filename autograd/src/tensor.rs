@@ -99,7 +99,7 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn build_in(layout: impl Into<Arc<Layout>>, fill: impl FnOnce(&mut [T])) -> Self {
-        let (start, mut tensor) = (trace::start(), Tensor::unfilled_in(layout.into()));
+        let (start, mut tensor) = (trace::start(), Tensor::unfilled_in("tensor", layout.into()));
         fill(tensor.stale());
         tensor.trace_built(start);
         tensor

@@ -17,19 +17,19 @@ use crate::trace;
 
 impl<T: Float> Tensor<T> {
     /// A contiguous tensor whose elements are stale ones of a recycled buffer; error messages name the operation `op`.
-    #[inline(never)]
+    #[inline]
     #[track_caller]
     pub(super) fn unfilled(op: &str, shape: Shape) -> Self {
         // Checked before strides are computed, which could overflow.
         shape.numel_for(op);
-        Tensor::unfilled_inlined(op, Arc::new(Layout::contiguous(shape)))
+        Tensor::unfilled_in(op, Arc::new(Layout::contiguous(shape)))
     }
 
     /// As [`unfilled`](Tensor::unfilled), with a row-major layout.
-    #[inline(never)]
+    #[inline]
     #[track_caller]
-    pub(super) fn unfilled_in(layout: Arc<Layout>) -> Self {
-        Tensor::unfilled_inlined("tensor", layout)
+    pub(super) fn unfilled_in(op: &str, layout: Arc<Layout>) -> Self {
+        Tensor::unfilled_inlined(op, layout)
     }
 
     #[inline(always)]
