@@ -90,15 +90,22 @@ impl<N: Copy + Default> FromIterator<N> for Dimensions<N> {
         let Some(next) = iterator.next() else {
             return Dimensions::Few { rank: INLINE as u8, values };
         };
-        // Pushed, as what collects a chain is a dozen functions for each type of iterator.
-        let mut many = Vec::with_capacity(2 * INLINE);
-        many.extend_from_slice(&values);
-        many.push(next);
-        for value in iterator {
-            many.push(value);
-        }
-        Dimensions::Many(many)
+        Dimensions::Many(many(values, next, iterator))
     }
+}
+
+/// More values than are stored inline. (A call, so that what stores few is small. Pushed, as what collects a chain is a
+/// dozen functions for each type of iterator.)
+#[cold]
+#[inline(never)]
+fn many<N: Copy>(first: [N; INLINE], next: N, rest: impl Iterator<Item = N>) -> Vec<N> {
+    let mut all = Vec::with_capacity(2 * INLINE);
+    all.extend_from_slice(&first);
+    all.push(next);
+    for value in rest {
+        all.push(value);
+    }
+    all
 }
 
 impl<N: Copy + Default> Default for Dimensions<N> {

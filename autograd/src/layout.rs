@@ -225,14 +225,10 @@ impl<const OPERANDS: usize> StridedIter<OPERANDS> {
             if extent == 1 {
                 continue;
             }
-            let mut step = [0; OPERANDS];
-            for (step, layout) in step.iter_mut().zip(operands) {
-                if let Some(own) = (dim + layout.shape.rank()).checked_sub(shape.len())
-                    && layout.shape[own] != 1
-                {
-                    *step = layout.strides[own];
-                }
-            }
+            let step = operands.map(|layout| match (dim + layout.shape.rank()).checked_sub(shape.len()) {
+                Some(own) if layout.shape[own] != 1 => layout.strides[own],
+                _ => 0,
+            });
             match strides.last_mut() {
                 Some(outer) if (0..OPERANDS).all(|i| outer[i] == step[i] * extent as isize) => {
                     *outer = step;
@@ -248,11 +244,7 @@ impl<const OPERANDS: usize> StridedIter<OPERANDS> {
             extents.push(1);
             strides.push([1; OPERANDS]);
         }
-        let mut offsets = [0; OPERANDS];
-        for (offset, layout) in offsets.iter_mut().zip(operands) {
-            *offset = layout.offset as isize;
-        }
-        StridedIter { extents, strides, offsets }
+        StridedIter { extents, strides, offsets: operands.map(|layout| layout.offset as isize) }
     }
 
     /// The operands' strides along a row.

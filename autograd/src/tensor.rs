@@ -26,7 +26,6 @@ use crate::trace;
 
 pub(crate) use mapped::{map_inlined, mapped_rows};
 pub use nested::RaggedError;
-use unfilled::Unfilled;
 
 /// A multi-dimensional array of numbers that knows how it was computed.
 ///
@@ -71,18 +70,20 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
-        let mut new = Unfilled::of_shape("tensor", shape.into());
-        fill(new.elements());
-        new.finish()
+        let (start, mut tensor) = (trace::start(), Tensor::unfilled("tensor", shape.into()));
+        fill(tensor.stale());
+        tensor.trace_built(start);
+        tensor
     }
 
     /// As [`build`](Tensor::build); error messages name the operation `op`.
     #[inline]
     #[track_caller]
     pub(crate) fn build_for(op: &str, shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
-        let mut new = Unfilled::of_shape(op, shape);
-        fill(new.elements());
-        new.finish()
+        let (start, mut tensor) = (trace::start(), Tensor::unfilled(op, shape));
+        fill(tensor.stale());
+        tensor.trace_built(start);
+        tensor
     }
 
     /// As [`build_for`](Tensor::build_for), for an intermediate result that no operation records: the trace shows it
@@ -98,18 +99,20 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn build_in(layout: impl Into<Arc<Layout>>, fill: impl FnOnce(&mut [T])) -> Self {
-        let mut new = Unfilled::of_layout(layout.into());
-        fill(new.elements());
-        new.finish()
+        let (start, mut tensor) = (trace::start(), Tensor::unfilled_in("tensor", layout.into()));
+        fill(tensor.stale());
+        tensor.trace_built(start);
+        tensor
     }
 
     /// As [`build_in`](Tensor::build_in), all of it inlined: for the few functions that most operations pass through.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn build_inlined(layout: Arc<Layout>, fill: impl FnOnce(&mut [T])) -> Self {
-        let (start, mut storage) = unfilled::begin("tensor", &layout);
-        fill(storage.get_mut().expect("just made, so not shared"));
-        unfilled::finish(start, layout, storage)
+        let (start, mut tensor) = (trace::start(), Tensor::unfilled_inlined("tensor", layout));
+        fill(tensor.stale());
+        tensor.trace_built(start);
+        tensor
     }
 
     /// The same storage with another layout, without an edge.

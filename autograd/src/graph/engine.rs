@@ -9,7 +9,6 @@ use super::broadcast::{accumulate, sum_to};
 use super::gradients::Gradients;
 use super::node::{Edge, Id, Input, Node, Released};
 use super::targets::Targets;
-use crate::dimensions::pushed;
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::kernels::parallel::with_recording;
@@ -123,7 +122,7 @@ impl<T: Float> BackwardPass<T> {
                 }
             }
             let _span = trace::span(Phase::Backward, node.name, || {
-                (pushed(node.inputs.iter().map(|input| input.shape().clone())), grad.shape().clone())
+                (node.inputs.iter().map(|input| input.shape().clone()).collect(), grad.shape().clone())
             });
             let order = self.order;
             let is_watched = self.is_watched;
@@ -188,9 +187,7 @@ impl<T: Float> Backward<'_, T> {
         add: impl FnOnce(&mut Tensor<T>) -> bool,
         grad: impl FnOnce() -> Tensor<T>,
     ) {
-        if let Some(sum) = self.sum_in_place(input)
-            && add(sum)
-        {
+        if self.sum_in_place(input).is_some_and(add) {
             return;
         }
         self.propagate(input, grad);

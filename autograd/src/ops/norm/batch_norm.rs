@@ -154,10 +154,8 @@ fn given_normalized<T: Float>(
     });
     let [weight, bias] = parameters;
     let mut inputs = SmallVec::<[&Tensor<T>; 5]>::from_slice(&[x, mean, variance]);
-    for parameter in parameters {
-        if let Some(parameter) = parameter {
-            inputs.push(parameter);
-        }
+    for parameter in parameters.into_iter().flatten() {
+        inputs.push(parameter);
     }
     y.record(&inputs, |_| GivenNorm {
         x: Saved::input(0, x),

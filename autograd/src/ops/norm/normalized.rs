@@ -135,10 +135,8 @@ pub(super) fn normalized<T: Float>(
     });
     let shifts = shifts.expect("made with the output");
     let mut inputs = SmallVec::<[&Tensor<T>; 5]>::from_slice(&[x]);
-    for parameter in [weight, bias] {
-        if let Some(parameter) = parameter {
-            inputs.push(parameter);
-        }
+    for parameter in [weight, bias].into_iter().flatten() {
+        inputs.push(parameter);
     }
     let y = y.record(&inputs, |_| Normalized {
         name,

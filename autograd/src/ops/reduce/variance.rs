@@ -101,7 +101,8 @@ impl<T: Float> Tensor<T> {
         let rows = along.rows(self);
         let moments = row_moments(rows.as_slice().expect("dense"), along.count, along.kept.numel());
         let of = |value: &dyn Fn(Moments) -> f64| {
-            Tensor::of_values(moments.iter().map(|&moments| T::from_f64(value(moments))), &along.kept)
+            let values: Vec<T> = moments.iter().map(|&moments| T::from_f64(value(moments))).collect();
+            Tensor::from_vec(values, &along.kept)
         };
         let variance = of(&|moments| moments.squares / divisor as f64);
         let (means, dropped) = (of(&|moments| moments.mean), along.dropped.clone());
