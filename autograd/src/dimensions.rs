@@ -6,8 +6,8 @@ use std::ops::{Deref, DerefMut};
 
 const INLINE: usize = 4;
 
-/// The items of an iterator, pushed one by one. (To collect them is compiled into half a dozen functions for each type of
-/// iterator, which is worth it for many items only.)
+/// The items of an iterator, pushed one by one. (To collect them is compiled into half a dozen functions for each type
+/// of iterator, which is worth it for many items only.)
 pub(crate) fn pushed<E>(items: impl Iterator<Item = E>) -> Vec<E> {
     let mut all = Vec::with_capacity(items.size_hint().0);
     for item in items {
