@@ -162,19 +162,6 @@ pub(crate) fn row<T: Scalar>(values: &[T], identity: T, combine: impl Fn(T, T) -
     total[0]
 }
 
-/// [`rows_of`] of a single one.
-#[inline]
-pub(crate) fn row_of<T: Scalar, const OPERANDS: usize>(
-    operands: [&[T]; OPERANDS],
-    identity: T,
-    value: impl Fn([T; OPERANDS]) -> T + Copy,
-    combine: impl Fn(T, T) -> T + Copy,
-) -> T {
-    let mut total = [identity];
-    rows_of(operands, operands[0].len(), &mut total, identity, |_| value, combine);
-    total[0]
-}
-
 /// The largest number of rows that a kernel reduces together.
 pub(super) const ROWS_TOGETHER: usize = 64;
 

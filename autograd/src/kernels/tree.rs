@@ -19,12 +19,12 @@ pub(crate) struct Tree<T> {
 
 impl<T: Scalar> Tree<T> {
     #[inline(always)]
-    pub(super) fn new(identity: T) -> Self {
+    pub(crate) fn new(identity: T) -> Self {
         Tree { levels: [identity; 52], filled: 0 }
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, value: T, combine: impl Fn(T, T) -> T) {
+    pub(crate) fn push(&mut self, value: T, combine: impl Fn(T, T) -> T) {
         let (mut total, mut level) = (value, 0);
         while self.filled & (1 << level) != 0 {
             total = combine(self.levels[level], total);
@@ -36,7 +36,7 @@ impl<T: Scalar> Tree<T> {
     }
 
     #[inline(always)]
-    pub(super) fn total(&self, identity: T, combine: impl Fn(T, T) -> T) -> T {
+    pub(crate) fn total(&self, identity: T, combine: impl Fn(T, T) -> T) -> T {
         let (mut total, mut filled) = (identity, self.filled);
         while filled != 0 {
             total = combine(self.levels[filled.trailing_zeros() as usize], total);

@@ -1,5 +1,8 @@
 //! The innermost kernel: a tile of C that lives in registers while the depth runs by.
 //!
+//! It is compiled for nearly three hundred tiles, so its loops over rows and vectors are written with `while`: a `for`
+//! over a range is several times the code before it is optimised.
+//!
 //! The tile has `ROWS` rows and `VECTORS` vectors of columns. At each step of the depth a row of B's panel (`VECTORS`
 //! loads) meets a column of A's (`ROWS` values, each spread over a register), and every pair is multiplied and added to
 //! its sum:
@@ -152,23 +155,29 @@ pub(in crate::kernels) unsafe fn begin<V: Vector, const ROWS: usize, const VECTO
     tile: &Tile<V::Element>,
 ) -> [[V; VECTORS]; ROWS] {
     if tile.depth > PREFETCH_FROM {
-        for row in 0..ROWS {
+        let mut row = 0;
+        while row < ROWS {
             prefetch(tile.row_of_c(row));
             prefetch(tile.row_of_c(row).wrapping_add((VECTORS - 1) * V::LANES + tile.last_lanes - 1));
+            row += 1;
         }
     }
     // SAFETY: no memory is touched.
     let (mask, mut sums) = unsafe { (V::mask(tile.last_lanes), [[V::splat(V::Element::ZERO); VECTORS]; ROWS]) };
     let masks_last = V::MASKS_ARE_FREE || tile.last_lanes < V::LANES;
     if tile.accumulate {
-        for row in 0..ROWS {
-            for vector in 0..VECTORS {
+        let mut row = 0;
+        while row < ROWS {
+            let mut vector = 0;
+            while vector < VECTORS {
                 let source = tile.row_of_c(row).wrapping_add(vector * V::LANES);
                 // SAFETY: C's tile may be read, by the caller's contract; a partial last vector goes through the mask.
                 sums[row][vector] = unsafe {
                     if masks_last && vector + 1 == VECTORS { V::load_masked(source, mask) } else { V::load(source) }
                 };
+                vector += 1;
             }
+            row += 1;
         }
     }
     sums
@@ -188,18 +197,24 @@ pub(in crate::kernels) unsafe fn add_step<V: Vector, const ROWS: usize, const VE
     // SAFETY: passed on.
     unsafe {
         let mut of_b = [V::splat(V::Element::ZERO); VECTORS];
-        for vector in 0..VECTORS {
+        let mut vector = 0;
+        while vector < VECTORS {
             let source = b.add(vector * V::LANES);
             of_b[vector] =
                 if V::MASKS_ARE_FREE && vector + 1 == VECTORS { V::load_masked(source, mask) } else { V::load(source) };
+            vector += 1;
         }
-        for row in 0..ROWS {
+        let mut row = 0;
+        while row < ROWS {
             let of_a = V::splat(of_a(row));
-            for vector in 0..VECTORS {
+            let mut vector = 0;
+            while vector < VECTORS {
                 let (sum, of_b) = (&mut sums[row][vector], of_b[vector]);
                 *sum =
                     if HALF && vector + 1 == VECTORS { of_a.mul_add_low(of_b, *sum) } else { of_a.mul_add(of_b, *sum) };
+                vector += 1;
             }
+            row += 1;
         }
     }
 }
@@ -217,14 +232,18 @@ pub(in crate::kernels) unsafe fn end<V: Vector, const ROWS: usize, const VECTORS
     let mask = unsafe { V::mask(tile.last_lanes) };
     let masks_last = V::MASKS_ARE_FREE || tile.last_lanes < V::LANES;
     // By reference: arrays that are taken apart by value go through memory at some heights.
-    for row in 0..ROWS {
-        for vector in 0..VECTORS {
+    let mut row = 0;
+    while row < ROWS {
+        let mut vector = 0;
+        while vector < VECTORS {
             let sum = sums[row][vector];
             let target = tile.row_of_c(row).wrapping_add(vector * V::LANES);
             // SAFETY: C's tile may be written; a partial last vector goes through the mask.
             unsafe {
                 if masks_last && vector + 1 == VECTORS { sum.store_masked(target, mask) } else { sum.store(target) }
             }
+            vector += 1;
         }
+        row += 1;
     }
 }

@@ -8,9 +8,9 @@ use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::graph::Backward;
 use crate::indices::Indices;
-use crate::kernels::reduce::{reduce, row_of};
+use crate::kernels::reduce::{reduce, row};
 use crate::kernels::rowwise::{log_sum_exp, scaled_softmax};
-use crate::kernels::tree::sum;
+use crate::kernels::tree::{Tree, sum};
 use crate::op::{Op, Saved};
 use crate::ops::index::scattered;
 use crate::ops::shape::reshaped;
@@ -146,11 +146,22 @@ impl<T: Float> Targets<T> {
         if self.smoothing == T::ZERO {
             return own;
         }
-        let all = match &self.weight {
-            None => row_of([scores], T::ZERO, |[score]| surprise(score), Add::add),
-            Some(weight) => row_of([scores, weight], T::ZERO, |[score, weight]| surprise(score) * weight, Add::add),
-        };
-        own + all * self.even
+        // In pieces, which are summed by what sums rows.
+        let (mut all, mut terms) = (Tree::new(T::ZERO), [T::ZERO; 512]);
+        for (piece, scores) in scores.chunks(terms.len()).enumerate() {
+            let first = piece * terms.len();
+            let terms = &mut terms[..scores.len()];
+            for (term, &score) in terms.iter_mut().zip(scores) {
+                *term = surprise(score);
+            }
+            if let Some(weight) = &self.weight {
+                for (term, &weight) in terms.iter_mut().zip(&weight[first..]) {
+                    *term *= weight;
+                }
+            }
+            all.push(row(terms, T::ZERO, Add::add), Add::add);
+        }
+        own + all.total(T::ZERO, Add::add) * self.even
     }
 
     /// Adds q, negated and scaled for each example, to `out`. The row of an ignored example is set to 0.

@@ -153,10 +153,10 @@ impl<T: Float> BackwardPass<'_, T> {
     /// Writes the gradients of some rows of the gates, and of the states before the first step.
     fn run(&self, Rows { first, steps }: Rows<'_, T, 1>, of_first: [&mut [T]; 2]) {
         let ([rows, size], half, own) = (self.steps.extents(), self.grad.len() / 2, of_first[0].len());
-        let mut of_states = self.from_elsewhere(steps.len(), first, own);
+        let mut of_states = self.elsewhere(steps.len(), first, own);
         for (step, [of_gates]) in steps.into_iter().enumerate().rev() {
             // What the states before the step get from elsewhere; what they get from the step is added to it.
-            let mut of_before = self.from_elsewhere(step, first, own);
+            let mut of_before = self.elsewhere(step, first, own);
             let (of_hidden, of_cell) = of_states.as_slice().split_at(own);
             let before = of_before.get_mut().expect("just built");
             let (of_hidden_before, of_cell_before) = before.split_at_mut(own);
@@ -179,7 +179,7 @@ impl<T: Float> BackwardPass<'_, T> {
 
     /// What the states of some rows after so many steps get from elsewhere than from the next step: first the hidden
     /// ones, `own` elements, then the cells.
-    fn from_elsewhere(&self, steps: usize, first: usize, own: usize) -> Storage<T> {
+    fn elsewhere(&self, steps: usize, first: usize, own: usize) -> Storage<T> {
         let [rows, size] = self.steps.extents();
         Storage::build(2 * own, |out| match steps.checked_sub(1) {
             Some(step) => {
