@@ -12,10 +12,11 @@ use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 use crate::storage::Storage;
 
-/// Accumulators of a row: enough to fill the vector registers of any instruction set and to hide the latency of an
-/// addition.
-const LANES: usize = 64;
-/// The lanes in groups so short that the loop over one is unrolled, and the lanes with that kept in registers.
+/// Bytes of a row's accumulators: enough to fill the vector registers of any instruction set and to hide the latency of
+/// an addition. More of them would only be more to compile.
+const LANE_BYTES: usize = 256;
+/// The accumulators, or lanes, in groups so short that the loop over one is unrolled, and the lanes with that kept in
+/// registers.
 const GROUP: usize = 16;
 /// Elements that the lanes take in one go; longer rows are cut into such blocks, which are combined in pairs.
 const BLOCK: usize = 4096;
@@ -192,16 +193,31 @@ fn block<T: Scalar, const ROWS: usize>(
     value: impl Fn([T; ROWS]) -> T + Copy,
     combine: impl Fn(T, T) -> T + Copy,
 ) -> T {
-    let length = rows[0].len();
+    if const { size_of::<T>() == size_of::<f32>() } {
+        block_in_groups::<T, ROWS, { LANE_BYTES / size_of::<f32>() / GROUP }>(rows, identity, value, combine)
+    } else {
+        block_in_groups::<T, ROWS, { LANE_BYTES / size_of::<f64>() / GROUP }>(rows, identity, value, combine)
+    }
+}
+
+/// A block, with so many groups of lanes.
+#[inline(always)]
+fn block_in_groups<T: Scalar, const ROWS: usize, const GROUPS: usize>(
+    rows: [&[T]; ROWS],
+    identity: T,
+    value: impl Fn([T; ROWS]) -> T + Copy,
+    combine: impl Fn(T, T) -> T + Copy,
+) -> T {
+    let (length, lanes) = (rows[0].len(), GROUPS * GROUP);
     let rows = cut(rows, 0..length);
-    let whole = length - length % LANES;
+    let whole = length - length % lanes;
     let rest = (whole..length).map(|i| value(column(rows, i)));
     if whole == 0 {
         return rest.fold(identity, combine);
     }
-    let mut groups = [[identity; GROUP]; LANES / GROUP];
-    for start in (0..whole).step_by(LANES) {
-        let chunk = cut(rows, start..start + LANES);
+    let mut groups = [[identity; GROUP]; GROUPS];
+    for start in (0..whole).step_by(lanes) {
+        let chunk = cut(rows, start..start + lanes);
         for (group, lanes) in groups.iter_mut().enumerate() {
             for (lane, total) in lanes.iter_mut().enumerate() {
                 *total = combine(*total, value(column(chunk, group * GROUP + lane)));
@@ -215,7 +231,7 @@ fn block<T: Scalar, const ROWS: usize>(
     for (lane, value) in lanes.iter_mut().zip(rest) {
         *lane = combine(*lane, value);
     }
-    let mut width = LANES;
+    let mut width = GROUPS * GROUP;
     while width > 1 {
         width /= 2;
         for lane in 0..width {
@@ -338,7 +354,8 @@ mod tests {
         let exact = f64::from(0.1_f32) * data.len() as f64;
         // No element takes part in more additions than this: down a lane, across the lanes, up the tree of blocks, and
         // of parts.
-        let depth = (BLOCK / LANES + LANES.ilog2() as usize + 3 + 7) as f64;
+        let lanes = LANE_BYTES / size_of::<f32>();
+        let depth = (BLOCK / lanes + lanes.ilog2() as usize + 3 + 7) as f64;
         assert!((f64::from(sum(1)) - exact).abs() < exact * depth * f64::from(f32::EPSILON) / 2.0);
         assert!([2, 3, 8].into_iter().all(|threads| sum(threads).to_bits() == sum(1).to_bits()));
     }
