@@ -170,7 +170,7 @@ impl<T: Scalar> Weights<T> for FromOldToNew<'_, T> {
     }
 
     /// The gradient is copied to where the new weights go, and these are written over it: a loop of its own would be
-    /// compiled for each rule once more, for a pass that is a twentieth faster.
+    /// compiled for each rule once more.
     fn update<F: Rule<T, SLOTS>, const SLOTS: usize>(self, mut state: [&mut [T]; SLOTS], rule: &F) {
         let FromOldToNew(old, new, gradient) = self;
         for ((old, new), gradient) in old.chunks(COPIED).zip(new.chunks_mut(COPIED)).zip(gradient.chunks(COPIED)) {
