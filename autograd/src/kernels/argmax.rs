@@ -6,8 +6,8 @@ use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
 /// For each slot of `outer × inner`, the index of the largest (or smallest) element along the middle: the first of
-/// equal ones. `more_extreme` is [`Arithmetic::maximum`] or [`Arithmetic::minimum`], and `least` -∞ or ∞; a NaN counts as
-/// most extreme.
+/// equal ones. `more_extreme` is [`Arithmetic::maximum`] or [`Arithmetic::minimum`], and `least` -∞ or ∞; a NaN
+/// counts as most extreme.
 pub(crate) fn find<T: Scalar>(
     values: &[T],
     [outer, count, inner]: [usize; 3],
@@ -57,6 +57,7 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInRows<'_, T, F> {
             let extremes = &mut extremes[..positions.len()];
             rows(values, count, extremes, least, more_extreme);
             for ((found_at, values), &mut extreme) in positions.iter_mut().zip(values.chunks(count)).zip(extremes) {
+                // A stretch at a time, which the compiler vectorises.
                 let has_it = |stretch: &&[T]| stretch.iter().fold(false, |found, &x| found | is_it(x, extreme));
                 let stretch = values.chunks(64).position(|stretch| has_it(&stretch)).expect("it is one of them");
                 let within = values[64 * stretch..].iter().position(|&x| is_it(x, extreme));

@@ -28,8 +28,8 @@ pub(crate) fn moments<T: Scalar>(values: &[T], count: usize, centred: bool, out:
     });
 }
 
-/// For each of some rows of `count` values, their mean, or 0 if they are not to be centred, and the sum of their squared
-/// distances to it.
+/// For each of some rows of `count` values, their mean, or 0 if they are not to be centred, and the sum of their
+/// squared distances to it.
 #[inline(always)]
 pub(super) fn moments_of<T: Scalar>(values: &[T], count: usize, centred: bool, [means, squares]: [&mut [T]; 2]) {
     if centred {

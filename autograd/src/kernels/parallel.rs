@@ -84,7 +84,8 @@ pub(crate) fn for_each_item<I: Send>(items: impl IntoIterator<Item = I>, body: i
     });
 }
 
-/// Which threads compute what is cut into items: those at hand, or this one alone, as it is one of several tasks itself.
+/// Which threads compute what is cut into items: those at hand, or this one alone, as it is one of several tasks
+/// itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     Threads,

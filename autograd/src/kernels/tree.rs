@@ -1,4 +1,5 @@
-//! Sums, and other combinations of many values, along a tree: the error of a sum grows with the logarithm of their count.
+//! Sums, and other combinations of many values, along a tree: the error of a sum grows with the logarithm of their
+//! count.
 
 use std::ops::Add;
 
