@@ -121,6 +121,15 @@ pub(crate) fn reduce_to<T: Float>(
     identity: T,
     combine: impl Fn(T, T) -> T + Copy + Sync,
 ) -> Tensor<T> {
+    reduce_with(x, shape, &|values, middle, out| reduce(values, middle, out, identity, combine))
+}
+
+/// Reduces elements, seen as `[outer, count, inner]`, over their middle: reads the first slice and writes the second.
+type Reduce<'a, T> = dyn Fn(&[T], [usize; 3], &mut [T]) + 'a;
+
+/// As [`reduce_to`]. It does not know how elements are combined, or it would be compiled for each reduction.
+#[track_caller]
+fn reduce_with<T: Float>(x: &Tensor<T>, shape: &Shape, reduce: &Reduce<'_, T>) -> Tensor<T> {
     let missing = x.rank() - shape.rank();
     let is_reduced = |dim: usize| dim < missing || (shape[dim - missing] == 1 && x.shape()[dim] != 1);
     let mut current = x.dense();
@@ -140,7 +149,7 @@ pub(crate) fn reduce_to<T: Float>(
         let mut reduced = extents.clone();
         (start..end).for_each(|dim| reduced.set(dim, 1));
         let values = current.as_slice().expect("dense");
-        current = Tensor::build(reduced, |out| reduce(values, middle, out, identity, combine));
+        current = Tensor::build(reduced, |out| reduce(values, middle, out));
         end = start;
     }
     let layout = current.layout.reshape(shape).expect("only extents of 1 are dropped");

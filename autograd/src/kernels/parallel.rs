@@ -78,8 +78,13 @@ pub(crate) fn for_each_item<I: Send>(items: impl IntoIterator<Item = I>, body: i
     for item in items {
         waiting.push(ShortLock::new(Some(item)));
     }
-    for_each_task(waiting.len(), |task| {
-        let item = waiting[task].with(Option::take);
+    for_each_waiting(&waiting, &body);
+}
+
+/// (A body is a `dyn`, so that this is compiled for each type of item only.)
+fn for_each_waiting<I: Send>(items: &[ShortLock<Option<I>>], body: &(dyn Fn(I) + Sync)) {
+    for_each_task(items.len(), |task| {
+        let item = items[task].with(Option::take);
         body(item.expect("a task runs once"));
     });
 }
@@ -321,9 +326,8 @@ mod tests {
             let caught = std::panic::catch_unwind(|| {
                 with_threads(threads, || TaskQueue::new(16, &|task| assert!(task != 11, "task 11 fails")).run());
             });
-            assert!(
-                caught.unwrap_err().downcast_ref::<&str>().is_some_and(|message| message.contains("task 11 fails"))
-            );
+            let panic = caught.unwrap_err();
+            assert!(panic.downcast_ref::<&str>().is_some_and(|message| message.contains("task 11 fails")));
         }
     }
 

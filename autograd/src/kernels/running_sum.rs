@@ -44,9 +44,7 @@ impl<T: Scalar, const FROM_END: bool> Kernel for Rows<'_, T, FROM_END> {
         for (values, out) in values[..whole].chunks_exact(size).zip(out[..whole].chunks_exact_mut(size)) {
             sum_together::<T, FROM_END>(values, count, out);
         }
-        for (values, out) in values[whole..].chunks_exact(count).zip(out[whole..].chunks_exact_mut(count)) {
-            sum_row::<T, FROM_END>(values, 0.0, out);
-        }
+        sum_rows::<T, FROM_END>(&values[whole..], count, &mut out[whole..]);
     }
 }
 
@@ -86,8 +84,17 @@ fn sum_together<T: Scalar, const FROM_END: bool>(values: &[T], count: usize, out
     }
 }
 
+/// The sums of rows, one after another. (These two functions gain nothing by an instruction set, so they are compiled
+/// once.)
+#[inline(never)]
+fn sum_rows<T: Scalar, const FROM_END: bool>(values: &[T], count: usize, out: &mut [T]) {
+    for (values, out) in values.chunks_exact(count).zip(out.chunks_exact_mut(count)) {
+        sum_row::<T, FROM_END>(values, 0.0, out);
+    }
+}
+
 /// The sums of a row, or of the part of it that remains, after a sum of what was before.
-#[inline(always)]
+#[inline(never)]
 fn sum_row<T: Scalar, const FROM_END: bool>(values: &[T], mut sum: f64, out: &mut [T]) {
     for step in 0..out.len() {
         let position = if FROM_END { out.len() - 1 - step } else { step };

@@ -181,21 +181,31 @@ impl<T: Scalar> Weights<T> for FromOldToNew<'_, T> {
     }
 }
 
-/// Cuts the elements by their number alone, and runs the rule over the parts.
+/// Runs the rule over the elements, on the threads at hand.
 #[track_caller]
-fn run<T: Scalar, W: Weights<T>, const SLOTS: usize>(
+fn run<'a, T: Scalar, W: Weights<T>, const SLOTS: usize>(
     length: usize,
     weights: W,
-    mut state: [&mut [T]; SLOTS],
+    state: [&'a mut [T]; SLOTS],
     rule: impl Fn(T, T, &mut [T; SLOTS]) -> T + Sync,
 ) {
     let same = weights.len() == length && state.iter().all(|slot| slot.len() == length);
     assert!(same, "update: {length} weights, and gradients or a state of other lengths");
-    let _span = span_of("update", length);
-    if length <= WEIGHTS_PER_TASK {
-        return weights.update(state, &rule);
+    run_parts(weights, state, &|weights: W, state: [&'a mut [T]; SLOTS]| weights.update(state, &rule));
+}
+
+/// Cuts the elements by their number alone, and calls `update` with the parts. (It does not know the rule, or it would
+/// be compiled for each one.)
+fn run_parts<'a, T: Scalar, W: Weights<T>, const SLOTS: usize>(
+    weights: W,
+    mut state: [&'a mut [T]; SLOTS],
+    update: &(dyn Fn(W, [&'a mut [T]; SLOTS]) + Sync),
+) {
+    let _span = span_of("update", weights.len());
+    if weights.len() <= WEIGHTS_PER_TASK {
+        return update(weights, state);
     }
-    let mut parts = Vec::with_capacity(length.div_ceil(WEIGHTS_PER_TASK));
+    let mut parts = Vec::with_capacity(weights.len().div_ceil(WEIGHTS_PER_TASK));
     let mut rest = weights;
     while rest.len() > 0 {
         let count = rest.len().min(WEIGHTS_PER_TASK);
@@ -203,11 +213,10 @@ fn run<T: Scalar, W: Weights<T>, const SLOTS: usize>(
         rest = others;
         parts.push((weights, take_first(&mut state, count)));
     }
-    for_each_item(parts, |(weights, state)| weights.update(state, &rule));
+    for_each_item(parts, |(weights, state)| update(weights, state));
 }
 
-/// The first `count` elements of each slot, which keeps the others. (Not a closure, which would be compiled for each
-/// rule.)
+/// The first `count` elements of each slot, which keeps the others.
 fn take_first<'a, T, const SLOTS: usize>(state: &mut [&'a mut [T]; SLOTS], count: usize) -> [&'a mut [T]; SLOTS] {
     let mut first: [&mut [T]; SLOTS] = std::array::from_fn(|_| Default::default());
     for (first, slot) in first.iter_mut().zip(state) {

@@ -33,34 +33,26 @@ pub(crate) trait LinearMap<T: Float>: Clone + Debug + Send + Sync + 'static {
     }
 
     /// A x, recorded.
-    #[inline(never)]
+    #[inline]
     #[track_caller]
     fn of(self, x: &Tensor<T>) -> Tensor<T> {
-        let y = self.map(x);
-        match Reasons::of(&[x]) {
-            Some(reasons) => record(reasons, x, y, self, Side::Map),
-            None => y,
-        }
+        Recorded { map: self, side: Side::Map }.of(x)
     }
 
     /// A x, which was computed by other means, recorded; `map` is called if it is tracked.
     #[track_caller]
     fn record(map: impl FnOnce() -> Self, x: &Tensor<T>, y: Tensor<T>) -> Tensor<T> {
         match Reasons::of(&[x]) {
-            Some(reasons) => record(reasons, x, y, map(), Side::Map),
+            Some(reasons) => y.record_for(reasons, &[x], |_| Recorded { map: map(), side: Side::Map }),
             None => y,
         }
     }
 
     /// Aᵀ y, recorded.
-    #[inline(never)]
+    #[inline]
     #[track_caller]
     fn adjoint_of(self, y: &Tensor<T>) -> Tensor<T> {
-        let x = self.adjoint(y);
-        match Reasons::of(&[y]) {
-            Some(reasons) => record(reasons, y, x, self, Side::Adjoint),
-            None => x,
-        }
+        Recorded { map: self, side: Side::Adjoint }.of(y)
     }
 }
 
@@ -76,17 +68,23 @@ enum Side {
     Adjoint,
 }
 
-/// Both sides go through it, so that it is compiled once for both.
-#[inline(never)]
-#[track_caller]
-fn record<T: Float, M: LinearMap<T>>(
-    reasons: Reasons,
-    input: &Tensor<T>,
-    output: Tensor<T>,
-    map: M,
-    side: Side,
-) -> Tensor<T> {
-    output.record_for(reasons, &[input], |_| Recorded { map, side })
+impl<M> Recorded<M> {
+    /// What it makes of a tensor, recorded.
+    #[inline(never)]
+    #[track_caller]
+    fn of<T: Float>(self, input: &Tensor<T>) -> Tensor<T>
+    where
+        M: LinearMap<T>,
+    {
+        let output = match self.side {
+            Side::Map => self.map.map(input),
+            Side::Adjoint => self.map.adjoint(input),
+        };
+        match Reasons::of(&[input]) {
+            Some(reasons) => output.record_for(reasons, &[input], |_| self),
+            None => output,
+        }
+    }
 }
 
 impl<T: Float, M: LinearMap<T>> Op<T> for Recorded<M> {
@@ -99,12 +97,12 @@ impl<T: Float, M: LinearMap<T>> Op<T> for Recorded<M> {
 
     fn backward(&self, ctx: &mut Backward<'_, T>) {
         let grad = ctx.grad();
-        match self.side {
-            Side::Map => {
-                ctx.propagate_into(0, |sum| self.map.add_adjoint(&grad, sum), || self.map.clone().adjoint_of(&grad));
-            }
-            Side::Adjoint => ctx.propagate(0, || self.map.clone().of(&grad)),
-        }
+        let other = match self.side {
+            Side::Map => Side::Adjoint,
+            Side::Adjoint => Side::Map,
+        };
+        let add = |sum: &mut Tensor<T>| self.side == Side::Map && self.map.add_adjoint(&grad, sum);
+        ctx.propagate_into(0, add, || Recorded { map: self.map.clone(), side: other }.of(&grad));
     }
 }
 

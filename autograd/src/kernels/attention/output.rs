@@ -78,12 +78,11 @@ fn check_is_array(layout: &Layout) {
     let mut dims: Vec<(isize, usize)> =
         layout.strides.iter().zip(&*layout.shape).map(|(&stride, &extent)| (stride, extent)).collect();
     dims.retain(|&(_, extent)| extent != 1);
-    dims.sort_unstable();
     let mut reach = 1;
-    for (stride, extent) in dims {
-        assert!(stride == reach, "attention: the strides {:?} are not those of an array", layout.strides);
-        reach *= extent as isize;
+    while let Some(next) = dims.iter().position(|&(stride, _)| stride == reach) {
+        reach *= dims.swap_remove(next).1 as isize;
     }
+    assert!(dims.is_empty(), "attention: the strides {:?} are not those of an array", layout.strides);
 }
 
 /// Queries (0), keys (1) or values (2) `[outer, heads, length, width]` as they lie in an array `[outer, length, 3,

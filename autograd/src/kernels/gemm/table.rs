@@ -218,7 +218,21 @@ macro_rules! dots {
     };
 }
 
+/// Tiles of the portable vectors: fewer than those for sixteen registers, as each takes long to compile, and the
+/// processors that have only these are few.
+macro_rules! portable_tiles {
+    ($isa:ident, $module:ident, $vector:ty) => {
+        kernel_set!($isa, $module, $vector, packed 2, in_place 2,
+            [1: 1 2 3 4 5 6 7 8]
+            [2: 1 2 3 4 5 6]
+            offsets [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 4] [4: 1 2]
+            adjacent [1: 14]
+            dots 8 5 4 3)
+    };
+}
+
 /// Tiles for sixteen registers: sums, the vectors of B, and one for A.
+#[cfg(target_arch = "x86_64")]
 macro_rules! sixteen_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         kernel_set!($isa, $module, $vector, packed 2, in_place 2,
@@ -271,7 +285,7 @@ macro_rules! kernel_sets {
         impl GemmKernels for $float {
             fn kernel_sets() -> &'static [KernelSet<Self>] {
                 static SETS: &[KernelSet<$float>] = &[
-                    sixteen_registers!(Portable, portable, Array<$float, $lanes>),
+                    portable_tiles!(Portable, portable, Array<$float, $lanes>),
                     #[cfg(target_arch = "x86_64")]
                     sixteen_registers!(Avx2, avx2, crate::kernels::simd::$wide),
                     #[cfg(target_arch = "x86_64")]

@@ -228,13 +228,13 @@ impl<T: Scalar> BlockLoops<'_, T> {
                     last_lanes: columns - (panel.vectors - 1) * dense.lanes,
                     accumulate,
                 };
-                let (vectors, rows) = (panel.vectors - 1, end - start - 1);
+                let (vectors, rows) = (panel.vectors, end - start);
                 // SAFETY: valid parts of A and B that fit the kernel, and a tile of C, or a scratch tile, that nobody
                 // else works on; the list was found before the tasks.
                 unsafe {
                     match lists {
-                        Some(lists) => skipping.tiles[vectors][rows].expect(NO_TILE)(&work, lists.steps(tile)),
-                        None => dense.tiles[vectors][rows].expect(NO_TILE)(&work),
+                        Some(lists) => skipping.compute(work, vectors, rows, lists.steps(tile)),
+                        None => dense.tiles[vectors - 1][rows - 1].expect(NO_TILE)(&work),
                     }
                 }
             }

@@ -15,11 +15,35 @@ pub(super) type StepTileFn<T> = unsafe fn(&Tile<T>, &[Step]);
 #[derive(Debug)]
 pub struct SkippingKernelSet<T: 'static> {
     pub(super) instruction_set: InstructionSet,
-    /// `tiles[vectors - 1][rows - 1]`: for each tile of the dense product one that skips steps.
-    pub(super) tiles: [[Option<StepTileFn<T>>; MAX_ROWS]; MAX_VECTORS],
+    /// `tiles[vectors - 1][rows - 1]`: some of the dense product's tiles, and one row for each number of vectors.
+    tiles: [[Option<StepTileFn<T>>; MAX_ROWS]; MAX_VECTORS],
     pub(super) find: FindFn<T>,
     pub(super) is_finite: IsFiniteFn<T>,
 }
+
+impl<T> SkippingKernelSet<T> {
+    /// Computes a tile of C of some vectors and rows, of which only the steps of a list are added: by the highest
+    /// micro-kernel of so few rows, and the rows that remain by lower ones.
+    ///
+    /// # Safety
+    /// That of [`tile`].
+    #[inline(always)]
+    pub(super) unsafe fn compute(&self, mut tile: Tile<T>, vectors: usize, mut rows: usize, steps: &[Step]) {
+        while rows > 0 {
+            let kernels = self.tiles[vectors - 1][..rows].iter().enumerate().rev();
+            let (last, kernel) = kernels.filter_map(|(last, kernel)| Some((last, (*kernel)?))).next().expect(ONE_ROW);
+            // SAFETY: passed on; some of the tile's rows are a tile.
+            unsafe { kernel(&tile, steps) }
+            let height = last + 1;
+            tile.a = tile.a.wrapping_offset(height as isize * tile.a_row_stride);
+            tile.c = tile.c.wrapping_offset(height as isize * tile.c_row_stride);
+            rows -= height;
+        }
+    }
+}
+
+/// Why there is a kernel for any number of rows.
+const ONE_ROW: &str = "there is a kernel of one row for each number of vectors";
 
 /// The kernels of an instruction set: those of the dense product, and those that skip steps.
 pub(super) struct Kernels<'a, T: 'static> {
@@ -101,7 +125,8 @@ wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
 #[cfg(target_arch = "aarch64")]
 wrappers!(neon, "neon");
 
-/// A kernel set: its instruction set, its vector; for each width its heights, those of the dense product.
+/// A kernel set: its instruction set, its vector; for each width its heights: the highest of the dense product's, and
+/// some for the last rows of a matrix.
 macro_rules! kernel_set {
     ($isa:ident, $module:ident, $vector:ty, $([$vectors:literal: $($height:literal)*])*) => {{
         const TILES: [[Option<StepTileFn<<$vector as Vector>::Element>>; MAX_ROWS]; MAX_VECTORS] = {
@@ -122,14 +147,19 @@ macro_rules! kernel_set {
     }};
 }
 
+/// Tiles of the portable vectors.
+macro_rules! portable_tiles {
+    ($isa:ident, $module:ident, $vector:ty) => {
+        kernel_set!($isa, $module, $vector, [1: 1 2 4 8] [2: 1 2 4 6])
+    };
+}
+
 /// Tiles for sixteen registers.
+#[cfg(target_arch = "x86_64")]
 macro_rules! sixteen_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         kernel_set!($isa, $module, $vector,
-            [1: 1 2 3 4 5 6 7 8 9 10 11 12]
-            [2: 1 2 3 4 5 6]
-            [3: 1 2 3 4]
-            [4: 1 2])
+            [1: 1 2 4 8 12] [2: 1 2 4 6] [3: 1 2 4] [4: 1 2])
     };
 }
 
@@ -138,10 +168,7 @@ macro_rules! sixteen_registers {
 macro_rules! thirty_two_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         kernel_set!($isa, $module, $vector,
-            [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
-            [2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
-            [3: 1 2 3 4 5 6 7 8 9]
-            [4: 1 2 3 4 5 6])
+            [1: 1 2 4 8 12 16] [2: 1 2 4 8 12 14] [3: 1 2 4 8 9] [4: 1 2 4 6])
     };
 }
 
@@ -151,10 +178,7 @@ macro_rules! thirty_two_registers {
 macro_rules! thirty_two_narrow_registers {
     ($isa:ident, $module:ident, $vector:ty) => {
         kernel_set!($isa, $module, $vector,
-            [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
-            [2: 1 2 3 4 5 6 7 8 9 10 11 12]
-            [3: 1 2 3 4 5 6 7 8]
-            [4: 1 2 3 4 5 6])
+            [1: 1 2 4 8 12 16] [2: 1 2 4 8 12] [3: 1 2 4 8] [4: 1 2 4 6])
     };
 }
 
@@ -163,7 +187,7 @@ macro_rules! kernel_sets {
         impl SkippingKernels for $float {
             fn skipping_kernels() -> &'static [SkippingKernelSet<Self>] {
                 static SETS: &[SkippingKernelSet<$float>] = &[
-                    sixteen_registers!(Portable, portable, Array<$float, $lanes>),
+                    portable_tiles!(Portable, portable, Array<$float, $lanes>),
                     #[cfg(target_arch = "x86_64")]
                     sixteen_registers!(Avx2, avx2, crate::kernels::simd::$wide),
                     #[cfg(target_arch = "x86_64")]

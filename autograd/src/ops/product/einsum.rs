@@ -10,7 +10,7 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// The label of a dimension: a letter, or for a dimension of an ellipsis its position from the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Label {
     Ellipsis(usize),
     Letter(char),
@@ -88,10 +88,8 @@ impl Equation {
 /// The result of an equation without `->`: the dimensions of the ellipses, then the letters that occur once, in
 /// alphabetical order.
 fn implied(operands: &[Vec<Label>], hidden: usize) -> Vec<Label> {
-    let mut all: Vec<Label> = operands.concat();
-    all.sort_unstable();
-    let is_single = |label: &&Label| all.iter().filter(|other| other == label).count() == 1;
-    let letters = all.iter().filter(|label| matches!(label, Label::Letter(_))).filter(is_single).copied();
+    let count = |letter| operands.iter().flatten().filter(|label| **label == Label::Letter(letter)).count();
+    let letters = ('A'..='Z').chain('a'..='z').filter(|&letter| count(letter) == 1).map(Label::Letter);
     (0..hidden).rev().map(Label::Ellipsis).chain(letters).collect()
 }
 

@@ -28,11 +28,9 @@ impl Along {
     /// The given dimensions, or all if none are given.
     #[track_caller]
     pub(super) fn new(op: &str, shape: &Shape, dims: &dyn Dims) -> Self {
-        let mut reduced = distinct(op, dims, shape.rank());
-        if reduced.is_empty() {
-            reduced = (0..shape.rank()).collect();
-        }
-        reduced.sort_unstable();
+        let named = distinct(op, dims, shape.rank());
+        let is_reduced = |dim: &usize| named.is_empty() || named.contains(dim);
+        let reduced: SmallVec<[usize; 4]> = (0..shape.rank()).filter(is_reduced).collect();
         let (kept, dropped) = reduced_shapes(shape, &reduced);
         let mut order: SmallVec<[usize; 6]> = (0..shape.rank()).filter(|dim| !reduced.contains(dim)).collect();
         let (first, count) = (order.len(), reduced.iter().map(|&dim| shape[dim]).product());

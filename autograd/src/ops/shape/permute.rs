@@ -125,9 +125,11 @@ impl<T: Float> Tensor<T> {
 /// The order of dimensions after some have been moved.
 fn moved_order(rank: usize, sources: &[usize], destinations: &[usize]) -> SmallVec<[usize; 4]> {
     let mut order: SmallVec<[usize; 4]> = (0..rank).filter(|dim| !sources.contains(dim)).collect();
-    let mut moves: SmallVec<[(usize, usize); 4]> = destinations.iter().copied().zip(sources.iter().copied()).collect();
-    moves.sort_unstable();
-    moves.into_iter().for_each(|(to, from)| order.insert(to, from));
+    for to in 0..rank {
+        if let Some(index) = destinations.iter().position(|&destination| destination == to) {
+            order.insert(to, sources[index]);
+        }
+    }
     order
 }
 
