@@ -170,7 +170,7 @@ pub(super) const ROWS_TOGETHER: usize = 64;
 /// the first cache.
 #[inline]
 pub(super) fn rows_together<T>(elements: usize) -> usize {
-    const BYTES: usize = 12 << 10;
+    const BYTES: usize = 16 << 10;
     (BYTES / (size_of::<T>() * elements.max(1))).clamp(1, ROWS_TOGETHER)
 }
 
