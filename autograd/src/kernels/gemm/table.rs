@@ -225,7 +225,7 @@ macro_rules! portable_tiles {
         kernel_set!($isa, $module, $vector, packed 2, in_place 2,
             [1: 1 2 3 4 5 6 7 8]
             [2: 1 2 3 4 5 6]
-            offsets [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 4] [4: 1 2]
+            offsets [1: 1 8] [2: 1 4] [3: 1 4] [4: 1 2]
             adjacent [1: 14]
             dots 8 5 4 3)
     };

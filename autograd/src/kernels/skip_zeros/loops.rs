@@ -233,7 +233,7 @@ impl<T: Scalar> BlockLoops<'_, T> {
                 // else works on; the list was found before the tasks.
                 unsafe {
                     match lists {
-                        Some(lists) => skipping.compute(work, vectors, rows, lists.steps(tile)),
+                        Some(lists) => skipping.compute(&work, vectors, rows, lists.steps(tile)),
                         None => dense.tiles[vectors - 1][rows - 1].expect(NO_TILE)(&work),
                     }
                 }

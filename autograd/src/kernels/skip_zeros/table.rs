@@ -21,23 +21,40 @@ pub struct SkippingKernelSet<T: 'static> {
     pub(super) is_finite: IsFiniteFn<T>,
 }
 
-impl<T> SkippingKernelSet<T> {
-    /// Computes a tile of C of some vectors and rows, of which only the steps of a list are added: by the highest
-    /// micro-kernel of so few rows, and the rows that remain by lower ones.
+impl<T: Copy> SkippingKernelSet<T> {
+    /// Computes a tile of C of some vectors and rows, of which only the steps of a list are added.
     ///
     /// # Safety
     /// That of [`tile`].
     #[inline(always)]
-    pub(super) unsafe fn compute(&self, mut tile: Tile<T>, vectors: usize, mut rows: usize, steps: &[Step]) {
-        while rows > 0 {
-            let kernels = self.tiles[vectors - 1][..rows].iter().enumerate().rev();
+    pub(super) unsafe fn compute(&self, tile: &Tile<T>, vectors: usize, rows: usize, steps: &[Step]) {
+        // SAFETY: passed on.
+        unsafe {
+            match self.tiles[vectors - 1][rows - 1] {
+                Some(kernel) => kernel(tile, steps),
+                None => self.compute_in_parts(tile, vectors, rows, steps),
+            }
+        }
+    }
+
+    /// The same by the highest micro-kernel of fewer rows, and the rows that remain by lower ones.
+    ///
+    /// # Safety
+    /// That of [`tile`].
+    #[cold]
+    unsafe fn compute_in_parts(&self, tile: &Tile<T>, vectors: usize, rows: usize, steps: &[Step]) {
+        let mut first = 0;
+        while first < rows {
+            let kernels = self.tiles[vectors - 1][..rows - first].iter().enumerate().rev();
             let (last, kernel) = kernels.filter_map(|(last, kernel)| Some((last, (*kernel)?))).next().expect(ONE_ROW);
+            let part = Tile {
+                a: tile.a.wrapping_offset(first as isize * tile.a_row_stride),
+                c: tile.c.wrapping_offset(first as isize * tile.c_row_stride),
+                ..*tile
+            };
             // SAFETY: passed on; some of the tile's rows are a tile.
-            unsafe { kernel(&tile, steps) }
-            let height = last + 1;
-            tile.a = tile.a.wrapping_offset(height as isize * tile.a_row_stride);
-            tile.c = tile.c.wrapping_offset(height as isize * tile.c_row_stride);
-            rows -= height;
+            unsafe { kernel(&part, steps) }
+            first += last + 1;
         }
     }
 }
