@@ -111,9 +111,9 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
         }
     }
     if transposed_cost < straight_cost {
-        Choice { path: along_columns(&transposed), transposed: true }
+        Choice { path: along_columns(lanes, &transposed), transposed: true }
     } else {
-        Choice { path: along_columns(product), transposed: false }
+        Choice { path: along_columns(lanes, product), transposed: false }
     }
 }
 
@@ -132,12 +132,12 @@ const COLUMNS_ACROSS: usize = 256;
 
 /// The path of a product whose vectors run along the columns of C.
 #[inline]
-pub(in crate::kernels) fn along_columns<T: Scalar>(product: &Product<T>) -> Path {
+pub(in crate::kernels) fn along_columns<T: Scalar>(lanes: usize, product: &Product<T>) -> Path {
     let Product { extents: Extents { rows, columns, .. }, a, b, .. } = *product;
     let size = size_of::<T>();
     // A in place is read again for each panel. Rows that are contiguous along the depth are as many streams, which the
     // hardware foresees; a step across many rows is a page each, and the lines of steps that collide evict each other.
-    let is_far = is_far(product);
+    let is_far = is_far(lanes, product);
     let is_reused = rows > ROWS_ACROSS && (columns > COLUMNS_ACROSS || collides(a.column_stride, size));
     let is_scattered = a.column_stride != 1 && (is_far || is_reused);
     // Where blocks of B stay in the cache and the rows of A pass by, few of these are read at a time: they may
@@ -155,20 +155,20 @@ pub(in crate::kernels) fn along_columns<T: Scalar>(product: &Product<T>) -> Path
 }
 
 /// Whether B is packed, as [`along_columns`] has it.
-pub(in crate::kernels) fn packs_b<T: Scalar>(product: &Product<T>) -> bool {
-    is_far(product) || packs_near_b(product.b, product.extents.rows, product.extents.columns)
+pub(in crate::kernels) fn packs_b<T: Scalar>(lanes: usize, product: &Product<T>) -> bool {
+    is_far(lanes, product) || packs_near_b(product.b, product.extents.rows, product.extents.columns)
 }
 
 /// Whether B is too large to be read in place again for each row tile. Where A is transposed, only a part of it is: the
 /// depth is cut into blocks.
 #[inline]
-fn is_far<T>(product: &Product<T>) -> bool {
+fn is_far<T>(lanes: usize, product: &Product<T>) -> bool {
     let Extents { rows, columns, depth } = product.extents;
     let (bytes, caches) = (depth * columns * size_of::<T>(), caches());
     let begins_a_line = |distance: usize| distance.is_multiple_of(64);
     let row_bytes = product.b.row_stride.unsigned_abs() * size_of::<T>();
     let crosses_lines = !(begins_a_line(product.b.data.addr()) && begins_a_line(row_bytes));
-    let in_place = if crosses_lines { caches.in_place_across_lines } else { caches.in_place };
+    let in_place = caches.in_place(lanes * size_of::<T>(), crosses_lines);
     let is_large = rows > MANY_ROWS && product.a.column_stride == 1 && bytes > in_place;
     rows > 28 && (is_large || bytes > caches.second * 5 / 2)
 }

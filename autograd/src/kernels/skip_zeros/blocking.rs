@@ -39,7 +39,7 @@ impl Blocking {
         let is_transposed = product.c.column_stride != 1;
         // Wide and low: fewer rows are zero together more often. But what is transposed on its way to C is better high.
         let max_vectors = if is_transposed { kernels.vectors_packed } else { kernels.vectors_in_place };
-        let packs_b = packs_b(product);
+        let packs_b = packs_b(kernels.lanes, product);
         let depth = if packs_b { even(depth, DEPTH_BYTES / size, 1) } else { depth };
         let width = kernels.lanes * max_vectors;
         let panel_columns = panel_columns(columns, depth * size, width, kernels.lanes);
