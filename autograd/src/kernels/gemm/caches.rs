@@ -17,6 +17,9 @@ pub(in crate::kernels) struct Caches {
     /// What it takes to store a vector's elements of a transposed tile, in multiply-adds of a vector: fewer where one
     /// of those takes a cycle (Zen 4, AVX-512) than where two are done in one.
     pub(in crate::kernels) transposed_store: f32,
+    /// What a multiply-add of half a vector takes, where masked vectors are as fast as whole ones, in multiply-adds of a
+    /// whole one.
+    pub(in crate::kernels) half_vector: f32,
 }
 
 /// What is assumed where the system doesn't describe its caches: a small machine of today.
@@ -31,12 +34,31 @@ pub(in crate::kernels) fn transposed_store() -> f32 {
     CACHES.get().map_or_else(|| caches().transposed_store, |caches| caches.transposed_store)
 }
 
+/// [`Caches::half_vector`] alone.
+#[inline(always)]
+pub(super) fn half_vector() -> f32 {
+    CACHES.get().map_or_else(|| caches().half_vector, |caches| caches.half_vector)
+}
+
 /// The caches of this machine, read once.
 pub(in crate::kernels) fn caches() -> Caches {
     *CACHES.get_or_init(|| {
         let [first, second, third] = [1, 2, 3].map(|level| from_sysfs(level).unwrap_or(ASSUMED[level - 1]));
-        let caches = Caches { first, second, third, packs_early: false, block_of_b: None, transposed_store: 17.0 };
-        if is_from_intel() { caches.of_intel() } else { caches }
+        let caches = Caches {
+            first,
+            second,
+            third,
+            packs_early: false,
+            block_of_b: None,
+            transposed_store: 17.0,
+            half_vector: 1.0,
+        };
+        match (cpuinfo("vendor_id").as_deref(), cpuinfo("cpu family").as_deref()) {
+            (Some("GenuineIntel"), _) => caches.of_intel(),
+            // A Zen 4 does two multiply-adds of 256 bits in a cycle, or one of 512.
+            (Some("AuthenticAMD"), Some("25")) => Caches { half_vector: 0.5, ..caches },
+            _ => caches,
+        }
     })
 }
 
@@ -64,16 +86,19 @@ impl Caches {
     }
 }
 
-/// Whether Linux names Intel as the maker of the processor.
-fn is_from_intel() -> bool {
+/// What Linux says of the first processor under this name.
+fn cpuinfo(name: &str) -> Option<String> {
     use std::io::{BufRead, BufReader};
     if cfg!(miri) {
-        return false; // Miri has no files.
+        return None; // Miri has no files.
     }
     // Only the first lines: the file has some for each core.
-    let Ok(file) = std::fs::File::open("/proc/cpuinfo") else { return false };
-    let lines = BufReader::new(file).lines().map_while(Result::ok).take(8);
-    lines.filter(|line| line.starts_with("vendor_id")).any(|line| line.ends_with("GenuineIntel"))
+    let file = std::fs::File::open("/proc/cpuinfo").ok()?;
+    let mut lines = BufReader::new(file).lines().map_while(Result::ok).take(8);
+    lines.find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim().to_owned())
+    })
 }
 
 /// The size of a level as Linux describes it.

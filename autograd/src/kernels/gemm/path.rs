@@ -1,7 +1,7 @@
 //! Which path a product takes: what is copied before it is read, and along which dimension of C the vectors run. The
 //! choice follows from the whole product, never from the number of threads.
 
-use super::caches::{caches, collides, transposed_store};
+use super::caches::{caches, collides, half_vector, transposed_store};
 use super::kernel_set::TileKernels;
 use super::product::{Extents, Operand, Product};
 use crate::scalar::Scalar;
@@ -65,13 +65,19 @@ pub(in crate::kernels) struct Cost {
 impl Cost {
     /// The constants were measured with vectors of sixteen `f32`; they only have to put the paths into the right order.
     #[inline]
-    pub(in crate::kernels) fn of<T: Scalar>(lanes: usize, product: &Product<T>) -> Self {
+    pub(in crate::kernels) fn of<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>) -> Self {
         let Product { extents: Extents { rows, columns, depth }, b, c, .. } = *product;
+        let lanes = kernels.lanes;
         let vectors = columns.div_ceil(lanes);
         let [rows, width, depth] = [rows, columns, depth].map(|extent| extent as f32);
-        // A single vector of columns meets an element of A at every multiply-add, and the loads of those are in the
-        // way.
-        let sums = rows * vectors as f32 * depth * if vectors == 1 { 1.15 } else { 1.0 };
+        let steps = match vectors {
+            // A single vector of columns meets an element of A at every multiply-add, and the loads of those are in the
+            // way. But where it is half empty, only half of it is computed.
+            1 if kernels.masks_are_free && 2 * columns <= lanes => 1.15 * half_vector() * depth,
+            1 => 1.15 * depth,
+            vectors => vectors as f32 * depth,
+        };
+        let sums = rows * steps;
         let packing = match (b.column_stride, b.row_stride) {
             (along, _) if along == 1 || columns == 1 => 0.0,
             (_, 1) => 4.0,
@@ -99,8 +105,8 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
         return Choice { path: Path::Dots, transposed: false };
     }
     let transposed = product.transposed();
-    let straight_cost = Cost::of(lanes, product).total();
-    let transposed_cost = Cost::of(lanes, &transposed).total();
+    let straight_cost = Cost::of(kernels, product).total();
+    let transposed_cost = Cost::of(kernels, &transposed).total();
     if are_dots {
         let Extents { rows, columns, depth } = product.extents;
         // A dot product ends with the sum of a vector's lanes.

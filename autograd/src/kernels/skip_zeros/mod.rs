@@ -111,6 +111,6 @@ fn can_skip<T>(product: &Product<T>) -> bool {
 
 /// Whether the product, of whose steps a share is used, costs less than the dense one of the transposed operands.
 fn is_cheaper<T: SkippingKernels>(kernels: &TileKernels<T>, product: &Product<T>, share: f32) -> bool {
-    let cost = Cost::of(kernels.lanes, product);
-    share * cost.sums + cost.copies <= Cost::of(kernels.lanes, &product.transposed()).total()
+    let cost = Cost::of(kernels, product);
+    share * cost.sums + cost.copies <= Cost::of(kernels, &product.transposed()).total()
 }
