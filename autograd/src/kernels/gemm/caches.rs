@@ -17,8 +17,8 @@ pub(in crate::kernels) struct Caches {
     /// What it takes to store a vector's elements of a transposed tile, in multiply-adds of a vector: fewer where one
     /// of those takes a cycle (Zen 4, AVX-512) than where two are done in one.
     pub(in crate::kernels) transposed_store: f32,
-    /// What a multiply-add of half a vector takes, where masked vectors are as fast as whole ones, in multiply-adds of a
-    /// whole one.
+    /// What a multiply-add of half a vector takes, in those of a whole one: for kernels that compute half vectors,
+    /// which are those with free masks.
     pub(in crate::kernels) half_vector: f32,
 }
 
@@ -74,8 +74,9 @@ impl Caches {
     /// Bytes of B up to which its rows are read as fast in place as from a packed copy by many rows of A; fewer if rows
     /// do not begin at a cache line, so that vectors lie in two of them.
     ///
-    /// Vectors that are narrower than a line always gain by packing early. (Measured on a Zen 4 with AVX2, in place and
-    /// packed, of 118 GFLOP/s: 300³, whose rows are 1200 bytes long, 98 and 110; 512³ 104 and 107; 256³ 111 and 112.)
+    /// Vectors that are narrower than a line gain by packing early, as each line is read by two loads. (Measured on a
+    /// Zen 4 with AVX2, in place and packed, of 118 GFLOP/s: 300³, whose rows have 1200 bytes, 98 and 110; 512³ 104 and
+    /// 107; 256³ 111 and 112.)
     #[inline]
     pub(in crate::kernels) fn in_place(&self, vector_bytes: usize, crosses_lines: bool) -> usize {
         match self.packs_early || vector_bytes < LINE {
