@@ -49,12 +49,16 @@
 //! The crate has four layers of modules, called floors: a module uses only its own floor and those below it. A test
 //! checks the imports.
 //!
-//! | floor | modules | contents |
-//! |---|---|---|
-//! | 3 | `ops`, `transforms`, [`check`] | every operation in one place: formula, forward, backward, test; functions made of functions ([`vjp`], [`hessian`], [`recompute`], ...); gradients checked against difference quotients |
-//! | 2 | `tensor`, `op`, `graph`, `param`, `float`, `instances` | [`Tensor`], [`Op`] and [`Saved`], the walk back ([`Gradients`], [`grad`], [`draw`]), [`Param`] |
-//! | 1 | [`kernels`] | the matrix product ([`gemm`]), pointwise, reducing and row kernels, threads, instruction sets; they see slices, never a tensor |
-//! | 0 | `arithmetic`, `elementary`, `scalar`, `shape`, `dimensions`, `layout`, `storage`, `pool`, `lock`, `indices`, `mask`, `error`, `random`, `mode`, `replay`, `state`, [`trace`] | elements in memory: [`Shape`], strides, recycled buffers ([`memory_statistics`]), [`Random`] |
+//! - **Floor 3**, `ops`, `transforms`, [`check`]: every operation in one place: formula, forward, backward, test;
+//!   functions made of functions ([`vjp`], [`hessian`], [`recompute`], ...); gradients checked against difference
+//!   quotients.
+//! - **Floor 2**, `tensor`, `op`, `graph`, `param`, `float`, `instances`: [`Tensor`], [`Op`] and [`Saved`], the walk
+//!   back ([`Gradients`], [`grad`], [`draw`]), [`Param`].
+//! - **Floor 1**, [`kernels`]: the matrix product ([`gemm`]), pointwise, reducing and row kernels, threads, instruction
+//!   sets; they see slices, never a tensor.
+//! - **Floor 0**, `arithmetic`, `elementary`, `scalar`, `shape`, `dimensions`, `layout`, `storage`, `pool`, `lock`,
+//!   `indices`, `mask`, `error`, `random`, `mode`, `replay`, `state`, [`trace`]: elements in memory: [`Shape`],
+//!   strides, recycled buffers ([`memory_statistics`]), [`Random`].
 //!
 //! [`prelude`] has what most programs use. In addition, [`trace`] reports which operations ran and for how long, and
 //! [`draw`] draws the recorded graph.

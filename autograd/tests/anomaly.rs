@@ -32,11 +32,13 @@ fn a_forward_anomaly_names_operation_shapes_element_and_line() {
     assert_eq!(
         to_line(&found),
         format!(
-            "div: forward made an infinity: element [0, 0] of the output, of shape [2, 3], from inputs of shapes [[2, 3], [2, 3]]; {place}"
+            "div: forward made an infinity: element [0, 0] of the output, of shape [2, 3], from inputs of shapes \
+            [[2, 3], [2, 3]]; {place}"
         )
     );
     let found = message(|| detect_anomaly(|| x(&[1.0, f64::NAN]).exp()));
-    let expected = "exp: forward made a NaN: element [1] of the output, of shape [2], from inputs of shapes [[2]]; input 0 had such a value already; called at";
+    let expected = "exp: forward made a NaN: element [1] of the output, of shape [2], from inputs of shapes [[2]]; \
+    input 0 had such a value already; called at";
     assert!(found.starts_with(expected), "{found}");
 }
 
@@ -50,7 +52,8 @@ fn a_backward_anomaly_names_the_line_of_the_forward() {
     };
     let found = message(|| detect_anomaly(|| loss().backward()));
     let place = format!("called forward at {}:{line}", file!());
-    let expected = "sqrt: backward made an infinity: element [1] of the gradient of input 0, of shape [2], from the output's, of shape [2]";
+    let expected = "sqrt: backward made an infinity: element [1] of the gradient of input 0, of shape [2], from the \
+    output's, of shape [2]";
     assert_eq!(to_line(&found), format!("{expected}; {place}"));
     // Outside of the watch the line is not known.
     let outside = loss();

@@ -59,7 +59,8 @@ fn every_operation_is_compiled_in_the_crate() {
 
 #[test]
 fn an_operation_that_is_not_compiled_is_seen() {
-    let source = "\nimpl<T: Float> Tensor<T> {\n    pub fn a(&self) {\n    }\n    pub fn b(&self) {\n        self.c()\n    }\n    \
+    let source = "\nimpl<T: Float> Tensor<T> {\n    pub fn a(&self) {\n    }\n    pub fn b(&self) {\n        \
+        self.c()\n    }\n    \
                   pub fn d(&self) {\n    }\n}\n\ninstances!(a c);\n";
     assert_eq!(missing(source), ["d"]);
 }

@@ -46,7 +46,10 @@ fn every_public_operation_checks_its_gradients_where_it_is_declared() {
 
 #[test]
 fn an_operation_without_a_check_is_seen() {
-    let source = "//!\nimpl<T: Float> Tensor<T> {\n    /// One.    y = x\n    ///\n    /// Two\n    /// three.\n    #[track_caller]\n    pub fn a(&self) -> Tensor<T> {\n    }\n    pub fn b<I>(\n    ) -> Indices {\n    }\n}\nmod tests {\n    gradients!(x: |x| x.a(), [2], [3, 0];  fixed);\n    gradients!(\n        y: |x| x.exp(),\n        []\n    );\n}\n";
+    let source = "//!\nimpl<T: Float> Tensor<T> {\n    /// One.    y = x\n    ///\n    /// Two\n    /// three.\n    \
+        #[track_caller]\n    pub fn a(&self) -> Tensor<T> {\n    }\n    pub fn b<I>(\n    ) -> Indices {\n    }\n}\n\
+        mod tests {\n    gradients!(x: |x| x.a(), [2], [3, 0];  fixed);\n    \
+        gradients!(\n        y: |x| x.exp(),\n        []\n    );\n}\n";
     let found = declared::declared(source, "shape", Path::new("a.rs"), &checks(source));
     let [a, b] = &found[..] else { panic!("two functions") };
     assert_eq!((a.name.as_str(), b.name.as_str()), ("a", "b"));
@@ -131,9 +134,12 @@ fn title(family: &str) -> &'static str {
 fn table_of_operations() -> String {
     let mut out = String::from(
         "# Operations\n\n\
-         Written from the sources, and compared with them, by the test `operations` of the crate `autograd`: `UPDATE_DOCS=1 cargo test -p autograd --test operations` writes it anew.\n\n\
-         *Orders* are those in which the gradients are compared with difference quotients in `f64`, and *samples* at how many inputs: contiguous, transposed, stepped, flipped, expanded, a part of\n\
-         a larger tensor, extents of 1 and 0 where the expression takes any, broadcasting where the operation does, each class of attributes, and several values. Integers and booleans have no\n\
+         Written from the sources, and compared with them, by the test `operations` of the crate `autograd`: \
+         `UPDATE_DOCS=1 cargo test -p autograd --test operations` writes it anew.\n\n\
+         *Orders* are those in which the gradients are compared with difference quotients in `f64`, and *samples* \
+         at how many inputs: contiguous, transposed, stepped, flipped, expanded, a part of\n\
+         a larger tensor, extents of 1 and 0 where the expression takes any, broadcasting where the operation does, \
+         each class of attributes, and several values. Integers and booleans have no\n\
          gradient.\n",
     );
     let mut families: BTreeMap<usize, Vec<Operation>> = BTreeMap::new();
@@ -146,7 +152,8 @@ fn table_of_operations() -> String {
     for (position, mut operations) in families {
         let _ = write!(
             out,
-            "\n## {}\n\n| operation | what it computes | gradient | orders | samples | PyTorch |\n|---|---|---|---|---|---|\n",
+            "\n## {}\n\n| operation | what it computes | gradient | orders | samples | PyTorch |\n\
+            |---|---|---|---|---|---|\n",
             FAMILIES[position].1
         );
         operations.sort_by(|a, b| a.name.cmp(&b.name));
@@ -161,7 +168,8 @@ fn table_of_operations() -> String {
         }
     }
     out.push_str(
-        "\nBeside them: the operators `+ - * /` of tensors and numbers, unary `-`, the constructors and random draws of `Tensor` and `Indices`, and `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`,\n\
+        "\nBeside them: the operators `+ - * /` of tensors and numbers, unary `-`, the constructors and random \
+         draws of `Tensor` and `Indices`, and `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`,\n\
          `recompute`, `on_gradient`, `detect_anomaly`.\n\n\
          ## Not here\n\n| PyTorch | instead |\n|---|---|\n",
     );
@@ -217,7 +225,8 @@ fn assert_written(path: PathBuf, expected: &str) {
     let differs = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
     assert!(
         found == expected,
-        "{} is out of date: UPDATE_DOCS=1 cargo test -p autograd --test operations writes it. First difference: {differs:?}",
+        "{} is out of date: UPDATE_DOCS=1 cargo test -p autograd --test operations writes it. First difference: \
+        {differs:?}",
         path.display()
     );
 }
@@ -250,10 +259,12 @@ fn every_method_of_tensor_is_in_the_index() {
 /// What a user of PyTorch looks for first.
 #[test]
 fn what_users_expect_is_here() {
-    let expected = "cat stack split chunk unbind repeat repeat_interleave roll pad tril triu diagonal where_ masked_fill masked_select nonzero index_add scatter \
-        scatter_add take_along_dim sort argsort topk unique one_hot cumsum cumprod logcumsumexp einsum outer bmm addmm clamp maximum minimum pow atan2 fmod floor ceil \
-        round trunc log2 log10 log_sigmoid softsign mish elu selu hardtanh relu6 leaky_relu var std var_mean norm prod logsumexp allclose isnan isfinite \
-        slice_assign index_put at index bernoulli normal uniform multinomial rnn_cell lstm_cell gru_cell on_gradient";
+    let expected = "cat stack split chunk unbind repeat repeat_interleave roll pad tril triu diagonal where_ \
+        masked_fill masked_select nonzero index_add scatter scatter_add take_along_dim sort argsort topk unique \
+        one_hot cumsum cumprod logcumsumexp einsum outer bmm addmm clamp maximum minimum pow atan2 fmod floor ceil \
+        round trunc log2 log10 log_sigmoid softsign mish elu selu hardtanh relu6 leaky_relu var std var_mean norm \
+        prod logsumexp allclose isnan isfinite slice_assign index_put at index bernoulli normal uniform multinomial \
+        rnn_cell lstm_cell gru_cell on_gradient";
     let methods: Vec<String> =
         methods().into_iter().flat_map(|(_, methods)| methods).map(|method| method.name).collect();
     for name in expected.split_whitespace() {

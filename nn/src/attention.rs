@@ -234,8 +234,8 @@ impl<T: Float> MultiheadAttention<T> {
             && (query.rank() == 2 || query[0] == key[0]);
         assert!(
             fits,
-            "MultiheadAttention: the shapes are {query}, {key} and {value}: wanted [N, L, {width}], [N, S, {width}] and \
-             [N, S, {width}]"
+            "MultiheadAttention: the shapes are {query}, {key} and {value}: wanted [N, L, {width}], [N, S, {width}] \
+             and [N, S, {width}]"
         );
     }
 

@@ -15,9 +15,9 @@
 //! | at the path | what happens |
 //! |---|---|
 //! | nothing | a new file, with the mode that the process's umask gives |
-//! | a regular file | it is replaced in one move, and keeps its mode and, where the system allows it, its owner and its group |
+//! | a regular file | it is replaced in one move, and keeps its mode and, where it is allowed, its owner and group |
 //! | a symbolic link | it stays a link, and the file that it names is written, or made if it is not there yet |
-//! | a pipe, a terminal, a device that takes characters | the bytes are written to it; a pipe that no program reads within 10 seconds is an error |
+//! | a pipe, a terminal, a character device | the bytes are written; a pipe that nobody reads for 10 s is an error |
 //! | a folder, a file that nobody may write, a block device, a socket | an error |
 //!
 //! A file that is replaced in one move is a new file under the old name: its other names (hard links) keep the old

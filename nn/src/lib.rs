@@ -51,7 +51,7 @@
 //! | [`LayerNorm`], [`RmsNorm`] | `[..., D]` | the last dimensions of one example |
 //! | [`Embedding`] | indices `[...]` → `[..., D]` | rows of a table |
 //! | [`SinusoidalPositions`] | `[..., L, D]` | a vector added for each position |
-//! | [`Rnn`], [`Gru`], [`Lstm`] | `[L, N, in]` → `[L, N, hidden]` | recurrent networks; their cells are in [`recurrent`] |
+//! | [`Rnn`], [`Gru`], [`Lstm`] | `[L, N, in]` → `[L, N, hidden]` | recurrent networks; cells: [`recurrent`] |
 //! | [`MultiheadAttention`] | `[N, L, E]` → `[N, L, E]` | means of values, weighted by keys and queries |
 //! | [`TransformerEncoderLayer`] | `[N, L, E]` → `[N, L, E]` | attention and a feed-forward part, with their norms |
 //! | [`Dropout`], [`Dropout2d`] | any; `[N, C, H, W]` | elements or channels dropped at random |

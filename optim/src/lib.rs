@@ -27,9 +27,9 @@
 //! | optimizer | formula | state | from |
 //! |---|---|---|---|
 //! | [`Sgd`] | w ← w - lr · g | none | [`torch.optim.SGD`] |
-//! | ... with `momentum` | b ← momentum · b + g; w ← w - lr · b | b | the same; Nesterov's form: Sutskever et al., 2013 |
-//! | [`Adam`] | w ← w - lr · m̂ / (√v̂ + ε): means of g and g², corrected for their start | m, v | Kingma and Ba, 2015; [`torch.optim.Adam`] |
-//! | [`AdamW`] | as Adam, and w ← w (1 - lr · weight_decay) | m, v | Loshchilov and Hutter, 2019; [`torch.optim.AdamW`] |
+//! | ... with `momentum` | b ← momentum · b + g; w ← w - lr · b | b | the same; Nesterov: Sutskever et al., 2013 |
+//! | [`Adam`] | w ← w - lr · m̂ / (√v̂ + ε): means of g and g² | m, v | Kingma and Ba, 2015; [`torch.optim.Adam`] |
+//! | [`AdamW`] | as Adam; w ← w (1 - lr · weight_decay) | m, v | Loshchilov and Hutter, 2019; [`torch.optim.AdamW`] |
 //! | [`Lamb`] | as Adam, with steps in proportion to the norm of the parameter | m, v | You et al., 2020 |
 //! | ... with `amsgrad` | as these, with the largest v so far | m, v, largest v | Reddi, Kale and Kumar, 2018 |
 //! | [`Adamax`] | as Adam, with the largest \|g\|, slowly forgotten, in place of √v̂ | m, u | [`torch.optim.Adamax`] |
@@ -37,11 +37,11 @@
 //! | [`RAdam`] | as Adam, with plain steps along m̂ until v is known well enough | m, v | [`torch.optim.RAdam`] |
 //! | [`RMSprop`] | w ← w - lr · g / (√v + ε); `centered`: the variance in place of v | v | [`torch.optim.RMSprop`] |
 //! | [`Adagrad`] | w ← w - lr · g / (√(Σ g²) + ε) | Σ g² | [`torch.optim.Adagrad`] |
-//! | [`Adadelta`] | w ← w - lr · g · √(u + ε) / √(v + ε): u is the mean square of the steps | v, u | [`torch.optim.Adadelta`] |
-//! | [`Rprop`] | w ← w - d · sign g: d grows while the sign stays, and shrinks when it changes | d, the last g | [`torch.optim.Rprop`] |
-//! | [`Asgd`] | w ← w - η · g, with a falling η, and the average of the weights beside them | η, μ, the average | [`torch.optim.ASGD`] |
+//! | [`Adadelta`] | w ← w - lr · g · √(u + ε) / √(v + ε); u: mean square of steps | v, u | [`torch.optim.Adadelta`] |
+//! | [`Rprop`] | w ← w - d · sign g: d grows while the sign stays, else shrinks | d, last g | [`torch.optim.Rprop`] |
+//! | [`Asgd`] | w ← w - η · g, with a falling η, and the average weight | η, μ, average | [`torch.optim.ASGD`] |
 //! | [`Lion`] | w ← w - lr · sign(a mean of g) | m | Chen et al., 2023 |
-//! | [`Lbfgs`] | w ← w - t H g: H from the last gradients, t from a line search | the last differences | Nocedal, 1980; [`torch.optim.LBFGS`] |
+//! | [`Lbfgs`] | w ← w - t H g: H from the last gradients, t from a line search | differences | [`torch.optim.LBFGS`] |
 //!
 //! The full formulas are at the rules: [`SgdRule`], [`AdamRule`] and so on. `maximize(true)` turns each of them uphill.
 //!

@@ -37,8 +37,8 @@ fn it_is_the_definition() {
         let [q, k, v] = &inputs;
         let found = attention(q, k, v, &Mask::new(hidden.clone(), [queries, keys]));
         let call = format!("attention of {queries} queries to {keys} keys, of which {hidden:?} are hidden");
-        let think = "softmax(Q Kᵀ / √E), along the keys, where hidden scores count as -∞, times V; a hidden weight of 0 \
-                     must not be a part of the sum that the others are divided by";
+        let think = "softmax(Q Kᵀ / √E), along the keys, where hidden scores count as -∞, times V; a hidden weight \
+                     of 0 must not be a part of the sum that the others are divided by";
         expect_close(&call, &found.to_vec(), &expected(&inputs, &hidden), 1e-12, think);
     }
 }

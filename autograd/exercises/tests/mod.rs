@@ -55,7 +55,8 @@ fn expect_gradients(call: &str, f: impl Fn(&[Tensor<f64>]) -> Tensor<f64>, input
     let outcomes = [gradcheck(&f, inputs), gradgradcheck(&f, inputs)];
     if let Some(error) = outcomes.into_iter().find_map(Result::err) {
         panic!(
-            "{call}\n  expected:    gradients that agree with difference quotients\n  got:         {error}\n  think about: {think}\n"
+            "{call}\n  expected:    gradients that agree with difference quotients\n  got:         \
+            {error}\n  think about: {think}\n"
         );
     }
 }

@@ -30,7 +30,8 @@ use crate::tensor::Tensor;
 /// ```should_panic
 /// use autograd::{Tensor, detect_anomaly};
 /// let x = Tensor::from_vec(vec![1.0, 0.0], [2]).requires_grad();
-/// // "sqrt: backward made an infinity: element [1] of the gradient of input 0, of shape [2] ..., called forward at src/main.rs:5:45"
+/// // "sqrt: backward made an infinity: element [1] of the gradient of input 0, of shape [2] ...,
+/// // called forward at src/main.rs:6:45"
 /// detect_anomaly(|| x.sqrt().sum().backward());
 /// ```
 ///

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::anomaly;
 use super::broadcast::{accumulate, sum_to};
+use super::checks::{check_seed, check_tracked};
 use super::gradients::Gradients;
 use super::node::{Edge, Id, Input, Node, Released};
 use super::targets::Targets;
@@ -275,12 +276,11 @@ pub(super) fn walk_back<T: Float>(
     drop(root);
     with_recording(order == Order::Higher, || pass.run()).map_err(|name| {
         format!(
-            "this graph was walked before and its values are freed (found at {name}): compute the result again, or ask for Order::RetainGraph or Order::Higher the first time"
+            "this graph was walked before and its values are freed (found at {name}): compute the result again, or \
+            ask for Order::RetainGraph or Order::Higher the first time"
         )
     })
 }
-
-pub(super) const UNTRACKED: &str = "this tensor cannot have a gradient: it was not computed from a leaf (requires_grad) or a parameter, or it was detached or computed under no_grad";
 
 /// # Gradients
 impl<T: Float> Tensor<T> {
@@ -355,9 +355,7 @@ impl<T: Float> Tensor<T> {
 
     #[track_caller]
     fn walk_retaining(&self, name: &str, seed: Tensor<T>) -> Gradients<T> {
-        if !self.is_tracked() {
-            argument_error(name, UNTRACKED);
-        }
+        check_tracked(name, self);
         match walk_back(self.edge.clone(), seed, None, Order::RetainGraph) {
             Ok(gradients) => gradients,
             Err(sentence) => argument_error(name, sentence),
@@ -366,9 +364,7 @@ impl<T: Float> Tensor<T> {
 
     #[track_caller]
     fn backward_from(self, name: &str, seed: Tensor<T>) -> Gradients<T> {
-        if !self.is_tracked() {
-            argument_error(name, UNTRACKED);
-        }
+        check_tracked(name, &self);
         // The result's own numbers are not needed for its gradient.
         let Tensor { edge, storage, .. } = self;
         drop(storage);
@@ -387,13 +383,6 @@ fn check_single<T: Float>(name: &str, of: &Tensor<T>) {
             name,
             format_args!("shape {shape} is not a single number: use backward_with(seed), or reduce it first"),
         );
-    }
-}
-
-#[track_caller]
-pub(super) fn check_seed<T: Float>(name: &str, of: &Tensor<T>, seed: &Tensor<T>) {
-    if of.shape() != seed.shape() {
-        shape_error(name, format_args!("the seed has shape {}, the tensor {}", seed.shape(), of.shape()));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Gradients with respect to chosen tensors.
 
-use super::engine::{Order, UNTRACKED, check_seed, walk_back};
+use super::checks::{check_seed, check_tracked};
+use super::engine::{Order, walk_back};
 use crate::error::{argument_error, shape_error};
 use crate::float::Float;
 use crate::tensor::Tensor;
@@ -63,9 +64,7 @@ fn grad_of<T: Float>(
     seed: Tensor<T>,
     order: Order,
 ) -> Vec<Tensor<T>> {
-    if !of.is_tracked() {
-        argument_error(name, UNTRACKED);
-    }
+    check_tracked(name, of);
     let mut ids = Vec::with_capacity(with_respect_to.len());
     for (index, tensor) in with_respect_to.iter().enumerate() {
         match tensor.edge.id() {

@@ -1,7 +1,7 @@
 //! Floor 2: the recorded graph and the backward pass.
 //!
 //! [`node`] is what an operation leaves behind and [`dismantle`] how it goes, [`engine`] walks it newest first,
-//! [`grad`] asks for chosen gradients, [`gradients`] is what comes out,
+//! [`checks`] looks at its arguments before, [`grad`] asks for chosen gradients, [`gradients`] is what comes out,
 //! [`recompute`] is an operation that makes its graph anew for the walk, [`anomaly`] looks for the first NaN or
 //! infinity,
 //! [`broadcast`] holds the two operations that the engine itself needs: adding gradients and summing a broadcast;
@@ -9,6 +9,7 @@
 
 pub(crate) mod anomaly;
 pub(crate) mod broadcast;
+mod checks;
 mod dismantle;
 mod dot;
 pub(crate) mod engine;

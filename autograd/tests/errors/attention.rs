@@ -20,35 +20,43 @@ fn mistakes_are_answered_in_plain_words() {
         file!(),
         &[
             (
-                "scaled_dot_product_attention: shapes [3], [4, 3] and [4, 5]: wanted [..., L, E], [..., S, E] and [..., S, W]",
+                "scaled_dot_product_attention: shapes [3], [4, 3] and [4, 5]: wanted [..., L, E], [..., S, E] and \
+                [..., S, W]",
                 &|| attend(&[3], &[4, 3], &[4, 5], None),
             ),
             (
-                "scaled_dot_product_attention: shapes [2, 3], [4, 2] and [4, 5]: wanted [..., L, E], [..., S, E] and [..., S, W]",
+                "scaled_dot_product_attention: shapes [2, 3], [4, 2] and [4, 5]: wanted [..., L, E], [..., S, E] \
+                and [..., S, W]",
                 &|| attend(&[2, 3], &[4, 2], &[4, 5], None),
             ),
             (
-                "scaled_dot_product_attention: shapes [2, 3], [4, 3] and [5, 5]: wanted [..., L, E], [..., S, E] and [..., S, W]",
+                "scaled_dot_product_attention: shapes [2, 3], [4, 3] and [5, 5]: wanted [..., L, E], [..., S, E] \
+                and [..., S, W]",
                 &|| attend(&[2, 3], &[4, 3], &[5, 5], None),
             ),
             (
-                "scaled_dot_product_attention: shapes [2, 3], [4, 3] and [4]: wanted [..., L, E], [..., S, E] and [..., S, W]",
+                "scaled_dot_product_attention: shapes [2, 3], [4, 3] and [4]: wanted [..., L, E], [..., S, E] and \
+                [..., S, W]",
                 &|| attend(&[2, 3], &[4, 3], &[4], None),
             ),
             (
-                "scaled_dot_product_attention: shapes [7, 2, 3], [6, 4, 3] and [7, 4, 5]: wanted [..., L, E], [..., S, E] and [..., S, W]",
+                "scaled_dot_product_attention: shapes [7, 2, 3], [6, 4, 3] and [7, 4, 5]: wanted [..., L, E], \
+                [..., S, E] and [..., S, W]",
                 &|| attend(&[7, 2, 3], &[6, 4, 3], &[7, 4, 5], None),
             ),
             (
-                "scaled_dot_product_attention: shapes [7, 2, 3], [7, 4, 3] and [6, 4, 5]: wanted [..., L, E], [..., S, E] and [..., S, W]",
+                "scaled_dot_product_attention: shapes [7, 2, 3], [7, 4, 3] and [6, 4, 5]: wanted [..., L, E], \
+                [..., S, E] and [..., S, W]",
                 &|| attend(&[7, 2, 3], &[7, 4, 3], &[6, 4, 5], None),
             ),
             (
-                "scaled_dot_product_attention: the mask has shape [3, 4], which does not broadcast to the scores' [2, 4]",
+                "scaled_dot_product_attention: the mask has shape [3, 4], which does not broadcast to the scores' \
+                [2, 4]",
                 &|| attend(&[2, 3], &[4, 3], &[4, 5], Some(&[3, 4])),
             ),
             (
-                "scaled_dot_product_attention: the mask has shape [7, 2, 4], which does not broadcast to the scores' [2, 4]",
+                "scaled_dot_product_attention: the mask has shape [7, 2, 4], which does not broadcast to the \
+                scores' [2, 4]",
                 &|| attend(&[2, 3], &[4, 3], &[4, 5], Some(&[7, 2, 4])),
             ),
             ("scaled_dot_product_attention: a mask is given for causal attention, which has its own", &|| {

@@ -22,7 +22,8 @@ fn mistakes_are_answered_in_plain_words() {
                 &|| drop(x(&[1, 3, 8, 8]).conv2d(&x(&[4, 2, 3, 3]), None, &two())),
             ),
             (
-                "conv2d: a window of 3 elements is larger than the padded input, 2: shapes [1, 3, 2, 8] and [4, 3, 3, 3]",
+                "conv2d: a window of 3 elements is larger than the padded input, 2: shapes [1, 3, 2, 8] and \
+                [4, 3, 3, 3]",
                 &|| drop(x(&[1, 3, 2, 8]).conv2d(&x(&[4, 3, 3, 3]), None, &two())),
             ),
             ("conv2d: the bias has shape [3], wanted [4]", &|| {

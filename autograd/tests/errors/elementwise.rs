@@ -46,7 +46,8 @@ fn mistakes_are_answered_in_plain_words() {
                 drop(leaf(&[2]).relu().backward())
             }),
             (
-                "backward: this tensor cannot have a gradient: it was not computed from a leaf (requires_grad) or a parameter, or it was detached or computed under no_grad",
+                "backward: this tensor cannot have a gradient: it was not computed from a leaf (requires_grad) or a \
+                parameter, or it was detached or computed under no_grad",
                 &|| drop(x(&[1]).sigmoid().backward()),
             ),
             ("backward_with: the seed has shape [3], the tensor [2]", &|| {

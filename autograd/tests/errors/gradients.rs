@@ -16,16 +16,19 @@ fn mistakes_are_answered_in_plain_words() {
                 drop(leaf(&[2]).backward())
             }),
             (
-                "backward: this tensor cannot have a gradient: it was not computed from a leaf (requires_grad) or a parameter, or it was detached or computed under no_grad",
+                "backward: this tensor cannot have a gradient: it was not computed from a leaf (requires_grad) or a \
+                parameter, or it was detached or computed under no_grad",
                 &|| drop(x(&[1]).backward()),
             ),
             ("backward_with: the seed has shape [3], the tensor [2]", &|| drop(leaf(&[2]).backward_with(&x(&[3])))),
             (
-                "backward: this tensor cannot have a gradient: it was not computed from a leaf (requires_grad) or a parameter, or it was detached or computed under no_grad",
+                "backward: this tensor cannot have a gradient: it was not computed from a leaf (requires_grad) or a \
+                parameter, or it was detached or computed under no_grad",
                 &|| drop(leaf(&[]).detach().backward()),
             ),
             (
-                "backward: this graph was walked before and its values are freed (found at exp): compute the result again, or ask for Order::RetainGraph or Order::Higher the first time",
+                "backward: this graph was walked before and its values are freed (found at exp): compute the result \
+                again, or ask for Order::RetainGraph or Order::Higher the first time",
                 &|| {
                     drop({
                         let y = leaf(&[1]).exp();

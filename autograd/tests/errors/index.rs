@@ -27,7 +27,8 @@ fn mistakes_are_answered_in_plain_words() {
                 drop(x(&[2, 3]).scatter(1, &Indices::new(vec![0, 5], [2, 1]), &x(&[2, 1])))
             }),
             (
-                "scatter_add: the index has shape [2, 2], the source [2, 1], the tensor [2, 3]: dimension 1 of the index is larger",
+                "scatter_add: the index has shape [2, 2], the source [2, 1], the tensor [2, 3]: dimension 1 of the \
+                index is larger",
                 &|| drop(x(&[2, 3]).scatter_add(1, &Indices::new(vec![0; 4], [2, 2]), &x(&[2, 1]))),
             ),
             ("index_add: an index of shape [2] into shape [2, 3] wants a source of [2, 3], not [3, 3]", &|| {

@@ -54,7 +54,8 @@ fn mistakes_are_answered_in_plain_words() {
                 drop(x(&[3, 2]).triplet_margin_loss(&x(&[3, 2]), &x(&[2]), &TripletMargin::default()))
             }),
             (
-                "cross_entropy: the scores have shape [3, 4], the targets [2]: wanted [N, C, ...] and [N, ...], or [C] and []",
+                "cross_entropy: the scores have shape [3, 4], the targets [2]: wanted [N, C, ...] and [N, ...], or \
+                [C] and []",
                 &|| drop(x(&[3, 4]).cross_entropy(&Indices::from([0, 1]))),
             ),
             ("cross_entropy: label 4 is not one of the 4 classes (dimension 1 of shape [3, 4])", &|| {
@@ -82,7 +83,8 @@ fn mistakes_are_answered_in_plain_words() {
                 drop(x(&[3, 4]).nll_loss(&Indices::from([0, 4, 1]), &NllLoss::default()))
             }),
             (
-                "nll_loss: the scores have shape [3, 4], the targets [2]: wanted [N, C, ...] and [N, ...], or [C] and []",
+                "nll_loss: the scores have shape [3, 4], the targets [2]: wanted [N, C, ...] and [N, ...], or [C] \
+                and []",
                 &|| drop(x(&[3, 4]).nll_loss(&Indices::from([0, 1]), &NllLoss::default())),
             ),
             ("accuracy: the scores have shape [3, 4], the labels [1]: wanted [N, C] and [N]", &|| {

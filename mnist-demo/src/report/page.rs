@@ -181,8 +181,8 @@ fn classes(Evaluation { confusion, .. }: &Evaluation, labels: &Labels) -> Markup
             p.note {
                 "Precision of a class: the fraction of the images predicted as this class that belong to it. "
                 "Recall of a class: the fraction of its images that are predicted as this class. "
-                "The bars show the errors, which are what is missing to 100%: the shorter, the better. They begin at 0; "
-                "the longest stands for " (share(most)) "."
+                "The bars show the errors, which are what is missing to 100%: the shorter, the better. "
+                "They begin at 0; the longest stands for " (share(most)) "."
             }
             div.wide {
                 table.classes {

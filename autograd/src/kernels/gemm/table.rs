@@ -142,7 +142,8 @@ wrappers!(neon, "neon");
 /// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the
 /// micro-kernel each; and how many dot products one, two, three and four rows form at a time.
 macro_rules! kernel_set {
-    ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal, $([$vectors:literal: $($height:literal)*])*
+    ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal,
+        $([$vectors:literal: $($height:literal)*])*
         offsets $([$offset_vectors:literal: $($offset_height:literal)*])*
         adjacent $([$adjacent_vectors:literal: $($adjacent_height:literal)*])* dots $($dot_columns:literal)*) => {{
         const KERNELS: TileKernels<<$vector as Vector>::Element> = {

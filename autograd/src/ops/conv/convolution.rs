@@ -179,7 +179,10 @@ mod tests {
 
     gradients!(conv1d: |x, w, b| x.conv1d(w, Some(b), &Convolution::default()), [2, 3, 5], [2, 3, 2], [2]; fixed);
     gradients!(
-        conv1d_strided: |x, w| x.conv1d(w, None, &Convolution { stride: [2], padding: Padding::Zeros([1]), dilation: [2], groups: 2 }),
+        conv1d_strided: |x, w| {
+            let padding = Padding::Zeros([1]);
+            x.conv1d(w, None, &Convolution { stride: [2], padding, dilation: [2], groups: 2 })
+        },
         [1, 2, 6], [2, 1, 3]; fixed
     );
     gradients!(

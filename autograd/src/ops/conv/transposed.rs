@@ -149,7 +149,10 @@ mod tests {
     }
 
     gradients!(
-        conv_transpose1d: |x, w, b| x.conv_transpose1d(w, Some(b), &TransposedConvolution { stride: [2], ..Default::default() }),
+        conv_transpose1d: |x, w, b| {
+            let options = TransposedConvolution { stride: [2], ..Default::default() };
+            x.conv_transpose1d(w, Some(b), &options)
+        },
         [2, 3, 4], [3, 2, 3], [2]; fixed
     );
     gradients!(

@@ -83,7 +83,10 @@ mod tests {
     gradients!(kl_div: |x, t| x.kl_div(&(t * t + 0.3), &options(KlReduction::Sum, false)), [3, 4], [3, 4]);
     gradients!(kl_div_of_logarithms: |x, t| x.kl_div(t, &options(KlReduction::None, true)), [3, 4], [3, 4]);
     gradients!(kl_div_mean: |x, t| x.kl_div(t, &options(KlReduction::BatchMean, true)), [3, 4], [3, 4]; fixed);
-    gradients!(kl_div_mean_of_all: |x, t| x.kl_div(&(t * t + 0.3), &options(KlReduction::Mean, false)), [3, 4], [3, 4]; fixed);
+    gradients!(
+        kl_div_mean_of_all: |x, t| x.kl_div(&(t * t + 0.3), &options(KlReduction::Mean, false)),
+        [3, 4], [3, 4]; fixed
+    );
 
     #[test]
     fn what_never_happens_adds_nothing() {

@@ -115,7 +115,7 @@ fn linear<T: Float>(op: &str, x: &Tensor<T>, weight: &Tensor<T>, bias: Option<&T
     }
 }
 
-/// # Products of matrices: a fully connected layer as one operation: product, bias and rectifier in a single pass over the output
+/// # Products of matrices: a fully connected layer in a single pass over the output
 impl<T: Float> Tensor<T> {
     /// `x Wᵀ + b` for rows `[..., in]`, a weight `[out, in]` and a bias `[out]`: shape `[..., out]`.
     ///    dx = dy W, dW = dyᵀ x, db = Σ dy
