@@ -24,7 +24,7 @@ use crate::shape::Shape;
 use crate::storage::Storage;
 use crate::trace;
 
-pub(crate) use mapped::{map_inlined, mapped_rows};
+pub(crate) use mapped::{are_dense, map_dense, mapped_rows};
 pub use nested::RaggedError;
 
 /// A multi-dimensional array of numbers that knows how it was computed.

@@ -12,7 +12,7 @@ use crate::kernels::parallel::is_recording;
 use crate::kernels::reduce::reduce;
 use crate::op::Op;
 use crate::shape::{Extents, Shape};
-use crate::tensor::{Tensor, map_inlined};
+use crate::tensor::{Tensor, are_dense, map_dense, mapped_rows};
 
 /// y = a + b        dy/da = 1, dy/db = 1 (the engine sums where an operand was broadcast)
 #[derive(Debug)]
@@ -46,8 +46,11 @@ pub(crate) fn combine<T: Float>(
 #[track_caller]
 fn combine_rows<T: Float>(name: &str, operands: [&Tensor<T>; 2], body: &dyn RowBody<T, 2>) -> Tensor<T> {
     let [left, right] = operands;
+    if are_dense(operands) {
+        return map_dense(operands, body);
+    }
     if left.shape() == right.shape() {
-        return map_inlined(operands, body);
+        return mapped_rows(operands, body);
     }
     let Some(shape) = left.shape().broadcast(right.shape()) else {
         no_common_shape(name, left.shape(), right.shape());

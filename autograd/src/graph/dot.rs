@@ -151,7 +151,7 @@ impl<T: Float> Graph<T> {
     #[track_caller]
     pub fn with_gradients(mut self) -> Self {
         let targets: Vec<Id> = self.indices.keys().copied().collect();
-        let seed = Tensor::ones(self.root.shape());
+        let seed = self.root.ones_like();
         match walk_back(self.root.edge.clone(), seed, Some(targets), Order::Higher) {
             Ok(gradients) => {
                 for (&id, &index) in &self.indices {

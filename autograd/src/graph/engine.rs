@@ -305,7 +305,7 @@ impl<T: Float> Tensor<T> {
     pub fn backward(self, // The graph goes with it: call `loss.item()` before `loss.backward()`.
     ) -> Gradients<T> {
         check_single("backward", &self);
-        let seed = Tensor::ones(self.shape());
+        let seed = self.ones_like();
         self.backward_from("backward", seed)
     }
 
@@ -339,7 +339,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn backward_retain_graph(&self) -> Gradients<T> {
         check_single("backward_retain_graph", self);
-        self.walk_retaining("backward_retain_graph", Tensor::ones(self.shape()))
+        self.walk_retaining("backward_retain_graph", self.ones_like())
     }
 
     /// As [`backward_with`](Tensor::backward_with), but the graph stays whole, to be walked again.

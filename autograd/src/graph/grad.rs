@@ -35,7 +35,7 @@ pub fn grad<T: Float>(of: &Tensor<T>, with_respect_to: &[&Tensor<T>], order: Ord
             format_args!("shape {} is not a single number: use grad_with and a seed, or reduce it first", of.shape()),
         );
     }
-    grad_of("grad", of, with_respect_to, Tensor::ones(of.shape()), order)
+    grad_of("grad", of, with_respect_to, of.ones_like(), order)
 }
 
 /// As [`grad`], of the sum of `of`'s elements times `seed`'s. With [`Order::Higher`] the result can be differentiated

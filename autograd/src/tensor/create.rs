@@ -27,6 +27,12 @@ impl<T: Float> Tensor<T> {
         Tensor::filled("ones", shape.into(), T::ONE)
     }
 
+    /// Ones of this tensor's shape, with its layout if that is row-major: a seed for the walk back.
+    #[inline(never)]
+    pub(crate) fn ones_like(&self) -> Self {
+        Tensor::build_in(self.row_major(), |out| fill(out, T::ONE))
+    }
+
     /// A tensor whose every element is `value`.
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::float::Float;
-use crate::kernels::map::{RowBody, each, map_contiguous, map_rows};
+use crate::kernels::map::{RowBody, View, each, map_contiguous, map_rows};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -24,25 +24,38 @@ pub(crate) fn mapped_rows<T: Float, const OPERANDS: usize>(
     operands: [&Tensor<T>; OPERANDS],
     body: &dyn RowBody<T, OPERANDS>,
 ) -> Tensor<T> {
-    map_inlined(operands, body)
+    if are_dense(operands) {
+        return map_dense(operands, body);
+    }
+    let first = operands[0];
+    let views = views(operands);
+    Tensor::build_in(first.row_major(), |out| map_rows(views, first.shape(), out, body))
 }
 
-/// As [`mapped_rows`], for what is not inlined itself.
+/// Whether all operands are dense, row-major and of one shape, as [`map_dense`] takes them.
+#[inline(always)]
+pub(crate) fn are_dense<T: Float, const OPERANDS: usize>(operands: [&Tensor<T>; OPERANDS]) -> bool {
+    let layout = &operands[0].layout;
+    layout.is_row_major() && operands[1..].iter().all(|other| other.layout.is_ordered_as(layout))
+}
+
+/// As [`mapped_rows`], where the operands [`are_dense`].
 #[inline(always)]
 #[track_caller]
-pub(crate) fn map_inlined<T: Float, const OPERANDS: usize>(
+pub(crate) fn map_dense<T: Float, const OPERANDS: usize>(
     operands: [&Tensor<T>; OPERANDS],
     body: &dyn RowBody<T, OPERANDS>,
 ) -> Tensor<T> {
-    let first = operands[0];
-    // Not `operands.map`, which is not always inlined.
-    let mut views = [first.as_view(); OPERANDS];
+    let views = views(operands);
+    Tensor::build_inlined(Arc::clone(&operands[0].layout), |out| map_contiguous(views, out, body))
+}
+
+/// The operands as views. (`operands.map` is not always inlined.)
+#[inline(always)]
+fn views<T: Float, const OPERANDS: usize>(operands: [&Tensor<T>; OPERANDS]) -> [View<'_, T>; OPERANDS] {
+    let mut views = [operands[0].as_view(); OPERANDS];
     for (view, operand) in views.iter_mut().zip(operands) {
         *view = operand.as_view();
     }
-    let is_like_first = |other: &&Tensor<T>| other.layout.is_ordered_as(&first.layout);
-    if first.layout.is_row_major() && operands[1..].iter().all(is_like_first) {
-        return Tensor::build_inlined(Arc::clone(&first.layout), |out| map_contiguous(views, out, body));
-    }
-    Tensor::build_in(first.row_major(), |out| map_rows(views, first.shape(), out, body))
+    views
 }

@@ -79,7 +79,7 @@ pub fn hessian<T: Float, A: Arguments<T>>(
     let call = Call::new(f, &inputs);
     check_single("hessian", &call.output);
     let order = call.last_order(None, true);
-    let seed = Tensor::ones(call.output.shape());
+    let seed = call.output.ones_like();
     let first = with_recording(true, || gradients(&call.output, &call.leaves, &seed, Order::Higher));
     A::each(first.iter().map(|gradient| A::each(rows(gradient, &call.leaves, order))).collect())
 }

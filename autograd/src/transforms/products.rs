@@ -181,7 +181,7 @@ pub fn hvp<T: Float, A: Arguments<T>>(
     let is_any_tracked = is_recording() && vectors.iter().any(Tensor::is_tracked);
     let order = if is_any_tracked { Order::Higher } else { call.last_order(None, false) };
     let products = with_recording(true, || {
-        let first = gradients(&call.output, &call.leaves, &Tensor::ones(call.output.shape()), Order::Higher);
+        let first = gradients(&call.output, &call.leaves, &call.output.ones_like(), Order::Higher);
         let whole = inner_product(&first, &vectors);
         gradients(&whole, &call.leaves, &Tensor::ones(()), order)
     });
