@@ -14,19 +14,22 @@
 //! A bias, a rectifier and max-pooling follow the sums of an image while it is in the cache, and their gradients are
 //! made image by image, too ([`epilogue`], [`planes`]).
 
+mod channels_last;
 mod epilogue;
 mod padded;
 mod pass;
 mod plain;
 mod planes;
 mod weight;
+mod winners;
 mod work;
 
 use super::gemm::GemmKernels;
-use super::gemm::kernel_set::selected_tiles;
+use super::gemm::kernel_set::{TileKernels, selected_tiles};
 pub(crate) use epilogue::{Epilogue, Pool, Winners};
 use pass::Pass;
 pub(crate) use planes::Planes;
+use winners::WinnerProducts;
 
 /// The extents of a convolution of `x` `[images, channels, ...]` with `w` `[filters, channels / groups, ...]` to `y`
 /// `[images, filters, ...]`; rows, then columns.
@@ -124,8 +127,15 @@ impl Geometry {
             Planes::Dense(y) if self.is_plain() => self.plain_to_input(y, w, x),
             _ => {
                 assert!(!self.is_plain(), "max-pooled products of single elements");
-                Pass::to_input(&self).run(selected_tiles(), y, w, &Epilogue::default(), (x, &mut []));
+                self.input_gradient(selected_tiles(), y, w, x);
             }
+        }
+    }
+
+    fn input_gradient<T: GemmKernels>(&self, kernels: &TileKernels<T>, y: Planes<'_, T>, w: &[T], x: &mut [T]) {
+        match WinnerProducts::of_input(kernels, self, y, w) {
+            Some(products) => products.to_input(w, x),
+            None => Pass::to_input(self).run(kernels, y, w, &Epilogue::default(), (x, &mut [])),
         }
     }
 

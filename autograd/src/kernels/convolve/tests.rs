@@ -7,7 +7,7 @@ use crate::kernels::gemm::kernel_set::{Implementation, available};
 use crate::kernels::parallel::with_threads;
 
 /// Calls `visit` with the positions of y, x and w that meet.
-fn for_each_product(geometry: &Geometry, mut visit: impl FnMut(usize, usize, usize)) {
+pub(super) fn for_each_product(geometry: &Geometry, mut visit: impl FnMut(usize, usize, usize)) {
     let Geometry { images, channels, filters, groups, from, kernel, to, stride, padding, dilation } = *geometry;
     let depth = channels / groups;
     for y in 0..images * filters * to[0] * to[1] {
@@ -29,7 +29,7 @@ fn for_each_product(geometry: &Geometry, mut visit: impl FnMut(usize, usize, usi
 }
 
 /// Geometries that take every direction of the vectors, with strides, groups, dilation and cropped padding.
-fn geometries() -> Vec<Geometry> {
+pub(super) fn geometries() -> Vec<Geometry> {
     let case = |images,
                 [channels, filters, groups]: [usize; 3],
                 from: [usize; 2],
@@ -56,7 +56,7 @@ fn geometries() -> Vec<Geometry> {
     ]
 }
 
-fn values<T: GemmKernels>(count: usize, seed: usize) -> Vec<T> {
+pub(super) fn values<T: GemmKernels>(count: usize, seed: usize) -> Vec<T> {
     let value = |index: usize| ((index * 7919 + seed * 104_729) % 1009) as f64 / 504.5 - 1.0;
     (0..count).map(|index| T::from_f64(value(index))).collect()
 }

@@ -6,6 +6,7 @@ use ndarray::{ArrayView2, ShapeBuilder};
 
 use super::padded::Padded;
 use super::pass::offset;
+use super::winners::WinnerProducts;
 use super::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area, of_both};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::ThreadBuffers;
@@ -51,8 +52,7 @@ impl Geometry {
                     self.plain_weight_gradient(x, y, part(start / length), w);
                 });
             }
-            let sums = Sums::new(kernels, self);
-            sums.run(x, y, part, length, partial);
+            self.add_blocks(kernels, x, y, part, length, partial);
         });
         reduce(partial.as_slice(), [1, blocks, length], w, T::ZERO, Add::add);
     }
@@ -61,8 +61,23 @@ impl Geometry {
         if let (Planes::Dense(y), true) = (y, self.is_plain()) {
             return self.plain_weight_gradient(x, y, 0..self.images, w);
         }
-        let length = w.len();
-        Sums::new(kernels, self).run(x, y, |_| 0..self.images, length, w);
+        self.add_blocks(kernels, x, y, |_| 0..self.images, w.len(), w);
+    }
+
+    /// Writes the gradients of all blocks of images, each `length` elements long.
+    fn add_blocks<T: GemmKernels>(
+        &self,
+        kernels: &TileKernels<T>,
+        x: &[T],
+        y: Planes<'_, T>,
+        images: impl Fn(usize) -> Range<usize> + Sync,
+        length: usize,
+        out: &mut [T],
+    ) {
+        match WinnerProducts::of_weight(kernels, self, y) {
+            Some(products) => products.to_weight(x, images, length, out),
+            None => Sums::new(kernels, self).run(x, y, images, length, out),
+        }
     }
 
     /// Images of a block: so many that there are some tasks, and that the blocks' gradients take little memory.

@@ -3,7 +3,7 @@
 use super::dot_kernel::{DotFn, MAX_DOT_ROWS};
 use super::epilogue::FinishFn;
 use super::microkernel::{MAX_ROWS, MAX_VECTORS, TileFn};
-use super::offset_kernel::{MAX_ADJACENT_ROWS, MAX_OFFSET_ROWS, OffsetTileFn};
+use super::offset_kernel::{MAX_ADJACENT_ROWS, MAX_OFFSET_ROWS, MAX_OFFSET_VECTORS, OffsetTileFn};
 use super::pack::PackFn;
 use super::product::Product;
 use super::row_stream::StreamFn;
@@ -60,11 +60,11 @@ pub(in crate::kernels) struct TileKernels<T: 'static> {
     /// `tiles[vectors - 1][rows - 1]`.
     pub(in crate::kernels) tiles: [[Option<TileFn<T>>; MAX_ROWS]; MAX_VECTORS],
     /// Tiles whose operands are read through tables of offsets: `offset_tiles[vectors - 1][rows - 1]`.
-    pub(super) offset_tiles: [[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS]; MAX_VECTORS],
+    pub(super) offset_tiles: [[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS]; MAX_OFFSET_VECTORS],
     /// The same for rows with adjacent offsets: `adjacent_tiles[vectors - 1][rows - 1]`, higher ones.
-    pub(super) adjacent_tiles: [[Option<OffsetTileFn<T>>; MAX_ADJACENT_ROWS]; MAX_VECTORS],
+    pub(super) adjacent_tiles: [[Option<OffsetTileFn<T>>; MAX_ADJACENT_ROWS]; MAX_OFFSET_VECTORS],
     /// The same for rows that have one row of A in common.
-    pub(super) shared_tiles: [[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS]; MAX_VECTORS],
+    pub(super) shared_tiles: [[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS]; MAX_OFFSET_VECTORS],
     /// Dot products through tables of offsets: `offset_dots[rows - 1]`.
     pub(super) offset_dots: [Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS],
     /// Dot products: `dots[rows - 1]`, and how many columns each takes.

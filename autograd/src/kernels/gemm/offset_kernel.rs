@@ -14,11 +14,14 @@ use crate::kernels::simd::{Vector, opaque};
 /// The highest tile, in rows. Their offsets stay in general registers, of which there are sixteen.
 pub(in crate::kernels) const MAX_OFFSET_ROWS: usize = 8;
 
+/// The widest tile, in vectors: as many as the columns of a window of five elements, for [`shared_tile`].
+pub(in crate::kernels) const MAX_OFFSET_VECTORS: usize = 5;
+
 /// The highest tile whose rows have adjacent offsets.
 pub(in crate::kernels) const MAX_ADJACENT_ROWS: usize = 16;
 
 /// A step of the depth: where A's column and B's row begin, in elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) a: u32,
     pub(crate) b: u32,

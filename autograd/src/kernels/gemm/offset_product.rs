@@ -9,7 +9,7 @@ use super::buffer::PoolVec;
 use super::epilogue::TileShape;
 use super::kernel_set::TileKernels;
 use super::microkernel::{MAX_VECTORS, Tile};
-use super::offset_kernel::{OffsetTileFn, Offsets, Step};
+use super::offset_kernel::{MAX_OFFSET_VECTORS, OffsetTileFn, Offsets, Step};
 use super::pack::{SLACK, Strip};
 use super::partition::Partition;
 use super::product::Target;
@@ -21,8 +21,28 @@ pub(crate) struct OffsetTable {
     rows: PoolVec<u32>,
     steps: PoolVec<Step>,
     largest_row: usize,
-    /// The largest offsets of a step in A and in B; `None` without steps.
     largest_step: Option<Step>,
+}
+
+/// Steps of the depth.
+#[derive(Clone, Copy)]
+pub(crate) struct Steps<'a> {
+    steps: &'a [Step],
+    /// At least the largest offsets of a step in A and in B; `None` without steps.
+    largest: Option<Step>,
+}
+
+impl<'a> Steps<'a> {
+    pub(crate) fn new(steps: &'a [Step]) -> Self {
+        let largest = |a: Step, b: &Step| Step { a: a.a.max(b.a), b: a.b.max(b.b) };
+        Self { steps, largest: steps.first().map(|&first| steps.iter().fold(first, largest)) }
+    }
+
+    /// Some of these steps.
+    #[inline]
+    pub(crate) fn part(self, range: Range<usize>) -> Self {
+        Self { steps: &self.steps[range], largest: self.largest }
+    }
 }
 
 impl OffsetTable {
@@ -36,8 +56,7 @@ impl OffsetTable {
     ) -> Self {
         let (rows, steps) = (PoolVec::collect(row_count, rows), PoolVec::collect(step_count, steps));
         let largest_row = rows.iter().max().map_or(0, |&row| row as usize);
-        let largest = |a: Step, b: &Step| Step { a: a.a.max(b.a), b: a.b.max(b.b) };
-        let largest_step = steps.first().map(|&first| steps.iter().fold(first, largest));
+        let largest_step = Steps::new(&steps).largest;
         Self { rows, steps, largest_row, largest_step }
     }
 
@@ -46,10 +65,15 @@ impl OffsetTable {
         self.rows.len()
     }
 
-    /// Panics unless A has an element at each offset, and B `columns` elements from each one on.
+    fn steps(&self) -> Steps<'_> {
+        Steps { steps: &self.steps, largest: self.largest_step }
+    }
+
+    /// Panics unless A has an element at each offset of a row and one of these steps, and B `columns` elements from
+    /// each one on.
     #[inline]
-    fn check(&self, rows_of: RowsOf, [a, b]: [usize; 2], columns: usize) {
-        let Some(step) = self.largest_step else { return };
+    fn check(&self, steps: Steps<'_>, rows_of: RowsOf, [a, b]: [usize; 2], columns: usize) {
+        let Some(step) = steps.largest else { return };
         let (of_a, of_b) = if let RowsOf::A = rows_of { (self.largest_row, 0) } else { (0, self.largest_row) };
         let (end_a, end_b) = (of_a + step.a as usize + 1, of_b + step.b as usize + columns);
         assert!(end_a <= a && end_b <= b, "an offset product reads {end_a} of {a} and {end_b} of {b} elements");
@@ -83,6 +107,11 @@ pub(crate) struct OffsetProduct<'a, T: 'static> {
     pub(crate) accumulate: bool,
 }
 
+/// The most columns of one [`OffsetProduct`] with [`RowsOf::B`].
+pub(crate) fn max_shared_columns<T>(kernels: &TileKernels<T>) -> usize {
+    kernels.shared_tiles.iter().rposition(|tiles| tiles[0].is_some()).map_or(0, |widest| widest + 1) * kernels.lanes
+}
+
 /// The most columns of one [`OffsetProduct`] of so many rows: wide tiles are for few rows.
 pub(crate) fn max_columns<T>(kernels: &TileKernels<T>, rows: usize) -> usize {
     kernels.lanes * if rows <= 4 { MAX_VECTORS } else { kernels.vectors_packed }
@@ -94,12 +123,21 @@ impl<T: Scalar> OffsetProduct<'_, T> {
     /// # Panics
     /// If an offset reaches beyond A or B (whole vectors of B are read), or C beyond its slice.
     pub(crate) fn write(&self, c: &mut [T], row_stride: usize) {
+        self.write_steps(self.table.steps(), c, row_stride);
+    }
+
+    /// As [`write`](OffsetProduct::write), with other steps than the table's.
+    ///
+    /// # Panics
+    /// As [`write`](OffsetProduct::write).
+    #[inline]
+    pub(crate) fn write_steps(&self, steps: Steps<'_>, c: &mut [T], row_stride: usize) {
         let (rows, columns) = (self.rows.len(), self.columns);
         if rows > 0 && columns > 0 {
             assert!((rows - 1) * row_stride + columns <= c.len(), "C has {} elements", c.len());
             assert!(columns <= row_stride || rows == 1, "rows of C that overlap");
             // SAFETY: all rows lie in the slice.
-            unsafe { self.write_at(c.as_mut_ptr(), row_stride as isize) }
+            unsafe { self.write_at(steps, c.as_mut_ptr(), row_stride as isize) }
         }
     }
 
@@ -113,17 +151,17 @@ impl<T: Scalar> OffsetProduct<'_, T> {
         assert!(c.dim() == (rows, columns) && (column_stride == 1 || columns <= 1), "C has the shape {:?}", c.dim());
         if rows > 0 && columns > 0 {
             // SAFETY: the view has these rows.
-            unsafe { self.write_at(c.as_mut_ptr(), row_stride) }
+            unsafe { self.write_at(self.table.steps(), c.as_mut_ptr(), row_stride) }
         }
     }
 
     /// # Safety
     /// Each row of C may be written, and read if it is added to; no two of them overlap.
-    unsafe fn write_at(&self, c: *mut T, c_row_stride: isize) {
+    unsafe fn write_at(&self, steps: Steps<'_>, c: *mut T, c_row_stride: isize) {
         let Self { kernels, table, rows_of, ref rows, a, b, columns, accumulate } = *self;
         let vectors = columns.div_ceil(kernels.lanes);
-        assert!(vectors <= MAX_VECTORS, "an offset product of {columns} columns");
-        table.check(rows_of, [a.len(), b.len()], vectors * kernels.lanes);
+        assert!(vectors <= MAX_OFFSET_VECTORS, "an offset product of {columns} columns");
+        table.check(steps, rows_of, [a.len(), b.len()], vectors * kernels.lanes);
         let (tiles, adjacent): (_, &[_]) = match rows_of {
             RowsOf::A => (&kernels.offset_tiles[vectors - 1], &kernels.adjacent_tiles[vectors - 1]),
             RowsOf::B => (&kernels.shared_tiles[vectors - 1], &[]),
@@ -133,7 +171,7 @@ impl<T: Scalar> OffsetProduct<'_, T> {
             b: b.as_ptr(),
             c,
             c_row_stride,
-            depth: table.steps.len(),
+            depth: steps.steps.len(),
             last_lanes: columns - (vectors - 1) * kernels.lanes,
             accumulate,
             a_row_stride: 0,
@@ -142,7 +180,7 @@ impl<T: Scalar> OffsetProduct<'_, T> {
         };
         // SAFETY: the largest offsets were compared with the slices, C is the caller's. The kernels run on this
         // machine.
-        unsafe { run([tiles, adjacent], &tile, &table.rows[rows.clone()], &table.steps) }
+        unsafe { run([tiles, adjacent], &tile, &table.rows[rows.clone()], steps.steps) }
     }
 }
 
@@ -201,16 +239,26 @@ unsafe fn run<T>([tiles, adjacent]: [&[Option<OffsetTileFn<T>>]; 2], tile: &Tile
         let rows = &rows[row..];
         let beside =
             rows.iter().zip(rows[0]..).take(adjacent.len()).take_while(|&(&row, beside)| row == beside).count();
-        let highest = |tiles: &[Option<OffsetTileFn<T>>], most: usize| {
-            (1..=most.min(tiles.len())).rev().find_map(|height| tiles[height - 1].map(|kernel| (kernel, height)))
-        };
-        let found = highest(adjacent, beside).or_else(|| highest(tiles, rows.len()));
+        let found = highest(adjacent, beside).or_else(|| fitting(tiles, rows.len()));
         let (kernel, height) = found.expect("there is a tile of one row");
         let tile = Tile { c: tile.c.wrapping_offset(row as isize * tile.c_row_stride), ..*tile };
         // SAFETY: passed on; there are so many rows, and those of an adjacent tile are side by side.
         unsafe { kernel(&tile, &Offsets { rows, steps }) }
         row += height;
     }
+}
+
+/// The highest tile of at most so many rows, and its rows.
+fn highest<T>(tiles: &[Option<OffsetTileFn<T>>], most: usize) -> Option<(OffsetTileFn<T>, usize)> {
+    (1..=most.min(tiles.len())).rev().find_map(|height| tiles[height - 1].map(|kernel| (kernel, height)))
+}
+
+/// The tile for the first ones of so many rows: of those that need the fewest tiles, the lowest, so that the last rows
+/// are not left to low tiles.
+fn fitting<T>(tiles: &[Option<OffsetTileFn<T>>], rows: usize) -> Option<(OffsetTileFn<T>, usize)> {
+    let (_, most) = highest(tiles, rows)?;
+    let least = rows.div_ceil(rows.div_ceil(most));
+    (least..=most).find_map(|height| tiles[height - 1].map(|kernel| (kernel, height)))
 }
 
 /// A matrix B that is packed for products with tables of offsets: panels of some columns, step after step. Columns
@@ -228,6 +276,11 @@ impl PanelShape {
     pub(crate) fn new<T>(kernels: &TileKernels<T>, columns: usize, depth: usize) -> Self {
         let panels = Partition::of_at_most(columns.div_ceil(kernels.lanes), kernels.vectors_packed);
         Self { columns, depth, width: panels.longest() * kernels.lanes }
+    }
+
+    /// A single panel of all columns.
+    pub(crate) fn of_one<T>(kernels: &TileKernels<T>, columns: usize, depth: usize) -> Self {
+        Self { columns, depth, width: columns.next_multiple_of(kernels.lanes) }
     }
 
     /// The same panels for fewer columns.

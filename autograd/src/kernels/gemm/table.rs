@@ -9,7 +9,7 @@ use super::epilogue::{self, TileShape};
 use super::foreign;
 use super::kernel_set::{GemmKernels, Implementation, KernelSet, TileKernels};
 use super::microkernel::{self, MAX_ROWS, MAX_TILE_ELEMENTS, MAX_VECTORS, Tile, TileFn};
-use super::offset_kernel::{self, MAX_ADJACENT_ROWS, MAX_OFFSET_ROWS, OffsetTileFn, Offsets};
+use super::offset_kernel::{self, MAX_ADJACENT_ROWS, MAX_OFFSET_ROWS, MAX_OFFSET_VECTORS, OffsetTileFn, Offsets};
 use super::pack::{self, Strip};
 use super::product::Target;
 use super::row_stream::{self, RowStream};
@@ -145,6 +145,7 @@ macro_rules! kernel_set {
     ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal,
         $([$vectors:literal: $($height:literal)*])*
         offsets $([$offset_vectors:literal: $($offset_height:literal)*])*
+        shared $([$shared_vectors:literal: $($shared_height:literal)*])*
         adjacent $([$adjacent_vectors:literal: $($adjacent_height:literal)*])* dots $($dot_columns:literal)*) => {{
         const KERNELS: TileKernels<<$vector as Vector>::Element> = {
             let mut max_rows = [0; MAX_VECTORS];
@@ -155,20 +156,22 @@ macro_rules! kernel_set {
                 max_rows[$vectors - 1] = $height;
                 assert!($vectors * <$vector as Vector>::LANES * $height <= MAX_TILE_ELEMENTS);
             )*)*
-            let mut offset_tiles = [[None; MAX_OFFSET_ROWS]; MAX_VECTORS];
-            let mut shared_tiles = [[None; MAX_OFFSET_ROWS]; MAX_VECTORS];
+            let mut offset_tiles = [[None; MAX_OFFSET_ROWS]; MAX_OFFSET_VECTORS];
             $($(
                 offset_tiles[$offset_vectors - 1][$offset_height - 1] = Some(
                     $module::offset_tile::<$vector, $offset_height, $offset_vectors>
                         as OffsetTileFn<<$vector as Vector>::Element>,
                 );
-                shared_tiles[$offset_vectors - 1][$offset_height - 1] = Some(
-                    $module::shared_tile::<$vector, $offset_height, $offset_vectors>
+            )*)*
+            let mut shared_tiles = [[None; MAX_OFFSET_ROWS]; MAX_OFFSET_VECTORS];
+            $($(
+                shared_tiles[$shared_vectors - 1][$shared_height - 1] = Some(
+                    $module::shared_tile::<$vector, $shared_height, $shared_vectors>
                         as OffsetTileFn<<$vector as Vector>::Element>,
                 );
             )*)*
             #[allow(unused_mut)] // Where there are none.
-            let mut adjacent_tiles = [[None; MAX_ADJACENT_ROWS]; MAX_VECTORS];
+            let mut adjacent_tiles = [[None; MAX_ADJACENT_ROWS]; MAX_OFFSET_VECTORS];
             $($(
                 adjacent_tiles[$adjacent_vectors - 1][$adjacent_height - 1] = Some(
                     $module::adjacent_tile::<$vector, $adjacent_height, $adjacent_vectors>
@@ -227,6 +230,7 @@ macro_rules! portable_tiles {
             [1: 1 2 3 4 5 6 7 8]
             [2: 1 2 3 4 5 6]
             offsets [1: 1 8] [2: 1 4] [3: 1 4] [4: 1 2]
+            shared [1: 1 8] [2: 1 4] [3: 1 3] [4: 1 2]
             adjacent [1: 14]
             dots 8 5 4 3)
     };
@@ -242,6 +246,7 @@ macro_rules! sixteen_registers {
             [3: 1 2 3 4]
             [4: 1 2]
             offsets [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 4] [4: 1 2]
+            shared [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 3 4] [4: 1 2 3] [5: 1 2]
             adjacent [1: 14]
             dots 8 5 4 3)
     };
@@ -260,6 +265,7 @@ macro_rules! thirty_two_registers {
             [3: 1 2 3 4 5 6 7 8 9]
             [4: 1 2 3 4 5 6]
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
+            shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 14]
             dots 8 8 8 6)
     };
@@ -276,6 +282,7 @@ macro_rules! thirty_two_narrow_registers {
             [3: 1 2 3 4 5 6 7 8]
             [4: 1 2 3 4 5 6]
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
+            shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 12]
             dots 8 8 8 6)
     };
