@@ -31,6 +31,7 @@ pub(crate) mod prepacked;
 pub(super) mod product;
 mod row_stream;
 mod shared_a;
+pub(in crate::kernels) mod shared_sums;
 mod store_transposed;
 mod table;
 pub(super) mod task_grid;

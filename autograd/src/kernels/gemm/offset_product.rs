@@ -21,28 +21,8 @@ pub(crate) struct OffsetTable {
     rows: PoolVec<u32>,
     steps: PoolVec<Step>,
     largest_row: usize,
+    /// The largest offsets of a step in A and in B; `None` without steps.
     largest_step: Option<Step>,
-}
-
-/// Steps of the depth.
-#[derive(Clone, Copy)]
-pub(crate) struct Steps<'a> {
-    steps: &'a [Step],
-    /// At least the largest offsets of a step in A and in B; `None` without steps.
-    largest: Option<Step>,
-}
-
-impl<'a> Steps<'a> {
-    pub(crate) fn new(steps: &'a [Step]) -> Self {
-        let largest = |a: Step, b: &Step| Step { a: a.a.max(b.a), b: a.b.max(b.b) };
-        Self { steps, largest: steps.first().map(|&first| steps.iter().fold(first, largest)) }
-    }
-
-    /// Some of these steps.
-    #[inline]
-    pub(crate) fn part(self, range: Range<usize>) -> Self {
-        Self { steps: &self.steps[range], largest: self.largest }
-    }
 }
 
 impl OffsetTable {
@@ -56,7 +36,8 @@ impl OffsetTable {
     ) -> Self {
         let (rows, steps) = (PoolVec::collect(row_count, rows), PoolVec::collect(step_count, steps));
         let largest_row = rows.iter().max().map_or(0, |&row| row as usize);
-        let largest_step = Steps::new(&steps).largest;
+        let largest = |a: Step, b: &Step| Step { a: a.a.max(b.a), b: a.b.max(b.b) };
+        let largest_step = steps.first().map(|&first| steps.iter().fold(first, largest));
         Self { rows, steps, largest_row, largest_step }
     }
 
@@ -65,15 +46,10 @@ impl OffsetTable {
         self.rows.len()
     }
 
-    fn steps(&self) -> Steps<'_> {
-        Steps { steps: &self.steps, largest: self.largest_step }
-    }
-
-    /// Panics unless A has an element at each offset of a row and one of these steps, and B `columns` elements from
-    /// each one on.
+    /// Panics unless A has an element at each offset, and B `columns` elements from each one on.
     #[inline]
-    fn check(&self, steps: Steps<'_>, rows_of: RowsOf, [a, b]: [usize; 2], columns: usize) {
-        let Some(step) = steps.largest else { return };
+    fn check(&self, rows_of: RowsOf, [a, b]: [usize; 2], columns: usize) {
+        let Some(step) = self.largest_step else { return };
         let (of_a, of_b) = if let RowsOf::A = rows_of { (self.largest_row, 0) } else { (0, self.largest_row) };
         let (end_a, end_b) = (of_a + step.a as usize + 1, of_b + step.b as usize + columns);
         assert!(end_a <= a && end_b <= b, "an offset product reads {end_a} of {a} and {end_b} of {b} elements");
@@ -107,11 +83,6 @@ pub(crate) struct OffsetProduct<'a, T: 'static> {
     pub(crate) accumulate: bool,
 }
 
-/// The most columns of one [`OffsetProduct`] with [`RowsOf::B`].
-pub(crate) fn max_shared_columns<T>(kernels: &TileKernels<T>) -> usize {
-    kernels.shared_tiles.iter().rposition(|tiles| tiles[0].is_some()).map_or(0, |widest| widest + 1) * kernels.lanes
-}
-
 /// The most columns of one [`OffsetProduct`] of so many rows: wide tiles are for few rows.
 pub(crate) fn max_columns<T>(kernels: &TileKernels<T>, rows: usize) -> usize {
     kernels.lanes * if rows <= 4 { MAX_VECTORS } else { kernels.vectors_packed }
@@ -123,21 +94,12 @@ impl<T: Scalar> OffsetProduct<'_, T> {
     /// # Panics
     /// If an offset reaches beyond A or B (whole vectors of B are read), or C beyond its slice.
     pub(crate) fn write(&self, c: &mut [T], row_stride: usize) {
-        self.write_steps(self.table.steps(), c, row_stride);
-    }
-
-    /// As [`write`](OffsetProduct::write), with other steps than the table's.
-    ///
-    /// # Panics
-    /// As [`write`](OffsetProduct::write).
-    #[inline]
-    pub(crate) fn write_steps(&self, steps: Steps<'_>, c: &mut [T], row_stride: usize) {
         let (rows, columns) = (self.rows.len(), self.columns);
         if rows > 0 && columns > 0 {
             assert!((rows - 1) * row_stride + columns <= c.len(), "C has {} elements", c.len());
             assert!(columns <= row_stride || rows == 1, "rows of C that overlap");
             // SAFETY: all rows lie in the slice.
-            unsafe { self.write_at(steps, c.as_mut_ptr(), row_stride as isize) }
+            unsafe { self.write_at(c.as_mut_ptr(), row_stride as isize) }
         }
     }
 
@@ -151,17 +113,17 @@ impl<T: Scalar> OffsetProduct<'_, T> {
         assert!(c.dim() == (rows, columns) && (column_stride == 1 || columns <= 1), "C has the shape {:?}", c.dim());
         if rows > 0 && columns > 0 {
             // SAFETY: the view has these rows.
-            unsafe { self.write_at(self.table.steps(), c.as_mut_ptr(), row_stride) }
+            unsafe { self.write_at(c.as_mut_ptr(), row_stride) }
         }
     }
 
     /// # Safety
     /// Each row of C may be written, and read if it is added to; no two of them overlap.
-    unsafe fn write_at(&self, steps: Steps<'_>, c: *mut T, c_row_stride: isize) {
+    unsafe fn write_at(&self, c: *mut T, c_row_stride: isize) {
         let Self { kernels, table, rows_of, ref rows, a, b, columns, accumulate } = *self;
         let vectors = columns.div_ceil(kernels.lanes);
         assert!(vectors <= MAX_OFFSET_VECTORS, "an offset product of {columns} columns");
-        table.check(steps, rows_of, [a.len(), b.len()], vectors * kernels.lanes);
+        table.check(rows_of, [a.len(), b.len()], vectors * kernels.lanes);
         let (tiles, adjacent): (_, &[_]) = match rows_of {
             RowsOf::A => (&kernels.offset_tiles[vectors - 1], &kernels.adjacent_tiles[vectors - 1]),
             RowsOf::B => (&kernels.shared_tiles[vectors - 1], &[]),
@@ -171,7 +133,7 @@ impl<T: Scalar> OffsetProduct<'_, T> {
             b: b.as_ptr(),
             c,
             c_row_stride,
-            depth: steps.steps.len(),
+            depth: table.steps.len(),
             last_lanes: columns - (vectors - 1) * kernels.lanes,
             accumulate,
             a_row_stride: 0,
@@ -180,7 +142,7 @@ impl<T: Scalar> OffsetProduct<'_, T> {
         };
         // SAFETY: the largest offsets were compared with the slices, C is the caller's. The kernels run on this
         // machine.
-        unsafe { run([tiles, adjacent], &tile, &table.rows[rows.clone()], steps.steps) }
+        unsafe { run([tiles, adjacent], &tile, &table.rows[rows.clone()], &table.steps) }
     }
 }
 
@@ -255,7 +217,7 @@ fn highest<T>(tiles: &[Option<OffsetTileFn<T>>], most: usize) -> Option<(OffsetT
 
 /// The tile for the first ones of so many rows: of those that need the fewest tiles, the lowest, so that the last rows
 /// are not left to low tiles.
-fn fitting<T>(tiles: &[Option<OffsetTileFn<T>>], rows: usize) -> Option<(OffsetTileFn<T>, usize)> {
+pub(super) fn fitting<T>(tiles: &[Option<OffsetTileFn<T>>], rows: usize) -> Option<(OffsetTileFn<T>, usize)> {
     let (_, most) = highest(tiles, rows)?;
     let least = rows.div_ceil(rows.div_ceil(most));
     (least..=most).find_map(|height| tiles[height - 1].map(|kernel| (kernel, height)))

@@ -4,15 +4,16 @@ use std::iter::once;
 
 use ndarray::{ArrayView2, ShapeBuilder};
 
-use super::{RowsOfWindows, WinnerProducts, all_finite};
+use super::{WinnerProducts, all_finite};
 use crate::kernels::convolve::planes::Planes;
 use crate::kernels::convolve::{Geometry, MIN_TASKS, Pool, area};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::{PoolVec, ThreadBuffers};
 use crate::kernels::gemm::kernel_set::TileKernels;
 use crate::kernels::gemm::offset_kernel::Step;
-use crate::kernels::gemm::offset_product::{OffsetTable, PanelShape, Steps};
+use crate::kernels::gemm::offset_product::PanelShape;
 use crate::kernels::gemm::pack::SLACK;
+use crate::kernels::gemm::shared_sums::{SharedSums, Sum};
 use crate::kernels::parallel::for_each_item;
 use crate::storage::Storage;
 
@@ -28,8 +29,7 @@ const IMAGES_PER_TASK: usize = 4;
 /// The gradients of an image at each pixel that one of them belongs to.
 struct StepsByPixel {
     steps: PoolVec<Step>,
-    /// Where the steps of each element of each window end.
-    ends: PoolVec<u32>,
+    sums: PoolVec<Sum>,
     /// The steps of each element of one window, and how many there are.
     buckets: PoolVec<Step>,
 }
@@ -89,7 +89,7 @@ impl<'a, T: GemmKernels> WinnerProducts<'a, T> {
     fn group(
         &self,
         group: usize,
-        (weights, table): (&[T], &OffsetTable),
+        (weights, rows): (&[T], &[u32]),
         by_pixel: &mut StepsByPixel,
         sums: &mut [T],
         x: &mut [T],
@@ -97,24 +97,14 @@ impl<'a, T: GemmKernels> WinnerProducts<'a, T> {
         let Geometry { kernel, dilation, .. } = *self.geometry;
         let gradients = self.filters() * self.windows();
         let grads = &self.grads[group * gradients..][..gradients];
-        let count = self.find_steps(grads, &self.winners[group * gradients..][..gradients], by_pixel);
-        let steps = Steps::new(&by_pixel.steps[..count]);
-        let (elements, apart) = (self.elements.len(), dilation[0] * self.image.row());
+        let count = self.find_steps_by_pixel(grads, &self.winners[group * gradients..][..gradients], by_pixel);
+        let (steps, apart) = (&by_pixel.steps[..count], dilation[0] * self.image.row());
         sums.fill(T::ZERO);
         let rows_at_once = (BYTES_OF_WEIGHTS / (self.filters() * self.row() * size_of::<T>())).clamp(1, kernel[0]);
-        for first in (0..kernel[0]).step_by(rows_at_once) {
-            let rows = first..kernel[0].min(first + rows_at_once);
-            let of = RowsOfWindows { table, rows, a: grads, b: weights, accumulate: true };
-            let mut start = 0;
-            for (pixel, &end) in by_pixel.ends.iter().enumerate() {
-                let end = end as usize;
-                if end > start {
-                    let position = self.position(pixel / elements, (pixel % elements) as u8) as usize;
-                    let sums = &mut sums[position + first * apart..];
-                    self.write(&of, steps.part(start..end), sums, apart);
-                }
-                start = end;
-            }
+        for (index, rows) in rows.chunks(rows_at_once).enumerate() {
+            let (kernels, columns) = (self.kernels, self.row());
+            let of = SharedSums { kernels, rows, a: grads, b: weights, columns, accumulate: true };
+            of.write(steps, &by_pixel.sums, &mut sums[index * rows_at_once * apart..], apart);
         }
         self.image.write(self.kernels, sums, x);
     }
@@ -123,14 +113,14 @@ impl<'a, T: GemmKernels> WinnerProducts<'a, T> {
         let (gradients, elements) = (self.filters() * self.windows(), self.elements.len());
         StepsByPixel {
             steps: PoolVec::zeros(gradients),
-            ends: PoolVec::zeros(self.windows() * elements),
+            sums: PoolVec::zeros(self.windows() * elements),
             buckets: PoolVec::zeros(self.filters() * elements),
         }
     }
 
     /// Finds the gradients that are not zero, pixel by pixel; how many there are.
-    fn find_steps(&self, grads: &[T], winners: &[u8], found: &mut StepsByPixel) -> usize {
-        let StepsByPixel { steps, ends, buckets } = found;
+    fn find_steps_by_pixel(&self, grads: &[T], winners: &[u8], found: &mut StepsByPixel) -> usize {
+        let StepsByPixel { steps, sums, buckets } = found;
         let (windows, filters, elements, weight) = (self.windows(), self.filters(), self.elements.len(), self.window());
         let mut total = 0;
         for window in 0..windows {
@@ -146,7 +136,8 @@ impl<'a, T: GemmKernels> WinnerProducts<'a, T> {
                 let count = counts[element];
                 steps[total..][..count].copy_from_slice(&buckets[element * filters..][..count]);
                 total += count;
-                ends[window * elements + element] = total as u32;
+                let c = self.position(window, element as u8);
+                sums[window * elements + element] = Sum { end: total as u32, c };
             }
         }
         total

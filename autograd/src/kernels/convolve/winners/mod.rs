@@ -10,13 +10,12 @@
 //!                                     added to the window of x at this pixel
 //! ```
 //!
-//! Both are [`RowsOf::B`] of the products through tables, with lists of steps that are made for each image. The rows
-//! are those of a window, whose elements are adjacent in an image with its channels innermost ([`ChannelsLast`]).
+//! Both are [`SharedSums`](super::super::gemm::shared_sums::SharedSums), with lists of steps that are made for each
+//! image. Their rows are those of a window, whose elements are adjacent in an image with its channels innermost
+//! ([`ChannelsLast`]).
 
 mod input;
 mod weight;
-
-use std::ops::Range;
 
 use super::channels_last::ChannelsLast;
 use super::epilogue::Pool;
@@ -25,8 +24,6 @@ use super::{Geometry, area};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::PoolVec;
 use crate::kernels::gemm::kernel_set::TileKernels;
-use crate::kernels::gemm::offset_product::{OffsetProduct, OffsetTable, RowsOf, Steps, max_shared_columns};
-use crate::kernels::gemm::partition::Partition;
 use crate::kernels::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -106,35 +103,10 @@ impl<'a, T: GemmKernels> WinnerProducts<'a, T> {
     }
 
     /// The rows of a window, each so many elements behind the one before it.
-    fn rows(&self, apart: usize) -> OffsetTable {
+    fn rows(&self, apart: usize) -> PoolVec<u32> {
         let rows = self.geometry.kernel[0];
-        OffsetTable::new((rows, (0..rows).map(|row| offset(row * apart))), (0, std::iter::empty()))
+        PoolVec::collect(rows, (0..rows).map(|row| offset(row * apart)))
     }
-
-    /// Adds up, or to C where it `accumulates`, some rows of windows: at each step an element of A times what B has at
-    /// these rows from the step on. The rows of C are `apart` elements apart.
-    #[inline]
-    fn write(&self, sums: &RowsOfWindows<'_, T>, steps: Steps<'_>, c: &mut [T], apart: usize) {
-        let RowsOfWindows { table, ref rows, a, b, accumulate } = *sums;
-        let (kernels, rows_of, lanes) = (self.kernels, RowsOf::B, self.kernels.lanes);
-        let segments = Partition::of_at_most(self.row() / lanes, max_shared_columns(kernels) / lanes);
-        for segment in 0..segments.count {
-            let Range { start, end } = segments.range(segment);
-            let (first, columns, rows) = (start * lanes, (end - start) * lanes, rows.clone());
-            let b = &b[first..];
-            let product = OffsetProduct { kernels, table, rows_of, rows, a, b, columns, accumulate };
-            product.write_steps(steps, &mut c[first..], apart);
-        }
-    }
-}
-
-/// What [`WinnerProducts::write`] sums.
-struct RowsOfWindows<'a, T> {
-    table: &'a OffsetTable,
-    rows: Range<usize>,
-    a: &'a [T],
-    b: &'a [T],
-    accumulate: bool,
 }
 
 /// Whether no value is infinite or NaN: zero times such a one is NaN, so then no product may be left out.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{RowsOfWindows, WinnerProducts, all_finite};
+use super::{WinnerProducts, all_finite};
 use crate::kernels::convolve::pass::offset;
 use crate::kernels::convolve::planes::Planes;
 use crate::kernels::convolve::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, area};
@@ -10,7 +10,8 @@ use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::{PoolVec, ThreadBuffers};
 use crate::kernels::gemm::kernel_set::TileKernels;
 use crate::kernels::gemm::offset_kernel::Step;
-use crate::kernels::gemm::offset_product::{OffsetTable, Steps, transpose_into};
+use crate::kernels::gemm::offset_product::transpose_into;
+use crate::kernels::gemm::shared_sums::{SharedSums, Sum};
 use crate::kernels::parallel::for_each_item;
 
 /// The share of multiply-adds up to which the dense products take longer.
@@ -70,28 +71,29 @@ impl<'a, T: GemmKernels> WinnerProducts<'a, T> {
     }
 
     /// The gradient of some filters' weight from some images.
-    fn part(&self, x: &[T], part: Part<'_, T>, rows: &OffsetTable, scratch: &mut [T]) {
+    fn part(&self, x: &[T], part: Part<'_, T>, rows: &[u32], scratch: &mut [T]) {
         let Geometry { channels, groups, from, kernel, .. } = *self.geometry;
         let Part { images, group, first, w } = part;
         let (b, scratch) = scratch.split_at_mut(self.image.elements());
         let (packed, sums) = scratch.split_at_mut(self.image.scratch(self.kernels));
         let (depth, plane_x) = (self.geometry.depth(), channels / groups * area(from));
+        let filters = w.len() / depth;
         b.fill(T::ZERO);
-        let mut steps = PoolVec::zeros(self.windows());
+        let mut steps = PoolVec::zeros(filters * self.windows() + 1);
+        let mut ends = PoolVec::zeros(filters);
         for (index, image) in images.enumerate() {
             let group = image * groups + group;
             self.image.read(self.kernels, &x[group * plane_x..][..plane_x], packed, b);
-            let is_finite = all_finite(b);
-            let plane = group * self.filters() + first;
-            for (filter, sums) in sums.chunks_exact_mut(self.window()).take(w.len() / depth).enumerate() {
-                let windows = (plane + filter) * self.windows()..(plane + filter + 1) * self.windows();
-                let (grads, winners) = (&self.grads[windows.clone()], &self.winners[windows]);
-                let of = RowsOfWindows { table: rows, rows: 0..kernel[0], a: grads, b, accumulate: index > 0 };
-                if is_finite {
-                    self.write(&of, self.steps(grads, winners, &mut steps), sums, self.row());
-                } else {
-                    self.write_all(of, winners, sums);
-                }
+            let first = (group * self.filters() + first) * self.windows();
+            let gradients = first..first + filters * self.windows();
+            let (grads, winners) = (&self.grads[gradients.clone()], &self.winners[gradients]);
+            let of =
+                SharedSums { kernels: self.kernels, rows, a: grads, b, columns: self.row(), accumulate: index > 0 };
+            if all_finite(b) {
+                let count = self.find_steps(grads, winners, &mut steps, &mut ends);
+                of.write(&steps[..count], &ends, sums, self.row());
+            } else {
+                self.write_all(of, winners, sums);
             }
         }
         let taps = area(kernel);
@@ -100,26 +102,36 @@ impl<'a, T: GemmKernels> WinnerProducts<'a, T> {
         }
     }
 
-    /// The gradients of a plane that are not zero, each with where its window of x begins.
-    fn steps<'b>(&self, grads: &[T], winners: &[u8], steps: &'b mut [Step]) -> Steps<'b> {
-        let mut count = 0;
-        for (window, (&grad, &winner)) in grads.iter().zip(winners).enumerate() {
-            // Without a branch, which would be wrong as often as right.
-            steps[count] = Step { a: window as u32, b: self.position(window, winner) };
-            count += usize::from(grad != T::ZERO);
+    /// Finds the gradients of planes that are not zero, each with where its window of x begins; how many there are.
+    fn find_steps(&self, grads: &[T], winners: &[u8], steps: &mut [Step], ends: &mut [Sum]) -> usize {
+        let (windows, mut count) = (self.windows(), 0);
+        for (filter, end) in ends.iter_mut().enumerate() {
+            let first = filter * windows;
+            let gradients = grads[first..][..windows].iter().zip(&winners[first..][..windows]);
+            for (window, (&grad, &winner)) in gradients.enumerate() {
+                // Without a branch, which would be wrong as often as right.
+                steps[count] = Step { a: (first + window) as u32, b: self.position(window, winner) };
+                count += usize::from(grad != T::ZERO);
+            }
+            *end = Sum { end: count as u32, c: (filter * self.window()) as u32 };
         }
-        Steps::new(&steps[..count])
+        count
     }
 
-    /// As with the [`steps`](WinnerProducts::steps) of a plane, and with all its zeros.
-    fn write_all(&self, of: RowsOfWindows<'_, T>, winners: &[u8], sums: &mut [T]) {
+    /// As with the steps of [`find_steps`](WinnerProducts::find_steps), and with all zeros between them.
+    fn write_all(&self, of: SharedSums<'_, T>, winners: &[u8], sums: &mut [T]) {
         let [rows, columns] = self.geometry.to;
+        let (plane, filters) = (rows * columns, winners.len() / self.windows());
         let planes = Planes::Unpooled { grads: of.a, winners, pool: self.pool };
-        let mut plane = PoolVec::zeros(rows * columns);
-        let a = planes.get(0, 1, rows * columns, &mut plane);
+        let mut unpooled = PoolVec::zeros(filters * plane);
+        let a = planes.get(0, filters, plane, &mut unpooled);
         let pixels = (0..rows).flat_map(|row| (0..columns).map(move |column| [row, column]));
-        let steps = pixels.enumerate().map(|(a, pixel)| Step { a: offset(a), b: self.pixel(pixel) });
-        let steps = PoolVec::collect(rows * columns, steps);
-        self.write(&RowsOfWindows { a, ..of }, Steps::new(&steps), sums, self.row());
+        let pixels = PoolVec::collect(plane, pixels.map(|pixel| self.pixel(pixel)));
+        let steps = (0..filters * plane).map(|a| Step { a: offset(a), b: pixels[a % plane] });
+        let steps = PoolVec::collect(filters * plane, steps);
+        let ends =
+            (1..=filters).map(|filter| Sum { end: offset(filter * plane), c: offset((filter - 1) * self.window()) });
+        let ends = PoolVec::collect(filters, ends);
+        SharedSums { a, ..of }.write(&steps, &ends, sums, self.row());
     }
 }
