@@ -22,10 +22,13 @@ mod plain;
 mod planes;
 mod weight;
 mod winners;
+mod winograd;
 mod work;
 
 use super::gemm::GemmKernels;
 use super::gemm::kernel_set::{TileKernels, selected_tiles};
+use super::vectorize::{Kernel, vectorized};
+use crate::scalar::Scalar;
 pub(crate) use epilogue::{Epilogue, Pool, Winners};
 use pass::Pass;
 pub(crate) use planes::Planes;
@@ -64,6 +67,25 @@ fn area([rows, columns]: [usize; 2]) -> usize {
 /// closure.)
 fn of_both<R>(of: impl Fn(usize) -> R) -> [R; 2] {
     [of(0), of(1)]
+}
+
+/// Whether all values are finite, and between `largest` and its negative.
+fn all_within<T: Scalar>(values: &[T], largest: f64) -> bool {
+    vectorized(AllWithin { values, largest: T::from_f64(largest) })
+}
+
+struct AllWithin<'a, T> {
+    values: &'a [T],
+    largest: T,
+}
+
+impl<T: Scalar> Kernel for AllWithin<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        self.values.iter().fold(true, |all, &value| all & value.is_finite() & (value.abs() <= self.largest))
+    }
 }
 
 impl Geometry {

@@ -74,6 +74,11 @@ impl Padded {
                     copy_row(source, &mut padded[to + first_column..][..source.len()]);
                     continue;
                 }
+                if stride[1] == 2 {
+                    let halves = to..to + extents[0] * extents[1] + extents[1];
+                    part_row(source, first_column, &mut padded[halves], extents[0] * extents[1]);
+                    continue;
+                }
                 for phase in 0..stride[1].min(source.len()) {
                     let column = first_column + phase;
                     let start = to + column % stride[1] * extents[0] * extents[1] + column / stride[1];
@@ -89,6 +94,25 @@ impl Padded {
         let first = 0.max(-self.lead[dim]) as usize;
         let end = (self.stride[dim] * self.extents[dim]) as isize - self.lead[dim];
         first..self.source[dim].min(end.max(0) as usize)
+    }
+}
+
+/// Copies a row to its elements of even columns and those of odd ones, which begin `odd` elements behind them; its
+/// first element is of column `first`.
+#[inline]
+fn part_row<T: Copy>(from: &[T], first: usize, to: &mut [T], odd: usize) {
+    let (even, odd) = to.split_at_mut(odd);
+    let (single, pairs) = from.split_at(first % 2);
+    if let [element] = single {
+        odd[first / 2] = *element;
+    }
+    let first = first.div_ceil(2);
+    let pairs = pairs.as_chunks::<2>();
+    for ((pair, even), odd) in pairs.0.iter().zip(&mut even[first..]).zip(&mut odd[first..]) {
+        [*even, *odd] = *pair;
+    }
+    if let [element] = pairs.1 {
+        even[first + pairs.0.len()] = *element;
     }
 }
 

@@ -4,6 +4,7 @@ use ndarray::{ArrayView2, ShapeBuilder};
 use smallvec::SmallVec;
 
 use super::padded::Padded;
+use super::winograd::Winograd;
 use super::work::{Along, Task, Work};
 use super::{Epilogue, Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, Planes, area, of_both};
 use crate::dimensions::pushed;
@@ -149,6 +150,12 @@ impl Pass {
         epilogue: &Epilogue<'_, T>,
         (result, winners): (&mut [T], &mut [u8]),
     ) {
+        if let (Planes::Dense(source), true) = (source, self.is_for_winograd::<T>())
+            && let Some(winograd) = Winograd::new(kernels, self, weight)
+            && winograd.run(source, epilogue, (&mut *result, &mut *winners))
+        {
+            return;
+        }
         let padded = Padded::new::<T>(self.source, self.padded.lead, self.padded.stride, self.padded.extents);
         let along = self.direction(kernels);
         let panels = PanelShape::new(kernels, self.out_channels, self.in_channels * self.taps());
@@ -188,7 +195,12 @@ impl Pass {
     }
 
     /// Packs the weight of each group: a step for each channel and element of a window.
-    fn pack<T: GemmKernels>(&self, kernels: &TileKernels<T>, panels: &PanelShape, weight: &[T]) -> Storage<T> {
+    pub(super) fn pack<T: GemmKernels>(
+        &self,
+        kernels: &TileKernels<T>,
+        panels: &PanelShape,
+        weight: &[T],
+    ) -> Storage<T> {
         let [out, into] = self.weight_strides;
         let (blocks, steps) =
             if into == self.taps() { (1, self.in_channels * self.taps()) } else { (self.in_channels, self.taps()) };
@@ -244,6 +256,37 @@ impl Pass {
                 OffsetTable::new((self.out_channels, rows), (count, steps))
             }
         }
+    }
+
+    /// Whether transformed tiles take less time: of many channels and filters. `f64` is chosen for its digits, of which
+    /// the transforms cost some.
+    fn is_for_winograd<T>(&self) -> bool {
+        size_of::<T>() == 4 && self.in_channels >= 16 && self.out_channels >= 16 && self.result[1] >= 12
+    }
+
+    /// Whether windows are 3 × 3 elements side by side, and each element of the result has one.
+    pub(super) fn is_dense_3x3(&self) -> bool {
+        let [phase] = &self.phases[..] else { return false };
+        let is_beside = |taps: &[(usize, usize)]| taps.len() == 3 && taps.iter().all(|&(_, at)| at < 3);
+        phase.is_all()
+            && self.padded.stride == [1; 2]
+            && phase.base == [0; 2]
+            && phase.taps.iter().all(|taps| is_beside(taps))
+    }
+
+    /// For each element of a window of 3 × 3 the one of the weight that it meets.
+    pub(super) fn window_3x3(&self) -> [[usize; 3]; 3] {
+        let mut window = [[0; 3]; 3];
+        let [rows, columns] = &self.phases[0].taps;
+        for &(i, row) in rows {
+            columns.iter().for_each(|&(j, column)| window[row][column] = i * self.kernel[1] + j);
+        }
+        window
+    }
+
+    /// Rows and columns before the first one of what is read.
+    pub(super) fn lead(&self) -> [isize; 2] {
+        self.padded.lead
     }
 
     /// Elements of a window of one channel.

@@ -1,9 +1,10 @@
 //! The three products against their definition.
 
 use super::pass::Pass;
-use super::{Epilogue, Geometry, Planes};
+use super::winograd::Winograd;
+use super::{Epilogue, Geometry, Planes, area};
 use crate::kernels::gemm::GemmKernels;
-use crate::kernels::gemm::kernel_set::{Implementation, available};
+use crate::kernels::gemm::kernel_set::{Implementation, available, selected_tiles};
 use crate::kernels::parallel::with_threads;
 
 /// Calls `visit` with the positions of y, x and w that meet.
@@ -164,5 +165,93 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
         let one = run(1);
         assert!(one.iter().flatten().all(|value| value.is_finite()));
         assert!([2, 3].into_iter().all(|threads| run(threads) == one), "{images} images, {groups} groups");
+    }
+}
+
+/// Sizes for tiles of two by two results: whole ones, and ones that reach over the edge; several panels, several blocks
+/// of rows, groups, and padding that is cropped.
+fn geometries_of_3x3() -> Vec<Geometry> {
+    let case = |images, [channels, filters, groups]: [usize; 3], from: [usize; 2], padding: [usize; 2]| {
+        let to = [0, 1].map(|dim| from[dim] + 2 * padding[dim] - 2);
+        let (kernel, stride, dilation) = ([3, 3], [1, 1], [1, 1]);
+        Geometry { images, channels, filters, groups, from, kernel, to, stride, padding, dilation }
+    };
+    vec![
+        case(2, [3, 5, 1], [6, 7], [1, 1]),
+        case(9, [4, 6, 2], [5, 4], [1, 0]),
+        case(1, [20, 70, 1], [9, 40], [1, 1]),
+        case(1, [40, 3, 1], [90, 11], [2, 3]),
+    ]
+}
+
+fn check_winograd<T: GemmKernels>() {
+    for geometry in geometries_of_3x3() {
+        let Geometry { images, channels, filters, groups, from, to, .. } = geometry;
+        let x = values::<T>(images * channels * area(from), 1);
+        let w = values::<T>(filters * channels / groups * 9, 2);
+        let y = values::<T>(images * filters * area(to), 3);
+        let [mut for_y, mut for_x] = [&y, &x].map(|values| vec![0.0; values.len()]);
+        for_each_product(&geometry, |at_y, at_x, at_w| {
+            for_y[at_y] += x[at_x].to_f64() * w[at_w].to_f64();
+            for_x[at_x] += y[at_y].to_f64() * w[at_w].to_f64();
+        });
+        for set in available::<T>() {
+            let Implementation::Tiles(kernels) = &set.implementation else { continue };
+            let passes = [(Pass::forward(&geometry), &x, &for_y), (Pass::to_input(&geometry), &y, &for_x)];
+            for (pass, source, wanted) in passes {
+                let mut found = vec![T::NAN; wanted.len()];
+                let Some(winograd) = Winograd::new(kernels, &pass, &w) else {
+                    assert!(kernels.lanes < 4, "{} has wide vectors", set.name());
+                    continue;
+                };
+                assert!(winograd.run(source, &Epilogue::default(), (&mut found, &mut [])));
+                let bound = 400.0 * T::EPSILON.to_f64();
+                for (index, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+                    let apart = (found.to_f64() - wanted).abs();
+                    let set = set.name();
+                    assert!(
+                        apart <= bound * (1.0 + wanted.abs()),
+                        "{set} {geometry:?} at {index}: {found} for {wanted}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn windows_of_other_shapes_are_not_transformed() {
+    let others = geometries()
+        .into_iter()
+        .filter(|geometry| geometry.kernel != [3, 3] || geometry.stride != [1, 1] || geometry.dilation != [1, 1]);
+    for geometry in others {
+        let w = vec![1.0_f32; geometry.filters * geometry.depth()];
+        for pass in [Pass::forward(&geometry), Pass::to_input(&geometry)] {
+            assert!(Winograd::new(selected_tiles(), &pass, &w).is_none(), "{geometry:?}");
+        }
+    }
+}
+
+#[test]
+fn transformed_tiles_give_the_same_results() {
+    check_winograd::<f32>();
+    check_winograd::<f64>();
+}
+
+/// Other sums of an infinity would be NaN.
+#[test]
+fn values_that_are_too_large_are_not_transformed() {
+    let geometry = geometries_of_3x3()[0];
+    let kernels = selected_tiles();
+    let pass = Pass::forward(&geometry);
+    for large in [f32::INFINITY, f32::NAN, 1e30] {
+        let (mut x, mut w) = (vec![1.0; 2 * 3 * 42], vec![1.0; 5 * 27]);
+        let winograd = Winograd::new(kernels, &pass, &w).expect("windows of 3 × 3");
+        let run = |x: &[f32]| winograd.run(x, &Epilogue::default(), (&mut vec![0.0; 2 * 5 * 42], &mut []));
+        assert!(run(&x));
+        x[100] = large;
+        assert!(!run(&x));
+        w[50] = large;
+        assert!(Winograd::new(kernels, &pass, &w).is_none());
     }
 }

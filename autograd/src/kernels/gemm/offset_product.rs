@@ -245,6 +245,16 @@ impl PanelShape {
         Self { columns, depth, width: columns.next_multiple_of(kernels.lanes) }
     }
 
+    /// Panels of so many columns, a multiple of the lanes.
+    pub(crate) fn of_width(columns: usize, depth: usize, width: usize) -> Self {
+        Self { columns, depth, width }
+    }
+
+    /// The same panels with other steps.
+    pub(crate) fn of_depth(self, depth: usize) -> Self {
+        Self { depth, ..self }
+    }
+
     /// The same panels for fewer columns.
     pub(crate) fn of_columns(self, columns: usize) -> Self {
         Self { columns, ..self }

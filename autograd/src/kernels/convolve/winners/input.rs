@@ -4,9 +4,9 @@ use std::iter::once;
 
 use ndarray::{ArrayView2, ShapeBuilder};
 
-use super::{WinnerProducts, all_finite};
+use super::{LARGEST, WinnerProducts};
 use crate::kernels::convolve::planes::Planes;
-use crate::kernels::convolve::{Geometry, MIN_TASKS, Pool, area};
+use crate::kernels::convolve::{Geometry, MIN_TASKS, Pool, all_within, area};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::{PoolVec, ThreadBuffers};
 use crate::kernels::gemm::kernel_set::TileKernels;
@@ -47,7 +47,7 @@ impl<'a, T: GemmKernels> WinnerProducts<'a, T> {
         let products = Self::new(kernels, geometry, (grads, winners, pool))?;
         let filters = products.filters() as f32;
         let cost = products.share() * COST_OF_A_PRODUCT + COST_OF_ADDING / filters;
-        (geometry.images >= MIN_TASKS && cost < 1.0 && all_finite(w)).then_some(products)
+        (geometry.images >= MIN_TASKS && cost < 1.0 && all_within(w, LARGEST)).then_some(products)
     }
 
     /// Writes the gradients of all images.

@@ -24,8 +24,6 @@ use super::{Geometry, area};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::PoolVec;
 use crate::kernels::gemm::kernel_set::TileKernels;
-use crate::kernels::vectorize::{Kernel, vectorized};
-use crate::scalar::Scalar;
 
 /// The gradients of the largest elements of windows, and where their windows of x are.
 pub(super) struct WinnerProducts<'a, T: 'static> {
@@ -109,21 +107,8 @@ impl<'a, T: GemmKernels> WinnerProducts<'a, T> {
     }
 }
 
-/// Whether no value is infinite or NaN: zero times such a one is NaN, so then no product may be left out.
-fn all_finite<T: Scalar>(values: &[T]) -> bool {
-    vectorized(AllFinite(values))
-}
-
-struct AllFinite<'a, T>(&'a [T]);
-
-impl<T: Scalar> Kernel for AllFinite<'_, T> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run(self) -> bool {
-        self.0.iter().fold(true, |all, &value| all & value.is_finite())
-    }
-}
+/// Values may be of any size, but finite: zero times an infinity or NaN is NaN, so then no product may be left out.
+const LARGEST: f64 = f64::INFINITY;
 
 #[cfg(test)]
 mod tests;

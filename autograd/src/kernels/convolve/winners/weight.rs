@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::{WinnerProducts, all_finite};
+use super::{LARGEST, WinnerProducts};
 use crate::kernels::convolve::pass::offset;
 use crate::kernels::convolve::planes::Planes;
-use crate::kernels::convolve::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, area};
+use crate::kernels::convolve::{Geometry, MIN_TASKS, MULTIPLY_ADDS_PER_TASK, all_within, area};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::buffer::{PoolVec, ThreadBuffers};
 use crate::kernels::gemm::kernel_set::TileKernels;
@@ -89,7 +89,7 @@ impl<'a, T: GemmKernels> WinnerProducts<'a, T> {
             let (grads, winners) = (&self.grads[gradients.clone()], &self.winners[gradients]);
             let of =
                 SharedSums { kernels: self.kernels, rows, a: grads, b, columns: self.row(), accumulate: index > 0 };
-            if all_finite(b) {
+            if all_within(b, LARGEST) {
                 let count = self.find_steps(grads, winners, &mut steps, &mut ends);
                 of.write(&steps[..count], &ends, sums, self.row());
             } else {
