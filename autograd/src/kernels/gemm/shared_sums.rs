@@ -1,4 +1,5 @@
-//! Many sums of rows of B, each with steps of its own: the safe side of [`shared_tile`](super::offset_kernel::shared_tile).
+//! Many sums of rows of B, each with steps of its own: the safe side of
+//! [`shared_tile`](super::offset_kernel::shared_tile).
 
 use super::kernel_set::TileKernels;
 use super::microkernel::Tile;

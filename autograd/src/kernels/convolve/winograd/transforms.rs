@@ -85,8 +85,8 @@ impl<T: Scalar> Kernel for ToTiles<'_, '_, T> {
     }
 }
 
-/// A column of V from a tile on, from the rows of d B. The elements of V are `element` apart. (A closure that is called several times
-/// would be compiled as a function of its own, for the plain machine.)
+/// A column of V from a tile on, from the rows of d B. The elements of V are `element` apart. (A closure that is called
+/// several times would be compiled as a function of its own, for the plain machine.)
 #[inline(always)]
 fn down<T: Scalar>(v: &mut [T], tiles: usize, element: usize, [a, b, c, d]: [&Lanes<T>; 4]) {
     write(&mut v[tiles..], subtract(a, c));
