@@ -16,7 +16,6 @@
 
 mod transforms;
 
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use transforms::{FromTiles, ToTiles, Weights};
@@ -44,9 +43,6 @@ const BYTES_OF_A_BLOCK: usize = 256 << 10;
 /// Values that V and M have between their elements, beside a multiple of 4 KiB: as all of a tile are written together,
 /// they must not be in one set of the cache. And behind the last one of M are as many as are read at a time.
 const APART: usize = 5 * SIDE_BY_SIDE;
-/// Channels whose V is written to the first-level cache, and copied from there: a line at a time of each element would
-/// wait for the second-level cache each time, where adjacent lines are fetched ahead.
-const CHANNELS_AT_ONCE: usize = 4;
 /// The largest values whose sums and products surely do not overflow.
 const LARGEST: f64 = (1_u64 << 50) as f64;
 
@@ -148,14 +144,13 @@ impl<'a, T: GemmKernels> Winograd<'a, T> {
         is_complete.into_inner()
     }
 
-    /// Elements of the padded image, of V for some channels and for all, of M, and of the results of a block.
-    fn scratch(&self) -> [usize; 5] {
+    /// Elements of the padded image, of V, of M, and of the results of a block.
+    fn scratch(&self) -> [usize; 4] {
         let (channels, width) = (self.pass.in_channels, self.panels.width());
         let pixels = 2 * self.rows * self.pass.result[1];
         // Behind the image as many as the last vectors read.
         let image = (channels * self.padded.plane + 4 * SIDE_BY_SIDE).next_multiple_of(16);
-        let elements = [CHANNELS_AT_ONCE, channels, width].map(|count| ELEMENTS * self.element(count));
-        [image, elements[0], elements[1], elements[2], pixels * width]
+        [image, ELEMENTS * self.element(channels), ELEMENTS * self.element(width), pixels * width]
     }
 
     fn part(&self, image: &[T], epilogue: &Epilogue<'_, T>, part: Part<'_, T>, scratch: &mut [T]) {
@@ -175,9 +170,8 @@ impl<'a, T: GemmKernels> Winograd<'a, T> {
     /// The planes of some filters of a group, from the first one on.
     fn sums(&self, image: &[T], (group, first): (usize, usize), scratch: &mut [T], out: &mut [T]) {
         let (pass, [columns, plane]) = (self.pass, [self.pass.result[1], area(self.pass.result)]);
-        let [image_size, few_size, v_size, m_size, _] = self.scratch();
+        let [image_size, v_size, m_size, _] = self.scratch();
         let (padded, scratch) = scratch.split_at_mut(image_size);
-        let (few, scratch) = scratch.split_at_mut(few_size);
         let (v, scratch) = scratch.split_at_mut(v_size);
         let (m, block) = scratch.split_at_mut(m_size);
         padded.fill(T::ZERO);
@@ -186,27 +180,13 @@ impl<'a, T: GemmKernels> Winograd<'a, T> {
             let rows = self.rows.min(self.tiles[0] - start);
             let pixel = 2 * start * columns;
             let pixels = (2 * rows).min(pass.result[0] - 2 * start) * columns;
-            self.transform(start..start + rows, padded, few, v);
+            vectorized(ToTiles { of: self, rows: start..start + rows, padded, v });
             for (index, (panel, count)) in self.panels_of(first, out.len() / plane).enumerate() {
                 let weights = self.weights_of(group, first / self.panels.width() + index);
                 self.multiply(rows, count, v, weights, m);
                 vectorized(FromTiles { of: self, rows, m, block: &mut block[..pixels * self.panels.width()] });
                 let shape = (pixels, count, self.panels.width());
                 transpose_into(self.kernels, block, shape, &mut out[(panel - first) * plane + pixel..], plane);
-            }
-        }
-    }
-
-    /// V of the tiles of some rows.
-    fn transform(&self, rows: Range<usize>, padded: &[T], few: &mut [T], v: &mut [T]) {
-        let (channels, block) = (self.pass.in_channels, self.table.rows());
-        let (of_few, of_all) = (self.element(CHANNELS_AT_ONCE), self.element(channels));
-        for first in (0..channels).step_by(CHANNELS_AT_ONCE) {
-            let channels = first..channels.min(first + CHANNELS_AT_ONCE);
-            let elements = first * block..channels.end * block;
-            vectorized(ToTiles { of: self, channels, rows: rows.clone(), padded, v: few });
-            for (few, v) in few.chunks_exact(of_few).zip(v.chunks_exact_mut(of_all)) {
-                v[elements.clone()].copy_from_slice(&few[..elements.len()]);
             }
         }
     }

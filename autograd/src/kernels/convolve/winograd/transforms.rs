@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use super::{CHANNELS_AT_ONCE, ELEMENTS, SIDE_BY_SIDE, Winograd};
+use super::{ELEMENTS, SIDE_BY_SIDE, Winograd};
 use crate::kernels::convolve::pass::Pass;
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::kernel_set::TileKernels;
@@ -46,11 +46,9 @@ fn subtract<T: Scalar>(a: &Lanes<T>, b: &Lanes<T>) -> Lanes<T> {
 /// Vᵢⱼ of the tiles of some rows, for each channel.
 pub(super) struct ToTiles<'a, 'b, T: 'static> {
     pub(super) of: &'a Winograd<'b, T>,
-    pub(super) channels: Range<usize>,
     pub(super) rows: Range<usize>,
     /// The image, its even and odd rows and columns apart.
     pub(super) padded: &'a [T],
-    /// For these channels alone.
     pub(super) v: &'a mut [T],
 }
 
@@ -59,13 +57,14 @@ impl<T: Scalar> Kernel for ToTiles<'_, '_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { of, channels, rows, padded, v } = self;
-        let (block, columns, element) = (of.table.rows(), of.tiles[1], of.element(CHANNELS_AT_ONCE));
+        let Self { of, rows, padded, v } = self;
+        let (channels, block, columns) = (of.pass.in_channels, of.table.rows(), of.tiles[1]);
+        let element = of.element(channels);
         let [height, width] = of.padded.extents;
         // Two loads that overlap would become one and many shuffles, if the compiler knew.
         let next = black_box(1);
-        for (channel, row) in (0..channels.len()).flat_map(|channel| (0..rows.len()).map(move |row| (channel, row))) {
-            let plane = &padded[(channels.start + channel) * of.padded.plane..];
+        for (channel, row) in (0..channels).flat_map(|channel| (0..rows.len()).map(move |row| (channel, row))) {
+            let plane = &padded[channel * of.padded.plane..];
             for column in (0..columns).step_by(SIDE_BY_SIDE) {
                 let at = (rows.start + row) * width + column;
                 // What is behind the last tile of the row is overwritten by the next one, or in no channel.
