@@ -72,6 +72,7 @@
 //! - [The graph and the engine](book::engine): the order of the backward pass, what `backward` frees, why nothing
 //!   leaks.
 //! - [The GEMM, step by step](kernels::gemm): from three loops to the machine's peak performance.
+//! - [A convolution is a product](book::convolution): windows that are never written down, and products left out.
 //! - [Attention in blocks](book::attention): a softmax in pieces, and gradients without the weights.
 //! - [One training step, timed](book::step): the time of each operation of a step.
 //! - [Adding an op, a layer, an optimizer, a micro-kernel](book::adding): worked examples that compile.
@@ -185,9 +186,10 @@ pub mod prelude {
 /// 1. [A tensor is three things](book::tensor)
 /// 2. [The graph and the engine](book::engine)
 /// 3. [The GEMM, step by step](book::gemm)
-/// 4. [Attention in blocks](book::attention)
-/// 5. [One training step, timed](book::step)
-/// 6. [Adding an op, a layer, an optimizer, a micro-kernel](book::adding)
+/// 4. [A convolution is a product](book::convolution)
+/// 5. [Attention in blocks](book::attention)
+/// 6. [One training step, timed](book::step)
+/// 7. [Adding an op, a layer, an optimizer, a micro-kernel](book::adding)
 ///
 /// In the sources, `kernels/gemm/microkernel.rs` has the innermost arithmetic of a matrix product, and
 /// `ops/product/linear.rs` that of a linear layer.
@@ -202,6 +204,10 @@ pub mod book {
 
     #[doc(inline)]
     pub use crate::kernels::gemm;
+
+    #[doc = include_str!("../docs/links.md")]
+    #[doc = include_str!("../docs/convolution.md")]
+    pub mod convolution {}
 
     #[doc = include_str!("../docs/links.md")]
     #[doc = include_str!("../docs/attention.md")]

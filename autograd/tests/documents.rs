@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ESSAYS: [&str; 5] = ["adding", "engine", "gemm", "step", "strides"];
+const ESSAYS: [&str; 7] = ["adding", "attention", "convolution", "engine", "gemm", "step", "strides"];
 
 /// Where the documentation has what is outside of the engine's crate, seen from the pages of the essays.
 const OTHER_CRATES: [(&str, &str); 2] =
