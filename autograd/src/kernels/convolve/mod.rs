@@ -9,7 +9,9 @@
 //!   the gradient of w          window elements × window positions, times the gradient of y     (weight.rs)
 //! ```
 //!
-//! Windows of a single element without padding are the image itself: those are dense products ([`plain`]).
+//! Windows of a single element without padding are the image itself: those are dense products ([`plain`]). In two cases
+//! most multiply-adds are left out: with the zeros of a gradient behind max-pooling ([`winners`]), and for windows of
+//! 3 × 3 by Winograd's algorithm ([`winograd`]).
 //!
 //! A bias, a rectifier and max-pooling follow the sums of an image while it is in the cache, and their gradients are
 //! made image by image, too ([`epilogue`], [`planes`]).

@@ -31,8 +31,8 @@ impl<T: Scalar> SharedSums<'_, T> {
     /// Computes the sums one after the other. The rows of each are `row_stride` apart in C. A sum of no steps is zero.
     ///
     /// # Panics
-    /// If an offset reaches beyond A, B or C, the ends of the sums do not rise to the number of steps, or the columns
-    /// do not fill their vectors.
+    /// If an offset reaches beyond A, B or C, the ends of the sums do not rise or are beyond the steps, or the columns do
+    /// not fill their vectors.
     pub(crate) fn write(&self, steps: &[Step], sums: &[Sum], c: &mut [T], row_stride: usize) {
         let Self { kernels, rows, columns, .. } = *self;
         if rows.is_empty() || columns == 0 {
@@ -82,9 +82,12 @@ impl<T: Scalar> SharedSums<'_, T> {
         let ends = steps.iter().fold([0; 2], |[a, b], step| [step.a.max(a), step.b.max(b)]);
         let (end_a, end_b) = (ends[0] as usize + 1, of_rows + ends[1] as usize + columns);
         assert!(columns.is_multiple_of(kernels.lanes), "{columns} columns");
-        assert!(steps.is_empty() || end_a <= a.len() && end_b <= b.len(), "sums of {end_a} and {end_b} elements");
+        let (of_a, of_b) = (a.len(), b.len());
+        let is_inside = steps.is_empty() || end_a <= of_a && end_b <= of_b;
+        assert!(is_inside, "a sum reads {end_a} of {of_a} and {end_b} of {of_b} elements");
         let first = sums.iter().map(|sum| sum.c).max().map_or(0, |first| first as usize);
-        assert!(first + (rows.len() - 1) * row_stride + columns <= c, "sums beyond the {c} elements of C");
+        let end = first + (rows.len() - 1) * row_stride + columns;
+        assert!(end <= c, "a sum is written to {end} of {c} elements");
         assert!(columns <= row_stride || rows.len() == 1, "rows of C that overlap");
         assert!(sums.is_sorted_by_key(|sum| sum.end), "sums whose ends do not rise");
     }

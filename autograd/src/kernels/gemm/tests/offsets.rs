@@ -7,6 +7,7 @@ use crate::kernels::gemm::offset_kernel::Step;
 use crate::kernels::gemm::offset_product::{
     OffsetDots, OffsetProduct, OffsetTable, PanelShape, RowsOf, max_columns, transpose_into,
 };
+use crate::kernels::gemm::shared_sums::{SharedSums, Sum};
 use ndarray::Array2;
 
 /// A table of rows and steps anywhere in so many elements; some of many rows are side by side.
@@ -131,6 +132,40 @@ fn panels<T: GemmKernels>(kernels: &TileKernels<T>, random: &mut Random) {
     }
 }
 
+/// Sums of no step and of some, of all numbers of rows and vectors that have tiles, written apart and over each other.
+fn sums<T: GemmKernels>(kernels: &TileKernels<T>, random: &mut Random) {
+    let (rows, vectors): (&[usize], &[usize]) = if cfg!(miri) { (&[3], &[2]) } else { (&[1, 3, 5, 9], &[1, 3, 5, 11]) };
+    for (&rows, &vectors) in rows.iter().flat_map(|rows| vectors.iter().map(move |vectors| (rows, vectors))) {
+        let (columns, stride) = (vectors * kernels.lanes, vectors * kernels.lanes + 3);
+        let offsets: Vec<u32> = (0..rows).map(|_| random.below(40) as u32).collect();
+        let steps: Vec<Step> =
+            (0..7).map(|_| Step { a: random.below(40) as u32, b: random.below(40) as u32 }).collect();
+        let apart = (rows * stride) as u32;
+        for (accumulate, places) in [(false, [0, apart, 2 * apart]), (true, [4, 0, 4])] {
+            let ends = [3, 3, 7];
+            let list: Vec<Sum> = ends.into_iter().zip(places).map(|(end, c)| Sum { end, c }).collect();
+            let mut values = |count: usize| (0..count).map(|_| random.value()).collect::<Vec<T>>();
+            let (a, b, before) = (values(40), values(80 + columns), values(3 * rows * stride));
+            let mut wanted: Vec<f64> = before.iter().map(|value| value.to_f64()).collect();
+            for (steps, &Sum { c, .. }) in [&steps[..3], &[], &steps[3..]].into_iter().zip(&list) {
+                for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+                    let product = |step: &Step| {
+                        a[step.a as usize].to_f64() * b[(offsets[row] + step.b) as usize + column].to_f64()
+                    };
+                    let to = &mut wanted[c as usize + row * stride + column];
+                    *to = steps.iter().map(product).sum::<f64>() + if accumulate { *to } else { 0.0 };
+                }
+            }
+            let mut c = before;
+            let of = SharedSums { kernels, rows: &offsets, a: &a, b: &b, columns, accumulate };
+            of.write(&steps, &list, &mut c, stride);
+            for (&found, wanted) in c.iter().zip(wanted) {
+                close(found, wanted, steps.len(), &format!("sums of {rows} rows and {vectors} vectors"));
+            }
+        }
+    }
+}
+
 fn all<T: GemmKernels>() {
     let random = &mut Random(7);
     for set in available::<T>() {
@@ -138,6 +173,7 @@ fn all<T: GemmKernels>() {
             products(kernels, random);
             dots(kernels, random);
             panels(kernels, random);
+            sums(kernels, random);
         }
     }
 }
@@ -148,16 +184,44 @@ fn products_through_offsets_are_as_they_are_defined() {
     all::<f64>();
 }
 
-#[test]
-#[should_panic(expected = "an offset product reads 12 of 11 and 4 of 4 elements")]
-fn an_offset_beyond_its_slice_is_refused() {
+fn portable() -> &'static TileKernels<f32> {
     let kernels = available::<f32>().find_map(|set| match &set.implementation {
         Implementation::Tiles(kernels) if kernels.lanes == 4 => Some(kernels),
         _ => None,
     });
+    kernels.expect("the portable kernels")
+}
+
+/// Sums of two rows of four elements.
+fn two_rows(steps: &[Step], sums: &[Sum], c: &mut [f32]) {
+    let (rows, a, b) = (&[0, 5], &[1.0; 11], &[1.0; 20]);
+    SharedSums { kernels: portable(), rows, a, b, columns: 4, accumulate: false }.write(steps, sums, c, 4);
+}
+
+#[test]
+#[should_panic(expected = "a sum reads 12 of 11 and 9 of 20 elements")]
+fn a_step_beyond_its_slice_is_refused() {
+    two_rows(&[Step { a: 11, b: 0 }], &[Sum { end: 1, c: 0 }], &mut [0.0; 8]);
+}
+
+#[test]
+#[should_panic(expected = "a sum is written to 9 of 8 elements")]
+fn a_sum_beyond_its_slice_is_refused() {
+    two_rows(&[Step { a: 0, b: 0 }], &[Sum { end: 1, c: 1 }], &mut [0.0; 8]);
+}
+
+#[test]
+#[should_panic(expected = "sums whose ends do not rise")]
+fn sums_that_do_not_rise_are_refused() {
+    two_rows(&[Step { a: 0, b: 0 }; 2], &[Sum { end: 2, c: 0 }, Sum { end: 1, c: 8 }], &mut [0.0; 16]);
+}
+
+#[test]
+#[should_panic(expected = "an offset product reads 12 of 11 and 4 of 4 elements")]
+fn an_offset_beyond_its_slice_is_refused() {
     let rows = [0, 5].into_iter();
     let table = OffsetTable::new((2, rows), (1, std::iter::once(Step { a: 6, b: 0 })));
-    let (kernels, a, b) = (kernels.expect("the portable kernels"), &[1.0; 11], &[1.0; 4]);
+    let (kernels, a, b) = (portable(), &[1.0; 11], &[1.0; 4]);
     let rows_of = RowsOf::A;
     let product = OffsetProduct { kernels, table: &table, rows_of, rows: 0..1, a, b, columns: 1, accumulate: false };
     product.write(&mut [0.0; 1], 1);
