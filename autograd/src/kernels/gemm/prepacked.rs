@@ -68,7 +68,7 @@ impl<T: GemmKernels> Prepacked<T> {
 
     /// Steps of the depth whose part of a panel stays in the first-level cache while all rows of A meet it.
     fn steps_per_block(&self) -> usize {
-        let steps = caches().first / 2 / (self.panels.width() * size_of::<T>());
+        let steps = caches().first * 3 / 4 / (self.panels.width() * size_of::<T>());
         even(self.depth, steps.max(1), 1)
     }
 }
