@@ -31,8 +31,8 @@ impl<T: Scalar> SharedSums<'_, T> {
     /// Computes the sums one after the other. The rows of each are `row_stride` apart in C. A sum of no steps is zero.
     ///
     /// # Panics
-    /// If an offset reaches beyond A, B or C, the ends of the sums do not rise or are beyond the steps, or the columns do
-    /// not fill their vectors.
+    /// If an offset reaches beyond A, B or C, the ends of the sums do not rise or are beyond the steps, or the columns
+    /// do not fill their vectors.
     pub(crate) fn write(&self, steps: &[Step], sums: &[Sum], c: &mut [T], row_stride: usize) {
         let Self { kernels, rows, columns, .. } = *self;
         if rows.is_empty() || columns == 0 {

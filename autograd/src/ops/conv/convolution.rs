@@ -78,6 +78,10 @@ impl<T: Float> Tensor<T> {
     /// windows of x. As
     /// [`torch.nn.functional.conv2d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html).
     ///
+    /// Windows of 3 × 3 with a stride of 1 and many channels are computed by Winograd's F(2 × 2, 3 × 3) (Lavin and
+    /// Gray, *Fast Algorithms for Convolutional Neural Networks*, 2016). Its rounding errors were measured to be no
+    /// larger than those of the sums above.
+    ///
     /// ```
     /// use autograd::{Convolution, Padding, Tensor};
     /// let x: Tensor = Tensor::ones([1, 1, 3, 3]);

@@ -61,13 +61,14 @@ impl<T: Scalar> Kernel for ToTiles<'_, '_, T> {
         let (channels, block, columns) = (of.pass.in_channels, of.table.rows(), of.tiles[1]);
         let element = of.element(channels);
         let [height, width] = of.padded.extents;
-        // Two loads that overlap would become one and many shuffles, if the compiler knew.
+        // Unknown to the compiler, which makes one load and many shuffles of two loads that overlap.
         let next = black_box(1);
         for (channel, row) in (0..channels).flat_map(|channel| (0..rows.len()).map(move |row| (channel, row))) {
             let plane = &padded[channel * of.padded.plane..];
             for column in (0..columns).step_by(SIDE_BY_SIDE) {
                 let at = (rows.start + row) * width + column;
-                // What is behind the last tile of the row is overwritten by the next one, or in no channel.
+                // What is written behind the last tile of a row is overwritten with the next row or channel; behind the
+                // last channel there is room.
                 let tiles = channel * block + row * columns + column;
                 let (upper, lower) = (&plane[at..], &plane[at + 2 * height * width..]);
                 let ([a0, a1, a2, a3], [b0, b1, b2, b3]) =
