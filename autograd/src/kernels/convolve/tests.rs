@@ -2,7 +2,7 @@
 
 use super::pass::Pass;
 use super::winograd::Winograd;
-use super::{Epilogue, Geometry, Planes, area};
+use super::{Epilogue, Geometry, Planes, Pool, area};
 use crate::kernels::gemm::GemmKernels;
 use crate::kernels::gemm::kernel_set::{Implementation, available, selected_tiles};
 use crate::kernels::parallel::with_threads;
@@ -236,6 +236,30 @@ fn windows_of_other_shapes_are_not_transformed() {
 fn transformed_tiles_give_the_same_results() {
     check_winograd::<f32>();
     check_winograd::<f64>();
+}
+
+/// What follows the sums of transformed tiles, on many images and on one, whose filters are divided.
+#[test]
+fn transformed_tiles_are_pooled() {
+    for images in [1, 9] {
+        let geometry = Geometry { images, filters: 70, ..geometries_of_3x3()[2] };
+        let (x, w) = (values::<f32>(images * 20 * 360, 1), values::<f32>(70 * 20 * 9, 2));
+        let pass = Pass::forward(&geometry);
+        let winograd = Winograd::new(selected_tiles(), &pass, &w).expect("windows of 3 × 3");
+        let (bias, pool) = (values::<f32>(70, 4), Pool::new([2, 2], geometry.to));
+        let (windows, plane) = (area(pool.to()), area(geometry.to));
+        let mut sums = vec![f32::NAN; images * 70 * plane];
+        assert!(winograd.run(&x, &Epilogue::default(), (&mut sums, &mut [])));
+        let (mut found, mut winners) = (vec![f32::NAN; images * 70 * windows], vec![u8::MAX; images * 70 * windows]);
+        let epilogue = Epilogue { bias: Some(&bias), relu: true, pool: Some(pool.clone()) };
+        assert!(winograd.run(&x, &epilogue, (&mut found, &mut winners)));
+        for (index, (&found, &winner)) in found.iter().zip(&winners).enumerate() {
+            let (plane_of, window) = (index / windows, index % windows);
+            let element = |winner| sums[plane_of * plane + pool.position(window, winner)] + bias[plane_of % 70];
+            let largest = (0..4).map(element).fold(f32::NEG_INFINITY, f32::max);
+            assert!(found == largest.max(0.0) && element(winner) == largest, "window {index} of {images} images");
+        }
+    }
 }
 
 /// Other sums of an infinity would be NaN.

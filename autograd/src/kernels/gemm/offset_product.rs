@@ -242,7 +242,7 @@ impl PanelShape {
 
     /// A single panel of all columns.
     pub(crate) fn of_one<T>(kernels: &TileKernels<T>, columns: usize, depth: usize) -> Self {
-        Self { columns, depth, width: columns.next_multiple_of(kernels.lanes) }
+        Self::of_width(columns, depth, columns.next_multiple_of(kernels.lanes))
     }
 
     /// Panels of so many columns, a multiple of the lanes.
