@@ -72,6 +72,7 @@ def elementwise(name):
 
     def work(repeats):
         for _ in range(repeats):
+            result = None  # So that the next one can use its memory.
             result = function(x, y).block_until_ready()
         return float(result.ravel()[-1])
 

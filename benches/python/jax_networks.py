@@ -94,6 +94,7 @@ def repeat_scores(scores_of, parameters, x):
 
     def work(repeats):
         for _ in range(repeats):
+            scores = None  # So that the next ones can use its memory.
             scores = function(parameters, x).block_until_ready()
         return float(scores[-1, -1])
 

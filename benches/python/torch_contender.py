@@ -62,6 +62,7 @@ def infer(problem, size):
     def work(repeats):
         with torch.inference_mode():
             for _ in range(repeats):
+                scores = None  # So that the next ones can use its memory.
                 scores = model(pixels)
         return scores.view(-1)[-1].item()
 
@@ -182,6 +183,7 @@ def elementwise(name, shape):
     def work(repeats):
         with torch.inference_mode(not goes_back):
             for _ in range(repeats):
+                result = None  # So that the next one can use its memory.
                 result = function()
         return (result.mean() if name in RANDOM else result.reshape(-1)[-1]).item()
 
@@ -201,6 +203,7 @@ def attention(batch, heads, queries, tokens, width, causal, backward):
     def work(repeats):
         with torch.inference_mode(not backward):
             for _ in range(repeats):
+                last = result = None  # So that the next ones can use their memory.
                 q, k, v = (leaf.transpose(1, 2) for leaf in leaves)
                 result = functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
                 last = torch.autograd.grad(result, leaves, seed)[1] if backward else result
@@ -223,6 +226,7 @@ def convolution(which, images, channels, filters, side, kernel, stride, padding,
         def work(repeats):
             with torch.inference_mode():
                 for _ in range(repeats):
+                    last = None  # So that the next one can use its memory.
                     last = forward()
             return last[-1, -1, -1, -1].item()
 
@@ -233,6 +237,7 @@ def convolution(which, images, channels, filters, side, kernel, stride, padding,
 
     def work(repeats):
         for _ in range(repeats):
+            last = None
             (last,) = torch.autograd.grad(output, leaf, seed, retain_graph=True)
         return last[-1, -1, -1, -1].item()
 

@@ -1,7 +1,7 @@
 //! Where along a dimension the largest or the smallest element is.
 
 use super::parallel::{ELEMENTS_PER_TASK, for_each_chunk};
-use super::reduce::{ROWS_TOGETHER, rows};
+use super::reduce::{ROWS_TOGETHER, rows, rows_together};
 use super::vectorize::{Kernel, vectorized};
 use crate::scalar::Scalar;
 
@@ -53,7 +53,9 @@ impl<T: Scalar, F: Fn(T, T) -> T + Copy> Kernel for FindInRows<'_, T, F> {
     fn run(self) {
         let FindInRows { values, count, positions, least, more_extreme } = self;
         let mut extremes = [least; ROWS_TOGETHER];
-        for (values, positions) in values.chunks(ROWS_TOGETHER * count).zip(positions.chunks_mut(ROWS_TOGETHER)) {
+        // As many rows as stay in the first-level cache for the second pass.
+        let together = rows_together::<T>(count);
+        for (values, positions) in values.chunks(together * count).zip(positions.chunks_mut(together)) {
             let extremes = &mut extremes[..positions.len()];
             rows(values, count, extremes, least, more_extreme);
             for ((found_at, values), &mut extreme) in positions.iter_mut().zip(values.chunks(count)).zip(extremes) {

@@ -3,7 +3,7 @@
 use autograd::{AvgPool, Indices, MaxPool, Tensor, no_grad, with_threads};
 
 use super::element;
-use crate::benchmark::Work;
+use crate::benchmark::{Work, last_of};
 use crate::problem::{MULTIPLIERS, operand};
 use crate::task::{Elementwise, GRADIENT, PLANE};
 
@@ -28,15 +28,7 @@ pub(super) fn work(operation: Elementwise, threads: usize) -> Option<Work> {
         let gradients = result.backward_with(&seed);
         gradients.get(&inputs[0]).expect("x is a leaf").clone()
     };
-    Some(Box::new(move |repeats| {
-        with_threads(threads, || {
-            let mut last = run();
-            for _ in 1..repeats {
-                last = run();
-            }
-            check(&last)
-        })
-    }))
+    Some(Box::new(move |repeats| with_threads(threads, || check(&last_of(repeats, &run)))))
 }
 
 /// The tensor number `index` of a shape.

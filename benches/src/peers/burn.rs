@@ -10,7 +10,7 @@ use burn::nn::{Linear, PaddingConfig2d, Relu};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 
-use crate::benchmark::Work;
+use crate::benchmark::{Work, last_of};
 use crate::networks::cnn;
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
 use crate::task::{CHAIN, Elementwise, PLANE, Task};
@@ -184,11 +184,7 @@ fn elementwise(operation: Elementwise) -> Option<Work> {
 /// Work that does something again and again, and returns the last element of its last result.
 fn repeated<const RANK: usize>(mut once: impl FnMut() -> Tensor<RANK> + 'static) -> Work {
     Box::new(move |repeats| {
-        let mut last = once();
-        for _ in 1..repeats {
-            last = once();
-        }
-        let values = last.into_data();
+        let values = last_of(repeats, &mut once).into_data();
         f64::from(*values.as_slice::<f32>().expect("of f32").last().expect("it has elements"))
     })
 }

@@ -7,7 +7,7 @@ use candle_nn::{
     Activation, AdamW, Conv2d, Conv2dConfig, Linear, Module, Optimizer, ParamsAdamW, Sequential, loss, ops, seq,
 };
 
-use crate::benchmark::Work;
+use crate::benchmark::{Work, last_of};
 use crate::networks::{self, cnn};
 use crate::problem::{LEARNING_RATE, MULTIPLIERS, Problem, SIZES, operand};
 use crate::task::{CHAIN, Elementwise, PLANE, Task};
@@ -172,10 +172,7 @@ fn elementwise(operation: Elementwise) -> Option<Result<Work>> {
 /// Work that does something again and again, and returns the last element of its last result.
 fn repeated(mut once: impl FnMut() -> Result<Tensor> + 'static) -> Work {
     let mut run = move |repeats: usize| -> Result<f64> {
-        let mut last = once()?;
-        for _ in 1..repeats {
-            last = once()?;
-        }
+        let last = last_of(repeats, || once().expect("candle does it"));
         let flat = last.flatten_all()?;
         Ok(f64::from(flat.get(flat.elem_count() - 1)?.to_dtype(DType::F32)?.to_scalar::<f32>()?))
     };
