@@ -40,6 +40,12 @@ pub(super) fn half_vector() -> f32 {
     CACHES.get().map_or_else(|| caches().half_vector, |caches| caches.half_vector)
 }
 
+/// [`Caches::second`] alone.
+#[inline(always)]
+pub(super) fn second_level() -> usize {
+    CACHES.get().map_or_else(|| caches().second, |caches| caches.second)
+}
+
 /// The caches of this machine, read once.
 pub(in crate::kernels) fn caches() -> Caches {
     *CACHES.get_or_init(|| {

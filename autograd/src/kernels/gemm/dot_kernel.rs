@@ -9,6 +9,9 @@ use crate::kernels::simd::Vector;
 /// The most rows of a tile of dot products.
 pub(super) const MAX_DOT_ROWS: usize = 4;
 
+/// The most columns of a tile that are gone through one after the other.
+pub(super) const COLUMNS_IN_ORDER: usize = 64;
+
 /// A tile of dot products.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DotTile<T> {
@@ -28,8 +31,60 @@ pub(super) struct DotTile<T> {
     pub(super) accumulate: bool,
 }
 
-/// The type of [`dots`], as the table of kernels holds it.
+/// The type of [`dots_of_few`] and of [`dots_in_order`], as the table of kernels holds it.
 pub(super) type DotFn<T> = unsafe fn(&DotTile<T>);
+
+/// Computes a tile of C of `ROWS` rows and at most `COLUMNS` columns, by a narrower kernel if at most `FEW` are there.
+///
+/// # Safety
+/// That of [`dots`].
+#[inline(always)]
+pub(super) unsafe fn dots_of_few<V: Vector, const ROWS: usize, const COLUMNS: usize, const FEW: usize>(
+    tile: &DotTile<V::Element>,
+) {
+    // SAFETY: passed on; there are no more columns than the kernel takes.
+    unsafe { if tile.columns <= FEW { dots::<V, ROWS, FEW>(tile) } else { dots::<V, ROWS, COLUMNS>(tile) } }
+}
+
+/// Computes a tile of C of one row and up to [`COLUMNS_IN_ORDER`] columns, one after the other: B is read in the order
+/// of its addresses, which counts where it comes from memory. (1×1024 times 1024×1024 with B transposed on a Zen 4,
+/// GFLOP/s: 40 with eight columns at a time, 43 with four, 49 in this order.)
+///
+/// # Safety
+/// That of [`dots`] for one row, but for the number of columns.
+#[inline(always)]
+pub(super) unsafe fn dots_in_order<V: Vector>(tile: &DotTile<V::Element>) {
+    /// Sums that are formed at the same time, since each multiply-add waits for the one before it.
+    const SUMS: usize = 4;
+    let DotTile { a, b, b_column_stride, c, depth, columns, accumulate, .. } = *tile;
+    let whole = depth / V::LANES * V::LANES;
+    for column in 0..columns {
+        // SAFETY: whole vectors end inside the row and the column, the last one is masked to what is left of them.
+        unsafe {
+            let b = b.offset(column as isize * b_column_stride);
+            let (mut sums, mut step) = ([V::splat(V::Element::ZERO); SUMS], 0);
+            while step + SUMS * V::LANES <= whole {
+                for index in 0..SUMS {
+                    let at = step + index * V::LANES;
+                    sums[index] = V::load(a.add(at)).mul_add(V::load(b.add(at)), sums[index]);
+                }
+                step += SUMS * V::LANES;
+            }
+            while step < whole {
+                sums[0] = V::load(a.add(step)).mul_add(V::load(b.add(step)), sums[0]);
+                step += V::LANES;
+            }
+            if whole < depth {
+                let mask = V::mask(depth - whole);
+                let rest = V::load_masked(a.add(whole), mask);
+                sums[1] = rest.mul_add(V::load_masked(b.add(whole), mask), sums[1]);
+            }
+            let total = sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum();
+            let target = c.at(0, column);
+            *target = if accumulate { *target + total } else { total };
+        }
+    }
+}
 
 /// Computes a tile of C of `ROWS` rows and at most `COLUMNS` columns.
 ///

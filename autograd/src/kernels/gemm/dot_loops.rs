@@ -2,52 +2,99 @@
 
 use std::ops::Range;
 
-use super::dot_kernel::{DotTile, MAX_DOT_ROWS};
+use super::caches::second_level;
+use super::dot_kernel::{COLUMNS_IN_ORDER, DotFn, DotTile, MAX_DOT_ROWS};
 use super::epilogue::{Finish, TileShape};
 use super::kernel_set::TileKernels;
 use super::output::Output;
 use super::partition::Partition;
-use super::product::{Product, Target};
+use super::product::{Extents, Product, Target};
 use crate::scalar::Scalar;
+
+/// Bytes of the columns of B that all rows meet before the next ones: they stay in the first-level cache meanwhile.
+const BLOCK_BYTES: usize = 16 << 10;
+
+/// Columns of a block that every width of a tile divides, or nearly.
+const BLOCK_COLUMNS: usize = 24;
 
 /// Computes some columns of C by dot products.
 ///
 /// # Safety
 /// The instruction set of `kernels` is available; the matrices are valid, and nobody else works on these columns of C.
 pub(super) unsafe fn dots<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, columns: Range<usize>) {
-    let Product { extents, a, b, c, accumulate, .. } = *product;
-    let groups = Partition::of_at_most(extents.rows, MAX_DOT_ROWS);
-    let width = kernels.dot_columns[groups.longest() - 1];
-    let finish = Some(product.finish).filter(Finish::is_needed);
-    for column in columns.clone().step_by(width) {
-        let columns = width.min(columns.end - column);
+    let groups = Partition::of_at_most(product.extents.rows, MAX_DOT_ROWS);
+    let column_bytes = product.extents.depth * size_of::<T>();
+    let block = if groups.count == 1 || columns.len() * column_bytes <= BLOCK_BYTES {
+        columns.len()
+    } else {
+        (BLOCK_BYTES / column_bytes).next_multiple_of(BLOCK_COLUMNS)
+    };
+    let mut column = columns.start;
+    while column < columns.end {
+        let end = columns.end.min(column + block);
         for group in 0..groups.count {
-            let Range { start: row, end } = groups.range(group);
-            let compute = |c: Target<T>| {
-                let work = DotTile {
-                    a: a.at(row, 0),
-                    a_row_stride: a.row_stride,
-                    b: b.at(0, column),
-                    b_column_stride: b.column_stride,
-                    c,
-                    depth: extents.depth,
-                    columns,
-                    accumulate,
-                };
-                // SAFETY: rows of A, columns of B and a tile of C inside the product; the kernel of fewer rows takes at
-                // least as many columns.
-                unsafe { kernels.dots[end - row - 1](&work) }
+            // SAFETY: passed on.
+            unsafe { dots_of_rows(kernels, product, groups.range(group), column..end) }
+        }
+        column = end;
+    }
+}
+
+/// The kernel for so many rows, and with how many columns it forms dot products at a time.
+#[inline(always)]
+fn kernel_of<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, rows: usize) -> (DotFn<T>, usize) {
+    let Extents { rows: all, columns, depth } = product.extents;
+    if all == 1 && columns * depth * size_of::<T>() > second_level() {
+        // Each element of B comes from memory, for one use.
+        return (kernels.dots_in_order, COLUMNS_IN_ORDER);
+    }
+    (kernels.dots[rows - 1], kernels.dot_columns[rows - 1])
+}
+
+/// Computes some columns of as many rows of C as a tile has.
+///
+/// # Safety
+/// That of [`dots`].
+#[inline(always)]
+unsafe fn dots_of_rows<T: Scalar>(
+    kernels: &TileKernels<T>,
+    product: &Product<T>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+) {
+    let Product { extents, a, b, c, accumulate, .. } = *product;
+    let (kernel, width) = kernel_of(kernels, product, rows.len());
+    let mut work = DotTile {
+        a: a.at(rows.start, 0),
+        a_row_stride: a.row_stride,
+        b: b.at(0, columns.start),
+        b_column_stride: b.column_stride,
+        c: c.from(rows.start, columns.start),
+        depth: extents.depth,
+        columns: width,
+        accumulate,
+    };
+    let finish = Some(product.finish).filter(Finish::is_needed);
+    let (mut column, next) = (columns.start, width as isize);
+    while column < columns.end {
+        work.columns = width.min(columns.end - column);
+        if let Some(finish) = finish {
+            let shape = TileShape { rows: rows.len(), columns: work.columns };
+            let output = Output { c: work.c, shape, accumulate, finish: Some(finish.from(rows.start, column)) };
+            let compute = |data: *mut T, row_stride: isize| {
+                let c = Target { data, row_stride, column_stride: 1 };
+                // SAFETY: as below.
+                unsafe { kernel(&DotTile { c, ..work }) }
             };
-            let c = c.from(row, column);
-            let Some(finish) = finish else {
-                compute(c);
-                continue;
-            };
-            let (shape, finish) = (TileShape { rows: end - row, columns }, Some(finish.from(row, column)));
-            let compute = |data: *mut T, row_stride: isize| compute(Target { data, row_stride, column_stride: 1 });
             // SAFETY: columns of C that nobody else works on; the kernel writes all of the tile, and reads it if it
             // adds to it.
-            unsafe { Output { c, shape, accumulate, finish }.write(kernels, compute) }
+            unsafe { output.write(kernels, compute) }
+        } else {
+            // SAFETY: rows of A, columns of B and a tile of C inside the product, as many as the kernel takes.
+            unsafe { kernel(&work) }
         }
+        work.b = work.b.wrapping_offset(next * b.column_stride);
+        work.c.data = work.c.data.wrapping_offset(next * c.column_stride);
+        column += width;
     }
 }

@@ -70,6 +70,8 @@ pub(in crate::kernels) struct TileKernels<T: 'static> {
     /// Dot products: `dots[rows - 1]`, and how many columns each takes.
     pub(super) dots: [DotFn<T>; MAX_DOT_ROWS],
     pub(super) dot_columns: [usize; MAX_DOT_ROWS],
+    /// Dot products of one row with columns that come from memory.
+    pub(super) dots_in_order: DotFn<T>,
     /// Rows of C along their whole length.
     pub(super) stream: StreamFn<T>,
     pub(super) finish: FinishFn<T>,

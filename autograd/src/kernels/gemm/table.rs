@@ -76,11 +76,21 @@ macro_rules! wrappers {
             }
 
             /// # Safety
-            /// That of [`dot_kernel::dots`].
+            /// That of [`dot_kernel::dots_of_few`].
             $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(tile: &DotTile<V::Element>) {
+            pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize, const FEW: usize>(
+                tile: &DotTile<V::Element>,
+            ) {
                 // SAFETY: passed on; the features of `V` are enabled here.
-                unsafe { dot_kernel::dots::<V, ROWS, COLUMNS>(tile) }
+                unsafe { dot_kernel::dots_of_few::<V, ROWS, COLUMNS, FEW>(tile) }
+            }
+
+            /// # Safety
+            /// That of [`dot_kernel::dots_in_order`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn dots_in_order<V: Vector>(tile: &DotTile<V::Element>) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { dot_kernel::dots_in_order::<V>(tile) }
             }
 
             /// # Safety
@@ -140,13 +150,15 @@ wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
 wrappers!(neon, "neon");
 
 /// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the
-/// micro-kernel each; and how many dot products one, two, three and four rows form at a time.
+/// micro-kernel each; and with how many columns one, two, three and four rows form dot products at a time, and with
+/// how many if few are left.
 macro_rules! kernel_set {
     ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal,
         $([$vectors:literal: $($height:literal)*])*
         offsets $([$offset_vectors:literal: $($offset_height:literal)*])*
         shared $([$shared_vectors:literal: $($shared_height:literal)*])*
-        adjacent $([$adjacent_vectors:literal: $($adjacent_height:literal)*])* dots $($dot_columns:literal)*) => {{
+        adjacent $([$adjacent_vectors:literal: $($adjacent_height:literal)*])*
+        dots $([$dot_columns:literal $few:literal])*) => {{
         const KERNELS: TileKernels<<$vector as Vector>::Element> = {
             let mut max_rows = [0; MAX_VECTORS];
             let mut tiles = [[None; MAX_ROWS]; MAX_VECTORS];
@@ -193,8 +205,9 @@ macro_rules! kernel_set {
                 adjacent_tiles,
                 shared_tiles,
                 offset_dots,
-                dots: dots!($module, $vector, $($dot_columns)*),
+                dots: dots!($module, $vector, $([$dot_columns $few])*),
                 dot_columns: [$($dot_columns),*],
+                dots_in_order: $module::dots_in_order::<$vector>,
                 stream: $module::stream::<$vector>,
                 finish: $module::finish::<$vector>,
                 load_transposed: $module::load_transposed::<$vector>,
@@ -212,12 +225,12 @@ macro_rules! kernel_set {
 }
 
 macro_rules! dots {
-    ($module:ident, $vector:ty, $one:literal $two:literal $three:literal $four:literal) => {
+    ($module:ident, $vector:ty, [$($one:literal)*] [$($two:literal)*] [$($three:literal)*] [$($four:literal)*]) => {
         [
-            $module::dots::<$vector, 1, $one>,
-            $module::dots::<$vector, 2, $two>,
-            $module::dots::<$vector, 3, $three>,
-            $module::dots::<$vector, 4, $four>,
+            $module::dots::<$vector, 1, $($one),*>,
+            $module::dots::<$vector, 2, $($two),*>,
+            $module::dots::<$vector, 3, $($three),*>,
+            $module::dots::<$vector, 4, $($four),*>,
         ]
     };
 }
@@ -232,7 +245,7 @@ macro_rules! portable_tiles {
             offsets [1: 1 8] [2: 1 4] [3: 1 4] [4: 1 2]
             shared [1: 1 8] [2: 1 4] [3: 1 3] [4: 1 2]
             adjacent [1: 14]
-            dots 8 5 4 3)
+            dots [8 4] [5 2] [4 2] [3 1])
     };
 }
 
@@ -248,7 +261,7 @@ macro_rules! sixteen_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 4] [4: 1 2]
             shared [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 3 4] [4: 1 2 3] [5: 1 2]
             adjacent [1: 14]
-            dots 8 5 4 3)
+            dots [8 4] [5 2] [4 2] [3 1])
     };
 }
 
@@ -267,7 +280,7 @@ macro_rules! thirty_two_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
             shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 14]
-            dots 8 8 8 6)
+            dots [8 4] [8 4] [8 4] [6 3])
     };
 }
 
@@ -284,7 +297,7 @@ macro_rules! thirty_two_narrow_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
             shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 12]
-            dots 8 8 8 6)
+            dots [8 4] [8 4] [8 4] [6 3])
     };
 }
 

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use autograd::ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
 use super::{Arguments, CONTROL};
@@ -84,12 +85,25 @@ fn measure<T: Element>(
             bail!("{name} is wrong. {}, {formula}, {threads}: {error}", case.name);
         }
     }
-    let c = RefCell::new(c);
+    let [a_matrix, b_matrix] = [a, b].map(|stack| stack.index_axis_move(Axis(0), 0));
+    // A single product is not timed as a stack of one: to go through a stack takes as long as the smallest products.
+    let (of_one, of_several);
     let mut contenders: Vec<TimedCall<'_>> = Vec::new();
-    for implementation in implementations {
-        let run = || implementation.multiply_stack(a, b, c.borrow_mut().view_mut());
-        let spin_time = implementation.spin_time;
-        contenders.push(TimedCall { spin_time, ..TimedCall::new(&implementation.info.name, run) });
+    if case.count == 1 {
+        of_one = RefCell::new(c.index_axis_move(Axis(0), 0));
+        for Implementation { info, multiply, .. } in implementations {
+            let run = || multiply(a_matrix, b_matrix, of_one.borrow_mut().view_mut());
+            contenders.push(TimedCall::new(&info.name, run));
+        }
+    } else {
+        of_several = RefCell::new(c);
+        for implementation in implementations {
+            let run = || implementation.multiply_stack(a, b, of_several.borrow_mut().view_mut());
+            contenders.push(TimedCall::new(&implementation.info.name, run));
+        }
+    }
+    for (contender, implementation) in contenders.iter_mut().zip(implementations) {
+        contender.spin_time = implementation.spin_time;
     }
     let turn = Duration::from_millis(arguments.turn() as u64);
     let settings = Settings { rounds: arguments.rounds(), turn, drop_slower_than: DROP_SLOWER_THAN };
