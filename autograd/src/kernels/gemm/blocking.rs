@@ -66,10 +66,11 @@ impl Blocking {
     #[inline(always)] // Blocking that is handed back through memory costs a small product a tenth of its time.
     pub(super) fn new<T>(kernels: &TileKernels<T>, product: &Product<T>, path: Path) -> Self {
         let (depth, size) = (product.extents.depth, size_of::<T>());
-        let mut blocking = Self::within_task(product, path);
-        if product.extents.multiply_adds() >= WORTH_A_FORK || depth * size > DEPTH_BYTES {
-            blocking.cut_large(kernels, product, &caches());
+        if product.extents.multiply_adds() < WORTH_A_FORK && depth * size <= DEPTH_BYTES {
+            return Self::within_task(product, path);
         }
+        let mut blocking = Self::within_task(product, path);
+        blocking.cut_large(kernels, product, &caches());
         blocking
     }
 
@@ -184,7 +185,7 @@ impl Blocking {
     }
 
     /// Cuts columns of C into panels.
-    #[inline]
+    #[inline(always)] // As `new`: what is handed back through memory is read in wider words than it was written in.
     pub(super) fn panels<T>(&self, kernels: &TileKernels<T>, rows: usize, columns: usize) -> Partition {
         let is_shallow = self.path == Path::PackedB && self.depth <= SHALLOW;
         let max_vectors = if self.path != Path::InPlace && !is_shallow {
@@ -203,7 +204,7 @@ impl Blocking {
 }
 
 /// Cuts vectors of columns into panels of at most `max_vectors`, as many for each of `tasks` tasks as for the others.
-#[inline]
+#[inline(always)]
 pub(in crate::kernels) fn panels(vectors: usize, max_vectors: usize, tasks: usize) -> Partition {
     if tasks <= 1 {
         return Partition::of_at_most(vectors, max_vectors);

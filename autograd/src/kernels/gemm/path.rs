@@ -104,6 +104,9 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
         // So the costs have it, whatever the columns are; to compute them takes a tenth of a small product's time.
         return Choice { path: Path::Dots, transposed: false };
     }
+    if are_plainly_rows(lanes, product) {
+        return Choice { path: along_columns(lanes, product), transposed: false };
+    }
     let transposed = product.transposed();
     let straight_cost = Cost::of(kernels, product).total();
     let transposed_cost = Cost::of(kernels, &transposed).total();
@@ -121,6 +124,16 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
     } else {
         Choice { path: along_columns(lanes, product), transposed: false }
     }
+}
+
+/// Whether the costs need not be computed: vectors of B and of C are adjacent elements, and full. Then nothing is
+/// copied, and the transposed product has no fewer vectors. (32³ on a Zen 4: 100 and 104 GFLOP/s.)
+#[inline(always)]
+fn are_plainly_rows<T>(lanes: usize, product: &Product<T>) -> bool {
+    let Product { extents: Extents { columns, depth, .. }, b, c, .. } = product;
+    let are_adjacent = b.column_stride == 1 && c.column_stride == 1;
+    // Of dot products, whose columns of B are adjacent elements as well, the depth is one, or B is a column.
+    are_adjacent && b.row_stride != 1 && *depth > 1 && *columns > lanes && columns & (lanes - 1) == 0
 }
 
 /// Rows of C up to which B is read in place although its rows collide in the cache: packing it would cost more than the
