@@ -40,6 +40,12 @@ pub(super) fn half_vector() -> f32 {
     CACHES.get().map_or_else(|| caches().half_vector, |caches| caches.half_vector)
 }
 
+/// [`Caches::first`] alone.
+#[inline(always)]
+pub(super) fn first_level() -> usize {
+    CACHES.get().map_or_else(|| caches().first, |caches| caches.first)
+}
+
 /// [`Caches::second`] alone.
 #[inline(always)]
 pub(super) fn second_level() -> usize {
