@@ -93,7 +93,7 @@ fn about(report: &Report<'_>) -> [(&'static str, String); 7] {
         ("command line", environment::command_line()),
         ("model", settings.model.description(Sizes::of(data))),
         ("data set", format!("{}: {}", report.run.source(), report.run.data)),
-        ("optimizer", settings.recipe.describe_optimizer(settings.learning_rate)),
+        ("optimizer", settings.recipe.describe_optimizer(settings.model, settings.learning_rate)),
         ("date", environment::date()),
         ("processor", environment::processor()),
         ("version", format!("Gradus {}", environment::version())),

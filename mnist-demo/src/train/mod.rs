@@ -239,7 +239,13 @@ impl<'a> Trainer<'a> {
         let chosen = &self.order[seen..self.order.len().min(seen + batch_size)];
         let random = |of_what| Random::new(seed).stream(of_what).stream(position.step as u64);
         let random = Randoms { batches: random(BATCHES), layers: random(LAYERS) };
-        let learner = Learner { model: &self.model, criterion: &self.criterion, recipe, images: &self.data.train };
+        let learner = Learner {
+            network: self.settings.model,
+            model: &self.model,
+            criterion: &self.criterion,
+            recipe,
+            images: &self.data.train,
+        };
         let (learned, interrupted) = self.optimizer.learn(&learner, chosen, random);
         self.interrupted = interrupted;
         if !learned.loss.is_finite() {

@@ -24,7 +24,10 @@ impl RunOptimizer {
     /// An optimizer before its first step, of a run that has no other ranks yet.
     pub fn new(model: &Sequential, settings: &Settings) -> Self {
         match settings.shards {
-            None => RunOptimizer::Whole(settings.recipe.optimizer(model.named_parameters(), settings.learning_rate)),
+            None => {
+                let Settings { recipe, model: network, learning_rate, .. } = *settings;
+                RunOptimizer::Whole(recipe.optimizer(network, model.named_parameters(), learning_rate))
+            }
             Some(_) => {
                 let group = Box::new(Alone);
                 RunOptimizer::shared(model, settings, group).expect("one rank agrees with itself")
@@ -42,7 +45,7 @@ impl RunOptimizer {
     pub fn shared(model: &Sequential, settings: &Settings, group: Box<dyn Group>) -> Result<Self, GroupError> {
         let shards = settings.shards.expect("a run that is shared has shards");
         let parallel = Parallel::new(group, model.named_parameters(), shards)?;
-        let build = |named| settings.recipe.optimizer(named, settings.learning_rate);
+        let build = |named| settings.recipe.optimizer(settings.model, named, settings.learning_rate);
         Ok(RunOptimizer::Shared(Box::new(Sharded::new(parallel, build))))
     }
 

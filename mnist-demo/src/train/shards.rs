@@ -9,10 +9,13 @@ use super::optimizer::RunOptimizer;
 use super::{Trainer, count_correct, evaluate_batches};
 use crate::dataset::Images;
 use crate::interrupt;
+use crate::model::Model;
 use crate::recipe::Recipe;
 
 /// What a network learns from images.
 pub(crate) struct Learner<'a> {
+    /// Which network it is.
+    pub network: Model,
     pub model: &'a Sequential,
     pub criterion: &'a CrossEntropyLoss,
     pub recipe: Recipe,
@@ -53,7 +56,7 @@ pub(crate) enum Summed {
 impl Learner<'_> {
     /// Learns from the chosen images.
     pub fn learn(&self, chosen: &[usize], random: Randoms) -> Learned<Gradients> {
-        let (images, labels) = self.recipe.batch(self.images, chosen, random.batches);
+        let (images, labels) = self.recipe.batch(self.network, self.images, chosen, random.batches);
         let scores = self.model.forward(&images, Mode::Train(&Stream::of(random.layers)));
         let loss = self.criterion.forward(&scores, &labels);
         let correct = count_correct(&scores, &labels);
