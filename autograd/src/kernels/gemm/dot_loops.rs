@@ -27,7 +27,8 @@ pub(super) unsafe fn dots<T: Scalar>(kernels: &TileKernels<T>, product: &Product
     let block = if groups.count == 1 || columns.len() * column_bytes <= BLOCK_BYTES {
         columns.len()
     } else {
-        (BLOCK_BYTES / column_bytes).next_multiple_of(BLOCK_COLUMNS)
+        // At least one: a column alone may be longer.
+        (BLOCK_BYTES / column_bytes).max(1).next_multiple_of(BLOCK_COLUMNS)
     };
     let mut column = columns.start;
     while column < columns.end {

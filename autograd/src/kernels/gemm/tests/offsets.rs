@@ -132,7 +132,7 @@ fn panels<T: GemmKernels>(kernels: &TileKernels<T>, random: &mut Random) {
     }
 }
 
-/// Sums of no step and of some, of all numbers of rows and vectors that have tiles, written apart and over each other.
+/// Sums of no step and of some, for every count of rows and vectors that has tiles, written apart and over each other.
 fn sums<T: GemmKernels>(kernels: &TileKernels<T>, random: &mut Random) {
     let (rows, vectors): (&[usize], &[usize]) = if cfg!(miri) { (&[3], &[2]) } else { (&[1, 3, 5, 9], &[1, 3, 5, 11]) };
     for (&rows, &vectors) in rows.iter().flat_map(|rows| vectors.iter().map(move |vectors| (rows, vectors))) {

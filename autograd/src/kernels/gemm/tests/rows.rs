@@ -61,6 +61,17 @@ fn rows_have_the_bits_of_the_five_loops_f64() {
 }
 
 #[test]
+fn dot_products_whose_columns_are_longer_than_a_block_are_computed() {
+    let random = &mut Random(10);
+    let extents = Extents { rows: 6, columns: 7, depth: 5001 };
+    let layouts = [Layout::Rows, Layout::Columns, Layout::Rows];
+    for set in kernel_set::available::<f32>() {
+        let choice = Some(Choice { path: Path::Dots, transposed: false });
+        assert!(check(set, choice, Case { extents, layouts, epilogue: 0 }, random));
+    }
+}
+
+#[test]
 fn a_row_meets_columns_from_memory_one_after_the_other() {
     fn all<T: GemmKernels>() {
         let random = &mut Random(9);
