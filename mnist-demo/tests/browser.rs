@@ -177,6 +177,24 @@ fn the_keyboard_is_enough() {
 
 #[test]
 #[ignore = "needs Chromium and its driver: .ci/browser"]
+fn what_is_done_before_the_labels_arrive_is_not_lost() {
+    let page = Server::page();
+    let browser = Browser::open(&page);
+    let late = "const send = window.fetch; window.fetch = async (address, ...rest) => { \
+        if (address === '/labels') await new Promise(done => setTimeout(done, 3000)); return send(address, ...rest); }";
+    browser.before_each_page(late);
+    browser.open_again(&page);
+    browser.press("3");
+    assert_eq!(browser.text("task"), "Draw", "the labels were not late");
+    browser.expect("says", "Predicted: 3");
+    browser.open_again(&page);
+    browser.draw(&[(50.0, 15.0), (50.0, 85.0)]);
+    assert_eq!(browser.text("task"), "Draw", "the labels were not late");
+    browser.expect("says", "Predicted: 1");
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver: .ci/browser"]
 fn a_training_run_shows_its_curves() {
     let page = Server::demo(&["train", "--epochs", "4", "--serve", "0"]);
     let browser = Browser::open(&page);

@@ -30,8 +30,19 @@ impl Browser {
         let mut browser = Browser { driver, session: String::new() };
         let session = browser.call("POST", "/session", &json!({ "capabilities": { "alwaysMatch": wanted } }));
         browser.session = format!("/session/{}", session["sessionId"].as_str().unwrap());
-        browser.post("/url", &json!({ "url": format!("http://{}/", page.address) }));
+        browser.open_again(page);
         browser
+    }
+
+    /// Loads the page anew.
+    pub fn open_again(&self, page: &Server) {
+        self.post("/url", &json!({ "url": format!("http://{}/", page.address) }));
+    }
+
+    /// Runs a script in each page that is opened from now on, before the page's own scripts.
+    pub fn before_each_page(&self, script: &str) {
+        let command = "Page.addScriptToEvaluateOnNewDocument";
+        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": { "source": script } }));
     }
 
     pub fn call(&self, method: &str, path: &str, content: &Value) -> Value {

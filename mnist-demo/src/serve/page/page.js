@@ -2,8 +2,9 @@
 
 import { by, colour, content, example, isBlank, onChange, press, problem, repaint, showsPicture, undo } from "/sheet.js";
 
-// Only one request at a time. While it runs, changes are only marked; then what is on the sheet then is sent.
-let asking = false, stale = false;
+// Only one request at a time. While it runs, changes are only marked; then what is on the sheet then is sent. The first
+// request is for the labels: no answer can be shown without them.
+let asking = true, stale = false;
 async function changed() {
   if (asking) { stale = true; repaint(); return; }
   asking = true;
@@ -52,7 +53,6 @@ function setLabels(names) {
   task = knowsDigits && labels.length === 10 ? "Draw a digit" : longest === 1 ? "Draw a character" : "Draw";
   document.querySelectorAll(".digits").forEach(part => part.classList.toggle("hidden", !knowsDigits));
   if (!["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) by("stays").textContent = `What you draw is sent to ${location.host}, and nowhere else.`;
-  forget();
 }
 
 function setBars(probabilities, best) {
@@ -177,7 +177,9 @@ for (let digit = 0; digit < 10; digit++) {
 }
 addEventListener("keydown", event => {
   const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-  if (plain && /^[0-9]$/.test(event.key) && knowsDigits) example(Number(event.key)); else press(event);
+  // A digit waits for the labels: on a busy machine the page is there before they are.
+  if (plain && /^[0-9]$/.test(event.key)) known.then(() => { if (knowsDigits) example(Number(event.key)); });
+  else press(event);
 });
 for (const look of [matchMedia("(prefers-color-scheme: dark)"), narrow]) look.addEventListener("change", () => { repaint(); if (last) show(last); });
 
@@ -220,7 +222,9 @@ async function follow() {
 async function start() {
   try {
     setLabels((await (await fetch("/labels")).json()).labels);
+    asking = false;
+    changed();
     follow();
   } catch { by("says").textContent = "The server program is not running any more."; }
 }
-start();
+const known = start();
