@@ -6,7 +6,7 @@ use super::blocking::Blocking;
 use super::epilogue::Epilogue;
 use super::kernel_set::{self, GemmKernels, Implementation, KernelSet};
 use super::loops;
-use super::one_panel::OnePanel;
+use super::near_panels::NearPanels;
 use super::path;
 use super::product::{Extents, Operand, Product, Target};
 use super::task_grid::MULTIPLY_ADDS_PER_TASK;
@@ -207,7 +207,7 @@ fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &Matr
 /// How all products of a batch are computed: their extents and strides are the same.
 enum Multiply<'a, T: 'static> {
     Foreign(unsafe fn(&Product<T>)),
-    OnePanel(OnePanel<T>),
+    NearPanels(NearPanels<T>),
     Tiles { kernels: &'a kernel_set::TileKernels<T>, transposed: bool, blocking: Blocking },
 }
 
@@ -217,8 +217,8 @@ impl<'a, T: GemmKernels> Multiply<'a, T> {
         match &set.implementation {
             Implementation::Foreign(foreign) => Self::Foreign(*foreign),
             Implementation::Tiles(kernels) => {
-                if let Some(panel) = OnePanel::of(kernels, product) {
-                    return Self::OnePanel(panel);
+                if let Some(panels) = NearPanels::of(kernels, product) {
+                    return Self::NearPanels(panels);
                 }
                 let path::Choice { path, transposed } = path::choose(kernels, product);
                 let product = if transposed { product.transposed() } else { *product };
@@ -236,7 +236,7 @@ impl<'a, T: GemmKernels> Multiply<'a, T> {
             // SAFETY: passed on.
             Self::Foreign(foreign) => unsafe { foreign(product) },
             // SAFETY: passed on; all products have the same extents and strides.
-            Self::OnePanel(panel) => unsafe { panel.run(product) },
+            Self::NearPanels(panels) => unsafe { panels.run(product) },
             Self::Tiles { kernels, transposed, blocking } => {
                 let product = if *transposed { product.transposed() } else { *product };
                 // SAFETY: passed on; the path was chosen for these extents and strides.

@@ -1,7 +1,7 @@
 //! The matrix product.
 //!
 //! Read on with `path` (what is copied), `blocking` (the sizes), `loops` (the five loops), `microkernel` (the
-//! arithmetic), `kernel_set` and `table` (the instruction sets). `one_panel` and `row_stream` are shorter ways for
+//! arithmetic), `kernel_set` and `table` (the instruction sets). `near_panels` and `row_stream` are shorter ways for
 //! products that need no blocks. `offset_product` and `offset_kernel` are products whose operands are read through
 //! tables of offsets, such as the windows of an image: an entry of their own, beside [`gemm`].
 //!
@@ -19,9 +19,9 @@ mod foreign;
 pub(super) mod kernel_set;
 mod loops;
 pub(super) mod microkernel;
+mod near_panels;
 pub(super) mod offset_kernel;
 pub(super) mod offset_product;
-mod one_panel;
 pub(super) mod output;
 pub(super) mod pack;
 pub(super) mod packed_b;
@@ -47,7 +47,7 @@ use blocking::Blocking;
 pub use epilogue::Epilogue;
 use kernel_set::Implementation;
 pub use kernel_set::{GemmKernels, KernelSet};
-use one_panel::OnePanel;
+use near_panels::NearPanels;
 use path::{Choice, Path};
 use product::{Extents, Operand, Product, Target};
 use row_stream::RowStream;
@@ -177,9 +177,9 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
         Implementation::Foreign(foreign) => unsafe { foreign(product) },
         Implementation::Tiles(kernels) => {
             if choice.is_none() {
-                if let Some(panel) = OnePanel::of(kernels, product) {
+                if let Some(panels) = NearPanels::of(kernels, product) {
                     // SAFETY: passed on.
-                    return unsafe { panel.run(product) };
+                    return unsafe { panels.run(product) };
                 }
                 if let Some(rows) = RowStream::of(product) {
                     // SAFETY: passed on.
