@@ -9,8 +9,8 @@ use crate::kernels::simd::Vector;
 /// The most rows of a tile of dot products.
 pub(super) const MAX_DOT_ROWS: usize = 4;
 
-/// The most columns of a tile that are gone through one after the other.
-pub(super) const COLUMNS_IN_ORDER: usize = 64;
+/// The most columns of a tile of one row.
+pub(super) const COLUMNS_OF_ROW: usize = 64;
 
 /// A tile of dot products.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub(super) struct DotTile<T> {
     pub(super) accumulate: bool,
 }
 
-/// The type of [`dots_of_few`] and of [`dots_in_order`], as the table of kernels holds it.
+/// The type of [`dots_of_few`], [`dots_of_row`] and [`dots_in_order`], as the table of kernels holds it.
 pub(super) type DotFn<T> = unsafe fn(&DotTile<T>);
 
 /// Computes a tile of C of `ROWS` rows and at most `COLUMNS` columns, by a narrower kernel if at most `FEW` are there.
@@ -46,7 +46,31 @@ pub(super) unsafe fn dots_of_few<V: Vector, const ROWS: usize, const COLUMNS: us
     unsafe { if tile.columns <= FEW { dots::<V, ROWS, FEW>(tile) } else { dots::<V, ROWS, COLUMNS>(tile) } }
 }
 
-/// Computes a tile of C of one row and up to [`COLUMNS_IN_ORDER`] columns, one after the other: B is read in the order
+/// Computes a tile of C of one row and up to [`COLUMNS_OF_ROW`] columns: eight at a time, then as few as are left.
+///
+/// # Safety
+/// That of [`dots`] for one row, but for the number of columns.
+#[inline(always)]
+pub(super) unsafe fn dots_of_row<V: Vector>(tile: &DotTile<V::Element>) {
+    const WIDE: usize = 8;
+    let (mut part, mut left) = (*tile, tile.columns);
+    while left > 0 {
+        part.columns = left.min(WIDE);
+        // SAFETY: passed on; there are as many columns as the kernel takes, or fewer.
+        unsafe {
+            match part.columns {
+                1 | 2 => dots::<V, 1, 2>(&part),
+                3 | 4 => dots::<V, 1, 4>(&part),
+                _ => dots::<V, 1, WIDE>(&part),
+            }
+        }
+        left -= part.columns;
+        part.b = part.b.wrapping_offset(WIDE as isize * part.b_column_stride);
+        part.c.data = part.c.data.wrapping_offset(WIDE as isize * part.c.column_stride);
+    }
+}
+
+/// Computes a tile of C of one row and up to [`COLUMNS_OF_ROW`] columns, one after the other: B is read in the order
 /// of its addresses, which counts where it comes from memory. (1×1024 times 1024×1024 with B transposed on a Zen 4,
 /// GFLOP/s: 40 with eight columns at a time, 43 with four, 49 in this order.)
 ///

@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use super::caches::second_level;
-use super::dot_kernel::{COLUMNS_IN_ORDER, DotFn, DotTile, MAX_DOT_ROWS};
+use super::dot_kernel::{COLUMNS_OF_ROW, DotFn, DotTile, MAX_DOT_ROWS};
 use super::epilogue::{Finish, TileShape};
 use super::kernel_set::TileKernels;
 use super::output::Output;
 use super::partition::Partition;
 use super::product::{Extents, Product, Target};
+use super::task_grid::WORTH_A_FORK;
 use crate::scalar::Scalar;
 
 /// Bytes of the columns of B that all rows meet before the next ones: they stay in the first-level cache meanwhile.
@@ -16,6 +17,14 @@ const BLOCK_BYTES: usize = 16 << 10;
 
 /// Columns of a block that every width of a tile divides, or nearly.
 const BLOCK_COLUMNS: usize = 24;
+
+/// Whether a product is a row of dot products on one thread: nothing has to be chosen or cut.
+#[inline(always)]
+pub(super) fn is_one_row<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>) -> bool {
+    let Product { extents: extents @ Extents { rows, depth, .. }, a, b, .. } = product;
+    let are_adjacent = (a.column_stride, b.row_stride) == (1, 1);
+    *rows == 1 && are_adjacent && *depth >= 2 * kernels.lanes && extents.multiply_adds() < WORTH_A_FORK
+}
 
 /// Computes some columns of C by dot products.
 ///
@@ -45,11 +54,12 @@ pub(super) unsafe fn dots<T: Scalar>(kernels: &TileKernels<T>, product: &Product
 #[inline(always)]
 fn kernel_of<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, rows: usize) -> (DotFn<T>, usize) {
     let Extents { rows: all, columns, depth } = product.extents;
-    if all == 1 && columns * depth * size_of::<T>() > second_level() {
-        // Each element of B comes from memory, for one use.
-        return (kernels.dots_in_order, COLUMNS_IN_ORDER);
+    if all > 1 {
+        // Groups of rows differ by at most one, so none of several has a single row.
+        return (kernels.dots[rows - 2], kernels.dot_columns[rows - 2]);
     }
-    (kernels.dots[rows - 1], kernels.dot_columns[rows - 1])
+    let is_near = columns * depth * size_of::<T>() <= second_level();
+    (if is_near { kernels.dots_of_row } else { kernels.dots_in_order }, COLUMNS_OF_ROW)
 }
 
 /// Computes some columns of as many rows of C as a tile has.

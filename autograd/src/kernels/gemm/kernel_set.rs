@@ -67,10 +67,11 @@ pub(in crate::kernels) struct TileKernels<T: 'static> {
     pub(super) shared_tiles: [[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS]; MAX_OFFSET_VECTORS],
     /// Dot products through tables of offsets: `offset_dots[rows - 1]`.
     pub(super) offset_dots: [Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS],
-    /// Dot products: `dots[rows - 1]`, and how many columns each takes.
-    pub(super) dots: [DotFn<T>; MAX_DOT_ROWS],
-    pub(super) dot_columns: [usize; MAX_DOT_ROWS],
-    /// Dot products of one row with columns that come from memory.
+    /// Dot products of several rows: `dots[rows - 2]`, and how many columns each takes.
+    pub(super) dots: [DotFn<T>; MAX_DOT_ROWS - 1],
+    pub(super) dot_columns: [usize; MAX_DOT_ROWS - 1],
+    /// Dot products of one row with columns that are near, and with columns that come from memory.
+    pub(super) dots_of_row: DotFn<T>,
     pub(super) dots_in_order: DotFn<T>,
     /// Rows of C along their whole length.
     pub(super) stream: StreamFn<T>,

@@ -185,6 +185,10 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
                     // SAFETY: passed on.
                     return unsafe { rows.run(kernels.stream, kernels.lanes) };
                 }
+                if dot_loops::is_one_row(kernels, product) {
+                    // SAFETY: passed on.
+                    return unsafe { dot_loops::dots(kernels, product, 0..product.extents.columns) };
+                }
             }
             let choice = choice.filter(|choice| choice.fits(product)).unwrap_or_else(|| path::choose(kernels, product));
             let transposed;

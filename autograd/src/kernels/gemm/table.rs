@@ -86,6 +86,14 @@ macro_rules! wrappers {
             }
 
             /// # Safety
+            /// That of [`dot_kernel::dots_of_row`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn dots_of_row<V: Vector>(tile: &DotTile<V::Element>) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { dot_kernel::dots_of_row::<V>(tile) }
+            }
+
+            /// # Safety
             /// That of [`dot_kernel::dots_in_order`].
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn dots_in_order<V: Vector>(tile: &DotTile<V::Element>) {
@@ -150,8 +158,8 @@ wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
 wrappers!(neon, "neon");
 
 /// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the
-/// micro-kernel each; and with how many columns one, two, three and four rows form dot products at a time, and with
-/// how many if few are left.
+/// micro-kernel each; and with how many columns two, three and four rows form dot products at a time, and with how many
+/// if few are left.
 macro_rules! kernel_set {
     ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal,
         $([$vectors:literal: $($height:literal)*])*
@@ -207,6 +215,7 @@ macro_rules! kernel_set {
                 offset_dots,
                 dots: dots!($module, $vector, $([$dot_columns $few])*),
                 dot_columns: [$($dot_columns),*],
+                dots_of_row: $module::dots_of_row::<$vector>,
                 dots_in_order: $module::dots_in_order::<$vector>,
                 stream: $module::stream::<$vector>,
                 finish: $module::finish::<$vector>,
@@ -225,9 +234,8 @@ macro_rules! kernel_set {
 }
 
 macro_rules! dots {
-    ($module:ident, $vector:ty, [$($one:literal)*] [$($two:literal)*] [$($three:literal)*] [$($four:literal)*]) => {
+    ($module:ident, $vector:ty, [$($two:literal)*] [$($three:literal)*] [$($four:literal)*]) => {
         [
-            $module::dots::<$vector, 1, $($one),*>,
             $module::dots::<$vector, 2, $($two),*>,
             $module::dots::<$vector, 3, $($three),*>,
             $module::dots::<$vector, 4, $($four),*>,
@@ -245,7 +253,7 @@ macro_rules! portable_tiles {
             offsets [1: 1 8] [2: 1 4] [3: 1 4] [4: 1 2]
             shared [1: 1 8] [2: 1 4] [3: 1 3] [4: 1 2]
             adjacent [1: 14]
-            dots [8 4] [5 2] [4 2] [3 1])
+            dots [5 2] [4 2] [3 1])
     };
 }
 
@@ -261,7 +269,7 @@ macro_rules! sixteen_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 4] [4: 1 2]
             shared [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 3 4] [4: 1 2 3] [5: 1 2]
             adjacent [1: 14]
-            dots [8 4] [5 2] [4 2] [3 1])
+            dots [5 2] [4 2] [3 1])
     };
 }
 
@@ -280,7 +288,7 @@ macro_rules! thirty_two_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
             shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 14]
-            dots [8 4] [8 4] [8 4] [6 3])
+            dots [8 4] [8 4] [6 3])
     };
 }
 
@@ -297,7 +305,7 @@ macro_rules! thirty_two_narrow_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
             shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 12]
-            dots [8 4] [8 4] [8 4] [6 3])
+            dots [8 4] [8 4] [6 3])
     };
 }
 

@@ -72,27 +72,31 @@ fn dot_products_whose_columns_are_longer_than_a_block_are_computed() {
 }
 
 #[test]
-fn a_row_meets_columns_from_memory_one_after_the_other() {
+fn a_row_meets_columns_near_and_from_memory() {
     fn all<T: GemmKernels>() {
         let random = &mut Random(9);
         for set in kernel_set::available::<T>().filter(|set| set.tile().is_some()) {
             let Implementation::Tiles(kernels) = &set.implementation else { continue };
-            for (columns, depth) in [(1, 0), (3, 1), (2, 15), (64, 64), (7, 203), (5, 300)] {
+            let sizes = [(1, 0), (3, 1), (2, 15), (64, 64), (7, 203), (5, 300), (10, 128), (11, 33), (12, 16)];
+            for (columns, depth) in sizes {
                 let layouts = [Layout::Rows, Layout::Columns, Layout::Rows];
                 let extents = Extents { rows: 1, columns, depth };
-                for index in [0, 1] {
-                    let case = Case { extents, layouts, epilogue: index };
-                    let a = Guarded::<T>::operand((1, depth), layouts[0], random);
-                    let matrices = Matrices::new(case, a, random);
-                    let found = matrices.run(case, set.name(), |product| {
-                        let Product { a, b, c, accumulate, .. } = *product;
-                        let [a_row_stride, b_column_stride] = [a.row_stride, b.column_stride];
-                        let (a, b) = (a.data, b.data);
-                        let tile = DotTile { a, a_row_stride, b, b_column_stride, c, depth, columns, accumulate };
-                        // SAFETY: buffers of fitting shapes that live on; the kernel set is one of the available ones.
-                        unsafe { (kernels.dots_in_order)(&tile) }
-                    });
-                    matrices.check(case, set.name(), &found);
+                for kernel in [kernels.dots_of_row, kernels.dots_in_order] {
+                    for epilogue in [0, 1] {
+                        let case = Case { extents, layouts, epilogue };
+                        let a = Guarded::<T>::operand((1, depth), layouts[0], random);
+                        let matrices = Matrices::new(case, a, random);
+                        let found = matrices.run(case, set.name(), |product| {
+                            let Product { a, b, c, accumulate, .. } = *product;
+                            let [a_row_stride, b_column_stride] = [a.row_stride, b.column_stride];
+                            let (a, b) = (a.data, b.data);
+                            let tile = DotTile { a, a_row_stride, b, b_column_stride, c, depth, columns, accumulate };
+                            // SAFETY: buffers of fitting shapes that live on; the kernel set is one of the available
+                            // ones.
+                            unsafe { kernel(&tile) }
+                        });
+                        matrices.check(case, set.name(), &found);
+                    }
                 }
             }
         }
