@@ -8,6 +8,7 @@ use super::kernel_set::TileKernels;
 use super::microkernel::{MAX_VECTORS, TileFn};
 use super::partition::Partition;
 use super::product::{Extents, Product};
+use super::row_stream::SHALLOW;
 use super::task_grid::WORTH_A_FORK;
 use crate::scalar::Scalar;
 
@@ -81,7 +82,9 @@ impl<T: Scalar> NearPanels<T> {
         let size = size_of::<T>();
         let collide = collides(a.row_stride, size) || collides(b.row_stride, size) || collides(c.row_stride, size);
         let is_near = 2 * depth * columns * size <= first_level() && extents.multiply_adds() < WORTH_A_FORK;
-        is_near && !collide && depth > 1 && columns > lanes && columns & (lanes - 1) == 0
+        // A single row, or few steps of depth, are rows that are computed along their whole length.
+        let is_deep = extents.rows > 1 && depth > SHALLOW;
+        is_near && !collide && is_deep && columns > lanes && columns & (lanes - 1) == 0
     }
 
     /// The tiles of full vectors, in panels of the width that is best in place; `None` if they do not fill the panels.

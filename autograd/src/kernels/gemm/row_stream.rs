@@ -20,7 +20,7 @@ const NARROW: usize = 4;
 /// GFLOP/s with eight rows at a time, 4.9 with all.)
 const STEPS: usize = 8;
 /// The depth up to which C is most of what is touched, if it has more rows than one.
-const SHALLOW: usize = 2;
+pub(super) const SHALLOW: usize = 2;
 
 /// Rows of C, and the depth of the blocks in which they are computed.
 #[derive(Clone, Copy, Debug)]
