@@ -44,8 +44,9 @@ impl<T: Scalar> NearPanels<T> {
         let &Product { extents: Extents { rows, columns, depth }, b, c, .. } = product;
         let are_adjacent = b.column_stride == 1 && c.column_stride == 1;
         let is_needless = depth * size_of::<T>() > DEPTH_BYTES || product.finish.is_needed();
-        // A single column is a row of dot products, for which there are other kernels.
-        if !are_adjacent || columns == 1 || rows > ROWS || is_needless {
+        // A single column is a row of dot products, for which there are other kernels, as there are for a long row.
+        let is_a_line = columns == 1 || rows == 1 && columns > MAX_VECTORS * kernels.lanes;
+        if !are_adjacent || is_a_line || rows > ROWS || is_needless {
             return None;
         }
         let vectors = columns.div_ceil(kernels.lanes);
@@ -82,9 +83,8 @@ impl<T: Scalar> NearPanels<T> {
         let size = size_of::<T>();
         let collide = collides(a.row_stride, size) || collides(b.row_stride, size) || collides(c.row_stride, size);
         let is_near = 2 * depth * columns * size <= first_level() && extents.multiply_adds() < WORTH_A_FORK;
-        // A single row, or few steps of depth, are rows that are computed along their whole length.
-        let is_deep = extents.rows > 1 && depth > SHALLOW;
-        is_near && !collide && is_deep && columns > lanes && columns & (lanes - 1) == 0
+        // After few steps of depth, rows are computed along their whole length.
+        is_near && !collide && depth > SHALLOW && columns > lanes && columns & (lanes - 1) == 0
     }
 
     /// The tiles of full vectors, in panels of the width that is best in place; `None` if they do not fill the panels.
