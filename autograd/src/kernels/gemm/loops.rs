@@ -117,7 +117,7 @@ impl<T: Scalar> BlockLoops<'_, T> {
     unsafe fn run_tasks(&self, b: &PackedB<T>, grid: &TaskGrid, shared_a: Option<&SharedA<T>>, packs_b: bool) {
         let packs_a = self.blocking.path == Path::Packed && shared_a.is_none();
         let elements = match (packs_b, packs_a) {
-            (true, _) => b.panels.longest() * self.kernels.lanes * b.depth,
+            (true, _) => b.elements_together(self.kernels, self.product.extents.rows),
             (false, true) => grid.rows.longest() * b.depth,
             (false, false) => 0,
         };
@@ -197,8 +197,7 @@ impl<T: Scalar> BlockLoops<'_, T> {
         }
     }
 
-    /// Asks for adjacent rows of A at some steps of the block: the hardware does not foresee where a step begins that
-    /// is pages away from the one before it.
+    /// Asks for adjacent rows of A at some steps of the block, whose pages the hardware does not foresee.
     fn prefetch_rows(&self, rows: &Range<usize>, steps: Range<usize>) {
         let line = 64 / size_of::<T>();
         for step in steps {
@@ -255,17 +254,29 @@ impl<T: Scalar> BlockLoops<'_, T> {
         }
     }
 
-    /// The same for panels that only this task meets: each is packed into the buffer when its turn comes. It is then
-    /// still in the first-level cache, and the buffer stays there.
+    /// The same for panels that only this task meets: one or some are packed into the buffer, and then are still near.
     ///
     /// # Safety
-    /// That of [`task`](Self::task); the buffer has room for the longest panel, and is this task's.
+    /// That of [`task`](Self::task); the buffer has room for the panels, and is this task's.
     unsafe fn task_that_packs_b(&self, b: &PackedB<T>, rows: &RowBlock<T>, panels: Range<usize>, buffer: *mut T) {
-        for panel in panels {
+        let together = b.panels_together(self.kernels, rows.rows.len());
+        if together == 1 {
+            for panel in panels {
+                // SAFETY: passed on.
+                unsafe {
+                    b.pack_into(self.kernels, panel, buffer);
+                    self.panel(&b.panel_at(self.kernels, panel, buffer), rows);
+                }
+            }
+            return;
+        }
+        for first in panels.clone().step_by(together) {
+            let (group, column) = (first..panels.end.min(first + together), b.panels.start(first) * self.kernels.lanes);
+            let b = PackedB { packed: buffer, packed_from: column, ..*b };
             // SAFETY: passed on.
             unsafe {
-                b.pack_into(self.kernels, panel, buffer);
-                self.panel(&b.panel_at(self.kernels, panel, buffer), rows);
+                b.pack_together(self.kernels, group.clone());
+                self.task(&b, rows, group);
             }
         }
     }
