@@ -143,10 +143,10 @@ const FEW_ROWS: usize = 64;
 /// Rows of C from which on B is packed as soon as it is read more slowly in place.
 pub(super) const MANY_ROWS: usize = 100;
 
-/// Rows and columns of C from which on a transposed A is packed although B is near: each packed element is then read
-/// for several panels, and there are blocks of rows for several threads. Where its steps collide, fewer columns are
-/// enough.
+/// Rows of C from which on a transposed A is packed: there are blocks of rows for several threads then.
 const ROWS_ACROSS: usize = 256;
+/// Columns of C from which on that is so although B is near, where packing is worth it early: each packed element is
+/// read for several panels. Where the steps of A collide, fewer columns are enough.
 const COLUMNS_ACROSS: usize = 256;
 
 /// The path of a product whose vectors run along the columns of C.
@@ -154,11 +154,8 @@ const COLUMNS_ACROSS: usize = 256;
 pub(in crate::kernels) fn along_columns<T: Scalar>(lanes: usize, product: &Product<T>) -> Path {
     let Product { extents: Extents { rows, columns, .. }, a, b, .. } = *product;
     let size = size_of::<T>();
-    // A in place is read again for each panel. Rows that are contiguous along the depth are as many streams, which the
-    // hardware foresees; a step across many rows is a page each, and the lines of steps that collide evict each other.
     let is_far = is_far(lanes, product);
-    let is_reused = rows > ROWS_ACROSS && (columns > COLUMNS_ACROSS || collides(a.column_stride, size));
-    let is_scattered = a.column_stride != 1 && (is_far || is_reused);
+    let is_scattered = a.column_stride != 1 && is_scattered(product, is_far);
     // Where blocks of B stay in the cache and the rows of A pass by, few of these are read at a time: they may
     // collide.
     let rows_pass = caches().block_of_b.is_some() && rows > MANY_ROWS && a.column_stride == 1;
@@ -171,6 +168,24 @@ pub(in crate::kernels) fn along_columns<T: Scalar>(lanes: usize, product: &Produ
     } else {
         Path::InPlace
     }
+}
+
+/// Whether a transposed A is packed. In place it is read again for each panel. Rows that are contiguous along the depth
+/// are as many streams, which the hardware foresees; a step across many rows is a page each, and the lines of steps
+/// that collide evict each other.
+///
+/// A core that does one multiply-add at a time reads it in place as fast as it needs it, but for steps that collide.
+/// (Measured on a Zen 4, packed and in place, GFLOP/s on one and two threads: 512³ 111 and 114, 158 and 217; 1000³ 109
+/// and 111, 199 and 211; 1024×512 times 512×128, whose steps collide, 101 and 114, 147 and 225; but 2048×1024 times
+/// 1024×128, which has 8 MiB, 99 and 86, 156 and 206, and 1024³ 110 and 103, 193 and 203.)
+fn is_scattered<T>(product: &Product<T>, is_far: bool) -> bool {
+    let Product { extents: Extents { rows, columns, depth }, a, .. } = product;
+    let (size, caches) = (size_of::<T>(), caches());
+    let steps_collide = collides(a.column_stride, size);
+    if caches.packs_early {
+        return is_far || *rows > ROWS_ACROSS && (*columns > COLUMNS_ACROSS || steps_collide);
+    }
+    steps_collide && *rows > ROWS_ACROSS && (is_far || rows * depth * size > 4 * caches.second)
 }
 
 /// Whether B is packed, as [`along_columns`] has it.
