@@ -44,15 +44,17 @@ impl<T: Scalar> NearPanels<T> {
         let &Product { extents: Extents { rows, columns, depth }, b, c, .. } = product;
         let are_adjacent = b.column_stride == 1 && c.column_stride == 1;
         let is_needless = depth * size_of::<T>() > DEPTH_BYTES || product.finish.is_needed();
-        // A single column is a row of dot products, for which there are other kernels, as there are for a long row.
-        let is_a_line = columns == 1 || rows == 1 && columns > MAX_VECTORS * kernels.lanes;
-        if !are_adjacent || is_a_line || rows > ROWS || is_needless {
+        // A single column is a row of dot products, for which there are other kernels.
+        if !are_adjacent || columns == 1 || rows > ROWS || is_needless {
             return None;
         }
         let vectors = columns.div_ceil(kernels.lanes);
-        if vectors <= MAX_VECTORS
-            && let Some(tile) = Self::one_tile(kernels, product, vectors)
-        {
+        if vectors > MAX_VECTORS {
+            // There are other kernels for long rows, too, that are single or have few steps of depth.
+            if rows == 1 || depth <= SHALLOW {
+                return None;
+            }
+        } else if let Some(tile) = Self::one_tile(kernels, product, vectors) {
             return Some(tile);
         }
         // Several tiles only where the transposed product, or a copy of B, would not be faster.
