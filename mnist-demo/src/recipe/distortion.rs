@@ -1,4 +1,4 @@
-//! Data augmentation: random rotation, slant, scale, shift and elastic deformation of training images.
+//! Data augmentation: random rotation, slant, scale, shift, elastic deformation and ink of training images.
 //!
 //! Each pixel of the new image is read at a source position in the old image:
 //!
@@ -29,6 +29,9 @@ pub struct Distortion {
     pub shift: f32,
     /// The standard deviation of the displacements on the grid, in pixels.
     pub bend: f32,
+    /// The largest relative change of all pixels, which end at 1. It changes how wide a stroke seems, as its edges are
+    /// grey.
+    pub ink: f32,
 }
 
 /// The number of grid cells along each side of the image. The spline needs one grid point before the first cell and
@@ -79,6 +82,7 @@ impl Distortion {
         let along_row = [sine * wider, cosine * wider];
         let along_column = [(cosine + sine * slant) * taller, (cosine * slant - sine) * taller];
         let bend = Bend::new(self.bend, rows, columns, random);
+        let ink = 1.0 + self.ink * (2.0 * random.uniform() as f32 - 1.0);
         let (middle_y, middle_x) = ((rows as f32 - 1.0) / 2.0, (columns as f32 - 1.0) / 2.0);
         let [mut ys, mut xs] = [(); 2].map(|()| vec![0.0; columns]);
         for (row, out) in out.chunks_exact_mut(columns).enumerate() {
@@ -88,7 +92,7 @@ impl Distortion {
             source.locate(&mut ys, start[0] - along_row[0] * middle_x, along_row[0], rows);
             source.locate(&mut xs, start[1] - along_row[1] * middle_x, along_row[1], columns);
             for (pixel, (&y, &x)) in out.iter_mut().zip(ys.iter().zip(&xs)) {
-                *pixel = source.at(y, x);
+                *pixel = (ink * source.at(y, x)).min(1.0);
             }
         }
     }
@@ -195,7 +199,7 @@ fn spline(pixel: usize, length: usize) -> (usize, [f32; 4]) {
 mod tests {
     use super::*;
 
-    const STILL: Distortion = Distortion { rotation: 0.0, slant: 0.0, scale: 0.0, shift: 0.0, bend: 0.0 };
+    const STILL: Distortion = Distortion { rotation: 0.0, slant: 0.0, scale: 0.0, shift: 0.0, bend: 0.0, ink: 0.0 };
 
     fn picture() -> Vec<u8> {
         (0..28 * 28)
@@ -212,7 +216,7 @@ mod tests {
 
     #[test]
     fn distorted_pictures_differ_keep_their_ink_and_stay_in_range() {
-        let strong = Distortion { rotation: 15.0, slant: 0.2, scale: 0.15, shift: 2.0, bend: 2.0 };
+        let strong = Distortion { rotation: 15.0, slant: 0.2, scale: 0.15, shift: 2.0, bend: 2.0, ink: 0.3 };
         let (pixels, random) = (picture(), Random::new(1));
         let ink: f32 = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).sum();
         let mut seen: Vec<Vec<f32>> = Vec::new();
@@ -232,8 +236,23 @@ mod tests {
     }
 
     #[test]
+    fn ink_changes_the_edges_of_a_stroke_and_not_the_paper() {
+        let pixels: Vec<u8> = (0..28 * 28).map(|index| [0, 100, 250, 100][index % 4]).collect();
+        let mut edges = Vec::new();
+        for index in 0..50 {
+            let mut out = vec![f32::NAN; 784];
+            Distortion { ink: 0.5, ..STILL }.apply(&pixels, [28, 28], &mut Random::new(index), &mut out);
+            let factor = out[1] / (100.0 / 255.0);
+            assert!((0.5..=1.5).contains(&factor) && out[0] == 0.0);
+            assert!((out[2] - (factor * 250.0 / 255.0).min(1.0)).abs() < 1e-5);
+            edges.push(factor);
+        }
+        assert!(edges.iter().any(|&factor| factor < 0.7) && edges.iter().any(|&factor| factor > 1.3));
+    }
+
+    #[test]
     fn pictures_of_any_size_are_distorted() {
-        let strong = Distortion { rotation: 180.0, slant: 1.0, scale: 0.9, shift: 50.0, bend: 20.0 };
+        let strong = Distortion { rotation: 180.0, slant: 1.0, scale: 0.9, shift: 50.0, bend: 20.0, ink: 1.0 };
         for [rows, columns] in [[1, 1], [1, 9], [7, 2], [40, 30]] {
             let mut out = vec![f32::NAN; rows * columns];
             for index in 0..20 {

@@ -131,7 +131,7 @@ impl<'a> Trainer<'a> {
     pub(crate) fn at(data: &'a Dataset, settings: Settings, progress: Progress) -> Self {
         let model = Arc::new(settings.model.network(Sizes::of(data), &mut Random::new(settings.seed)));
         let optimizer = RunOptimizer::new(&model, &settings);
-        let criterion = settings.recipe.criterion();
+        let criterion = settings.recipe.criterion(settings.model);
         let order = order(data, &settings, progress.epoch);
         let (interrupted, last_loss) = (false, None);
         Trainer { data, settings, model, optimizer, criterion, interrupted, order, progress, last_loss }
