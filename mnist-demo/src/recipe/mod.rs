@@ -26,7 +26,7 @@ pub enum Recipe {
     Best,
 }
 
-/// What keeps a network from learning its images by heart in [`Recipe::Best`].
+/// What keeps a network from fitting its training images too closely in [`Recipe::Best`].
 struct Regularization {
     distortion: Distortion,
     weight_decay: f64,
@@ -39,12 +39,14 @@ impl Regularization {
     fn of(model: Model) -> Self {
         match model {
             Model::Mlp => {
-                let moves = Distortion { rotation: 10.0, slant: 0.15, scale: 0.12, shift: 1.5, bend: 1.5, ink: 0.0 };
-                Regularization { distortion: moves, weight_decay: 0.01, label_smoothing: 0.05 }
+                let distortion =
+                    Distortion { rotation: 10.0, slant: 0.15, scale: 0.12, shift: 1.5, bend: 1.5, ink: 0.0 };
+                Regularization { distortion, weight_decay: 0.01, label_smoothing: 0.05 }
             }
             Model::Cnn => {
-                let moves = Distortion { rotation: 8.0, slant: 0.12, scale: 0.096, shift: 1.0, bend: 1.2, ink: 0.5 };
-                Regularization { distortion: moves, weight_decay: 0.05, label_smoothing: 0.1 }
+                let distortion =
+                    Distortion { rotation: 8.0, slant: 0.12, scale: 0.096, shift: 1.0, bend: 1.2, ink: 0.5 };
+                Regularization { distortion, weight_decay: 0.05, label_smoothing: 0.1 }
             }
         }
     }

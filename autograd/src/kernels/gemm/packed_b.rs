@@ -115,7 +115,7 @@ impl<T> PackedB<T> {
     pub(in crate::kernels) fn panels_together(&self, kernels: &TileKernels<T>, rows: usize) -> usize {
         let bytes = self.panels.longest() * kernels.lanes * self.depth * size_of::<T>();
         if self.in_place.column_stride == 1 && rows < TOGETHER_ROWS {
-            (TOGETHER_BYTES / bytes.max(1)).max(1)
+            (TOGETHER_BYTES / bytes.max(1)).clamp(1, self.panels.count.max(1))
         } else {
             1
         }
