@@ -7,7 +7,8 @@ use super::epilogue::Epilogue;
 use super::kernel_set::{self, GemmKernels, Implementation, KernelSet};
 use super::loops;
 use super::near_panels::NearPanels;
-use super::path;
+use super::part_loops::StackTiles;
+use super::path::{self, Path};
 use super::product::{Extents, Operand, Product, Target};
 use super::task_grid::MULTIPLY_ADDS_PER_TASK;
 use crate::kernels::parallel::for_each_task;
@@ -208,6 +209,7 @@ fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &Matr
 enum Multiply<'a, T: 'static> {
     Foreign(unsafe fn(&Product<T>)),
     NearPanels(NearPanels<T>),
+    DotsByParts(StackTiles<T>),
     Tiles { kernels: &'a kernel_set::TileKernels<T>, transposed: bool, blocking: Blocking },
 }
 
@@ -221,8 +223,15 @@ impl<'a, T: GemmKernels> Multiply<'a, T> {
                     return Self::NearPanels(panels);
                 }
                 let path::Choice { path, transposed } = path::choose(kernels, product);
-                let product = if transposed { product.transposed() } else { *product };
-                Self::Tiles { kernels, transposed, blocking: Blocking::new(kernels, &product, path) }
+                let oriented = if transposed { product.transposed() } else { *product };
+                let blocking = Blocking::new(kernels, &oriented, path);
+                if path == Path::DotsByParts
+                    && blocking.task.rows == oriented.extents.rows
+                    && let Some(tiles) = StackTiles::of(kernels, product, transposed)
+                {
+                    return Self::DotsByParts(tiles);
+                }
+                Self::Tiles { kernels, transposed, blocking }
             }
         }
     }
@@ -237,6 +246,8 @@ impl<'a, T: GemmKernels> Multiply<'a, T> {
             Self::Foreign(foreign) => unsafe { foreign(product) },
             // SAFETY: passed on; all products have the same extents and strides.
             Self::NearPanels(panels) => unsafe { panels.run(product) },
+            // SAFETY: passed on; as above.
+            Self::DotsByParts(tiles) => unsafe { tiles.run(product) },
             Self::Tiles { kernels, transposed, blocking } => {
                 let product = if *transposed { product.transposed() } else { *product };
                 // SAFETY: passed on; the path was chosen for these extents and strides.

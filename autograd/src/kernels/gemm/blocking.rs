@@ -156,7 +156,8 @@ impl Blocking {
 
     /// Cuts the blocks of C into tasks.
     fn cut_into_tasks<T>(&mut self, product: &Product<T>, tile: TaskSize, lanes: usize) {
-        let rows_only = self.rows_first || self.path == Path::Packed && !self.shares_a;
+        let packs_rows = self.path == Path::Packed && !self.shares_a;
+        let rows_only = self.rows_first || packs_rows || self.path == Path::DotsByParts;
         let columns_only = self.path == Path::Dots;
         let smallest = TaskSize {
             rows: match () {

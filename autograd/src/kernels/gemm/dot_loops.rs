@@ -2,14 +2,18 @@
 
 use std::ops::Range;
 
+use super::blocking::Blocking;
 use super::caches::second_level;
 use super::dot_kernel::{COLUMNS_OF_ROW, DotFn, DotTile, MAX_DOT_ROWS};
 use super::epilogue::{Finish, TileShape};
 use super::kernel_set::TileKernels;
 use super::output::Output;
+use super::part_loops::dots_by_parts;
 use super::partition::Partition;
+use super::path::Path;
 use super::product::{Extents, Product, Target};
 use super::task_grid::WORTH_A_FORK;
+use crate::kernels::parallel::for_each_task;
 use crate::scalar::Scalar;
 
 /// Bytes of the columns of B that all rows meet before the next ones: they stay in the first-level cache meanwhile.
@@ -24,6 +28,27 @@ pub(super) fn is_one_row<T: Scalar>(kernels: &TileKernels<T>, product: &Product<
     let Product { extents: extents @ Extents { rows, depth, .. }, a, b, .. } = product;
     let are_adjacent = (a.column_stride, b.row_stride) == (1, 1);
     *rows == 1 && are_adjacent && *depth >= 2 * kernels.lanes && extents.multiply_adds() < WORTH_A_FORK
+}
+
+/// Runs a product whose vectors run along the depth.
+///
+/// # Safety
+/// The instruction set of `kernels` is available; the three matrices of the product are valid and C is not shared; none
+/// of the extents but the depth is zero; and the path fits the product.
+pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blocking, product: &Product<T>) {
+    let Extents { rows, columns, .. } = product.extents;
+    if blocking.path == Path::DotsByParts {
+        let parts = Partition::of_at_most(rows, blocking.task.rows);
+        return for_each_task(parts.count, |part| {
+            // SAFETY: passed on; every task has rows of its own.
+            unsafe { dots_by_parts(kernels, product, parts.range(part)) }
+        });
+    }
+    let parts = Partition::of_at_most(columns, blocking.task.columns);
+    for_each_task(parts.count, |part| {
+        // SAFETY: passed on; every task has columns of its own.
+        unsafe { dots(kernels, product, parts.range(part)) }
+    });
 }
 
 /// Computes some columns of C by dot products.

@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use super::blocking::{Block, Blocking, for_each_block};
 use super::buffer::{Buffer, ThreadBuffers};
-use super::dot_loops::dots;
+use super::dot_loops;
 use super::epilogue::TileShape;
 use super::kernel_set::TileKernels;
 use super::microkernel::{Tile, TileFn};
@@ -38,12 +38,9 @@ use crate::scalar::Scalar;
 /// The instruction set of `kernels` is available; the three matrices of the product are valid and C is not shared; none
 /// of the extents but the depth is zero; and the path fits the product.
 pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blocking, product: &Product<T>) {
-    if blocking.path == Path::Dots {
-        let parts = Partition::of_at_most(product.extents.columns, blocking.task.columns);
-        return for_each_task(parts.count, |part| {
-            // SAFETY: passed on; every task has columns of its own.
-            unsafe { dots(kernels, product, parts.range(part)) }
-        });
+    if blocking.path.is_dots() {
+        // SAFETY: passed on.
+        return unsafe { dot_loops::run(kernels, blocking, product) };
     }
     let Extents { rows, columns, depth } = product.extents;
     let is_one_task = columns <= blocking.task.columns && depth == blocking.depth && rows == blocking.task.rows;

@@ -25,6 +25,8 @@ pub(super) mod offset_product;
 pub(super) mod output;
 pub(super) mod pack;
 pub(super) mod packed_b;
+mod part_kernel;
+mod part_loops;
 pub(super) mod partition;
 pub(super) mod path;
 pub(crate) mod prepacked;

@@ -3,6 +3,7 @@
 
 use super::caches::{caches, collides, half_vector, transposed_store};
 use super::kernel_set::TileKernels;
+use super::part_loops::FEWEST_COLUMNS;
 use super::product::{Extents, Operand, Product};
 use crate::scalar::Scalar;
 
@@ -17,17 +18,26 @@ pub(in crate::kernels) enum Path {
     Packed,
     /// Nothing, and vectors run along the depth: few rows or few columns, both operands contiguous along the depth.
     Dots,
+    /// Nothing, and vectors hold parts of several rows: the same with more rows and columns, four of each at least.
+    DotsByParts,
 }
 
 impl Path {
     /// All of them.
     #[cfg(test)]
-    pub(in crate::kernels) const ALL: [Path; 4] = [Path::InPlace, Path::PackedB, Path::Packed, Path::Dots];
+    pub(in crate::kernels) const ALL: [Path; 5] =
+        [Path::InPlace, Path::PackedB, Path::Packed, Path::Dots, Path::DotsByParts];
 
     /// Whether B is packed.
     #[inline]
     pub(super) fn packs_b(self) -> bool {
         matches!(self, Path::PackedB | Path::Packed)
+    }
+
+    /// Whether vectors run along the depth.
+    #[inline]
+    pub(in crate::kernels) fn is_dots(self) -> bool {
+        matches!(self, Path::Dots | Path::DotsByParts)
     }
 }
 
@@ -48,9 +58,17 @@ impl Choice {
             Path::InPlace if self.transposed => a.row_stride == 1 || extents.rows == 1,
             Path::InPlace => b.column_stride == 1 || extents.columns == 1,
             Path::PackedB | Path::Packed => true,
-            Path::Dots => (a.column_stride == 1 && b.row_stride == 1) || extents.depth <= 1,
+            Path::Dots => are_dots(product),
+            Path::DotsByParts => are_dots(product) && extents.rows.min(extents.columns) >= FEWEST_COLUMNS,
         }
     }
+}
+
+/// Whether both operands are contiguous along the depth.
+#[inline(always)]
+fn are_dots<T>(product: &Product<T>) -> bool {
+    let Product { extents, a, b, .. } = product;
+    (a.column_stride == 1 && b.row_stride == 1) || extents.depth <= 1
 }
 
 /// What a product costs with its vectors along the columns of C, in multiply-adds of a vector.
@@ -99,7 +117,7 @@ impl Cost {
 #[inline]
 pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>) -> Choice {
     let lanes = kernels.lanes;
-    let are_dots = Choice { path: Path::Dots, transposed: false }.fits(product);
+    let are_dots = are_dots(product);
     if are_dots && product.extents.rows == 1 && product.extents.depth >= 2 * lanes {
         // So the costs have it, whatever the columns are; to compute them takes a tenth of a small product's time.
         return Choice { path: Path::Dots, transposed: false };
@@ -111,12 +129,9 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
     let straight_cost = Cost::of(kernels, product).total();
     let transposed_cost = Cost::of(kernels, &transposed).total();
     if are_dots {
-        let Extents { rows, columns, depth } = product.extents;
-        // A dot product ends with the sum of a vector's lanes.
-        let vectors = depth.div_ceil(lanes) as f32;
-        let dots_cost = rows as f32 * columns as f32 * (1.07 * vectors + 3.0);
+        let (choice, dots_cost) = as_dots(kernels, product);
         if dots_cost < straight_cost.min(transposed_cost) {
-            return Choice { path: Path::Dots, transposed: rows > columns };
+            return choice;
         }
     }
     if transposed_cost < straight_cost {
@@ -124,6 +139,25 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
     } else {
         Choice { path: along_columns(lanes, product), transposed: false }
     }
+}
+
+/// How dot products are computed, and what they cost, in multiply-adds of a vector.
+#[inline]
+fn as_dots<T>(kernels: &TileKernels<T>, product: &Product<T>) -> (Choice, f32) {
+    let Extents { rows, columns, depth } = product.extents;
+    if rows.min(columns) < FEWEST_COLUMNS {
+        // Each ends with the sum of a vector's lanes.
+        let vectors = depth.div_ceil(kernels.lanes) as f32;
+        let cost = rows as f32 * columns as f32 * (1.07 * vectors + 3.0);
+        return (Choice { path: Path::Dots, transposed: rows > columns }, cost);
+    }
+    // Parts are written fastest where the columns of C are adjacent.
+    let transposed = product.c.column_stride != 1 && product.c.row_stride == 1;
+    let (rows, columns) = if transposed { (columns, rows) } else { (rows, columns) };
+    let registers = (rows.div_ceil(kernels.parts) * columns) as f32;
+    // The sums of four registers, of four columns, are added up together.
+    let steps = (depth * kernels.parts).div_ceil(kernels.lanes) as f32;
+    (Choice { path: Path::DotsByParts, transposed }, registers * (1.13 * steps + 3.1))
 }
 
 /// Whether the costs need not be computed: vectors of B and of C are adjacent elements, and full. Then nothing is

@@ -11,6 +11,7 @@ use super::kernel_set::{GemmKernels, Implementation, KernelSet, TileKernels};
 use super::microkernel::{self, MAX_ROWS, MAX_TILE_ELEMENTS, MAX_VECTORS, Tile, TileFn};
 use super::offset_kernel::{self, MAX_ADJACENT_ROWS, MAX_OFFSET_ROWS, MAX_OFFSET_VECTORS, OffsetTileFn, Offsets};
 use super::pack::{self, Strip};
+use super::part_kernel::{self, MAX_GROUPS, MAX_PART_COLUMNS, PartFn, PartTile};
 use super::product::Target;
 use super::row_stream::{self, RowStream};
 use super::store_transposed::{self, ScratchTile};
@@ -86,6 +87,16 @@ macro_rules! wrappers {
             }
 
             /// # Safety
+            /// That of [`part_kernel::dots_of_parts`].
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn dots_of_parts<V: Vector, const GROUPS: usize, const COLUMNS: usize>(
+                tile: &PartTile<V::Element>,
+            ) {
+                // SAFETY: passed on; the features of `V` are enabled here.
+                unsafe { part_kernel::dots_of_parts::<V, GROUPS, COLUMNS>(tile) }
+            }
+
+            /// # Safety
             /// That of [`dot_kernel::dots_of_row`].
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn dots_of_row<V: Vector>(tile: &DotTile<V::Element>) {
@@ -158,14 +169,15 @@ wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
 wrappers!(neon, "neon");
 
 /// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the
-/// micro-kernel each; and with how many columns two, three and four rows form dot products at a time, and with how many
-/// if few are left.
+/// micro-kernel each; the registers of rows and, for each, the columns of dot products by parts; and with how many
+/// columns two and three rows form dot products at a time, and with how many if few are left.
 macro_rules! kernel_set {
     ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal,
         $([$vectors:literal: $($height:literal)*])*
         offsets $([$offset_vectors:literal: $($offset_height:literal)*])*
         shared $([$shared_vectors:literal: $($shared_height:literal)*])*
         adjacent $([$adjacent_vectors:literal: $($adjacent_height:literal)*])*
+        parts $([$groups:literal: $($part_columns:literal)*])*
         dots $([$dot_columns:literal $few:literal])*) => {{
         const KERNELS: TileKernels<<$vector as Vector>::Element> = {
             let mut max_rows = [0; MAX_VECTORS];
@@ -198,6 +210,16 @@ macro_rules! kernel_set {
                         as OffsetTileFn<<$vector as Vector>::Element>,
                 );
             )*)*
+            let mut part_dots = [[None; MAX_GROUPS]; MAX_PART_COLUMNS];
+            let (mut part_groups, mut part_columns) = ([0; MAX_PART_COLUMNS], 0);
+            $($(
+                part_dots[$part_columns - 1][$groups - 1] = Some(
+                    $module::dots_of_parts::<$vector, $groups, $part_columns>
+                        as PartFn<<$vector as Vector>::Element>,
+                );
+                part_groups[$part_columns - 1] = $groups;
+                part_columns = if $part_columns > part_columns { $part_columns } else { part_columns };
+            )*)*
             let mut offset_dots = [None; MAX_OFFSET_ROWS];
             offset_dots[0] = Some($module::offset_dots::<$vector, 1> as OffsetTileFn<<$vector as Vector>::Element>);
             offset_dots[1] = Some($module::offset_dots::<$vector, 2> as OffsetTileFn<<$vector as Vector>::Element>);
@@ -213,6 +235,10 @@ macro_rules! kernel_set {
                 adjacent_tiles,
                 shared_tiles,
                 offset_dots,
+                part_dots,
+                part_groups,
+                parts: <$vector as Vector>::LANES / <$vector as Vector>::PART,
+                part_columns,
                 dots: dots!($module, $vector, $([$dot_columns $few])*),
                 dot_columns: [$($dot_columns),*],
                 dots_of_row: $module::dots_of_row::<$vector>,
@@ -234,11 +260,10 @@ macro_rules! kernel_set {
 }
 
 macro_rules! dots {
-    ($module:ident, $vector:ty, [$($two:literal)*] [$($three:literal)*] [$($four:literal)*]) => {
+    ($module:ident, $vector:ty, [$($two:literal)*] [$($three:literal)*]) => {
         [
             $module::dots::<$vector, 2, $($two),*>,
             $module::dots::<$vector, 3, $($three),*>,
-            $module::dots::<$vector, 4, $($four),*>,
         ]
     };
 }
@@ -253,7 +278,8 @@ macro_rules! portable_tiles {
             offsets [1: 1 8] [2: 1 4] [3: 1 4] [4: 1 2]
             shared [1: 1 8] [2: 1 4] [3: 1 3] [4: 1 2]
             adjacent [1: 14]
-            dots [5 2] [4 2] [3 1])
+            parts [1: 3 4 5 6]
+            dots [5 2] [4 2])
     };
 }
 
@@ -269,7 +295,8 @@ macro_rules! sixteen_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 4] [4: 1 2]
             shared [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 3 4] [4: 1 2 3] [5: 1 2]
             adjacent [1: 14]
-            dots [5 2] [4 2] [3 1])
+            parts [1: 3 4 5 6] [2: 3 4 5 6]
+            dots [5 2] [4 2])
     };
 }
 
@@ -288,7 +315,8 @@ macro_rules! thirty_two_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
             shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 14]
-            dots [8 4] [8 4] [6 3])
+            parts [1: 4 5 6 7 8] [2: 4 5 6 7 8] [3: 4 5 6 7 8] [4: 4 5 6]
+            dots [8 4] [8 4])
     };
 }
 
@@ -305,7 +333,8 @@ macro_rules! thirty_two_narrow_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
             shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 12]
-            dots [8 4] [8 4] [6 3])
+            parts [1: 4 5 6 7 8] [2: 4 5 6 7 8] [3: 4 5 6 7 8] [4: 4 5 6]
+            dots [8 4] [8 4])
     };
 }
 

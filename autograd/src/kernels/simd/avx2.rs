@@ -2,8 +2,9 @@
 
 use std::arch::x86_64::*;
 
-use super::Vector;
+use super::parts::{load_four, load_two, store_four, store_two};
 use super::transpose::{Block, transpose_band};
+use super::{MAX_PARTS, Vector};
 
 /// Eight `f32`.
 #[derive(Clone, Copy)]
@@ -13,11 +14,25 @@ pub(crate) struct F32x8(__m256);
 #[derive(Clone, Copy)]
 pub(crate) struct F64x4(__m256d);
 
+/// The sums of elements 0 and 2, 1 and 3 of each part of two registers, side by side.
+///
+/// # Safety
+/// AVX2 is available, and enabled in the caller.
+#[inline(always)] // A closure would not be inlined into code of another instruction set.
+unsafe fn pairs(one: F32x8, two: F32x8) -> __m256d {
+    // SAFETY: passed on.
+    unsafe {
+        let (low, high) = (_mm256_unpacklo_ps(one.0, two.0), _mm256_unpackhi_ps(one.0, two.0));
+        _mm256_castps_pd(_mm256_add_ps(low, high))
+    }
+}
+
 impl Vector for F32x8 {
     type Element = f32;
     type Mask = __m256i;
     const LANES: usize = 8;
     const MASKS_ARE_FREE: bool = false;
+    const PART: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -82,6 +97,44 @@ impl Vector for F32x8 {
         }
     }
     #[inline(always)]
+    unsafe fn splat_part(source: *const f32, count: usize) -> Self {
+        // SAFETY: AVX2 is there, and so many elements may be read, by the contract of the trait.
+        Self(unsafe {
+            {
+                let part = load_four(source, count);
+                _mm256_set_m128(part, part)
+            }
+        })
+    }
+    #[inline(always)]
+    unsafe fn load_parts(source: *const f32, rows: &[isize; MAX_PARTS], count: usize) -> Self {
+        // SAFETY: AVX2 is there, and so many elements of each row may be read, by the contract of the trait.
+        unsafe {
+            let (low, high) = (load_four(source.offset(rows[0]), count), load_four(source.offset(rows[1]), count));
+            Self(_mm256_set_m128(high, low))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum_parts([a, b, c, d]: [Self; MAX_PARTS]) -> Self {
+        // In each part: elements 0 and 2, 1 and 3 of two registers side by side; then these two of all four.
+        // SAFETY: AVX2 is there by the contract of the trait.
+        unsafe {
+            let (ab, cd) = (pairs(a, b), pairs(c, d));
+            let (low, high) = (_mm256_unpacklo_pd(ab, cd), _mm256_unpackhi_pd(ab, cd));
+            Self(_mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_parts(self, target: *mut f32, rows: &[isize; MAX_PARTS], (parts, count): (usize, usize)) {
+        // SAFETY: AVX2 is there, and so many elements may be written in each row, by the contract of the trait.
+        unsafe {
+            store_four(target.offset(rows[0]), _mm256_extractf128_ps::<0>(self.0), count);
+            if parts > 1 {
+                store_four(target.offset(rows[1]), _mm256_extractf128_ps::<1>(self.0), count);
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(
         source: *const f32,
         source_row: isize,
@@ -99,6 +152,7 @@ impl Vector for F64x4 {
     type Mask = __m256i;
     const LANES: usize = 4;
     const MASKS_ARE_FREE: bool = false;
+    const PART: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f64) -> Self {
@@ -159,6 +213,39 @@ impl Vector for F64x4 {
         unsafe {
             let halves = _mm_add_pd(_mm256_castpd256_pd128(self.0), _mm256_extractf128_pd::<1>(self.0));
             _mm_cvtsd_f64(_mm_add_sd(halves, _mm_unpackhi_pd(halves, halves)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn splat_part(source: *const f64, count: usize) -> Self {
+        // SAFETY: AVX2 is there, and so many elements may be read, by the contract of the trait.
+        Self(unsafe {
+            {
+                let part = load_two(source, count);
+                _mm256_set_m128d(part, part)
+            }
+        })
+    }
+    #[inline(always)]
+    unsafe fn load_parts(source: *const f64, rows: &[isize; MAX_PARTS], count: usize) -> Self {
+        // SAFETY: AVX2 is there, and so many elements of each row may be read, by the contract of the trait.
+        unsafe {
+            let (low, high) = (load_two(source.offset(rows[0]), count), load_two(source.offset(rows[1]), count));
+            Self(_mm256_set_m128d(high, low))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum_parts([a, b, ..]: [Self; MAX_PARTS]) -> Self {
+        // SAFETY: AVX2 is there by the contract of the trait.
+        unsafe { Self(_mm256_add_pd(_mm256_unpacklo_pd(a.0, b.0), _mm256_unpackhi_pd(a.0, b.0))) }
+    }
+    #[inline(always)]
+    unsafe fn store_parts(self, target: *mut f64, rows: &[isize; MAX_PARTS], (parts, count): (usize, usize)) {
+        // SAFETY: AVX2 is there, and so many elements may be written in each row, by the contract of the trait.
+        unsafe {
+            store_two(target.offset(rows[0]), _mm256_extractf128_pd::<0>(self.0), count);
+            if parts > 1 {
+                store_two(target.offset(rows[1]), _mm256_extractf128_pd::<1>(self.0), count);
+            }
         }
     }
     #[inline(always)]

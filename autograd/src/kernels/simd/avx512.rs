@@ -2,8 +2,9 @@
 
 use std::arch::x86_64::*;
 
-use super::Vector;
-use super::transpose::{Block, transpose_band};
+use super::parts::{load_four, load_two, store_four, store_two};
+use super::transpose::transpose_band;
+use super::{MAX_PARTS, Vector};
 
 /// Sixteen `f32`.
 #[derive(Clone, Copy)]
@@ -35,12 +36,26 @@ unsafe fn bit_indices(word: u64, first: u32, target: *mut u32) -> usize {
     count
 }
 
+/// The sums of elements 0 and 2, 1 and 3 of each part of two registers, side by side.
+///
+/// # Safety
+/// AVX-512 is available, and enabled in the caller.
+#[inline(always)] // A closure would not be inlined into code of another instruction set.
+unsafe fn pairs(one: F32x16, two: F32x16) -> __m512d {
+    // SAFETY: passed on.
+    unsafe {
+        let (low, high) = (_mm512_unpacklo_ps(one.0, two.0), _mm512_unpackhi_ps(one.0, two.0));
+        _mm512_castps_pd(_mm512_add_ps(low, high))
+    }
+}
+
 impl Vector for F32x16 {
     type Element = f32;
     type Mask = __mmask16;
     const LANES: usize = 16;
     const MASKS_ARE_FREE: bool = true;
     const HALVES: bool = true;
+    const PART: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -111,24 +126,58 @@ impl Vector for F32x16 {
         unsafe { Self::sums([self; 4])[0] }
     }
     #[inline(always)]
-    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
-        // In each quarter: elements 0 and 2, 1 and 3 of two registers side by side; then these two of all four; then
-        // the quarters.
+    unsafe fn sums(vectors: [Self; 4]) -> [f32; 4] {
+        // The sums of the parts, and then of all parts of each register.
         // SAFETY: AVX-512 is there by the contract of the trait.
         unsafe {
-            let pairs = |one: Self, two: Self| {
-                let (low, high) = (_mm512_unpacklo_ps(one.0, two.0), _mm512_unpackhi_ps(one.0, two.0));
-                _mm512_castps_pd(_mm512_add_ps(low, high))
-            };
-            let (ab, cd) = (pairs(a, b), pairs(c, d));
-            let (low, high) = (_mm512_unpacklo_pd(ab, cd), _mm512_unpackhi_pd(ab, cd));
-            let quarters = _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
+            let quarters = Self::sum_parts(vectors).0;
             let upper = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(quarters)));
             let halves = _mm256_add_ps(_mm512_castps512_ps256(quarters), upper);
             let all = _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
             let mut sums = [0.0; 4];
             _mm_storeu_ps(sums.as_mut_ptr(), all);
             sums
+        }
+    }
+    #[inline(always)]
+    unsafe fn splat_part(source: *const f32, count: usize) -> Self {
+        // SAFETY: AVX-512 is there, and so many elements may be read, by the contract of the trait.
+        Self(unsafe { _mm512_broadcast_f32x4(load_four(source, count)) })
+    }
+    #[inline(always)]
+    unsafe fn load_parts(source: *const f32, rows: &[isize; MAX_PARTS], count: usize) -> Self {
+        // SAFETY: AVX-512 is there, and so many elements of each row may be read, by the contract of the trait.
+        unsafe {
+            let [a, b, c, d] = *rows;
+            let (a, b) = (load_four(source.offset(a), count), load_four(source.offset(b), count));
+            let (c, d) = (load_four(source.offset(c), count), load_four(source.offset(d), count));
+            Self(four_fours([a, b, c, d]))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum_parts([a, b, c, d]: [Self; MAX_PARTS]) -> Self {
+        // In each part: elements 0 and 2, 1 and 3 of two registers side by side; then these two of all four.
+        // SAFETY: AVX-512 is there by the contract of the trait.
+        unsafe {
+            let (ab, cd) = (pairs(a, b), pairs(c, d));
+            let (low, high) = (_mm512_unpacklo_pd(ab, cd), _mm512_unpackhi_pd(ab, cd));
+            Self(_mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_parts(self, target: *mut f32, rows: &[isize; MAX_PARTS], (parts, count): (usize, usize)) {
+        // SAFETY: AVX-512 is there, and so many elements may be written in each row, by the contract of the trait.
+        unsafe {
+            store_four(target.offset(rows[0]), _mm512_extractf32x4_ps::<0>(self.0), count);
+            if parts > 1 {
+                store_four(target.offset(rows[1]), _mm512_extractf32x4_ps::<1>(self.0), count);
+            }
+            if parts > 2 {
+                store_four(target.offset(rows[2]), _mm512_extractf32x4_ps::<2>(self.0), count);
+            }
+            if parts > 3 {
+                store_four(target.offset(rows[3]), _mm512_extractf32x4_ps::<3>(self.0), count);
+            }
         }
     }
     #[inline(always)]
@@ -150,6 +199,7 @@ impl Vector for F64x8 {
     const LANES: usize = 8;
     const MASKS_ARE_FREE: bool = true;
     const HALVES: bool = true;
+    const PART: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f64) -> Self {
@@ -220,6 +270,42 @@ impl Vector for F64x8 {
         unsafe { _mm512_reduce_add_pd(self.0) }
     }
     #[inline(always)]
+    unsafe fn splat_part(source: *const f64, count: usize) -> Self {
+        // SAFETY: AVX-512 is there, and so many elements may be read, by the contract of the trait.
+        Self(unsafe { _mm512_broadcast_f64x2(load_two(source, count)) })
+    }
+    #[inline(always)]
+    unsafe fn load_parts(source: *const f64, rows: &[isize; MAX_PARTS], count: usize) -> Self {
+        // SAFETY: AVX-512 is there, and so many elements of each row may be read, by the contract of the trait.
+        unsafe {
+            let [a, b, c, d] = *rows;
+            let (a, b) = (load_two(source.offset(a), count), load_two(source.offset(b), count));
+            let (c, d) = (load_two(source.offset(c), count), load_two(source.offset(d), count));
+            Self(four_pairs([a, b, c, d]))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum_parts([a, b, ..]: [Self; MAX_PARTS]) -> Self {
+        // SAFETY: AVX-512 is there by the contract of the trait.
+        unsafe { Self(_mm512_add_pd(_mm512_unpacklo_pd(a.0, b.0), _mm512_unpackhi_pd(a.0, b.0))) }
+    }
+    #[inline(always)]
+    unsafe fn store_parts(self, target: *mut f64, rows: &[isize; MAX_PARTS], (parts, count): (usize, usize)) {
+        // SAFETY: AVX-512 is there, and so many elements may be written in each row, by the contract of the trait.
+        unsafe {
+            store_two(target.offset(rows[0]), _mm512_extractf64x2_pd::<0>(self.0), count);
+            if parts > 1 {
+                store_two(target.offset(rows[1]), _mm512_extractf64x2_pd::<1>(self.0), count);
+            }
+            if parts > 2 {
+                store_two(target.offset(rows[2]), _mm512_extractf64x2_pd::<2>(self.0), count);
+            }
+            if parts > 3 {
+                store_two(target.offset(rows[3]), _mm512_extractf64x2_pd::<3>(self.0), count);
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(
         source: *const f64,
         source_row: isize,
@@ -232,69 +318,28 @@ impl Vector for F64x8 {
     }
 }
 
-// In both: quarters of the rows are loaded into the quarters of the registers where they will stay, so that no shuffle
-// has to cross them. The loads do half of the work, and each line of the target is written at once.
-impl Block for F32x16 {
-    #[inline(always)]
-    unsafe fn transpose_block(rows: &[*const f32], column: usize, target: *mut f32, target_row: usize) {
-        for quarter in [0, 4, 8, 12] {
-            // SAFETY: AVX-512 is there; four elements from `column + quarter` on are in each row; the target has
-            // sixteen full rows.
-            unsafe {
-                let from = column + quarter;
-                let [a, b, c, d] = [four(rows, 0, from), four(rows, 1, from), four(rows, 2, from), four(rows, 3, from)];
-                let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
-                let (ab_high, cd_high) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
-                _mm512_storeu_ps(target.add(quarter * target_row), _mm512_shuffle_ps::<0x44>(ab, cd));
-                _mm512_storeu_ps(target.add((quarter + 1) * target_row), _mm512_shuffle_ps::<0xEE>(ab, cd));
-                _mm512_storeu_ps(target.add((quarter + 2) * target_row), _mm512_shuffle_ps::<0x44>(ab_high, cd_high));
-                _mm512_storeu_ps(target.add((quarter + 3) * target_row), _mm512_shuffle_ps::<0xEE>(ab_high, cd_high));
-            }
-        }
-    }
-}
-
-impl Block for F64x8 {
-    #[inline(always)]
-    unsafe fn transpose_block(rows: &[*const f64], column: usize, target: *mut f64, target_row: usize) {
-        for quarter in [0, 2, 4, 6] {
-            // SAFETY: AVX-512 is there; two elements from `column + quarter` on are in each row; the target has eight
-            // full rows.
-            unsafe {
-                let [a, b] = [four_pairs(rows, 0, column + quarter), four_pairs(rows, 1, column + quarter)];
-                _mm512_storeu_pd(target.add(quarter * target_row), _mm512_unpacklo_pd(a, b));
-                _mm512_storeu_pd(target.add((quarter + 1) * target_row), _mm512_unpackhi_pd(a, b));
-            }
-        }
-    }
-}
-
-/// Four elements of every fourth row.
+/// A register of four parts.
 ///
 /// # Safety
-/// AVX-512 is there, and the elements may be read.
+/// AVX-512 is available, and enabled in the caller.
 #[inline(always)] // A closure would not be inlined into code of another instruction set.
-unsafe fn four(rows: &[*const f32], row: usize, from: usize) -> __m512 {
+pub(super) unsafe fn four_fours([a, b, c, d]: [__m128; 4]) -> __m512 {
     // SAFETY: passed on.
     unsafe {
-        let one = _mm512_castps128_ps512(_mm_loadu_ps(rows[row].add(from)));
-        let two = _mm512_insertf32x4::<1>(one, _mm_loadu_ps(rows[row + 4].add(from)));
-        let three = _mm512_insertf32x4::<2>(two, _mm_loadu_ps(rows[row + 8].add(from)));
-        _mm512_insertf32x4::<3>(three, _mm_loadu_ps(rows[row + 12].add(from)))
+        let two = _mm512_insertf32x4::<1>(_mm512_castps128_ps512(a), b);
+        _mm512_insertf32x4::<3>(_mm512_insertf32x4::<2>(two, c), d)
     }
 }
 
-/// Two elements of every second row.
+/// The same of `f64`.
 ///
 /// # Safety
-/// That of [`four`].
+/// That of [`four_fours`].
 #[inline(always)]
-unsafe fn four_pairs(rows: &[*const f64], row: usize, from: usize) -> __m512d {
+pub(super) unsafe fn four_pairs([a, b, c, d]: [__m128d; 4]) -> __m512d {
     // SAFETY: passed on.
     unsafe {
-        let one = _mm512_castpd128_pd512(_mm_loadu_pd(rows[row].add(from)));
-        let two = _mm512_insertf64x2::<1>(one, _mm_loadu_pd(rows[row + 2].add(from)));
-        let three = _mm512_insertf64x2::<2>(two, _mm_loadu_pd(rows[row + 4].add(from)));
-        _mm512_insertf64x2::<3>(three, _mm_loadu_pd(rows[row + 6].add(from)))
+        let two = _mm512_insertf64x2::<1>(_mm512_castpd128_pd512(a), b);
+        _mm512_insertf64x2::<3>(_mm512_insertf64x2::<2>(two, c), d)
     }
 }

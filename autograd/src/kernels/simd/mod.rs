@@ -12,8 +12,12 @@ mod portable;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_blocks;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "x86_64")]
+mod parts;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod transpose;
 
@@ -27,6 +31,9 @@ pub(crate) use avx512::{F32x16, F64x8};
 pub(crate) use neon::{F32x4, F64x2};
 
 use crate::scalar::Scalar;
+
+/// The most parts of a register ([`Vector::PART`]), and the most elements of a part.
+pub(crate) const MAX_PARTS: usize = 4;
 
 /// A register of elements, and what it can do.
 ///
@@ -46,6 +53,8 @@ pub(crate) trait Vector: Copy {
     const MASKS_ARE_FREE: bool;
     /// Whether half a register may take half as long: on some machines a register is as wide as two of their units.
     const HALVES: bool = false;
+    /// How many elements of a row there are in a part of a register whose parts belong to different rows: 16 bytes.
+    const PART: usize = Self::LANES;
 
     /// The same element in each lane.
     unsafe fn splat(value: Self::Element) -> Self;
@@ -95,6 +104,32 @@ pub(crate) trait Vector: Copy {
         let [a, b, c, d] = vectors;
         // SAFETY: passed on.
         unsafe { [a.sum(), b.sum(), c.sum(), d.sum()] }
+    }
+
+    /// The first `count` ≤ `PART` elements from `source` on in each part, zeros behind them.
+    #[inline(always)]
+    unsafe fn splat_part(source: *const Self::Element, count: usize) -> Self {
+        // SAFETY: passed on; the register is one part.
+        unsafe { if count == Self::LANES { Self::load(source) } else { Self::load_masked(source, Self::mask(count)) } }
+    }
+    /// In each part the first `count` ≤ `PART` elements from `source + rows[part]` on, zeros behind them.
+    #[inline(always)]
+    unsafe fn load_parts(source: *const Self::Element, rows: &[isize; MAX_PARTS], count: usize) -> Self {
+        // SAFETY: passed on; the register is one part.
+        unsafe { Self::splat_part(source.offset(rows[0]), count) }
+    }
+    /// The sum of each part of as many registers as a part has elements: element e of a part is that of register e.
+    #[inline(always)]
+    unsafe fn sum_parts(vectors: [Self; MAX_PARTS]) -> Self {
+        // SAFETY: passed on; the register is one part, with no more elements than there are sums.
+        unsafe { Self::load(Self::sums(vectors).as_ptr()) }
+    }
+    /// Writes the first `count` ≤ `PART` elements of each of the first `parts` parts from `target + rows[part]` on.
+    #[inline(always)]
+    unsafe fn store_parts(self, target: *mut Self::Element, rows: &[isize; MAX_PARTS], (parts, count): (usize, usize)) {
+        debug_assert_eq!(parts, 1);
+        // SAFETY: passed on; the register is one part.
+        unsafe { self.store_masked(target.offset(rows[0]), Self::mask(count)) }
     }
 
     /// Transposes a band of at most `LANES` rows.

@@ -59,6 +59,8 @@ unsafe fn check<V: Vector>() {
             }
         }
 
+        check_parts::<V>(&x);
+
         for rows in 1..=lanes {
             for columns in 0..=lanes {
                 // Rows that are one element longer than the block, the last one cut where the block ends.
@@ -86,6 +88,65 @@ unsafe fn check<V: Vector>() {
                 }
             }
         }
+    }
+}
+
+/// Registers whose parts are of several rows.
+///
+/// # Safety
+/// The instruction set of `V` must be available; there are `LANES`² elements.
+#[inline(always)]
+unsafe fn check_parts<V: Vector>(x: &[V::Element]) {
+    let (lanes, part) = (V::LANES, V::PART);
+    let parts = lanes / part;
+    let mut found = vec![V::Element::NAN; lanes];
+    for count in 0..=part {
+        // Rows in the opposite order, of which the first ends where the buffer does: one read too many shows under a
+        // checker of memory.
+        let rows = [0, 1, 2, 3].map(|row: usize| -((row * (part + 1)) as isize));
+        let source = x[..(parts - 1) * (part + 1) + count].to_vec();
+        let first = source.as_ptr().wrapping_add((parts - 1) * (part + 1));
+        // SAFETY: the instruction set is there by this function's contract; all elements lie in the buffers.
+        unsafe {
+            V::splat_part(first, count).store(found.as_mut_ptr());
+            for (lane, &value) in found.iter().enumerate() {
+                let wanted = if lane % part < count { *first.add(lane % part) } else { V::Element::ZERO };
+                assert_eq!(value, wanted);
+            }
+            V::load_parts(first, &rows, count).store(found.as_mut_ptr());
+            for (lane, &value) in found.iter().enumerate() {
+                let wanted = if lane % part < count {
+                    *first.offset(rows[lane / part]).add(lane % part)
+                } else {
+                    V::Element::ZERO
+                };
+                assert_eq!(value, wanted);
+            }
+            for written in 1..=parts {
+                let mut target = vec![V::Element::NAN; source.len()];
+                let begin = target.as_mut_ptr().wrapping_add((parts - 1) * (part + 1));
+                V::load(x.as_ptr()).store_parts(begin, &rows, (written, count));
+                for (index, value) in target.iter().enumerate() {
+                    let (row, column) = (parts - 1 - index / (part + 1), index % (part + 1));
+                    if row < written && column < count {
+                        assert_eq!(*value, x[row * part + column]);
+                    } else {
+                        assert!(value.is_nan());
+                    }
+                }
+            }
+        }
+    }
+    let scales = [1.0, -7.0, 0.5, 3.0].map(V::Element::from_f64);
+    // SAFETY: as above; the sums are exact.
+    unsafe {
+        let vectors = scales.map(|scale| V::load(x.as_ptr()).mul_add(V::splat(scale), V::splat(V::Element::ONE)));
+        V::sum_parts(vectors).store(found.as_mut_ptr());
+    }
+    for (lane, &value) in found.iter().enumerate() {
+        let row = &x[lane / part * part..][..part];
+        let wanted: V::Element = row.iter().map(|&value| value * scales[lane % part] + V::Element::ONE).sum();
+        assert_eq!(value, wanted);
     }
 }
 

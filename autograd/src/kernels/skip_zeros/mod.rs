@@ -37,7 +37,7 @@ use self::table::Kernels;
 pub use self::table::SkippingKernels;
 use super::gemm::epilogue::Epilogue;
 use super::gemm::kernel_set::{Implementation, KernelSet, TileKernels, selected};
-use super::gemm::path::{self, Cost, Path};
+use super::gemm::path::{self, Cost};
 use super::gemm::product::Product;
 use super::gemm::{described, run_on as run_dense_on};
 
@@ -96,7 +96,7 @@ fn kernels_of<T: SkippingKernels>(set: &KernelSet<T>) -> Option<Kernels<'_, T>> 
 /// # Safety
 /// The instruction set of the kernels is available; A is valid.
 unsafe fn pays<T: SkippingKernels>(kernels: &Kernels<'_, T>, product: &Product<T>) -> bool {
-    if !can_skip(product) || path::choose(kernels.dense, product).path == Path::Dots {
+    if !can_skip(product) || path::choose(kernels.dense, product).path.is_dots() {
         return false;
     }
     // SAFETY: passed on.

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::*;
 use crate::kernels::gemm::kernel_set::available;
-use crate::kernels::gemm::path::Choice;
+use crate::kernels::gemm::path::{Choice, Path};
 use crate::kernels::gemm::product::Extents;
 use crate::kernels::gemm::tests::guarded::{Guarded, Layout};
 use crate::kernels::gemm::tests::{Case, EPILOGUES, Matrices, Random};

@@ -4,6 +4,7 @@ mod drawn;
 pub(in crate::kernels) mod guarded;
 mod offsets;
 pub(in crate::kernels) mod oracle;
+mod parts;
 mod passing;
 mod rows;
 
@@ -228,7 +229,7 @@ fn neither_the_path_nor_the_blocks_change_the_bits_where_no_vector_runs_along_th
         {
             let a = Guarded::<f32>::sparse((m, k), layout, random);
             let b = Guarded::<f32>::operand((k, n), Layout::Rows, random);
-            let results = choices().flatten().filter(|choice| choice.path != Path::Dots).map(|choice| {
+            let results = choices().flatten().filter(|choice| !choice.path.is_dots()).map(|choice| {
                 let mut c = Guarded::new((m, n), Layout::Rows, 0.0, || 1.0);
                 let product = Product::new(
                     Extents { rows: m, columns: n, depth: k },
