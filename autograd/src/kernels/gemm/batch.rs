@@ -177,11 +177,8 @@ fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &Matr
     }
     let extents = Extents { rows, columns, depth };
     let c = SharedOutput(c.as_mut_ptr());
-    let at = |index: usize, [at_a, at_b]: [isize; 2]| {
-        let target = c.matrix(index * rows * columns, columns);
-        Product::new(extents, a.matrix(at_a), b.matrix(at_b), target, Epilogue::Store)
-    };
-    let first = at(0, [a.stack.offset as isize, b.stack.offset as isize]);
+    let [first_a, first_b] = [&a.stack, &b.stack].map(|stack| stack.offset as isize);
+    let first = Product::new(extents, a.matrix(first_a), b.matrix(first_b), c.matrix(0, columns), Epilogue::Store);
     let multiply = Multiply::new(set, &first);
     if stack.is_empty() {
         // One product, which may take less time than to prepare for a stack.
@@ -195,11 +192,19 @@ fn batch_on<T: GemmKernels>(set: &KernelSet<T>, a: &MatrixStack<'_, T>, b: &Matr
     let per_task = (MULTIPLY_ADDS_PER_TASK / extents.multiply_adds().max(1)).max(1);
     for_each_task(count.div_ceil(per_task), |task| {
         let (start, end) = (task * per_task, count.min((task + 1) * per_task));
+        // Of the products only the addresses differ.
+        let mut product = first;
         for Band { first, offsets: [at_a, at_b], length, .. } in iter.bands(start, end, 1) {
-            for (index, step) in (start + first..).zip(0..length as isize) {
+            product.a.data = a.matrix(at_a).data;
+            product.b.data = b.matrix(at_b).data;
+            product.c.data = c.matrix((start + first) * rows * columns, columns).data;
+            for _ in 0..length {
                 // SAFETY: the constructor of a stack has seen that its matrices lie among its values; the matrix of C
                 // is this task's own, and borrowed mutably; the kernel set runs on this machine.
-                unsafe { multiply.run(&at(index, [at_a + step * step_a, at_b + step * step_b])) }
+                unsafe { multiply.run(&product) }
+                product.a.data = product.a.data.wrapping_offset(step_a);
+                product.b.data = product.b.data.wrapping_offset(step_b);
+                product.c.data = product.c.data.wrapping_add(rows * columns);
             }
         }
     });
