@@ -7,7 +7,7 @@ use crate::arithmetic::Arithmetic;
 use crate::kernels::simd::Vector;
 
 /// The most rows of a tile of dot products.
-pub(super) const MAX_DOT_ROWS: usize = 3;
+pub(super) const MAX_DOT_ROWS: usize = 4;
 
 /// The most columns of a tile of one row.
 pub(super) const COLUMNS_OF_ROW: usize = 64;

@@ -68,12 +68,11 @@ pub(in crate::kernels) struct TileKernels<T: 'static> {
     pub(super) shared_tiles: [[Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS]; MAX_OFFSET_VECTORS],
     /// Dot products through tables of offsets: `offset_dots[rows - 1]`.
     pub(super) offset_dots: [Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS],
-    /// Dot products whose registers hold parts of several rows: `part_dots[columns - 1][registers of rows - 1]`; how
-    /// many registers of rows there are at most for so many columns, how many columns, and parts of a register.
+    /// Dot products whose registers hold parts of several rows: `part_dots[columns - 1][groups of rows - 1]`; how many
+    /// groups there are at most for so many columns, and how many rows a group has.
     pub(super) part_dots: [[Option<PartFn<T>>; MAX_GROUPS]; MAX_PART_COLUMNS],
     pub(super) part_groups: [usize; MAX_PART_COLUMNS],
-    pub(super) part_columns: usize,
-    pub(super) parts: usize,
+    pub(super) group_rows: usize,
     /// Dot products of several rows: `dots[rows - 2]`, and how many columns each takes.
     pub(super) dots: [DotFn<T>; MAX_DOT_ROWS - 1],
     pub(super) dot_columns: [usize; MAX_DOT_ROWS - 1],

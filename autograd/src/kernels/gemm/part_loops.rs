@@ -5,13 +5,16 @@ use std::ops::Range;
 use super::epilogue::TileShape;
 use super::kernel_set::TileKernels;
 use super::output::Output;
-use super::part_kernel::{PartFn, PartTile};
+use super::part_kernel::{MAX_PART_COLUMNS, PartFn, PartTile};
 use super::partition::Partition;
 use super::product::{Extents, Product, Target};
 use crate::scalar::Scalar;
 
-/// Columns from which on there are kernels for each number of them, up to the most that a tile has.
+/// Rows and columns from which on dot products are computed by parts.
 pub(super) const FEWEST_COLUMNS: usize = 4;
+
+/// Columns of a strip of many: there are enough registers for the sums of three groups of rows with them.
+const STRIP_COLUMNS: usize = 4;
 
 /// Bytes of the rows of A that all columns meet before the next ones: they stay in the first-level cache meanwhile.
 const BLOCK_BYTES: usize = 16 << 10;
@@ -32,25 +35,25 @@ impl<T: Scalar> Tiles<'_, T> {
     fn for_each(&self, mut body: impl FnMut(PartFn<T>, &PartTile<T>, (usize, usize, TileShape))) {
         let Self { kernels, product, rows } = self;
         let &Product { extents: Extents { columns, depth, .. }, a, b, c, accumulate, .. } = *product;
-        // Rows that fill their registers, and those of a last one that is not full.
-        let (whole, rest) = (rows.len() / kernels.parts, rows.len() % kernels.parts);
+        // Rows that make whole groups, and those of a last one that is not whole.
+        let (whole, rest) = (rows.len() / kernels.group_rows, rows.len() % kernels.group_rows);
         let mut column = 0;
         while column < columns {
-            let width = strip_width(columns - column, kernels.part_columns);
+            let width = strip_width(columns - column);
             let (of_width, most) = (&kernels.part_dots[width - 1], kernels.part_groups[width - 1]);
             let mut row = rows.start;
-            let mut tile = |groups: usize, in_register: usize| {
+            let mut tile = |groups: usize, in_group: usize| {
                 let kernel = of_width[groups - 1].expect("the table has a kernel for each number of columns");
                 let (a_row_stride, b_column_stride) = (a.row_stride, b.column_stride);
                 let (a, b, c) = (a.at(row, 0), b.at(0, column), c.from(row, column));
-                let tile = PartTile { a, a_row_stride, b, b_column_stride, c, depth, rows: in_register, accumulate };
-                let shape = TileShape { rows: groups * in_register, columns: width };
+                let tile = PartTile { a, a_row_stride, b, b_column_stride, c, depth, rows: in_group, accumulate };
+                let shape = TileShape { rows: groups * in_group, columns: width };
                 body(kernel, &tile, (row, column, shape));
                 row += shape.rows;
             };
             if whole > 0 {
                 let cut = Partition::of_at_most(whole, most);
-                (0..cut.count).for_each(|index| tile(cut.range(index).len(), kernels.parts));
+                (0..cut.count).for_each(|index| tile(cut.range(index).len(), kernels.group_rows));
             }
             if rest > 0 {
                 tile(1, rest);
@@ -89,17 +92,16 @@ impl<T: Scalar> Tiles<'_, T> {
     }
 }
 
-/// How many of the columns that are left make a strip: as many as a tile has, or so few that enough are left for
-/// another. (10 columns as 6 and 4 on a Zen 4, 64 rows with depth 128: 98 GFLOP/s, as 5 and 5 96.)
-fn strip_width(left: usize, most: usize) -> usize {
-    let width = left.min(most);
-    if (1..FEWEST_COLUMNS).contains(&(left - width)) { left - FEWEST_COLUMNS } else { width }
+/// How many of the columns that are left make a strip: all, or four of them. (10 columns as 4 and 6 on a Zen 4, 64 rows
+/// with depth 128: 101 GFLOP/s, as 5 and 5 98.)
+fn strip_width(left: usize) -> usize {
+    if left <= MAX_PART_COLUMNS { left } else { STRIP_COLUMNS }
 }
 
 /// How many of so many rows all columns meet before the next ones.
-fn block_rows<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, rows: usize) -> usize {
+fn block_rows<T>(product: &Product<T>, rows: usize) -> usize {
     let row_bytes = product.extents.depth * size_of::<T>();
-    if product.extents.columns <= kernels.part_columns || rows * row_bytes <= BLOCK_BYTES {
+    if product.extents.columns <= MAX_PART_COLUMNS || rows * row_bytes <= BLOCK_BYTES {
         return rows;
     }
     (BLOCK_BYTES / row_bytes).max(1).next_multiple_of(BLOCK_ROWS).min(rows)
@@ -110,7 +112,7 @@ fn block_rows<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, rows: u
 /// # Safety
 /// The instruction set of `kernels` is available; the matrices are valid, and nobody else works on these rows of C.
 pub(super) unsafe fn dots_by_parts<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>, rows: Range<usize>) {
-    let block = block_rows(kernels, product, rows.len());
+    let block = block_rows(product, rows.len());
     for first in rows.clone().step_by(block) {
         let tiles = Tiles { kernels, product, rows: first..rows.end.min(first + block) };
         // SAFETY: passed on; these rows are a part of those.
@@ -132,7 +134,7 @@ impl<T: Scalar> StackTiles<T> {
     pub(super) fn of(kernels: &TileKernels<T>, product: &Product<T>, transposed: bool) -> Option<Self> {
         let oriented = if transposed { product.transposed() } else { *product };
         let rows = oriented.extents.rows;
-        if block_rows(kernels, &oriented, rows) < rows || product.finish.is_needed() {
+        if block_rows(&oriented, rows) < rows || product.finish.is_needed() {
             return None;
         }
         let (mut tiles, mut first) = (Vec::new(), None);

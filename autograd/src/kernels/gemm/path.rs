@@ -91,19 +91,19 @@ impl Cost {
         let steps = match vectors {
             // A single vector of columns meets an element of A at every multiply-add, and the loads of those are in the
             // way. But where it is half empty, only half of it is computed.
-            1 if kernels.masks_are_free && 2 * columns <= lanes => 1.15 * half_vector() * depth,
-            1 => 1.15 * depth,
+            1 if kernels.masks_are_free && 2 * columns <= lanes => 1.1 * half_vector() * depth,
+            1 => 1.1 * depth,
             vectors => vectors as f32 * depth,
         };
         let sums = rows * steps;
+        // Copies take some time before their first element, too: a buffer, another loop.
         let packing = match (b.column_stride, b.row_stride) {
             (along, _) if along == 1 || columns == 1 => 0.0,
-            (_, 1) => 4.0,
-            _ => 16.0,
+            (_, 1) => width * depth * 4.0 + 2000.0,
+            _ => width * depth * 16.0 + 2000.0,
         };
-        let packing = width * depth * packing;
         let is_by_rows = c.column_stride == 1 || columns == 1;
-        let storing = if is_by_rows { 0.0 } else { rows * width * transposed_store() };
+        let storing = if is_by_rows { 0.0 } else { rows * width * transposed_store() + 800.0 };
         Self { sums, copies: (packing + storing) / lanes as f32 }
     }
 
@@ -145,19 +145,26 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
 #[inline]
 fn as_dots<T>(kernels: &TileKernels<T>, product: &Product<T>) -> (Choice, f32) {
     let Extents { rows, columns, depth } = product.extents;
+    let vectors = depth.div_ceil(kernels.lanes) as f32;
+    // Each ends with the sum of a vector's lanes.
+    let dots_cost = (rows * columns) as f32 * (1.07 * vectors + 3.0);
+    let dots = Choice { path: Path::Dots, transposed: rows > columns };
     if rows.min(columns) < FEWEST_COLUMNS {
-        // Each ends with the sum of a vector's lanes.
-        let vectors = depth.div_ceil(kernels.lanes) as f32;
-        let cost = rows as f32 * columns as f32 * (1.07 * vectors + 3.0);
-        return (Choice { path: Path::Dots, transposed: rows > columns }, cost);
+        return (dots, dots_cost);
     }
     // Parts are written fastest where the columns of C are adjacent.
     let transposed = product.c.column_stride != 1 && product.c.row_stride == 1;
     let (rows, columns) = if transposed { (columns, rows) } else { (rows, columns) };
-    let registers = (rows.div_ceil(kernels.parts) * columns) as f32;
-    // The sums of four registers, of four columns, are added up together.
-    let steps = (depth * kernels.parts).div_ceil(kernels.lanes) as f32;
-    (Choice { path: Path::DotsByParts, transposed }, registers * (1.13 * steps + 3.1))
+    // A single group of rows meets a column once for each time that it is loaded.
+    let step = if rows <= kernels.group_rows { 1.65 } else { 1.04 };
+    // (A power of two.)
+    let whole_groups = (rows + kernels.group_rows - 1) & !(kernels.group_rows - 1);
+    let parts_cost = (whole_groups * columns) as f32 * (step * vectors + 1.15);
+    if parts_cost < dots_cost {
+        (Choice { path: Path::DotsByParts, transposed }, parts_cost)
+    } else {
+        (dots, dots_cost)
+    }
 }
 
 /// Whether the costs need not be computed: vectors of B and of C are adjacent elements, and full. Then nothing is

@@ -169,8 +169,8 @@ wrappers!(avx512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
 wrappers!(neon, "neon");
 
 /// A kernel set: its instruction set, its vector, the main widths; for each width its heights, one instance of the
-/// micro-kernel each; the registers of rows and, for each, the columns of dot products by parts; and with how many
-/// columns two and three rows form dot products at a time, and with how many if few are left.
+/// micro-kernel each; the groups of rows and, for each, the columns of dot products by parts; and with how many
+/// columns two, three and four rows form dot products at a time, and with how many if few are left.
 macro_rules! kernel_set {
     ($isa:ident, $module:ident, $vector:ty, packed $packed:literal, in_place $in_place:literal,
         $([$vectors:literal: $($height:literal)*])*
@@ -211,14 +211,13 @@ macro_rules! kernel_set {
                 );
             )*)*
             let mut part_dots = [[None; MAX_GROUPS]; MAX_PART_COLUMNS];
-            let (mut part_groups, mut part_columns) = ([0; MAX_PART_COLUMNS], 0);
+            let mut part_groups = [0; MAX_PART_COLUMNS];
             $($(
                 part_dots[$part_columns - 1][$groups - 1] = Some(
                     $module::dots_of_parts::<$vector, $groups, $part_columns>
                         as PartFn<<$vector as Vector>::Element>,
                 );
                 part_groups[$part_columns - 1] = $groups;
-                part_columns = if $part_columns > part_columns { $part_columns } else { part_columns };
             )*)*
             let mut offset_dots = [None; MAX_OFFSET_ROWS];
             offset_dots[0] = Some($module::offset_dots::<$vector, 1> as OffsetTileFn<<$vector as Vector>::Element>);
@@ -237,8 +236,7 @@ macro_rules! kernel_set {
                 offset_dots,
                 part_dots,
                 part_groups,
-                parts: <$vector as Vector>::LANES / <$vector as Vector>::PART,
-                part_columns,
+                group_rows: <$vector as Vector>::GROUP_ROWS,
                 dots: dots!($module, $vector, $([$dot_columns $few])*),
                 dot_columns: [$($dot_columns),*],
                 dots_of_row: $module::dots_of_row::<$vector>,
@@ -260,10 +258,11 @@ macro_rules! kernel_set {
 }
 
 macro_rules! dots {
-    ($module:ident, $vector:ty, [$($two:literal)*] [$($three:literal)*]) => {
+    ($module:ident, $vector:ty, [$($two:literal)*] [$($three:literal)*] [$($four:literal)*]) => {
         [
             $module::dots::<$vector, 2, $($two),*>,
             $module::dots::<$vector, 3, $($three),*>,
+            $module::dots::<$vector, 4, $($four),*>,
         ]
     };
 }
@@ -279,7 +278,7 @@ macro_rules! portable_tiles {
             shared [1: 1 8] [2: 1 4] [3: 1 3] [4: 1 2]
             adjacent [1: 14]
             parts [1: 3 4 5 6]
-            dots [5 2] [4 2])
+            dots [5 2] [4 2] [3 1])
     };
 }
 
@@ -296,7 +295,7 @@ macro_rules! sixteen_registers {
             shared [1: 1 2 4 8] [2: 1 2 4 6] [3: 1 2 3 4] [4: 1 2 3] [5: 1 2]
             adjacent [1: 14]
             parts [1: 3 4 5 6] [2: 3 4 5 6]
-            dots [5 2] [4 2])
+            dots [5 2] [4 2] [3 1])
     };
 }
 
@@ -315,8 +314,8 @@ macro_rules! thirty_two_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
             shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 14]
-            parts [1: 4 5 6 7 8] [2: 4 5 6 7 8] [3: 4 5 6 7 8] [4: 4 5 6]
-            dots [8 4] [8 4])
+            parts [1: 3 4 5 6] [2: 3 4 5 6] [3: 3 4]
+            dots [8 4] [8 4] [6 3])
     };
 }
 
@@ -333,8 +332,8 @@ macro_rules! thirty_two_narrow_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
             shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 12]
-            parts [1: 4 5 6 7 8] [2: 4 5 6 7 8] [3: 4 5 6 7 8] [4: 4 5 6]
-            dots [8 4] [8 4])
+            parts [1: 3 4 5 6] [2: 3 4 5 6] [4: 3 4 5 6]
+            dots [8 4] [8 4] [6 3])
     };
 }
 

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::parts::{load_four, load_two, store_four, store_two};
 use super::transpose::{Block, transpose_band};
-use super::{MAX_PARTS, Vector};
+use super::{MAX_GROUP_ROWS, Vector};
 
 /// Eight `f32`.
 #[derive(Clone, Copy)]
@@ -33,6 +33,7 @@ impl Vector for F32x8 {
     const LANES: usize = 8;
     const MASKS_ARE_FREE: bool = false;
     const PART: usize = 4;
+    const GROUP_ROWS: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -107,30 +108,28 @@ impl Vector for F32x8 {
         })
     }
     #[inline(always)]
-    unsafe fn load_parts(source: *const f32, rows: &[isize; MAX_PARTS], count: usize) -> Self {
-        // SAFETY: AVX2 is there, and so many elements of each row may be read, by the contract of the trait.
-        unsafe {
-            let (low, high) = (load_four(source.offset(rows[0]), count), load_four(source.offset(rows[1]), count));
-            Self(_mm256_set_m128(high, low))
-        }
+    unsafe fn load_parts([low, high]: [*const f32; 2], count: usize) -> Self {
+        // SAFETY: AVX2 is there, and so many elements of both may be read, by the contract of the trait.
+        Self(unsafe { _mm256_set_m128(load_four(high, count), load_four(low, count)) })
     }
     #[inline(always)]
-    unsafe fn sum_parts([a, b, c, d]: [Self; MAX_PARTS]) -> Self {
+    unsafe fn sum_parts([parts, _]: [[Self; MAX_GROUP_ROWS]; 2]) -> Self {
         // In each part: elements 0 and 2, 1 and 3 of two registers side by side; then these two of all four.
         // SAFETY: AVX2 is there by the contract of the trait.
         unsafe {
+            let [a, b, c, d] = parts;
             let (ab, cd) = (pairs(a, b), pairs(c, d));
             let (low, high) = (_mm256_unpacklo_pd(ab, cd), _mm256_unpackhi_pd(ab, cd));
             Self(_mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high)))
         }
     }
     #[inline(always)]
-    unsafe fn store_parts(self, target: *mut f32, rows: &[isize; MAX_PARTS], (parts, count): (usize, usize)) {
+    unsafe fn store_sums(self, target: *mut f32, strides: &[isize; MAX_GROUP_ROWS], (rows, columns): (usize, usize)) {
         // SAFETY: AVX2 is there, and so many elements may be written in each row, by the contract of the trait.
         unsafe {
-            store_four(target.offset(rows[0]), _mm256_extractf128_ps::<0>(self.0), count);
-            if parts > 1 {
-                store_four(target.offset(rows[1]), _mm256_extractf128_ps::<1>(self.0), count);
+            store_four(target.offset(strides[0]), _mm256_extractf128_ps::<0>(self.0), columns);
+            if rows > 1 {
+                store_four(target.offset(strides[1]), _mm256_extractf128_ps::<1>(self.0), columns);
             }
         }
     }
@@ -153,6 +152,7 @@ impl Vector for F64x4 {
     const LANES: usize = 4;
     const MASKS_ARE_FREE: bool = false;
     const PART: usize = 2;
+    const GROUP_ROWS: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f64) -> Self {
@@ -226,25 +226,25 @@ impl Vector for F64x4 {
         })
     }
     #[inline(always)]
-    unsafe fn load_parts(source: *const f64, rows: &[isize; MAX_PARTS], count: usize) -> Self {
-        // SAFETY: AVX2 is there, and so many elements of each row may be read, by the contract of the trait.
+    unsafe fn load_parts([low, high]: [*const f64; 2], count: usize) -> Self {
+        // SAFETY: AVX2 is there, and so many elements of both may be read, by the contract of the trait.
+        Self(unsafe { _mm256_set_m128d(load_two(high, count), load_two(low, count)) })
+    }
+    #[inline(always)]
+    unsafe fn sum_parts([parts, _]: [[Self; MAX_GROUP_ROWS]; 2]) -> Self {
+        // SAFETY: AVX2 is there by the contract of the trait.
         unsafe {
-            let (low, high) = (load_two(source.offset(rows[0]), count), load_two(source.offset(rows[1]), count));
-            Self(_mm256_set_m128d(high, low))
+            let [a, b, ..] = parts;
+            Self(_mm256_add_pd(_mm256_unpacklo_pd(a.0, b.0), _mm256_unpackhi_pd(a.0, b.0)))
         }
     }
     #[inline(always)]
-    unsafe fn sum_parts([a, b, ..]: [Self; MAX_PARTS]) -> Self {
-        // SAFETY: AVX2 is there by the contract of the trait.
-        unsafe { Self(_mm256_add_pd(_mm256_unpacklo_pd(a.0, b.0), _mm256_unpackhi_pd(a.0, b.0))) }
-    }
-    #[inline(always)]
-    unsafe fn store_parts(self, target: *mut f64, rows: &[isize; MAX_PARTS], (parts, count): (usize, usize)) {
+    unsafe fn store_sums(self, target: *mut f64, strides: &[isize; MAX_GROUP_ROWS], (rows, columns): (usize, usize)) {
         // SAFETY: AVX2 is there, and so many elements may be written in each row, by the contract of the trait.
         unsafe {
-            store_two(target.offset(rows[0]), _mm256_extractf128_pd::<0>(self.0), count);
-            if parts > 1 {
-                store_two(target.offset(rows[1]), _mm256_extractf128_pd::<1>(self.0), count);
+            store_two(target.offset(strides[0]), _mm256_extractf128_pd::<0>(self.0), columns);
+            if rows > 1 {
+                store_two(target.offset(strides[1]), _mm256_extractf128_pd::<1>(self.0), columns);
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use std::arch::x86_64::*;
 
-use super::parts::{load_four, load_two, store_four, store_two};
+use super::parts::{store_four, store_two};
 use super::transpose::transpose_band;
-use super::{MAX_PARTS, Vector};
+use super::{MAX_GROUP_ROWS, Vector};
 
 /// Sixteen `f32`.
 #[derive(Clone, Copy)]
@@ -36,17 +36,53 @@ unsafe fn bit_indices(word: u64, first: u32, target: *mut u32) -> usize {
     count
 }
 
-/// The sums of elements 0 and 2, 1 and 3 of each part of two registers, side by side.
+/// The sums of the quarters of four registers: in each quarter, those of all four side by side.
 ///
 /// # Safety
 /// AVX-512 is available, and enabled in the caller.
 #[inline(always)] // A closure would not be inlined into code of another instruction set.
-unsafe fn pairs(one: F32x16, two: F32x16) -> __m512d {
+unsafe fn sums_of_quarters([a, b, c, d]: [F32x16; 4]) -> __m512 {
+    // Elements 0 and 2, 1 and 3 of two registers side by side; then these two of all four.
     // SAFETY: passed on.
     unsafe {
-        let (low, high) = (_mm512_unpacklo_ps(one.0, two.0), _mm512_unpackhi_ps(one.0, two.0));
-        _mm512_castps_pd(_mm512_add_ps(low, high))
+        let ab = _mm512_add_ps(_mm512_unpacklo_ps(a.0, b.0), _mm512_unpackhi_ps(a.0, b.0));
+        let cd = _mm512_add_ps(_mm512_unpacklo_ps(c.0, d.0), _mm512_unpackhi_ps(c.0, d.0));
+        let (ab, cd) = (_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+        let (low, high) = (_mm512_unpacklo_pd(ab, cd), _mm512_unpackhi_pd(ab, cd));
+        _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high))
     }
+}
+
+/// The same of the first two of four registers of `f64`.
+///
+/// # Safety
+/// That of [`sums_of_quarters`].
+#[inline(always)]
+unsafe fn sums_of_quarters_of_f64([a, b, ..]: [F64x8; 4]) -> __m512d {
+    // SAFETY: passed on.
+    unsafe { _mm512_add_pd(_mm512_unpacklo_pd(a.0, b.0), _mm512_unpackhi_pd(a.0, b.0)) }
+}
+
+/// The first `count` elements of half a register, zeros behind them.
+///
+/// # Safety
+/// AVX-512 is available, and enabled in the caller; so many elements may be read.
+#[inline(always)]
+unsafe fn half_of_f32(source: *const f32, count: usize) -> __m256 {
+    // SAFETY: passed on.
+    unsafe {
+        if count == 8 { _mm256_loadu_ps(source) } else { _mm256_maskz_loadu_ps(((1 << count) - 1) as u8, source) }
+    }
+}
+
+/// The same of `f64`.
+///
+/// # Safety
+/// That of [`half_of_f32`].
+#[inline(always)]
+unsafe fn half_of_f64(source: *const f64, count: usize) -> __m256d {
+    // SAFETY: passed on.
+    unsafe { if count == 4 { _mm256_loadu_pd(source) } else { _mm256_maskz_loadu_pd((1 << count) - 1, source) } }
 }
 
 impl Vector for F32x16 {
@@ -55,7 +91,8 @@ impl Vector for F32x16 {
     const LANES: usize = 16;
     const MASKS_ARE_FREE: bool = true;
     const HALVES: bool = true;
-    const PART: usize = 4;
+    const PART: usize = 8;
+    const GROUP_ROWS: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -127,10 +164,10 @@ impl Vector for F32x16 {
     }
     #[inline(always)]
     unsafe fn sums(vectors: [Self; 4]) -> [f32; 4] {
-        // The sums of the parts, and then of all parts of each register.
+        // The sums of the quarters, and then of the quarters of each register.
         // SAFETY: AVX-512 is there by the contract of the trait.
         unsafe {
-            let quarters = Self::sum_parts(vectors).0;
+            let quarters = sums_of_quarters(vectors);
             let upper = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(quarters)));
             let halves = _mm256_add_ps(_mm512_castps512_ps256(quarters), upper);
             let all = _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
@@ -142,41 +179,38 @@ impl Vector for F32x16 {
     #[inline(always)]
     unsafe fn splat_part(source: *const f32, count: usize) -> Self {
         // SAFETY: AVX-512 is there, and so many elements may be read, by the contract of the trait.
-        Self(unsafe { _mm512_broadcast_f32x4(load_four(source, count)) })
+        Self(unsafe { _mm512_broadcast_f32x8(half_of_f32(source, count)) })
     }
     #[inline(always)]
-    unsafe fn load_parts(source: *const f32, rows: &[isize; MAX_PARTS], count: usize) -> Self {
-        // SAFETY: AVX-512 is there, and so many elements of each row may be read, by the contract of the trait.
-        unsafe {
-            let [a, b, c, d] = *rows;
-            let (a, b) = (load_four(source.offset(a), count), load_four(source.offset(b), count));
-            let (c, d) = (load_four(source.offset(c), count), load_four(source.offset(d), count));
-            Self(four_fours([a, b, c, d]))
-        }
+    unsafe fn load_parts([low, high]: [*const f32; 2], count: usize) -> Self {
+        // SAFETY: AVX-512 is there, and so many elements of both may be read, by the contract of the trait.
+        Self(unsafe {
+            _mm512_insertf32x8::<1>(_mm512_castps256_ps512(half_of_f32(low, count)), half_of_f32(high, count))
+        })
     }
     #[inline(always)]
-    unsafe fn sum_parts([a, b, c, d]: [Self; MAX_PARTS]) -> Self {
-        // In each part: elements 0 and 2, 1 and 3 of two registers side by side; then these two of all four.
+    unsafe fn sum_parts(parts: [[Self; MAX_GROUP_ROWS]; 2]) -> Self {
+        // The quarters of both registers, and then the even ones with the odd ones: two are a row's.
         // SAFETY: AVX-512 is there by the contract of the trait.
         unsafe {
-            let (ab, cd) = (pairs(a, b), pairs(c, d));
-            let (low, high) = (_mm512_unpacklo_pd(ab, cd), _mm512_unpackhi_pd(ab, cd));
-            Self(_mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high)))
+            let (low, high) = (sums_of_quarters(parts[0]), sums_of_quarters(parts[1]));
+            let (even, odd) = (_mm512_shuffle_f32x4::<0x88>(low, high), _mm512_shuffle_f32x4::<0xDD>(low, high));
+            Self(_mm512_add_ps(even, odd))
         }
     }
     #[inline(always)]
-    unsafe fn store_parts(self, target: *mut f32, rows: &[isize; MAX_PARTS], (parts, count): (usize, usize)) {
+    unsafe fn store_sums(self, target: *mut f32, strides: &[isize; MAX_GROUP_ROWS], (rows, columns): (usize, usize)) {
         // SAFETY: AVX-512 is there, and so many elements may be written in each row, by the contract of the trait.
         unsafe {
-            store_four(target.offset(rows[0]), _mm512_extractf32x4_ps::<0>(self.0), count);
-            if parts > 1 {
-                store_four(target.offset(rows[1]), _mm512_extractf32x4_ps::<1>(self.0), count);
+            store_four(target.offset(strides[0]), _mm512_extractf32x4_ps::<0>(self.0), columns);
+            if rows > 1 {
+                store_four(target.offset(strides[1]), _mm512_extractf32x4_ps::<1>(self.0), columns);
             }
-            if parts > 2 {
-                store_four(target.offset(rows[2]), _mm512_extractf32x4_ps::<2>(self.0), count);
+            if rows > 2 {
+                store_four(target.offset(strides[2]), _mm512_extractf32x4_ps::<2>(self.0), columns);
             }
-            if parts > 3 {
-                store_four(target.offset(rows[3]), _mm512_extractf32x4_ps::<3>(self.0), count);
+            if rows > 3 {
+                store_four(target.offset(strides[3]), _mm512_extractf32x4_ps::<3>(self.0), columns);
             }
         }
     }
@@ -199,7 +233,8 @@ impl Vector for F64x8 {
     const LANES: usize = 8;
     const MASKS_ARE_FREE: bool = true;
     const HALVES: bool = true;
-    const PART: usize = 2;
+    const PART: usize = 4;
+    const GROUP_ROWS: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f64) -> Self {
@@ -272,36 +307,38 @@ impl Vector for F64x8 {
     #[inline(always)]
     unsafe fn splat_part(source: *const f64, count: usize) -> Self {
         // SAFETY: AVX-512 is there, and so many elements may be read, by the contract of the trait.
-        Self(unsafe { _mm512_broadcast_f64x2(load_two(source, count)) })
+        Self(unsafe { _mm512_broadcast_f64x4(half_of_f64(source, count)) })
     }
     #[inline(always)]
-    unsafe fn load_parts(source: *const f64, rows: &[isize; MAX_PARTS], count: usize) -> Self {
-        // SAFETY: AVX-512 is there, and so many elements of each row may be read, by the contract of the trait.
+    unsafe fn load_parts([low, high]: [*const f64; 2], count: usize) -> Self {
+        // SAFETY: AVX-512 is there, and so many elements of both may be read, by the contract of the trait.
+        Self(unsafe {
+            _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(half_of_f64(low, count)), half_of_f64(high, count))
+        })
+    }
+    #[inline(always)]
+    unsafe fn sum_parts(parts: [[Self; MAX_GROUP_ROWS]; 2]) -> Self {
+        // The quarters of both registers, and then the even ones with the odd ones: two are a row's.
+        // SAFETY: AVX-512 is there by the contract of the trait.
         unsafe {
-            let [a, b, c, d] = *rows;
-            let (a, b) = (load_two(source.offset(a), count), load_two(source.offset(b), count));
-            let (c, d) = (load_two(source.offset(c), count), load_two(source.offset(d), count));
-            Self(four_pairs([a, b, c, d]))
+            let (low, high) = (sums_of_quarters_of_f64(parts[0]), sums_of_quarters_of_f64(parts[1]));
+            let (even, odd) = (_mm512_shuffle_f64x2::<0x88>(low, high), _mm512_shuffle_f64x2::<0xDD>(low, high));
+            Self(_mm512_add_pd(even, odd))
         }
     }
     #[inline(always)]
-    unsafe fn sum_parts([a, b, ..]: [Self; MAX_PARTS]) -> Self {
-        // SAFETY: AVX-512 is there by the contract of the trait.
-        unsafe { Self(_mm512_add_pd(_mm512_unpacklo_pd(a.0, b.0), _mm512_unpackhi_pd(a.0, b.0))) }
-    }
-    #[inline(always)]
-    unsafe fn store_parts(self, target: *mut f64, rows: &[isize; MAX_PARTS], (parts, count): (usize, usize)) {
+    unsafe fn store_sums(self, target: *mut f64, strides: &[isize; MAX_GROUP_ROWS], (rows, columns): (usize, usize)) {
         // SAFETY: AVX-512 is there, and so many elements may be written in each row, by the contract of the trait.
         unsafe {
-            store_two(target.offset(rows[0]), _mm512_extractf64x2_pd::<0>(self.0), count);
-            if parts > 1 {
-                store_two(target.offset(rows[1]), _mm512_extractf64x2_pd::<1>(self.0), count);
+            store_two(target.offset(strides[0]), _mm512_extractf64x2_pd::<0>(self.0), columns);
+            if rows > 1 {
+                store_two(target.offset(strides[1]), _mm512_extractf64x2_pd::<1>(self.0), columns);
             }
-            if parts > 2 {
-                store_two(target.offset(rows[2]), _mm512_extractf64x2_pd::<2>(self.0), count);
+            if rows > 2 {
+                store_two(target.offset(strides[2]), _mm512_extractf64x2_pd::<2>(self.0), columns);
             }
-            if parts > 3 {
-                store_two(target.offset(rows[3]), _mm512_extractf64x2_pd::<3>(self.0), count);
+            if rows > 3 {
+                store_two(target.offset(strides[3]), _mm512_extractf64x2_pd::<3>(self.0), columns);
             }
         }
     }
@@ -315,31 +352,5 @@ impl Vector for F64x8 {
     ) {
         // SAFETY: passed on.
         unsafe { transpose_band::<Self, 64>(source, source_row, shape, target, target_row) }
-    }
-}
-
-/// A register of four parts.
-///
-/// # Safety
-/// AVX-512 is available, and enabled in the caller.
-#[inline(always)] // A closure would not be inlined into code of another instruction set.
-pub(super) unsafe fn four_fours([a, b, c, d]: [__m128; 4]) -> __m512 {
-    // SAFETY: passed on.
-    unsafe {
-        let two = _mm512_insertf32x4::<1>(_mm512_castps128_ps512(a), b);
-        _mm512_insertf32x4::<3>(_mm512_insertf32x4::<2>(two, c), d)
-    }
-}
-
-/// The same of `f64`.
-///
-/// # Safety
-/// That of [`four_fours`].
-#[inline(always)]
-pub(super) unsafe fn four_pairs([a, b, c, d]: [__m128d; 4]) -> __m512d {
-    // SAFETY: passed on.
-    unsafe {
-        let two = _mm512_insertf64x2::<1>(_mm512_castpd128_pd512(a), b);
-        _mm512_insertf64x2::<3>(_mm512_insertf64x2::<2>(two, c), d)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::avx512::{F32x16, F64x8, four_fours, four_pairs};
+use super::avx512::{F32x16, F64x8};
 use super::transpose::Block;
 
 impl Block for F32x16 {
@@ -48,12 +48,14 @@ impl Block for F64x8 {
 ///
 /// # Safety
 /// AVX-512 is there, and the elements may be read.
-#[inline(always)]
+#[inline(always)] // A closure would not be inlined into code of another instruction set.
 unsafe fn every_fourth(rows: &[*const f32], row: usize, from: usize) -> __m512 {
     // SAFETY: passed on.
     unsafe {
-        let (a, b) = (_mm_loadu_ps(rows[row].add(from)), _mm_loadu_ps(rows[row + 4].add(from)));
-        four_fours([a, b, _mm_loadu_ps(rows[row + 8].add(from)), _mm_loadu_ps(rows[row + 12].add(from))])
+        let one = _mm512_castps128_ps512(_mm_loadu_ps(rows[row].add(from)));
+        let two = _mm512_insertf32x4::<1>(one, _mm_loadu_ps(rows[row + 4].add(from)));
+        let three = _mm512_insertf32x4::<2>(two, _mm_loadu_ps(rows[row + 8].add(from)));
+        _mm512_insertf32x4::<3>(three, _mm_loadu_ps(rows[row + 12].add(from)))
     }
 }
 
@@ -65,7 +67,9 @@ unsafe fn every_fourth(rows: &[*const f32], row: usize, from: usize) -> __m512 {
 unsafe fn every_second(rows: &[*const f64], row: usize, from: usize) -> __m512d {
     // SAFETY: passed on.
     unsafe {
-        let (a, b) = (_mm_loadu_pd(rows[row].add(from)), _mm_loadu_pd(rows[row + 2].add(from)));
-        four_pairs([a, b, _mm_loadu_pd(rows[row + 4].add(from)), _mm_loadu_pd(rows[row + 6].add(from))])
+        let one = _mm512_castpd128_pd512(_mm_loadu_pd(rows[row].add(from)));
+        let two = _mm512_insertf64x2::<1>(one, _mm_loadu_pd(rows[row + 2].add(from)));
+        let three = _mm512_insertf64x2::<2>(two, _mm_loadu_pd(rows[row + 4].add(from)));
+        _mm512_insertf64x2::<3>(three, _mm_loadu_pd(rows[row + 6].add(from)))
     }
 }

@@ -32,8 +32,8 @@ pub(crate) use neon::{F32x4, F64x2};
 
 use crate::scalar::Scalar;
 
-/// The most parts of a register ([`Vector::PART`]), and the most elements of a part.
-pub(crate) const MAX_PARTS: usize = 4;
+/// The most rows of a register of sums ([`Vector::GROUP_ROWS`]), and the most elements that each of them has there.
+pub(crate) const MAX_GROUP_ROWS: usize = 4;
 
 /// A register of elements, and what it can do.
 ///
@@ -53,8 +53,10 @@ pub(crate) trait Vector: Copy {
     const MASKS_ARE_FREE: bool;
     /// Whether half a register may take half as long: on some machines a register is as wide as two of their units.
     const HALVES: bool = false;
-    /// How many elements of a row there are in a part of a register whose parts belong to different rows: 16 bytes.
+    /// How many elements of a row there are in a part of a register whose parts belong to different rows, two or one.
     const PART: usize = Self::LANES;
+    /// How many rows have their sums in one register: those of two registers of parts, or of one.
+    const GROUP_ROWS: usize = 1;
 
     /// The same element in each lane.
     unsafe fn splat(value: Self::Element) -> Self;
@@ -112,24 +114,31 @@ pub(crate) trait Vector: Copy {
         // SAFETY: passed on; the register is one part.
         unsafe { if count == Self::LANES { Self::load(source) } else { Self::load_masked(source, Self::mask(count)) } }
     }
-    /// In each part the first `count` ≤ `PART` elements from `source + rows[part]` on, zeros behind them.
+    /// The first `count` ≤ `PART` elements from one source in the first part, and from another in the second, zeros
+    /// behind them.
     #[inline(always)]
-    unsafe fn load_parts(source: *const Self::Element, rows: &[isize; MAX_PARTS], count: usize) -> Self {
+    unsafe fn load_parts([source, _]: [*const Self::Element; 2], count: usize) -> Self {
         // SAFETY: passed on; the register is one part.
-        unsafe { Self::splat_part(source.offset(rows[0]), count) }
+        unsafe { Self::splat_part(source, count) }
     }
-    /// The sum of each part of as many registers as a part has elements: element e of a part is that of register e.
+    /// The sums of the parts of registers that have as many rows as a group: `parts[register][column]`. The register of
+    /// sums has `LANES / GROUP_ROWS` adjacent elements for each row, one for each column.
     #[inline(always)]
-    unsafe fn sum_parts(vectors: [Self; MAX_PARTS]) -> Self {
+    unsafe fn sum_parts([parts, _]: [[Self; MAX_GROUP_ROWS]; 2]) -> Self {
         // SAFETY: passed on; the register is one part, with no more elements than there are sums.
-        unsafe { Self::load(Self::sums(vectors).as_ptr()) }
+        unsafe { Self::load(Self::sums(parts).as_ptr()) }
     }
-    /// Writes the first `count` ≤ `PART` elements of each of the first `parts` parts from `target + rows[part]` on.
+    /// Writes such sums: those of `rows` rows with `columns` columns, from `target + strides[row]` on.
     #[inline(always)]
-    unsafe fn store_parts(self, target: *mut Self::Element, rows: &[isize; MAX_PARTS], (parts, count): (usize, usize)) {
-        debug_assert_eq!(parts, 1);
-        // SAFETY: passed on; the register is one part.
-        unsafe { self.store_masked(target.offset(rows[0]), Self::mask(count)) }
+    unsafe fn store_sums(
+        self,
+        target: *mut Self::Element,
+        strides: &[isize; MAX_GROUP_ROWS],
+        (rows, columns): (usize, usize),
+    ) {
+        debug_assert_eq!(rows, 1);
+        // SAFETY: passed on; the register has one row.
+        unsafe { self.store_masked(target.offset(strides[0]), Self::mask(columns)) }
     }
 
     /// Transposes a band of at most `LANES` rows.

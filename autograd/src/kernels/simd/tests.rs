@@ -2,7 +2,7 @@
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::isa::{InstructionSet, Isa};
-use super::{Array, Vector};
+use super::{Array, MAX_GROUP_ROWS, Vector};
 use crate::arithmetic::Arithmetic;
 
 /// # Safety
@@ -91,62 +91,59 @@ unsafe fn check<V: Vector>() {
     }
 }
 
-/// Registers whose parts are of several rows.
+/// Registers whose parts are of several rows, and their sums.
 ///
 /// # Safety
 /// The instruction set of `V` must be available; there are `LANES`² elements.
 #[inline(always)]
 unsafe fn check_parts<V: Vector>(x: &[V::Element]) {
     let (lanes, part) = (V::LANES, V::PART);
-    let parts = lanes / part;
     let mut found = vec![V::Element::NAN; lanes];
     for count in 0..=part {
-        // Rows in the opposite order, of which the first ends where the buffer does: one read too many shows under a
-        // checker of memory.
-        let rows = [0, 1, 2, 3].map(|row: usize| -((row * (part + 1)) as isize));
-        let source = x[..(parts - 1) * (part + 1) + count].to_vec();
-        let first = source.as_ptr().wrapping_add((parts - 1) * (part + 1));
-        // SAFETY: the instruction set is there by this function's contract; all elements lie in the buffers.
+        // Only `count` elements are there: under a checker of memory, one read too many shows.
+        let sources = [x[..count].to_vec(), x[lanes..][..count].to_vec()];
+        let wanted =
+            |source: usize, index: usize| if index < count { sources[source][index] } else { V::Element::ZERO };
+        // SAFETY: the instruction set is there by this function's contract; so many elements are in both sources.
         unsafe {
-            V::splat_part(first, count).store(found.as_mut_ptr());
-            for (lane, &value) in found.iter().enumerate() {
-                let wanted = if lane % part < count { *first.add(lane % part) } else { V::Element::ZERO };
-                assert_eq!(value, wanted);
-            }
-            V::load_parts(first, &rows, count).store(found.as_mut_ptr());
-            for (lane, &value) in found.iter().enumerate() {
-                let wanted = if lane % part < count {
-                    *first.offset(rows[lane / part]).add(lane % part)
-                } else {
-                    V::Element::ZERO
-                };
-                assert_eq!(value, wanted);
-            }
-            for written in 1..=parts {
-                let mut target = vec![V::Element::NAN; source.len()];
-                let begin = target.as_mut_ptr().wrapping_add((parts - 1) * (part + 1));
-                V::load(x.as_ptr()).store_parts(begin, &rows, (written, count));
-                for (index, value) in target.iter().enumerate() {
-                    let (row, column) = (parts - 1 - index / (part + 1), index % (part + 1));
-                    if row < written && column < count {
-                        assert_eq!(*value, x[row * part + column]);
-                    } else {
-                        assert!(value.is_nan());
-                    }
-                }
-            }
+            V::splat_part(sources[0].as_ptr(), count).store(found.as_mut_ptr());
+            (0..lanes).for_each(|lane| assert_eq!(found[lane], wanted(0, lane % part)));
+            V::load_parts([sources[0].as_ptr(), sources[1].as_ptr()], count).store(found.as_mut_ptr());
+            (0..lanes).for_each(|lane| assert_eq!(found[lane], wanted(lane / part, lane % part)));
         }
     }
-    let scales = [1.0, -7.0, 0.5, 3.0].map(V::Element::from_f64);
-    // SAFETY: as above; the sums are exact.
+
+    let (rows, columns) = (V::GROUP_ROWS, lanes / V::GROUP_ROWS);
+    assert!(rows <= MAX_GROUP_ROWS && columns <= MAX_GROUP_ROWS);
+    let (in_register, scale) = (lanes / part, |column: usize| V::Element::from_f64([1.0, -7.0, 0.5, 3.0][column]));
+    // SAFETY: as above; there are as many elements as lanes behind the first of each register.
     unsafe {
-        let vectors = scales.map(|scale| V::load(x.as_ptr()).mul_add(V::splat(scale), V::splat(V::Element::ONE)));
-        V::sum_parts(vectors).store(found.as_mut_ptr());
+        let register = |index: usize, column: usize| {
+            V::load(x[(index * lanes).min(x.len() - lanes)..].as_ptr())
+                .mul_add(V::splat(scale(column)), V::splat(V::Element::ONE))
+        };
+        let parts = [0, 1].map(|index| [0, 1, 2, 3].map(|column| register(index, column)));
+        V::sum_parts(parts).store(found.as_mut_ptr());
     }
     for (lane, &value) in found.iter().enumerate() {
-        let row = &x[lane / part * part..][..part];
-        let wanted: V::Element = row.iter().map(|&value| value * scales[lane % part] + V::Element::ONE).sum();
-        assert_eq!(value, wanted);
+        let (row, column) = (lane / columns, lane % columns);
+        let of_row = &x[row / in_register * lanes + row % in_register * part..][..part];
+        let wanted: V::Element = of_row.iter().map(|&value| value * scale(column) + V::Element::ONE).sum();
+        assert_eq!(value, wanted, "row {row}, column {column}");
+    }
+
+    // Rows from the bottom, with an element between them.
+    let strides = [0, 1, 2, 3].map(|row: usize| -((row * (columns + 1)) as isize));
+    for (written, count) in (1..=rows).flat_map(|written| (0..=columns).map(move |count| (written, count))) {
+        let mut target = vec![V::Element::NAN; (rows - 1) * (columns + 1) + count];
+        let first = target.as_mut_ptr().wrapping_add((rows - 1) * (columns + 1));
+        // SAFETY: as above; each row has so many elements.
+        unsafe { V::load(x.as_ptr()).store_sums(first, &strides, (written, count)) }
+        for (index, value) in target.iter().enumerate() {
+            let (row, column) = (rows - 1 - index / (columns + 1), index % (columns + 1));
+            let is_written = row < written && column < count;
+            assert!(if is_written { *value == x[row * columns + column] } else { value.is_nan() });
+        }
     }
 }
 
