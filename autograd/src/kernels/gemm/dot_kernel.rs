@@ -152,6 +152,13 @@ pub(super) unsafe fn dots<V: Vector, const ROWS: usize, const COLUMNS: usize>(ti
             totals[row][column] = sums[row][column].sum();
             index += 1;
         }
+        if tile.columns == COLUMNS && tile.c.column_stride == 1 && !tile.accumulate {
+            // So the totals of four columns are written at once, from the register in which they are.
+            for row in 0..ROWS {
+                tile.c.at(row, 0).cast::<[V::Element; COLUMNS]>().write_unaligned(totals[row]);
+            }
+            return;
+        }
         for row in 0..ROWS {
             for column in 0..COLUMNS {
                 if column < tile.columns {
