@@ -21,17 +21,19 @@ pub(super) struct DotTile<T> {
     /// The tile's first column of B, whose elements are adjacent; how far it is to the next column.
     pub(super) b: *const T,
     pub(super) b_column_stride: isize,
-    /// The tile's elements of C: single ones are written, so any strides serve.
+    /// The tile's elements of C. Any strides serve, but adjacent columns are written fastest.
     pub(super) c: Target<T>,
     /// The length of the dot products.
     pub(super) depth: usize,
-    /// How many columns there are.
+    /// How many rows and columns there are.
+    pub(super) rows: usize,
     pub(super) columns: usize,
     /// Whether the dot products are added to C's elements.
     pub(super) accumulate: bool,
 }
 
-/// The type of [`dots_of_few`], [`dots_of_row`] and [`dots_in_order`], as the table of kernels holds it.
+/// The type of [`dots_of_few`], [`dots_of_row`], [`dots_in_order`] and of
+/// [`dots_of_parts`](super::part_kernel::dots_of_parts), as the table of kernels holds it.
 pub(super) type DotFn<T> = unsafe fn(&DotTile<T>);
 
 /// Computes a tile of C of `ROWS` rows and at most `COLUMNS` columns, by a narrower kernel if at most `FEW` are there.

@@ -107,6 +107,7 @@ unsafe fn dots_of_rows<T: Scalar>(
         b_column_stride: b.column_stride,
         c: c.from(rows.start, columns.start),
         depth: extents.depth,
+        rows: rows.len(),
         columns: width,
         accumulate,
     };

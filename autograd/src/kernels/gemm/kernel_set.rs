@@ -5,7 +5,7 @@ use super::epilogue::FinishFn;
 use super::microkernel::{MAX_ROWS, MAX_VECTORS, TileFn};
 use super::offset_kernel::{MAX_ADJACENT_ROWS, MAX_OFFSET_ROWS, MAX_OFFSET_VECTORS, OffsetTileFn};
 use super::pack::PackFn;
-use super::part_kernel::{MAX_GROUPS, MAX_PART_COLUMNS, PartFn};
+use super::part_kernel::{MAX_GROUPS, MAX_PART_COLUMNS};
 use super::product::Product;
 use super::row_stream::StreamFn;
 use super::store_transposed::MoveFn;
@@ -70,7 +70,7 @@ pub(in crate::kernels) struct TileKernels<T: 'static> {
     pub(super) offset_dots: [Option<OffsetTileFn<T>>; MAX_OFFSET_ROWS],
     /// Dot products whose registers hold parts of several rows: `part_dots[columns - 1][groups of rows - 1]`; how many
     /// groups there are at most for so many columns, and how many rows a group has.
-    pub(super) part_dots: [[Option<PartFn<T>>; MAX_GROUPS]; MAX_PART_COLUMNS],
+    pub(super) part_dots: [[Option<DotFn<T>>; MAX_GROUPS]; MAX_PART_COLUMNS],
     pub(super) part_groups: [usize; MAX_PART_COLUMNS],
     pub(super) group_rows: usize,
     /// Dot products of several rows: `dots[rows - 2]`, and how many columns each takes.

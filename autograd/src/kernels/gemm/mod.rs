@@ -2,8 +2,9 @@
 //!
 //! Read on with `path` (what is copied), `blocking` (the sizes), `loops` (the five loops), `microkernel` (the
 //! arithmetic), `kernel_set` and `table` (the instruction sets). `near_panels` and `row_stream` are shorter ways for
-//! products that need no blocks. `offset_product` and `offset_kernel` are products whose operands are read through
-//! tables of offsets, such as the windows of an image: an entry of their own, beside [`gemm`].
+//! products that need no blocks; `dot_kernel` and `part_kernel` are for those whose vectors run along the depth.
+//! `offset_product` and `offset_kernel` are products whose operands are read through tables of offsets, such as the
+//! windows of an image: an entry of their own, beside [`gemm`].
 //!
 #![doc = include_str!("../../../docs/links.md")]
 #![doc = include_str!("../../../docs/gemm.md")]

@@ -13,6 +13,7 @@
 //! operations for sixteen dot products. (On a Zen 4, GFLOP/s with one row in a register, with two, and with four:
 //! (64×128)·(10×128)ᵀ 91, 101 and 98; 500 of (12×64)·(12×64)ᵀ 66, 90 and 89.)
 
+use super::dot_kernel::DotTile;
 use super::product::Target;
 use crate::arithmetic::Arithmetic;
 use crate::kernels::simd::{MAX_GROUP_ROWS, Vector, opaque};
@@ -29,28 +30,6 @@ const MAX_LANES: usize = 16;
 
 /// Columns that are addressed from one of them.
 const COLUMNS_OF_ONE: usize = 4;
-
-/// A tile of dot products.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PartTile<T> {
-    /// The tile's first row of A, whose elements are adjacent; how far it is to the next row.
-    pub(super) a: *const T,
-    pub(super) a_row_stride: isize,
-    /// The tile's first column of B, whose elements are adjacent; how far it is to the next column.
-    pub(super) b: *const T,
-    pub(super) b_column_stride: isize,
-    /// The tile's elements of C. (Fastest if the columns are adjacent.)
-    pub(super) c: Target<T>,
-    /// The length of the dot products.
-    pub(super) depth: usize,
-    /// How many rows a group has: all; or from one on, if the tile has a single group.
-    pub(super) rows: usize,
-    /// Whether the dot products are added to C's elements.
-    pub(super) accumulate: bool,
-}
-
-/// The type of [`dots_of_parts`], as the table of kernels holds it.
-pub(super) type PartFn<T> = unsafe fn(&PartTile<T>);
 
 /// Rows or columns, some of which are addressed from the first of them.
 struct Lines<T> {
@@ -97,10 +76,10 @@ type Sums<V, const GROUPS: usize, const COLUMNS: usize> = [[[V; 2]; GROUPS]; COL
 /// # Safety
 /// - The instruction set of `V` is available and enabled in the caller.
 /// - There are `depth` elements to read in each row of the tile and at `b + j · b_column_stride` for j < `COLUMNS`.
-/// - `rows` is [`Vector::GROUP_ROWS`]; or, if `GROUPS` is 1, at least 1 and at most that.
+/// - The tile has `COLUMNS` columns, and rows that make `GROUPS` groups; or, if `GROUPS` is 1, fewer, but at least one.
 /// - The elements of C in these rows and columns may be written; if `accumulate`, they may be read.
 #[inline(always)]
-pub(super) unsafe fn dots_of_parts<V: Vector, const GROUPS: usize, const COLUMNS: usize>(tile: &PartTile<V::Element>) {
+pub(super) unsafe fn dots_of_parts<V: Vector, const GROUPS: usize, const COLUMNS: usize>(tile: &DotTile<V::Element>) {
     let rows = if GROUPS > 1 { V::GROUP_ROWS } else { tile.rows };
     // SAFETY: whole parts end inside the rows and columns, the last one is cut to what is left of them; rows that
     // aren't there read the last one again, and aren't written.
@@ -215,7 +194,7 @@ unsafe fn add_up<V: Vector, const GROUPS: usize, const COLUMNS: usize>(
 /// The instruction set of `V` is available and enabled in the caller; these elements of C may be written.
 #[inline(always)]
 unsafe fn write<V: Vector, const GROUPS: usize, const COLUMNS: usize>(
-    tile: &PartTile<V::Element>,
+    tile: &DotTile<V::Element>,
     totals: &Totals<V, GROUPS>,
     rows: usize,
 ) {
@@ -243,7 +222,7 @@ unsafe fn write<V: Vector, const GROUPS: usize, const COLUMNS: usize>(
 /// That of [`write`]; if the tile accumulates, the elements may be read.
 #[inline(always)]
 unsafe fn write_elements<V: Vector, const GROUPS: usize, const COLUMNS: usize>(
-    tile: &PartTile<V::Element>,
+    tile: &DotTile<V::Element>,
     totals: &Totals<V, GROUPS>,
     rows: usize,
 ) {

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use super::dot_kernel::{DotFn, DotTile};
 use super::epilogue::TileShape;
 use super::kernel_set::TileKernels;
 use super::output::Output;
-use super::part_kernel::{MAX_PART_COLUMNS, PartFn, PartTile};
+use super::part_kernel::MAX_PART_COLUMNS;
 use super::partition::Partition;
 use super::product::{Extents, Product, Target};
 use crate::scalar::Scalar;
@@ -22,7 +23,7 @@ const BLOCK_BYTES: usize = 16 << 10;
 /// Rows of a block that most tiles divide.
 const BLOCK_ROWS: usize = 48;
 
-/// The tiles of some rows of C, each with its kernel, its first row and column and its shape.
+/// The tiles of some rows of C.
 struct Tiles<'a, T: 'static> {
     kernels: &'a TileKernels<T>,
     product: &'a Product<T>,
@@ -30,9 +31,10 @@ struct Tiles<'a, T: 'static> {
 }
 
 impl<T: Scalar> Tiles<'_, T> {
-    /// Hands out the tiles: strip of columns after strip, and from top to bottom in each.
+    /// Hands out the tiles, each with its kernel, its first row and its first column: strip of columns after strip, and
+    /// from top to bottom in each.
     #[inline(always)]
-    fn for_each(&self, mut body: impl FnMut(PartFn<T>, &PartTile<T>, (usize, usize, TileShape))) {
+    fn for_each(&self, mut body: impl FnMut(DotFn<T>, &DotTile<T>, [usize; 2])) {
         let Self { kernels, product, rows } = self;
         let &Product { extents: Extents { columns, depth, .. }, a, b, c, accumulate, .. } = *product;
         // Rows that make whole groups, and those of a last one that is not whole.
@@ -42,18 +44,19 @@ impl<T: Scalar> Tiles<'_, T> {
             let width = strip_width(columns - column);
             let (of_width, most) = (&kernels.part_dots[width - 1], kernels.part_groups[width - 1]);
             let mut row = rows.start;
-            let mut tile = |groups: usize, in_group: usize| {
+            let mut tile = |groups: usize, rows: usize| {
                 let kernel = of_width[groups - 1].expect("the table has a kernel for each number of columns");
                 let (a_row_stride, b_column_stride) = (a.row_stride, b.column_stride);
                 let (a, b, c) = (a.at(row, 0), b.at(0, column), c.from(row, column));
-                let tile = PartTile { a, a_row_stride, b, b_column_stride, c, depth, rows: in_group, accumulate };
-                let shape = TileShape { rows: groups * in_group, columns: width };
-                body(kernel, &tile, (row, column, shape));
-                row += shape.rows;
+                let tile = DotTile { a, a_row_stride, b, b_column_stride, c, depth, rows, columns: width, accumulate };
+                body(kernel, &tile, [row, column]);
+                row += rows;
             };
             if whole > 0 {
                 let cut = Partition::of_at_most(whole, most);
-                (0..cut.count).for_each(|index| tile(cut.range(index).len(), kernels.group_rows));
+                for groups in (0..cut.count).map(|index| cut.range(index).len()) {
+                    tile(groups, groups * kernels.group_rows);
+                }
             }
             if rest > 0 {
                 tile(1, rest);
@@ -77,13 +80,14 @@ impl<T: Scalar> Tiles<'_, T> {
     /// # Safety
     /// That of [`run`](Self::run).
     unsafe fn run_and_finish(&self) {
-        self.for_each(|kernel, tile, (row, column, shape)| {
+        self.for_each(|kernel, tile, [row, column]| {
             let finish = Some(self.product.finish.from(row, column));
+            let shape = TileShape { rows: tile.rows, columns: tile.columns };
             let output = Output { c: tile.c, shape, accumulate: tile.accumulate, finish };
             let compute = |data: *mut T, row_stride: isize| {
                 let c = Target { data, row_stride, column_stride: 1 };
                 // SAFETY: passed on; a tile of C, or a scratch tile.
-                unsafe { kernel(&PartTile { c, ..*tile }) }
+                unsafe { kernel(&DotTile { c, ..*tile }) }
             };
             // SAFETY: rows of C that nobody else works on; the kernel writes all of the tile, and reads it if it adds
             // to it.
@@ -123,9 +127,11 @@ pub(super) unsafe fn dots_by_parts<T: Scalar>(kernels: &TileKernels<T>, product:
 /// The tiles of each product of a stack: where they begin is found out once, since that takes as long as some steps of
 /// the depth.
 pub(super) struct StackTiles<T> {
-    /// The first product, with its tiles and the elements at which these begin in A, B and C.
-    first: PartTile<T>,
-    tiles: Vec<(PartFn<T>, usize, [isize; 3])>,
+    /// The strides of the products. (The addresses are those of the first.)
+    tile: DotTile<T>,
+    /// The kernel of each tile, its rows and columns, and the elements of A, B and C at which it begins.
+    tiles: Vec<(DotFn<T>, [usize; 2], [isize; 3])>,
+    /// Whether it is the transposed products that are computed.
     transposed: bool,
 }
 
@@ -137,16 +143,16 @@ impl<T: Scalar> StackTiles<T> {
         if block_rows(&oriented, rows) < rows || product.finish.is_needed() {
             return None;
         }
-        let (mut tiles, mut first) = (Vec::new(), None);
+        let (mut tiles, mut any) = (Vec::new(), None);
         let all = Tiles { kernels, product: &oriented, rows: 0..rows };
-        all.for_each(|kernel, tile, (row, column, _)| {
+        all.for_each(|kernel, tile, [row, column]| {
             let Product { a, b, c, .. } = oriented;
             let [row, column] = [row as isize, column as isize];
             let begins = [row * a.row_stride, column * b.column_stride, row * c.row_stride + column * c.column_stride];
-            tiles.push((kernel, tile.rows, begins));
-            first.get_or_insert(*tile);
+            tiles.push((kernel, [tile.rows, tile.columns], begins));
+            any = Some(*tile);
         });
-        first.map(|first| Self { first, tiles, transposed })
+        any.map(|tile| Self { tile, tiles, transposed })
     }
 
     /// Computes a product.
@@ -158,17 +164,17 @@ impl<T: Scalar> StackTiles<T> {
     pub(super) unsafe fn run(&self, product: &Product<T>) {
         let (a, b) = (product.a.data, product.b.data);
         let (a, b) = if self.transposed { (b, a) } else { (a, b) };
-        let mut tile = self.first;
-        for &(kernel, rows, [in_a, in_b, in_c]) in &self.tiles {
+        let mut tile = self.tile;
+        for &(kernel, [rows, columns], [in_a, in_b, in_c]) in &self.tiles {
             tile.a = a.wrapping_offset(in_a);
             tile.b = b.wrapping_offset(in_b);
             tile.c.data = product.c.data.wrapping_offset(in_c);
-            tile.rows = rows;
+            (tile.rows, tile.columns) = (rows, columns);
             // SAFETY: rows of A, columns of B and a tile of C inside the product, as many as the kernel takes.
             unsafe { kernel(&tile) }
         }
     }
 }
 
-// SAFETY: of the first product only the strides are used; the addresses are those of the product that is computed.
+// SAFETY: of the tile only the strides are used; the addresses are those of the product that is computed.
 unsafe impl<T: Sync> Sync for StackTiles<T> {}

@@ -147,7 +147,7 @@ fn as_dots<T>(kernels: &TileKernels<T>, product: &Product<T>) -> (Choice, f32) {
     let Extents { rows, columns, depth } = product.extents;
     let vectors = depth.div_ceil(kernels.lanes) as f32;
     // Each ends with the sum of a vector's lanes.
-    let dots_cost = (rows * columns) as f32 * (1.07 * vectors + 3.0);
+    let dots_cost = rows as f32 * columns as f32 * (1.07 * vectors + 3.0);
     let dots = Choice { path: Path::Dots, transposed: rows > columns };
     if rows.min(columns) < FEWEST_COLUMNS {
         return (dots, dots_cost);
@@ -159,7 +159,7 @@ fn as_dots<T>(kernels: &TileKernels<T>, product: &Product<T>) -> (Choice, f32) {
     let step = if rows <= kernels.group_rows { 1.65 } else { 1.04 };
     // (A power of two.)
     let whole_groups = (rows + kernels.group_rows - 1) & !(kernels.group_rows - 1);
-    let parts_cost = (whole_groups * columns) as f32 * (step * vectors + 1.15);
+    let parts_cost = whole_groups as f32 * columns as f32 * (step * vectors + 1.15);
     if parts_cost < dots_cost {
         (Choice { path: Path::DotsByParts, transposed }, parts_cost)
     } else {

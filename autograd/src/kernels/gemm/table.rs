@@ -4,14 +4,14 @@
 //! To add an instruction set is to write its vocabulary (a file in `kernels/simd`), its wrappers (one line of
 //! `wrappers!` here) and its kernel set.
 
-use super::dot_kernel::{self, DotTile};
+use super::dot_kernel::{self, DotFn, DotTile};
 use super::epilogue::{self, TileShape};
 use super::foreign;
 use super::kernel_set::{GemmKernels, Implementation, KernelSet, TileKernels};
 use super::microkernel::{self, MAX_ROWS, MAX_TILE_ELEMENTS, MAX_VECTORS, Tile, TileFn};
 use super::offset_kernel::{self, MAX_ADJACENT_ROWS, MAX_OFFSET_ROWS, MAX_OFFSET_VECTORS, OffsetTileFn, Offsets};
 use super::pack::{self, Strip};
-use super::part_kernel::{self, MAX_GROUPS, MAX_PART_COLUMNS, PartFn, PartTile};
+use super::part_kernel::{self, MAX_GROUPS, MAX_PART_COLUMNS};
 use super::product::Target;
 use super::row_stream::{self, RowStream};
 use super::store_transposed::{self, ScratchTile};
@@ -90,7 +90,7 @@ macro_rules! wrappers {
             /// That of [`part_kernel::dots_of_parts`].
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn dots_of_parts<V: Vector, const GROUPS: usize, const COLUMNS: usize>(
-                tile: &PartTile<V::Element>,
+                tile: &DotTile<V::Element>,
             ) {
                 // SAFETY: passed on; the features of `V` are enabled here.
                 unsafe { part_kernel::dots_of_parts::<V, GROUPS, COLUMNS>(tile) }
@@ -215,8 +215,9 @@ macro_rules! kernel_set {
             $($(
                 part_dots[$part_columns - 1][$groups - 1] = Some(
                     $module::dots_of_parts::<$vector, $groups, $part_columns>
-                        as PartFn<<$vector as Vector>::Element>,
+                        as DotFn<<$vector as Vector>::Element>,
                 );
+                assert!(part_groups[$part_columns - 1] == $groups - 1, "all lower tiles are there, too");
                 part_groups[$part_columns - 1] = $groups;
             )*)*
             let mut offset_dots = [None; MAX_OFFSET_ROWS];
@@ -332,7 +333,7 @@ macro_rules! thirty_two_narrow_registers {
             offsets [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 4 8] [4: 1 2 4 6]
             shared [1: 1 2 4 8] [2: 1 2 4 8] [3: 1 2 3 4 8] [4: 1 2 3 4 6] [5: 1 2 3 4 5]
             adjacent [1: 14 16] [2: 12]
-            parts [1: 3 4 5 6] [2: 3 4 5 6] [4: 3 4 5 6]
+            parts [1: 3 4 5 6] [2: 3 4 5 6] [3: 3 4 5 6] [4: 3 4 5 6]
             dots [8 4] [8 4] [6 3])
     };
 }

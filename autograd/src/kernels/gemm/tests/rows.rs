@@ -89,8 +89,9 @@ fn a_row_meets_columns_near_and_from_memory() {
                         let found = matrices.run(case, set.name(), |product| {
                             let Product { a, b, c, accumulate, .. } = *product;
                             let [a_row_stride, b_column_stride] = [a.row_stride, b.column_stride];
-                            let (a, b) = (a.data, b.data);
-                            let tile = DotTile { a, a_row_stride, b, b_column_stride, c, depth, columns, accumulate };
+                            let (a, b, rows) = (a.data, b.data, 1);
+                            let tile =
+                                DotTile { a, a_row_stride, b, b_column_stride, c, depth, rows, columns, accumulate };
                             // SAFETY: buffers of fitting shapes that live on; the kernel set is one of the available
                             // ones.
                             unsafe { kernel(&tile) }
