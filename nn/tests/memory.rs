@@ -48,12 +48,17 @@ fn a_training_loop_reaches_a_steady_state() {
 
         let flat = |what: &str, work: &mut dyn FnMut()| {
             (0..200).for_each(|_| work());
-            let Some(before) = resident() else { return };
             // A build without optimisation takes fifty times as long for each.
             let repetitions = if cfg!(debug_assertions) { 500 } else { 10_000 };
-            (0..repetitions).for_each(|_| work());
-            let grown = resident().unwrap().saturating_sub(before);
-            assert!(grown < 2 << 20, "{what}: grown by {grown} bytes");
+            let mut grown = || {
+                let before = resident().unwrap_or(0);
+                (0..repetitions).for_each(|_| work());
+                resident().unwrap_or(0).saturating_sub(before)
+            };
+            // The system may give a page of 2 MiB at any time. What leaks grows again.
+            let first = grown();
+            let again = if first < 2 << 20 { first } else { grown() };
+            assert!(again < 2 << 20, "{what}: grown by {first} and then by {again} bytes");
         };
         flat("training", &mut || drop(step(8)));
         flat("forward while recording", &mut || drop(model.forward(&images.narrow(0, 0, 8), Mode::Train(&stream))));
