@@ -11,7 +11,7 @@
 //! A register of sums so belongs to two rows and a column. The more rows a register has, the less it takes to add up
 //! the sums in the end, and the more to load it: eight registers, of four rows and four columns, are added up by 21
 //! operations for sixteen dot products. (On a Zen 4, GFLOP/s with one row in a register, with two, and with four:
-//! (64×128)·(10×128)ᵀ 91, 101 and 98; 500 of (12×64)·(12×64)ᵀ 66, 90 and 89.)
+//! (64×128)·(10×128)ᵀ 91, 99 and 95; 500 of (12×64)·(12×64)ᵀ 66, 87 and 86.)
 
 use super::dot_kernel::DotTile;
 use super::product::Target;

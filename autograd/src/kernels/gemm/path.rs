@@ -157,7 +157,7 @@ fn as_dots<T>(kernels: &TileKernels<T>, product: &Product<T>) -> (Choice, f32) {
     let (rows, columns) = if transposed { (columns, rows) } else { (rows, columns) };
     // A single group of rows meets a column once for each time that it is loaded.
     let step = if rows <= kernels.group_rows { 1.65 } else { 1.04 };
-    // (A power of two.)
+    // A power of two, so that nothing has to be divided.
     let whole_groups = (rows + kernels.group_rows - 1) & !(kernels.group_rows - 1);
     let parts_cost = whole_groups as f32 * columns as f32 * (step * vectors + 1.15);
     if parts_cost < dots_cost {
