@@ -30,6 +30,16 @@ pub(super) fn is_one_row<T: Scalar>(kernels: &TileKernels<T>, product: &Product<
     *rows == 1 && are_adjacent && *depth >= 2 * kernels.lanes && extents.multiply_adds() < WORTH_A_FORK
 }
 
+/// Computes that row.
+///
+/// # Safety
+/// The instruction set of `kernels` is available; the matrices are valid and C is not shared.
+#[inline(always)]
+pub(super) unsafe fn one_row<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>) {
+    // SAFETY: passed on.
+    unsafe { dots_of_rows(kernels, product, 0..1, 0..product.extents.columns) }
+}
+
 /// Runs a product whose vectors run along the depth.
 ///
 /// # Safety

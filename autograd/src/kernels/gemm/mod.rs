@@ -190,7 +190,7 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
                 }
                 if dot_loops::is_one_row(kernels, product) {
                     // SAFETY: passed on.
-                    return unsafe { dot_loops::dots(kernels, product, 0..product.extents.columns) };
+                    return unsafe { dot_loops::one_row(kernels, product) };
                 }
             }
             let choice = choice.filter(|choice| choice.fits(product)).unwrap_or_else(|| path::choose(kernels, product));
