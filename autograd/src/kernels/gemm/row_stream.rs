@@ -120,8 +120,15 @@ pub(super) unsafe fn stream<V: Vector>(work: &RowStream<V::Element>) {
         return unsafe { add_rows_of_b::<V>(first, columns) };
     }
     for row in 0..rows {
+        let tile = work.row(row);
         // SAFETY: passed on.
-        unsafe { stream_row::<V>(work.row(row), columns) }
+        unsafe {
+            if tile.depth == 1 {
+                stream_row::<V>(Tile { depth: 1, ..tile }, columns);
+            } else {
+                stream_row::<V>(tile, columns);
+            }
+        }
     }
 }
 
