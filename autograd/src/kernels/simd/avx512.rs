@@ -89,6 +89,7 @@ impl Vector for F32x16 {
     type Element = f32;
     type Mask = __mmask16;
     const LANES: usize = 16;
+    const REGISTERS: usize = 32;
     const MASKS_ARE_FREE: bool = true;
     const HALVES: bool = true;
     const PART: usize = 8;
@@ -231,6 +232,7 @@ impl Vector for F64x8 {
     type Element = f64;
     type Mask = __mmask8;
     const LANES: usize = 8;
+    const REGISTERS: usize = 32;
     const MASKS_ARE_FREE: bool = true;
     const HALVES: bool = true;
     const PART: usize = 4;

@@ -49,6 +49,8 @@ pub(crate) trait Vector: Copy {
     type Mask: Copy;
     /// How many elements there are in a register.
     const LANES: usize;
+    /// How many registers there are.
+    const REGISTERS: usize = 16;
     /// Whether a masked load costs no more than a plain one, so that it may stand in an inner loop.
     const MASKS_ARE_FREE: bool;
     /// Whether half a register may take half as long: on some machines a register is as wide as two of their units.

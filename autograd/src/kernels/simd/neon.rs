@@ -18,6 +18,7 @@ impl Vector for F32x4 {
     /// How many lanes.
     type Mask = usize;
     const LANES: usize = 4;
+    const REGISTERS: usize = 32;
     const MASKS_ARE_FREE: bool = false;
 
     #[inline(always)]
@@ -102,6 +103,7 @@ impl Vector for F64x2 {
     /// How many lanes.
     type Mask = usize;
     const LANES: usize = 2;
+    const REGISTERS: usize = 32;
     const MASKS_ARE_FREE: bool = false;
 
     #[inline(always)]
