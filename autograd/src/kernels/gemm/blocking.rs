@@ -2,6 +2,7 @@
 //! threads.
 
 use super::caches::{Caches, PAGE, caches, collides};
+use super::few_rows;
 use super::kernel_set::TileKernels;
 use super::microkernel::{MAX_ROWS, MAX_VECTORS};
 use super::partition::{Partition, even};
@@ -31,6 +32,8 @@ pub(super) struct Blocking {
     /// Whether C is gone through row tile by row tile rather than panel by panel: where a packed block of B stays in
     /// the second-level cache, C is then written in the order of its addresses.
     pub(super) rows_first: bool,
+    /// Whether all columns meet a block of depth before the next one, within one fork: see [`few_rows`].
+    pub(super) has_few_rows: bool,
     /// The most rows of a tile that reads A in place.
     pub(super) max_rows: usize,
     /// Whether packing is worth a fork.
@@ -58,9 +61,6 @@ const STEPS_ACROSS_ROWS: usize = 256;
 /// with 64×32 transposed on a Zen 4: 94 GFLOP/s with two panels of two vectors, 98 with one of four.)
 const SHALLOW: usize = 64;
 
-/// Rows of C up to which B, if it comes from memory, is read along its rows.
-const FEW_ROWS: usize = 2;
-
 impl Blocking {
     /// Cuts a product into blocks.
     #[inline(always)] // Blocking that is handed back through memory costs a small product a tenth of its time.
@@ -86,6 +86,7 @@ impl Blocking {
             shares_a: false,
             max_rows: max_rows_in_place(product).min(max_rows_written(product)),
             rows_first: false,
+            has_few_rows: false,
             forks_to_pack: false,
         }
     }
@@ -99,12 +100,14 @@ impl Blocking {
         // The depth of a block: a panel of B, `depth` steps of a tile's width, is read once for each row tile, and C
         // once for each block. The panel may be larger than the first-level cache: a step's two vectors then come from
         // the second level while the step's products are formed, and that costs less than to touch C more often.
-        if self.path == Path::InPlace && rows <= FEW_ROWS && depth * columns * size > caches.third / 2 {
-            // Every element of B comes from memory, for one use or two: what counts is to read B in the order of its
-            // addresses, some whole rows at a time, and not in columns a panel wide. (1×4096 times 4096×4096: 10.7
-            // GFLOP/s with eight rows at a time, 4.9 with all.)
-            self.depth = depth.min(8);
-        } else if self.path == Path::InPlace && rows > FEW_ROWS && is_wide(product.a.column_stride, depth * size) {
+        match few_rows::steps(product, caches) {
+            Some(steps) if self.path == Path::InPlace => {
+                (self.depth, self.has_few_rows) = (depth.min(steps), true);
+                return;
+            }
+            _ => {}
+        }
+        if self.path == Path::InPlace && is_wide(product.a.column_stride, depth * size) {
             self.depth = even(depth, STEPS_ACROSS_ROWS, 1);
         }
         if self.path.packs_b() {

@@ -207,10 +207,7 @@ unsafe fn totals<V: Vector, const ROWS: usize, const COLUMNS: usize>(
 /// # Safety
 /// That of [`dots`], as far as it says something of C.
 #[inline(always)]
-unsafe fn write<T: Scalar, const ROWS: usize, const COLUMNS: usize>(
-    tile: &DotTile<T>,
-    totals: &[[T; COLUMNS]; ROWS],
-) {
+unsafe fn write<T: Scalar, const ROWS: usize, const COLUMNS: usize>(tile: &DotTile<T>, totals: &[[T; COLUMNS]; ROWS]) {
     // SAFETY: passed on.
     unsafe {
         if tile.columns == COLUMNS && tile.c.column_stride == 1 && !tile.accumulate {

@@ -18,6 +18,7 @@ use super::blocking::{Block, Blocking, for_each_block};
 use super::buffer::{Buffer, ThreadBuffers};
 use super::dot_loops;
 use super::epilogue::TileShape;
+use super::few_rows;
 use super::kernel_set::TileKernels;
 use super::microkernel::{Tile, TileFn};
 use super::output::Output;
@@ -43,6 +44,10 @@ pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blockin
         return unsafe { dot_loops::run(kernels, blocking, product) };
     }
     let Extents { rows, columns, depth } = product.extents;
+    if blocking.has_few_rows {
+        // SAFETY: passed on.
+        return unsafe { few_rows::run(kernels, blocking, product) };
+    }
     let is_one_task = columns <= blocking.task.columns && depth == blocking.depth && rows == blocking.task.rows;
     let reads_b_in_place = kernels.masks_are_free || columns.is_multiple_of(kernels.lanes);
     if is_one_task && blocking.path == Path::InPlace && reads_b_in_place {
@@ -54,10 +59,9 @@ pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blockin
         // SAFETY: passed on.
         return unsafe { loops.task(&b, &rows, 0..b.panels.count) };
     }
-    for_each_block(product.extents, blocking.panel_columns, blocking.depth, |block| {
-        // SAFETY: passed on.
-        unsafe { BlockLoops { kernels, blocking, product, block }.run() }
-    });
+    // SAFETY: passed on.
+    let run = |block: &Block| unsafe { BlockLoops { kernels, blocking, product, block }.run() };
+    for_each_block(product.extents, blocking.panel_columns, blocking.depth, run);
 }
 
 /// A block of B with all that it meets.
@@ -83,10 +87,8 @@ impl<T: Scalar> BlockLoops<'_, T> {
         let Self { kernels, blocking, product, block } = *self;
         let Extents { rows, .. } = product.extents;
         let panels = blocking.panels(kernels, rows, block.columns);
-        let packed_from = match blocking.path {
-            Path::InPlace => PackedB::packed_from(kernels, block.columns, &panels),
-            _ => 0,
-        };
+        let in_place = blocking.path == Path::InPlace;
+        let packed_from = if in_place { PackedB::packed_from(kernels, block.columns, &panels) } else { 0 };
         let row_blocks = Partition::of_at_most(rows, blocking.task.rows);
         let task_panels = Partition::new(panels.count, block.columns.div_ceil(blocking.task.columns));
         let grid = TaskGrid { rows: row_blocks, panels: task_panels };
@@ -101,9 +103,10 @@ impl<T: Scalar> BlockLoops<'_, T> {
         let shared_a = blocking.shares_a.then(|| SharedA::new(grid.rows, block.depth));
         let panels_to_pack = if packs_in_tasks || packed_from >= b.columns { 0 } else { panels.count };
         // SAFETY: passed on.
-        unsafe { self.pack(&b, panels_to_pack, shared_a.as_ref()) }
-        // SAFETY: passed on.
-        unsafe { self.run_tasks(&b, &grid, shared_a.as_ref(), packs_in_tasks) }
+        unsafe {
+            self.pack(&b, panels_to_pack, shared_a.as_ref());
+            self.run_tasks(&b, &grid, shared_a.as_ref(), packs_in_tasks)
+        }
     }
 
     /// Runs the tasks, which pack what is left: the panels of B, each task its own, or each its own rows of A, or

@@ -16,6 +16,7 @@ pub(super) mod caches;
 mod dot_kernel;
 mod dot_loops;
 pub(super) mod epilogue;
+mod few_rows;
 mod foreign;
 pub(super) mod kernel_set;
 mod loops;

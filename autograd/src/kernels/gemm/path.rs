@@ -2,6 +2,7 @@
 //! choice follows from the whole product, never from the number of threads.
 
 use super::caches::{caches, collides, half_vector, transposed_store};
+use super::few_rows;
 use super::kernel_set::TileKernels;
 use super::part_loops::FEWEST_COLUMNS;
 use super::product::{Extents, Operand, Product};
@@ -195,6 +196,9 @@ const COLUMNS_ACROSS: usize = 256;
 pub(in crate::kernels) fn along_columns<T: Scalar>(lanes: usize, product: &Product<T>) -> Path {
     let Product { extents: Extents { rows, columns, .. }, a, b, .. } = *product;
     let size = size_of::<T>();
+    if few_rows::steps(product, &caches()).is_some() {
+        return Path::InPlace;
+    }
     let is_far = is_far(lanes, product);
     let is_scattered = a.column_stride != 1 && is_scattered(product, is_far);
     // Where blocks of B stay in the cache and the rows of A pass by, few of these are read at a time: they may

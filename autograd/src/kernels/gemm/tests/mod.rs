@@ -1,6 +1,7 @@
 //! Every kernel set, every path, against the naive product in `f64`.
 
 mod drawn;
+mod few_rows;
 pub(in crate::kernels) mod guarded;
 mod offsets;
 pub(in crate::kernels) mod oracle;
