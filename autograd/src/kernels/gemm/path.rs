@@ -229,7 +229,7 @@ fn is_scattered<T>(product: &Product<T>, is_far: bool) -> bool {
     let (size, caches) = (size_of::<T>(), caches());
     let steps_collide = collides(a.column_stride, size);
     if caches.packs_early {
-        return is_far || *rows > ROWS_ACROSS && (*columns > COLUMNS_ACROSS || steps_collide);
+        return is_far || *rows >= ROWS_ACROSS && (*columns > COLUMNS_ACROSS || steps_collide);
     }
     steps_collide && *rows > ROWS_ACROSS && (is_far || rows * depth * size > 4 * caches.second)
 }

@@ -30,7 +30,7 @@ fn all<T: GemmKernels>() {
         for path in [Path::PackedB, Path::Packed] {
             for (turn, of_a) in [Layout::Rows, Layout::Columns].into_iter().enumerate() {
                 for of_b in [Layout::Rows, Layout::Columns] {
-                    let extents = Extents { rows: 141, columns: 150, depth: 1024 / size_of::<T>() + 9 };
+                    let extents = Extents { rows: 141, columns: 150, depth: 2048 / size_of::<T>() + 9 };
                     for epilogue in [turn, 4] {
                         let case = Case { extents, layouts: [of_a, of_b, Layout::Rows], epilogue };
                         passed(set, path, case, 1 + turn);
