@@ -2,11 +2,10 @@
 //! threads.
 
 use super::caches::{Caches, PAGE, caches, collides};
-use super::few_rows;
 use super::kernel_set::TileKernels;
 use super::microkernel::{MAX_ROWS, MAX_VECTORS};
 use super::partition::{Partition, even};
-use super::path::{MANY_ROWS, Path};
+use super::path::{MANY_ROWS, Path, steps_of_few_rows};
 use super::product::{Extents, Product};
 use super::task_grid::{TaskCut, TaskSize, WORTH_A_FORK, forks_to_pack};
 
@@ -32,7 +31,7 @@ pub(super) struct Blocking {
     /// Whether C is gone through row tile by row tile rather than panel by panel: where a packed block of B stays in
     /// the second-level cache, C is then written in the order of its addresses.
     pub(super) rows_first: bool,
-    /// Whether all columns meet a block of depth before the next one, within one fork: see [`few_rows`].
+    /// Whether all columns meet a block of depth before the next one, within one fork: see `few_rows`.
     pub(super) has_few_rows: bool,
     /// The most rows of a tile that reads A in place.
     pub(super) max_rows: usize,
@@ -102,7 +101,7 @@ impl Blocking {
         // The depth of a block: a panel of B, `depth` steps of a tile's width, is read once for each row tile, and C
         // once for each block. The panel may be larger than the first-level cache: a step's two vectors then come from
         // the second level while the step's products are formed, and that costs less than to touch C more often.
-        match few_rows::steps(product, caches) {
+        match steps_of_few_rows(product, caches) {
             Some(steps) if self.path == Path::InPlace => {
                 (self.depth, self.has_few_rows) = (depth.min(steps), true);
                 return;

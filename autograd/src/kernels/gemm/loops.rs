@@ -18,7 +18,6 @@ use super::blocking::{Block, Blocking, for_each_block};
 use super::buffer::{Buffer, ThreadBuffers};
 use super::dot_loops;
 use super::epilogue::TileShape;
-use super::few_rows;
 use super::kernel_set::TileKernels;
 use super::microkernel::{Tile, TileFn};
 use super::output::Output;
@@ -44,10 +43,6 @@ pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blockin
         return unsafe { dot_loops::run(kernels, blocking, product) };
     }
     let Extents { rows, columns, depth } = product.extents;
-    if blocking.has_few_rows {
-        // SAFETY: passed on.
-        return unsafe { few_rows::run(kernels, blocking, product) };
-    }
     let is_one_task = columns <= blocking.task.columns && depth == blocking.depth && rows == blocking.task.rows;
     let reads_b_in_place = kernels.masks_are_free || columns.is_multiple_of(kernels.lanes);
     if is_one_task && blocking.path == Path::InPlace && reads_b_in_place {

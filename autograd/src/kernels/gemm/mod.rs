@@ -210,7 +210,7 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
             }
             let blocking = Blocking::new(kernels, product, choice.path);
             // SAFETY: passed on.
-            unsafe { loops::run(kernels, &blocking, product) }
+            unsafe { few_rows::run(kernels, &blocking, product) }
         }
     }
 }
