@@ -219,11 +219,11 @@ pub(in crate::kernels) fn along_columns<T: Scalar>(lanes: usize, product: &Produ
 /// How many rows of B are read before the next ones if few rows of A meet a B that does not stay in the second-level
 /// cache; `None` where the five loops are as fast.
 ///
-/// Measured on a Granite Rapids, whose core copies 28 GB/s from the third level, GFLOP/s of `f32` on one and two threads
-/// without and with it: 4×2048 times 2048×2048 40 and 55, 81 and 107; 16×600 times 600×1024 88 and 135, 171 and 241;
-/// 64×1024 times 1024×1024 129 and 155, 226 and 291. Where B's rows do not collide, 64×768 times 768×768 158 and 160,
-/// but 324 and 297; and 6×1024 times 1024×1024 83 and 81, 163 and 128. On a Zen 4 it was measured for one row alone: 1×4096
-/// times 4096×4096 4.9 and 10.7.
+/// Measured on a Granite Rapids, whose core copies 28 GB/s from the third level, GFLOP/s of `f32` without and with it,
+/// on one thread and on two: 4×2048 times 2048×2048 40 and 55, 81 and 107; 16×600 times 600×1024 88 and 135, 171 and
+/// 241; 64×1024 times 1024×1024 129 and 155, 226 and 291. Where B's rows do not collide, 64×768 times 768×768 158 and
+/// 160, but 324 and 297; and 6×1024 times 1024×1024 83 and 81, 163 and 128. On a Zen 4 it was measured for one row
+/// alone: 1×4096 times 4096×4096 4.9 and 10.7.
 #[inline]
 pub(super) fn steps_of_few_rows<T>(product: &Product<T>, caches: &Caches) -> Option<usize> {
     let Extents { rows, columns, depth } = product.extents;
