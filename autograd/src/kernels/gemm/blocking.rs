@@ -108,7 +108,8 @@ impl Blocking {
             }
             _ => {}
         }
-        if self.path == Path::InPlace && is_wide(product.a.column_stride, depth * size) {
+        // Each step of one or two rows meets little of A: lines that evict each other are not read again much.
+        if self.path == Path::InPlace && rows > 2 && is_wide(product.a.column_stride, depth * size) {
             self.depth = even(depth, STEPS_ACROSS_ROWS, 1);
         }
         if self.path.packs_b() {
