@@ -4,9 +4,9 @@ use ndarray::{ArrayView3, ArrayViewMut3};
 
 use super::blocking::Blocking;
 use super::epilogue::Epilogue;
-use super::few_rows;
 use super::kernel_set::{self, GemmKernels, Implementation, KernelSet};
 use super::near_panels::NearPanels;
+use super::order;
 use super::part_loops::StackTiles;
 use super::path::{self, Path};
 use super::product::{Extents, Operand, Product, Target};
@@ -256,7 +256,7 @@ impl<'a, T: GemmKernels> Multiply<'a, T> {
             Self::Tiles { kernels, transposed, blocking } => {
                 let product = if *transposed { product.transposed() } else { *product };
                 // SAFETY: passed on; the path was chosen for these extents and strides.
-                unsafe { few_rows::run(kernels, blocking, &product) }
+                unsafe { order::run(kernels, blocking, &product) }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Into which blocks a product is cut. It follows from the whole product and the caches, never from the number of
 //! threads.
 
-use super::caches::{Caches, PAGE, caches, collides};
+use super::caches::{Caches, LINE, PAGE, caches, collides};
 use super::kernel_set::TileKernels;
 use super::microkernel::{MAX_ROWS, MAX_VECTORS};
 use super::partition::{Partition, even};
@@ -15,6 +15,17 @@ fn is_wide(step: isize, bytes: usize) -> bool {
     step != 1 && step.unsigned_abs().saturating_mul(bytes) > caches().first
 }
 
+/// In which order the tiles of a product are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Panel by panel: see `loops`.
+    FiveLoops,
+    /// Row tile by row tile along blocks of B that stay in the second-level cache: see `passing`.
+    PassedBlocks,
+    /// Some whole rows of B after the other: see `few_rows`.
+    FewRows,
+}
+
 /// The sizes of a product's blocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Blocking {
@@ -25,14 +36,10 @@ pub(super) struct Blocking {
     pub(super) task: TaskSize,
     /// The columns of B that are packed at a time.
     pub(super) panel_columns: usize,
-    /// Whether A is packed once for all tasks, because its few rows are met by many columns, rather than by each task
-    /// for its own rows.
+    /// Whether A is packed once for all tasks, because its few rows are met by many columns or by several blocks of B,
+    /// rather than by each task for its own rows.
     pub(super) shares_a: bool,
-    /// Whether C is gone through row tile by row tile rather than panel by panel: where a packed block of B stays in
-    /// the second-level cache, C is then written in the order of its addresses.
-    pub(super) rows_first: bool,
-    /// Whether all columns meet a block of depth before the next one, within one fork: see `few_rows`.
-    pub(super) has_few_rows: bool,
+    pub(super) order: Order,
     /// The most rows of a tile that reads A in place.
     pub(super) max_rows: usize,
     /// Whether packing is worth a fork.
@@ -43,13 +50,10 @@ pub(super) struct Blocking {
 pub(in crate::kernels) const DEPTH_BYTES: usize = 4096;
 
 /// Bytes of a row of A in a block of depth of a B that stays in the second-level cache: the rows of a tile, and the
-/// part of a panel that they meet next, share the first level. Half of it where A is packed. (Measured on a Granite
-/// Rapids, A in place, 1024 bytes and 2048: 1000³ 3 % faster, 1024³ 2 % and 1009×1013 times 1013×997 4 %; with a
-/// transposed A, which is packed, 512×512×512 and 256×784×512 1 to 5 % slower.)
+/// part of a panel that they meet next, share the first level. Half of it where tasks pack their rows of A. (Measured
+/// on a Granite Rapids, 1024 bytes and 2048: 1000³ 3 % faster, 1024³ 2 % and 1009×1013 times 1013×997 4 %; with a
+/// transposed A that is packed for all tasks, 1024³ 3 %.)
 const PASSING_ROW_BYTES: usize = 2048;
-
-/// Rows of A that are packed at a time to pass such a B.
-const PASSING_ROWS: usize = 128;
 
 /// Steps of a block of depth whose A is transposed and read in place: each step meets another line of A and of B, and
 /// lines that are a power of two apart evict each other from the caches before the next tile reads them again.
@@ -86,8 +90,7 @@ impl Blocking {
             panel_columns: columns,
             shares_a: false,
             max_rows: max_rows_in_place(product).min(max_rows_written(product)),
-            rows_first: false,
-            has_few_rows: false,
+            order: Order::FiveLoops,
             forks_to_pack: false,
         }
     }
@@ -103,7 +106,7 @@ impl Blocking {
         // the second level while the step's products are formed, and that costs less than to touch C more often.
         match steps_of_few_rows(product, caches) {
             Some(steps) if self.path == Path::InPlace => {
-                (self.depth, self.has_few_rows) = (depth.min(steps), true);
+                (self.depth, self.order) = (depth.min(steps), Order::FewRows);
                 return;
             }
             _ => {}
@@ -120,7 +123,9 @@ impl Blocking {
         // `f64` 52 and 54, on two threads 100 and 106; 2000³ in `f32` 107 and 111, 211 and 222.)
         let rows_come_far = self.path == Path::PackedB && rows * self.depth * size > 2 * caches.second;
         match caches.block_of_b {
-            Some(bytes) if self.keeps_b(product, bytes) => self.cut_around_b(product, tile, kernels.lanes, bytes),
+            Some(bytes) if self.keeps_b(kernels.lanes, product, bytes, caches) => {
+                self.cut_around_b(product, tile, kernels.lanes, bytes)
+            }
             _ => {
                 if self.path == Path::Packed || rows_come_far {
                     // The rows of a block: its part of A stays in half of the second level, while the panels of B pass
@@ -129,9 +134,9 @@ impl Blocking {
                     self.shares_a = self.path == Path::Packed && rows <= 2 * self.task.rows;
                 }
                 self.panel_columns = panel_columns(columns, self.depth * size, tile.columns, kernels.lanes);
+                self.task.columns = self.panel_columns;
             }
         }
-        self.task.columns = self.panel_columns;
         let work = product.extents.multiply_adds();
         self.forks_to_pack = forks_to_pack(self.panel_columns * self.depth, work);
         if work >= WORTH_A_FORK {
@@ -139,31 +144,37 @@ impl Blocking {
         }
     }
 
-    /// Whether a packed B is gone through in blocks of so many bytes, each of which all rows of A meet: it is larger
-    /// than one of them, there are many rows, and C's are written as they lie.
-    fn keeps_b<T>(&self, product: &Product<T>, bytes: usize) -> bool {
+    /// Whether a packed B is gone through in blocks of so many bytes, each of which all rows of A meet: it is not
+    /// smaller than one of them, there are many rows, and C's are written as they lie.
+    ///
+    /// A panel of vectors that are half a line wide stays in the first-level cache, and the rows of A that pass it may
+    /// come from the second. (AVX2 on a Granite Rapids, GFLOP/s by panels and by blocks: 512×512 times 512×784 119 and
+    /// 112, 600³ 113 and 111, but 1000×700 times 700×700 98 and 110.)
+    fn keeps_b<T>(&self, lanes: usize, product: &Product<T>, bytes: usize, caches: &Caches) -> bool {
         let Extents { rows, columns, depth } = product.extents;
-        let is_large = depth * columns * size_of::<T>() > bytes;
+        let size = size_of::<T>();
+        let panels_stay = lanes * size < LINE && rows * self.depth * size <= caches.second;
+        let is_large = depth * columns * size >= bytes && !panels_stay;
         self.path.packs_b() && is_large && rows > MANY_ROWS && product.c.column_stride == 1
     }
 
     /// Cuts B into blocks of so many bytes, which stay in the second-level cache while the row tiles pass, each of them
     /// along all panels: C is then written in the order of its addresses.
     fn cut_around_b<T>(&mut self, product: &Product<T>, tile: TaskSize, lanes: usize, bytes: usize) {
-        let Extents { rows, columns, depth } = product.extents;
-        self.rows_first = true;
-        let row_bytes = if self.path == Path::Packed { PASSING_ROW_BYTES / 2 } else { PASSING_ROW_BYTES };
+        let Extents { columns, depth, .. } = product.extents;
+        self.order = Order::PassedBlocks;
+        self.shares_a = self.path == Path::Packed && size_of::<T>() <= 4;
+        let packs_rows = self.path == Path::Packed && !self.shares_a;
+        let row_bytes = if packs_rows { PASSING_ROW_BYTES / 2 } else { PASSING_ROW_BYTES };
         self.depth = even(depth, row_bytes / size_of::<T>(), 1);
-        if self.path == Path::Packed {
-            self.task.rows = even(rows, PASSING_ROWS, 1);
-        }
-        self.panel_columns = even(columns, (bytes / (self.depth * size_of::<T>())).max(tile.columns), lanes);
+        self.task.columns = even(columns, (bytes / (self.depth * size_of::<T>())).max(tile.columns), lanes);
     }
 
     /// Cuts the blocks of C into tasks.
     fn cut_into_tasks<T>(&mut self, product: &Product<T>, tile: TaskSize, lanes: usize) {
         let packs_rows = self.path == Path::Packed && !self.shares_a;
-        let rows_only = self.rows_first || packs_rows || self.path == Path::DotsByParts;
+        let passes_blocks = self.order == Order::PassedBlocks;
+        let rows_only = passes_blocks || packs_rows || self.path == Path::DotsByParts;
         let columns_only = self.path == Path::Dots;
         let smallest = TaskSize {
             rows: match () {
@@ -176,7 +187,7 @@ impl Blocking {
             columns: if rows_only { usize::MAX } else { tile.columns },
         };
         let whole = TaskSize { rows: product.extents.rows, columns: self.panel_columns };
-        let packs_columns = self.path == Path::PackedB && !self.rows_first;
+        let packs_columns = self.path == Path::PackedB && !passes_blocks;
         let cut = TaskCut { whole, depth: self.depth, tile, smallest, lanes, packs_columns };
         self.task =
             if product.c.row_stride == 1 && !rows_only { cut.cut_columns_first(self.task) } else { cut.cut(self.task) };

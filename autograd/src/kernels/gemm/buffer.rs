@@ -3,6 +3,9 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use smallvec::SmallVec;
 
 use super::pack::SLACK;
 use crate::kernels::parallel::{num_threads, thread_index};
@@ -116,7 +119,12 @@ pub(in crate::kernels) struct ThreadBuffers {
     elements: usize,
     threads: usize,
     is_one_task: bool,
+    /// For each thread, what its memory is filled with: see [`with_filled`](Self::with_filled).
+    filled: SmallVec<[AtomicUsize; 4]>,
 }
+
+/// What the memory is filled with that nobody has filled.
+const NOTHING: usize = usize::MAX;
 
 impl ThreadBuffers {
     /// Memory for `count` elements and [`SLACK`] for each thread that may run one of so many tasks.
@@ -127,12 +135,13 @@ impl ThreadBuffers {
         let threads = if tasks <= 1 { 1 } else { num_threads() };
         // On cache lines of their own.
         let elements = (count + SLACK).next_multiple_of(64);
-        Self { buffer: Buffer::take::<T>(threads * elements), elements, threads, is_one_task: tasks <= 1 }
+        let filled = (0..threads).map(|_| AtomicUsize::new(NOTHING)).collect();
+        Self { buffer: Buffer::take::<T>(threads * elements), elements, threads, is_one_task: tasks <= 1, filled }
     }
 
     /// No memory.
     pub(in crate::kernels) fn none() -> Self {
-        Self { buffer: Buffer::none(), elements: 0, threads: 0, is_one_task: false }
+        Self { buffer: Buffer::none(), elements: 0, threads: 0, is_one_task: false, filled: SmallVec::new() }
     }
 
     /// Calls `body`, which must not fork, with this thread's memory as a slice of as many elements as were asked for.
@@ -152,13 +161,39 @@ impl ThreadBuffers {
     /// Calls `body`, which must not fork, with the address of this thread's memory.
     #[inline]
     pub(in crate::kernels) fn with<T: Scalar>(&self, body: impl FnOnce(*mut T)) {
+        self.with_index(|start, _| body(start));
+    }
+
+    /// The same for memory that `fill` has filled: it is called if the last call on this thread was for another
+    /// content. Neither may fork.
+    pub(in crate::kernels) fn with_filled<T: Scalar>(
+        &self,
+        content: usize,
+        fill: impl FnOnce(*mut T),
+        body: impl FnOnce(*mut T),
+    ) {
+        self.with_index(|start, index| {
+            let filled = self.filled.get(index);
+            if filled.is_none_or(|filled| filled.load(Ordering::Relaxed) != content) {
+                fill(start);
+            }
+            if let Some(filled) = filled {
+                filled.store(content, Ordering::Relaxed);
+            }
+            body(start);
+        });
+    }
+
+    /// Calls `body` with the address of this thread's memory and the thread's index.
+    #[inline(always)]
+    fn with_index<T: Scalar>(&self, body: impl FnOnce(*mut T, usize)) {
         let index = if self.is_one_task { 0 } else { thread_index() };
         if index < self.threads {
-            return body(self.buffer.start::<T>().wrapping_add(index * self.elements));
+            return body(self.buffer.start::<T>().wrapping_add(index * self.elements), index);
         }
         // The default number of threads was raised meanwhile.
         let buffer = Buffer::take::<T>(self.elements);
-        body(buffer.start());
+        body(buffer.start(), index);
     }
 }
 
@@ -186,6 +221,32 @@ mod tests {
                         user.fetch_sub(1, Ordering::SeqCst);
                     });
                 });
+            });
+        }
+    }
+
+    #[test]
+    fn memory_is_filled_when_a_thread_needs_another_content() {
+        for threads in [1, 2, 3] {
+            with_threads(threads, || {
+                let buffers = ThreadBuffers::take::<f32>(60, 1);
+                let fills = AtomicUsize::new(0);
+                let own: Vec<_> = (0..threads).map(|_| AtomicUsize::new(NOTHING)).collect();
+                for_each_task(60, |task| {
+                    let content = task / 5;
+                    let is_new = own[thread_index()].swap(content, Ordering::Relaxed) != content;
+                    let fill = |start: *mut f32| {
+                        assert!(is_new, "content {content} is there");
+                        fills.fetch_add(1, Ordering::Relaxed);
+                        // SAFETY: there is room for an element.
+                        unsafe { start.write(content as f32) }
+                    };
+                    // SAFETY: the element was written.
+                    let check = |start: *mut f32| assert_eq!(unsafe { start.read() }, content as f32);
+                    buffers.with_filled(content, fill, check);
+                });
+                let fills = fills.into_inner();
+                assert!(fills >= 12 && (threads > 1 || fills == 12), "{fills} on {threads} threads");
             });
         }
     }

@@ -132,7 +132,7 @@ fn from_sysfs(level: usize) -> Option<usize> {
 }
 
 /// The bytes of a cache line.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// The distance in bytes at which lines begin to share the sets of a cache.
 pub(super) const PAGE: usize = 4096;

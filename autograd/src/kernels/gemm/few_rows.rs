@@ -12,24 +12,12 @@ use super::task_grid::WORTH_A_FORK;
 use crate::kernels::parallel::{for_each_task, num_threads};
 use crate::scalar::Scalar;
 
-/// Runs a product: one of few rows so, where its blocking says it, and others by the five loops.
-///
-/// # Safety
-/// That of [`loops::run`].
-#[inline]
-pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blocking, product: &Product<T>) {
-    // SAFETY: passed on.
-    unsafe {
-        if blocking.has_few_rows { run_few(kernels, blocking, product) } else { loops::run(kernels, blocking, product) }
-    }
-}
-
 /// Runs a product of few rows.
 ///
 /// # Safety
-/// That of [`run`].
+/// That of [`loops::run`].
 #[inline(never)]
-unsafe fn run_few<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blocking, product: &Product<T>) {
+pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blocking, product: &Product<T>) {
     let extents @ Extents { rows, columns, .. } = product.extents;
     // As few parts as there are threads, so that long parts of B's rows are read, or twice as many, so that the threads
     // end together; but those of C stay in the second level. Columns take no part in each other's sums.

@@ -9,8 +9,7 @@
 //!           the micro-kernel
 //! ```
 //!
-//! Where a packed block of B stays in the second-level cache, the last two loops change places, so that C is written in
-//! the order of its addresses.
+//! Where a packed block of B stays in the second-level cache, the last two loops change places: see `passing`.
 
 use std::ops::Range;
 
@@ -60,17 +59,17 @@ pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blockin
 }
 
 /// A block of B with all that it meets.
-struct BlockLoops<'a, T: 'static> {
-    kernels: &'a TileKernels<T>,
-    blocking: &'a Blocking,
-    product: &'a Product<T>,
-    block: &'a Block,
+pub(super) struct BlockLoops<'a, T: 'static> {
+    pub(super) kernels: &'a TileKernels<T>,
+    pub(super) blocking: &'a Blocking,
+    pub(super) product: &'a Product<T>,
+    pub(super) block: &'a Block,
 }
 
 /// Some rows of A, in place or packed tile after tile.
-struct RowBlock<T> {
-    rows: Range<usize>,
-    packed: Option<*const T>,
+pub(super) struct RowBlock<T> {
+    pub(super) rows: Range<usize>,
+    pub(super) packed: Option<*const T>,
 }
 
 impl<T: Scalar> BlockLoops<'_, T> {
@@ -137,7 +136,7 @@ impl<T: Scalar> BlockLoops<'_, T> {
 
     /// The block of B, none of it packed yet.
     #[inline(always)]
-    fn b(&self, panels: Partition, packed_from: usize) -> PackedB<T> {
+    pub(super) fn b(&self, panels: Partition, packed_from: usize) -> PackedB<T> {
         let Self { product, block, .. } = *self;
         let in_place = Operand { data: product.b.at(block.first_step, block.first_column), ..product.b };
         let (columns, depth) = (block.columns, block.depth);
@@ -170,7 +169,7 @@ impl<T: Scalar> BlockLoops<'_, T> {
     ///
     /// # Safety
     /// That of [`run`]; the target has room for the block and the slack, and nobody else writes there.
-    unsafe fn pack_rows(&self, rows: Range<usize>, target: *mut T) {
+    pub(super) unsafe fn pack_rows(&self, rows: Range<usize>, target: *mut T) {
         let Self { kernels, product: Product { a, .. }, block, .. } = *self;
         let tiles = self.packed_tiles(rows.len());
         // Adjacent rows are packed some steps at a time: a line has elements of several tiles.
@@ -220,19 +219,23 @@ impl<T: Scalar> BlockLoops<'_, T> {
     /// # Safety
     /// That of [`run`]; nobody else works on this part; what is packed of A and B is theirs.
     unsafe fn task(&self, b: &PackedB<T>, rows: &RowBlock<T>, panels: Range<usize>) {
-        if self.blocking.rows_first {
-            // One height for all panels, that of the widest.
-            let tiles = self.tiles(rows, b.panels.longest());
-            for tile in 0..tiles.count {
-                for panel in panels.clone() {
-                    // SAFETY: the tile lies in this task's part; its parts of A and B are valid.
-                    unsafe { self.tile(&b.panel(self.kernels, panel), rows, tiles.range(tile)) }
-                }
-            }
-        } else {
-            for panel in panels {
-                // SAFETY: passed on.
-                unsafe { self.panel(&b.panel(self.kernels, panel), rows) }
+        for panel in panels {
+            // SAFETY: passed on.
+            unsafe { self.panel(&b.panel(self.kernels, panel), rows) }
+        }
+    }
+
+    /// The same, row tile by row tile.
+    ///
+    /// # Safety
+    /// That of [`task`](Self::task).
+    pub(super) unsafe fn task_by_rows(&self, b: &PackedB<T>, rows: &RowBlock<T>, panels: Range<usize>) {
+        // One height for all panels, that of the widest.
+        let tiles = self.tiles(rows, b.panels.longest());
+        for tile in 0..tiles.count {
+            for panel in panels.clone() {
+                // SAFETY: the tile lies in this task's part; its parts of A and B are valid.
+                unsafe { self.tile(&b.panel(self.kernels, panel), rows, tiles.range(tile)) }
             }
         }
     }

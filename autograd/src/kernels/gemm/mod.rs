@@ -2,8 +2,9 @@
 //!
 //! Read on with `path` (what is copied), `blocking` (the sizes), `loops` (the five loops), `microkernel` (the
 //! arithmetic), `kernel_set` and `table` (the instruction sets). `near_panels` and `row_stream` are shorter ways for
-//! products that need no blocks; `dot_kernel` and `part_kernel` are for those whose vectors run along the depth. In
-//! `few_rows` a B from beyond the second-level cache is read once.
+//! products that need no blocks; `dot_kernel` and `part_kernel` are for those whose vectors run along the depth. Two
+//! other orders than that of the five loops are `passing`, where blocks of B stay in the second-level cache, and
+//! `few_rows`, where a B from beyond it is read once.
 //! `offset_product` and `offset_kernel` are products whose operands are read through tables of offsets, such as the
 //! windows of an image: an entry of their own, beside [`gemm`].
 //!
@@ -25,12 +26,14 @@ pub(super) mod microkernel;
 mod near_panels;
 pub(super) mod offset_kernel;
 pub(super) mod offset_product;
+mod order;
 pub(super) mod output;
 pub(super) mod pack;
 pub(super) mod packed_b;
 mod part_kernel;
 mod part_loops;
 pub(super) mod partition;
+mod passing;
 pub(super) mod path;
 pub(crate) mod prepacked;
 pub(super) mod product;
@@ -211,7 +214,7 @@ pub(super) unsafe fn run_on<T: GemmKernels>(set: &KernelSet<T>, choice: Option<C
             }
             let blocking = Blocking::new(kernels, product, choice.path);
             // SAFETY: passed on.
-            unsafe { few_rows::run(kernels, &blocking, product) }
+            unsafe { order::run(kernels, &blocking, product) }
         }
     }
 }

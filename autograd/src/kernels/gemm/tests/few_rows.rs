@@ -1,7 +1,7 @@
 //! Few rows of C whose B is read some whole rows at a time, whatever the caches of this machine are.
 
 use super::*;
-use crate::kernels::gemm;
+use crate::kernels::gemm::blocking::Order;
 use crate::kernels::gemm::caches::{Caches, caches};
 use crate::kernels::parallel::with_threads;
 
@@ -17,9 +17,9 @@ fn few<T: GemmKernels>(set: &KernelSet<T>, case: Case) {
             let mut blocking = Blocking::within_task(product, Path::InPlace);
             let small = Caches { packs_early: true, second: 4 << 10, ..caches() };
             blocking.cut_large(kernels, product, &small);
-            assert!(blocking.has_few_rows && blocking.depth < case.extents.depth, "{name}: {blocking:?}");
+            assert!(blocking.order == Order::FewRows && blocking.depth < case.extents.depth, "{name}: {blocking:?}");
             // SAFETY: buffers of fitting shapes that live on; the kernel set is one of the available ones.
-            with_threads(threads, || unsafe { gemm::few_rows::run(kernels, &blocking, product) });
+            with_threads(threads, || unsafe { order::run(kernels, &blocking, product) });
         })
     };
     let found = run(1);

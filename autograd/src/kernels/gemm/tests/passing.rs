@@ -1,6 +1,7 @@
 //! Row tiles that pass blocks of B, whatever the caches of this machine are.
 
 use super::*;
+use crate::kernels::gemm::blocking::Order;
 use crate::kernels::gemm::caches::{Caches, caches};
 use crate::kernels::parallel::with_threads;
 
@@ -12,12 +13,13 @@ fn passed<T: GemmKernels>(set: &KernelSet<T>, path: Path, case: Case, threads: u
     let matrices = Matrices::new(case, a, random);
     let name = format!("{} {path:?} of blocks of B", set.name());
     let found = matrices.run(case, &name, |product| {
+        let small = Caches { block_of_b: Some(16 << 10), second: 32 << 10, ..caches() };
         let mut blocking = Blocking::within_task(product, path);
-        blocking.cut_large(kernels, product, &Caches { block_of_b: Some(16 << 10), ..caches() });
-        assert!(blocking.rows_first && blocking.depth < case.extents.depth, "{name}: {blocking:?}");
-        assert!(blocking.panel_columns < case.extents.columns, "{name}: {blocking:?}");
+        blocking.cut_large(kernels, product, &small);
+        assert!(blocking.order == Order::PassedBlocks && blocking.depth < case.extents.depth, "{name}: {blocking:?}");
+        assert!(blocking.task.columns < case.extents.columns, "{name}: {blocking:?}");
         // SAFETY: buffers of fitting shapes that live on; the kernel set is one of the available ones.
-        with_threads(threads, || unsafe { loops::run(kernels, &blocking, product) });
+        with_threads(threads, || unsafe { order::run(kernels, &blocking, product) });
     });
     matrices.check(case, &name, &found);
     // SAFETY: as above.
@@ -33,7 +35,7 @@ fn all<T: GemmKernels>() {
                     let extents = Extents { rows: 141, columns: 150, depth: 2048 / size_of::<T>() + 9 };
                     for epilogue in [turn, 4] {
                         let case = Case { extents, layouts: [of_a, of_b, Layout::Rows], epilogue };
-                        passed(set, path, case, 1 + turn);
+                        [1, 3].into_iter().for_each(|threads| passed(set, path, case, threads));
                     }
                 }
             }
