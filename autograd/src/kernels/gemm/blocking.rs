@@ -174,19 +174,21 @@ impl Blocking {
     fn cut_into_tasks<T>(&mut self, product: &Product<T>, tile: TaskSize, lanes: usize) {
         let packs_rows = self.path == Path::Packed && !self.shares_a;
         let passes_blocks = self.order == Order::PassedBlocks;
-        let rows_only = passes_blocks || packs_rows || self.path == Path::DotsByParts;
+        // Dot products by parts: few rows are not cut, but their columns are.
+        let (by_parts, rows) = (self.path == Path::DotsByParts, product.extents.rows);
+        let rows_only = passes_blocks || packs_rows || by_parts && rows > 4 * tile.rows;
         let columns_only = self.path == Path::Dots;
         let smallest = TaskSize {
             rows: match () {
                 () if columns_only => usize::MAX,
                 // A packed block of rows that is too low is left before its panels have paid for coming into the
                 // first-level cache.
-                () if rows_only => 4 * tile.rows,
+                () if rows_only || by_parts => 4 * tile.rows,
                 () => tile.rows,
             },
             columns: if rows_only { usize::MAX } else { tile.columns },
         };
-        let whole = TaskSize { rows: product.extents.rows, columns: self.panel_columns };
+        let whole = TaskSize { rows, columns: self.panel_columns };
         let packs_columns = self.path == Path::PackedB && !passes_blocks;
         let cut = TaskCut { whole, depth: self.depth, tile, smallest, lanes, packs_columns };
         self.task =

@@ -12,7 +12,7 @@ use super::part_loops::dots_by_parts;
 use super::partition::Partition;
 use super::path::Path;
 use super::product::{Extents, Product, Target};
-use super::task_grid::WORTH_A_FORK;
+use super::task_grid::{TaskGrid, WORTH_A_FORK};
 use crate::kernels::parallel::for_each_task;
 use crate::scalar::Scalar;
 
@@ -47,14 +47,15 @@ pub(super) unsafe fn one_row<T: Scalar>(kernels: &TileKernels<T>, product: &Prod
 /// of the extents but the depth is zero; and the path fits the product.
 pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blocking, product: &Product<T>) {
     let Extents { rows, columns, .. } = product.extents;
+    let parts = Partition::of_at_most(columns, blocking.task.columns);
     if blocking.path == Path::DotsByParts {
-        let parts = Partition::of_at_most(rows, blocking.task.rows);
-        return for_each_task(parts.count, |part| {
-            // SAFETY: passed on; every task has rows of its own.
-            unsafe { dots_by_parts(kernels, product, parts.range(part)) }
+        let grid = TaskGrid { rows: Partition::of_at_most(rows, blocking.task.rows), panels: parts };
+        return for_each_task(grid.count(), |task| {
+            let (i, j) = grid.position(task);
+            // SAFETY: passed on; every task has a part of C of its own.
+            unsafe { dots_by_parts(kernels, &product.columns(grid.panels.range(j)), grid.rows.range(i)) }
         });
     }
-    let parts = Partition::of_at_most(columns, blocking.task.columns);
     for_each_task(parts.count, |part| {
         // SAFETY: passed on; every task has columns of its own.
         unsafe { dots(kernels, product, parts.range(part)) }

@@ -7,7 +7,7 @@ use super::caches::caches;
 use super::kernel_set::TileKernels;
 use super::loops;
 use super::partition::even;
-use super::product::{Extents, Operand, Product};
+use super::product::{Extents, Product};
 use super::task_grid::WORTH_A_FORK;
 use crate::kernels::parallel::{for_each_task, num_threads};
 use crate::scalar::Scalar;
@@ -30,16 +30,9 @@ pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blockin
     let part_columns = even(columns, most, kernels.lanes * kernels.vectors_in_place);
     for_each_task(columns.div_ceil(part_columns), |part| {
         let first = part * part_columns;
-        let part = columns_of(product, first, part_columns.min(columns - first));
+        let part = product.columns(first..columns.min(first + part_columns));
         let blocking = Blocking { depth: blocking.depth, ..Blocking::within_task(&part, blocking.path) };
         // SAFETY: passed on; each task has columns of its own.
         unsafe { loops::run(kernels, &blocking, &part) }
     });
-}
-
-/// A product's columns from one on.
-fn columns_of<T: Scalar>(product: &Product<T>, first: usize, columns: usize) -> Product<T> {
-    let Product { extents, b, c, finish, .. } = *product;
-    let (extents, b) = (Extents { columns, ..extents }, Operand { data: b.at(0, first), ..b });
-    Product { extents, b, c: c.from(0, first), finish: finish.from(0, first), ..*product }
 }

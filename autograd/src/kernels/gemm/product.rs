@@ -1,5 +1,7 @@
 //! What is to be computed, as the kernels see it: addresses and strides. The shapes have been checked.
 
+use std::ops::Range;
+
 use super::epilogue::{Epilogue, Finish};
 use super::microkernel::Tile;
 use crate::scalar::Scalar;
@@ -135,6 +137,14 @@ impl<T: Scalar> Product<T> {
             last_lanes,
             accumulate,
         }
+    }
+
+    /// Some columns of C.
+    pub(super) fn columns(&self, columns: Range<usize>) -> Self {
+        let Self { extents, b, c, finish, .. } = *self;
+        let (extents, first) = (Extents { columns: columns.len(), ..extents }, columns.start);
+        let b = Operand { data: b.at(0, first), ..b };
+        Self { extents, b, c: c.from(0, first), finish: finish.from(0, first), ..*self }
     }
 
     /// The same product with the operands exchanged: Cᵀ = Bᵀ·Aᵀ.
