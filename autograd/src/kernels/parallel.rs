@@ -18,7 +18,7 @@
 //! lock. The grad mode of the thread and what it traces are put aside meanwhile: the tasks that it runs may be others'.
 //!
 //! **The same bits for any number of threads.** Work is split by its size, never by the number of threads (but for an
-//! LSTM's rows and the columns of a single row, which take no part in each other's sums), and partial results are
+//! LSTM's rows and the columns of some products, which take no part in each other's sums), and partial results are
 //! combined in order; the number of threads only decides who computes a part.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

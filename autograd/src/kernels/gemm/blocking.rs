@@ -166,19 +166,18 @@ impl Blocking {
         // (In `f64` on two threads of a Granite Rapids, 512³ with a transposed A, packed for all 8 % slower.)
         let fits_third = rows.saturating_mul(PASSING_ROW_BYTES) <= caches().third / 2;
         self.shares_a = self.path == Path::Packed && size_of::<T>() <= 4 && fits_third;
-        let packs_rows = self.path == Path::Packed && !self.shares_a;
-        let row_bytes = if packs_rows { PASSING_ROW_BYTES / 2 } else { PASSING_ROW_BYTES };
+        let row_bytes = if self.packs_rows() { PASSING_ROW_BYTES / 2 } else { PASSING_ROW_BYTES };
         self.depth = even(depth, row_bytes / size_of::<T>(), 1);
         self.task.columns = even(columns, (bytes / (self.depth * size_of::<T>())).max(tile.columns), lanes);
     }
 
     /// Cuts the blocks of C into tasks.
     fn cut_into_tasks<T>(&mut self, product: &Product<T>, tile: TaskSize, lanes: usize) {
-        let packs_rows = self.path == Path::Packed && !self.shares_a;
         let passes_blocks = self.order == Order::PassedBlocks;
-        // Dot products by parts: few rows are not cut, but their columns are.
+        // Dot products by parts read each row of A for all columns at once; few rows would be one task, so their
+        // columns are cut.
         let (by_parts, rows) = (self.path == Path::DotsByParts, product.extents.rows);
-        let rows_only = passes_blocks || packs_rows || by_parts && rows > 4 * tile.rows;
+        let rows_only = passes_blocks || self.packs_rows() || by_parts && rows > 4 * tile.rows;
         let columns_only = self.path == Path::Dots;
         let smallest = TaskSize {
             rows: match () {
@@ -195,6 +194,11 @@ impl Blocking {
         let cut = TaskCut { whole, depth: self.depth, tile, smallest, lanes, packs_columns };
         self.task =
             if product.c.row_stride == 1 && !rows_only { cut.cut_columns_first(self.task) } else { cut.cut(self.task) };
+    }
+
+    /// Whether each task packs its own rows of A.
+    pub(super) fn packs_rows(&self) -> bool {
+        self.path == Path::Packed && !self.shares_a
     }
 
     /// The tile of the main width.

@@ -109,7 +109,7 @@ impl<T: Scalar> BlockLoops<'_, T> {
     /// # Safety
     /// That of [`run`]; what is packed for all tasks is packed.
     unsafe fn run_tasks(&self, b: &PackedB<T>, grid: &TaskGrid, shared_a: Option<&SharedA<T>>, packs_b: bool) {
-        let packs_a = self.blocking.path == Path::Packed && shared_a.is_none();
+        let packs_a = self.blocking.packs_rows();
         let elements = match (packs_b, packs_a) {
             (true, _) => b.elements_together(self.kernels, self.product.extents.rows),
             (false, true) => grid.rows.longest() * b.depth,

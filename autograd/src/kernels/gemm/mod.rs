@@ -3,8 +3,8 @@
 //! Read on with `path` (what is copied), `blocking` (the sizes), `loops` (the five loops), `microkernel` (the
 //! arithmetic), `kernel_set` and `table` (the instruction sets). `near_panels` and `row_stream` are shorter ways for
 //! products that need no blocks; `dot_kernel` and `part_kernel` are for those whose vectors run along the depth. Two
-//! other orders than that of the five loops are `passing`, where blocks of B stay in the second-level cache, and
-//! `few_rows`, where a B from beyond it is read once.
+//! other orders (`order`) than that of the five loops are `passing`, where blocks of B stay in the second-level cache,
+//! and `few_rows`, where a B from beyond it is read once.
 //! `offset_product` and `offset_kernel` are products whose operands are read through tables of offsets, such as the
 //! windows of an image: an entry of their own, beside [`gemm`].
 //!

@@ -23,7 +23,7 @@ use super::partition::{Partition, even};
 use super::path::Path;
 use super::product::{Extents, Product};
 use super::shared_a::SharedA;
-use super::task_grid::{TaskGrid, WORTH_A_FORK};
+use super::task_grid::TaskGrid;
 use crate::kernels::parallel::{for_each_task, num_threads};
 use crate::scalar::Scalar;
 
@@ -54,10 +54,10 @@ unsafe fn run_block<T: Scalar>(loops: &BlockLoops<T>) {
     if let Some(shared) = &shared_a {
         // SAFETY: passed on; each block of rows has its own part of the buffer.
         let pack = |index: usize| unsafe { loops.pack_rows(shared.row_blocks.range(index), shared.at(index)) };
-        if blocking.forks_to_pack { for_each_task(grid.rows.count, pack) } else { (0..grid.rows.count).for_each(pack) }
+        for_each_task(grid.rows.count, pack);
     }
     let shared_a = shared_a.as_ref();
-    let packs_rows = blocking.path == Path::Packed && !blocking.shares_a;
+    let packs_rows = blocking.packs_rows();
     let of_b = grid.panels.longest() * panels.longest() * kernels.lanes * block.depth;
     let of_a = if packs_rows { grid.rows.longest() * block.depth } else { 0 };
     let buffers = ThreadBuffers::take::<T>(grid.count(), of_b + of_a);
@@ -90,8 +90,7 @@ fn cut<T: Scalar>(loops: &BlockLoops<T>) -> (Partition, TaskGrid) {
     let BlockLoops { kernels, blocking, product, block } = *loops;
     let Extents { rows, columns, .. } = product.extents;
     // A block for each thread at least. Columns take no part in each other's sums.
-    let threads = if product.extents.multiply_adds() < WORTH_A_FORK { 1 } else { num_threads() };
-    let blocks = columns.div_ceil(blocking.task.columns).max(threads.min(columns / FEWEST_COLUMNS));
+    let blocks = columns.div_ceil(blocking.task.columns).max(num_threads().min(columns / FEWEST_COLUMNS));
     let vectors = block.columns.div_ceil(kernels.lanes);
     // Panels as wide as in place, if none is narrower than the others; a packed A has the height of the packed ones.
     // (1024³ and 2048³ on a Granite Rapids, three vectors and four: 1 and 2.5 % faster, primes near 1000 as fast.)
