@@ -14,11 +14,20 @@ pub(in crate::kernels) struct Caches {
     /// Bytes of a packed block of B that all rows of A meet before the next one is packed: it then stays in the
     /// second-level cache. `None` where blocks of A do that, and B is packed in larger blocks.
     pub(in crate::kernels) block_of_b: Option<usize>,
-    /// What it takes to store a vector's elements of a transposed tile, in multiply-adds of a vector: fewer where one
-    /// of those takes a cycle (Zen 4, AVX-512) than where two are done in one.
+    pub(in crate::kernels) costs: Costs,
+}
+
+/// What takes how long, in multiply-adds of a vector: copies take more of them where two are done in a cycle than where
+/// one of the widest is (Zen 4, AVX-512).
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernels) struct Costs {
+    /// To store a vector's elements of a transposed tile.
     pub(in crate::kernels) transposed_store: f32,
-    /// What a multiply-add of half a vector takes, in those of a whole one: for kernels that compute half vectors,
-    /// which are those with free masks.
+    /// To copy a vector's elements to where they lie transposed.
+    pub(in crate::kernels) transposed_copy: f32,
+    /// A multiply-add of a dot product, which ends with the sum of a vector's lanes.
+    pub(in crate::kernels) of_dots: f32,
+    /// A multiply-add of half a vector: for kernels that compute half vectors, which are those with free masks.
     pub(in crate::kernels) half_vector: f32,
 }
 
@@ -27,17 +36,11 @@ const ASSUMED: [usize; 3] = [32 << 10, 512 << 10, 8 << 20];
 
 static CACHES: OnceLock<Caches> = OnceLock::new();
 
-/// [`Caches::transposed_store`] alone: each small product asks for it, and to copy them all takes as long as ten of its
+/// [`Caches::costs`] alone: each small product asks for them, and to copy what is known takes as long as ten of its
 /// multiply-adds.
 #[inline(always)]
-pub(in crate::kernels) fn transposed_store() -> f32 {
-    CACHES.get().map_or_else(|| caches().transposed_store, |caches| caches.transposed_store)
-}
-
-/// [`Caches::half_vector`] alone.
-#[inline(always)]
-pub(super) fn half_vector() -> f32 {
-    CACHES.get().map_or_else(|| caches().half_vector, |caches| caches.half_vector)
+pub(in crate::kernels) fn costs() -> &'static Costs {
+    &CACHES.get_or_init(read).costs
 }
 
 /// [`Caches::first`] alone.
@@ -54,24 +57,20 @@ pub(super) fn second_level() -> usize {
 
 /// The caches of this machine, read once.
 pub(in crate::kernels) fn caches() -> Caches {
-    *CACHES.get_or_init(|| {
-        let [first, second, third] = [1, 2, 3].map(|level| from_sysfs(level).unwrap_or(ASSUMED[level - 1]));
-        let caches = Caches {
-            first,
-            second,
-            third,
-            packs_early: false,
-            block_of_b: None,
-            transposed_store: 17.0,
-            half_vector: 1.0,
-        };
-        match (cpuinfo("vendor_id").as_deref(), cpuinfo("cpu family").as_deref()) {
-            (Some("GenuineIntel"), _) => caches.of_intel(),
-            // A Zen 4 does two multiply-adds of 256 bits in a cycle, or one of 512; but their loads are in the way.
-            (Some("AuthenticAMD"), Some("25")) => Caches { half_vector: 0.57, ..caches },
-            _ => caches,
-        }
-    })
+    *CACHES.get_or_init(read)
+}
+
+/// Asks the system.
+fn read() -> Caches {
+    let [first, second, third] = [1, 2, 3].map(|level| from_sysfs(level).unwrap_or(ASSUMED[level - 1]));
+    let costs = Costs { transposed_store: 17.0, transposed_copy: 4.0, of_dots: 1.0, half_vector: 1.0 };
+    let caches = Caches { first, second, third, packs_early: false, block_of_b: None, costs };
+    match (cpuinfo("vendor_id").as_deref(), cpuinfo("cpu family").as_deref()) {
+        (Some("GenuineIntel"), _) => caches.of_intel(),
+        // A Zen 4 does two multiply-adds of 256 bits in a cycle, or one of 512; but their loads are in the way.
+        (Some("AuthenticAMD"), Some("25")) => Caches { costs: Costs { half_vector: 0.57, ..costs }, ..caches },
+        _ => caches,
+    }
 }
 
 impl Caches {
@@ -80,7 +79,8 @@ impl Caches {
     /// at most. 251×239 times 239×241, whose rows are 964 bytes long: 147 packed, 120 in place. 1000³ with a
     /// transposed A: 134 in blocks of B that stay in the second level, 117 in larger ones.)
     fn of_intel(self) -> Self {
-        Self { packs_early: true, block_of_b: Some(self.second / 2), transposed_store: 35.0, ..self }
+        let costs = Costs { transposed_store: 50.0, transposed_copy: 14.0, of_dots: 1.3, ..self.costs };
+        Self { packs_early: true, block_of_b: Some(self.second / 2), costs, ..self }
     }
 
     /// Bytes of B up to which its rows are read as fast in place as from a packed copy by many rows of A; fewer if rows

@@ -5,6 +5,7 @@
 //! products that need no blocks; `dot_kernel` and `part_kernel` are for those whose vectors run along the depth. Two
 //! other orders (`order`) than that of the five loops are `passing`, where blocks of B stay in the second-level cache,
 //! and `few_rows`, where a B from beyond it is read once.
+//! In `dots_of_copy` the few columns of a B that lies by rows become contiguous before they are dot products.
 //! `offset_product` and `offset_kernel` are products whose operands are read through tables of offsets, such as the
 //! windows of an image: an entry of their own, beside [`gemm`].
 //!
@@ -15,8 +16,10 @@ pub(super) mod batch;
 pub(super) mod blocking;
 pub(super) mod buffer;
 pub(super) mod caches;
+pub(super) mod cost;
 mod dot_kernel;
 mod dot_loops;
+mod dots_of_copy;
 pub(super) mod epilogue;
 mod few_rows;
 mod foreign;

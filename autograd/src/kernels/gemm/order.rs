@@ -3,7 +3,7 @@
 use super::blocking::{Blocking, Order};
 use super::kernel_set::TileKernels;
 use super::product::Product;
-use super::{few_rows, loops, passing};
+use super::{dots_of_copy, few_rows, loops, passing};
 use crate::scalar::Scalar;
 
 /// Runs a product in the order of its blocking.
@@ -18,6 +18,7 @@ pub(super) unsafe fn run<T: Scalar>(kernels: &TileKernels<T>, blocking: &Blockin
             Order::FiveLoops => loops::run(kernels, blocking, product),
             Order::PassedBlocks => passing::run(kernels, blocking, product),
             Order::FewRows => few_rows::run(kernels, blocking, product),
+            Order::DotsOfCopy => dots_of_copy::run(kernels, product),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Which path a product takes: what is copied before it is read, and along which dimension of C the vectors run. The
 //! choice follows from the whole product, never from the number of threads.
 
-use super::caches::{Caches, caches, collides, half_vector, transposed_store};
+use super::caches::{Caches, Costs, caches, collides, costs, second_level};
+use super::cost::{self, Cost};
 use super::kernel_set::TileKernels;
 use super::part_loops::FEWEST_COLUMNS;
 use super::product::{Extents, Operand, Product};
@@ -20,13 +21,15 @@ pub(in crate::kernels) enum Path {
     Dots,
     /// Nothing, and vectors hold parts of several rows: the same with more rows and columns, four of each at least.
     DotsByParts,
+    /// B, by columns: few columns of a B that lies by rows, of which dot products are formed then, by parts or not.
+    DotsOfCopy,
 }
 
 impl Path {
     /// All of them.
     #[cfg(test)]
-    pub(in crate::kernels) const ALL: [Path; 5] =
-        [Path::InPlace, Path::PackedB, Path::Packed, Path::Dots, Path::DotsByParts];
+    pub(in crate::kernels) const ALL: [Path; 6] =
+        [Path::InPlace, Path::PackedB, Path::Packed, Path::Dots, Path::DotsByParts, Path::DotsOfCopy];
 
     /// Whether B is packed.
     #[inline]
@@ -37,7 +40,7 @@ impl Path {
     /// Whether vectors run along the depth.
     #[inline]
     pub(in crate::kernels) fn is_dots(self) -> bool {
-        matches!(self, Path::Dots | Path::DotsByParts)
+        matches!(self, Path::Dots | Path::DotsByParts | Path::DotsOfCopy)
     }
 }
 
@@ -60,6 +63,8 @@ impl Choice {
             Path::PackedB | Path::Packed => true,
             Path::Dots => are_dots(product),
             Path::DotsByParts => are_dots(product) && extents.rows.min(extents.columns) >= FEWEST_COLUMNS,
+            Path::DotsOfCopy if self.transposed => b.row_stride == 1,
+            Path::DotsOfCopy => a.column_stride == 1,
         }
     }
 }
@@ -69,48 +74,6 @@ impl Choice {
 fn are_dots<T>(product: &Product<T>) -> bool {
     let Product { extents, a, b, .. } = product;
     (a.column_stride == 1 && b.row_stride == 1) || extents.depth <= 1
-}
-
-/// What a product costs with its vectors along the columns of C, in multiply-adds of a vector.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::kernels) struct Cost {
-    /// The sums: one multiply-add for each row, vector of columns and step of the depth.
-    pub(in crate::kernels) sums: f32,
-    /// Packing B and transposing tiles into C.
-    pub(in crate::kernels) copies: f32,
-}
-
-impl Cost {
-    /// The constants were measured with vectors of sixteen `f32`; they only have to put the paths into the right order.
-    #[inline]
-    pub(in crate::kernels) fn of<T: Scalar>(kernels: &TileKernels<T>, product: &Product<T>) -> Self {
-        let Product { extents: Extents { rows, columns, depth }, b, c, .. } = *product;
-        let lanes = kernels.lanes;
-        let vectors = columns.div_ceil(lanes);
-        let [rows, width, depth] = [rows, columns, depth].map(|extent| extent as f32);
-        let steps = match vectors {
-            // A single vector of columns meets an element of A at every multiply-add, and the loads of those are in the
-            // way. But where it is half empty, only half of it is computed.
-            1 if kernels.masks_are_free && 2 * columns <= lanes => 1.1 * half_vector() * depth,
-            1 => 1.1 * depth,
-            vectors => vectors as f32 * depth,
-        };
-        let sums = rows * steps;
-        // Copies take some time before their first element, too: a buffer, another loop.
-        let packing = match (b.column_stride, b.row_stride) {
-            (along, _) if along == 1 || columns == 1 => 0.0,
-            (_, 1) => width * depth * 4.0 + 2000.0,
-            _ => width * depth * 16.0 + 2000.0,
-        };
-        let is_by_rows = c.column_stride == 1 || columns == 1;
-        let storing = if is_by_rows { 0.0 } else { rows * width * transposed_store() + 800.0 };
-        Self { sums, copies: (packing + storing) / lanes as f32 }
-    }
-
-    #[inline]
-    pub(in crate::kernels) fn total(self) -> f32 {
-        self.sums + self.copies
-    }
 }
 
 /// Chooses the path of a product.
@@ -125,14 +88,18 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
     if are_plainly_rows(lanes, product) {
         return Choice { path: along_columns(lanes, product), transposed: false };
     }
-    let transposed = product.transposed();
-    let straight_cost = Cost::of(kernels, product).total();
-    let transposed_cost = Cost::of(kernels, &transposed).total();
+    let (transposed, costs) = (product.transposed(), costs());
+    let straight_cost = Cost::of(kernels, costs, product).total();
+    let transposed_cost = Cost::of(kernels, costs, &transposed).total();
+    let other_cost = straight_cost.min(transposed_cost);
     if are_dots {
-        let (choice, dots_cost) = as_dots(kernels, product);
-        if dots_cost < straight_cost.min(transposed_cost) {
+        let (choice, dots_cost) = as_dots(kernels, costs, product);
+        if dots_cost < other_cost {
             return choice;
         }
+    }
+    if let Some(choice) = dots_of_copy(kernels, costs, [product, &transposed], other_cost) {
+        return choice;
     }
     if transposed_cost < straight_cost {
         Choice { path: along_columns(lanes, &transposed), transposed: true }
@@ -141,25 +108,43 @@ pub(in crate::kernels) fn choose<T: Scalar>(kernels: &TileKernels<T>, product: &
     }
 }
 
-/// How dot products are computed, and what they cost, in multiply-adds of a vector.
+/// Whether dot products with the columns of a copy of B, of which there are few, cost less than so much: those of the
+/// product or of the transposed one.
+///
+/// (GFLOP/s of `f32` on one thread of a Granite Rapids, before and with it: 512×784 times 784×2 29 and 97, 784×4 51 and
+/// 145, 784×10 95 and 155, 784×20 115 and 157; 64×784 times 784×8 80 and 136, 512×100 times 100×4 46 and 112.)
 #[inline]
-fn as_dots<T>(kernels: &TileKernels<T>, product: &Product<T>) -> (Choice, f32) {
-    let Extents { rows, columns, depth } = product.extents;
-    let vectors = depth.div_ceil(kernels.lanes) as f32;
-    // Each ends with the sum of a vector's lanes.
-    let dots_cost = rows as f32 * columns as f32 * (1.07 * vectors + 3.0);
+fn dots_of_copy<T>(
+    kernels: &TileKernels<T>,
+    costs: &Costs,
+    products: [&Product<T>; 2],
+    other_cost: f32,
+) -> Option<Choice> {
+    let cost_of_copy = |product: &&Product<T>| {
+        let Product { extents: Extents { columns, depth, .. }, a, b, .. } = product;
+        // The copy is read again for each tile of rows, and whole bands of adjacent elements are transposed.
+        let is_near = *columns <= 2 * kernels.lanes && depth * columns * size_of::<T>() <= second_level() / 2;
+        let fits = is_near && a.column_stride == 1 && (b.column_stride == 1 || *columns == 1);
+        fits.then(|| as_dots(kernels, costs, product).1 + cost::of_columns(kernels, costs, *columns, *depth))
+    };
+    let is_cheaper = |product: &Product<T>| cost_of_copy(&product).is_some_and(|cost| cost < other_cost);
+    let transposed = products.into_iter().position(is_cheaper)? == 1;
+    Some(Choice { path: Path::DotsOfCopy, transposed })
+}
+
+/// How dot products are computed, and what they cost.
+#[inline]
+pub(super) fn as_dots<T>(kernels: &TileKernels<T>, costs: &Costs, product: &Product<T>) -> (Choice, f32) {
+    let extents @ Extents { rows, columns, .. } = product.extents;
+    let dots_cost = cost::of_dots(kernels, costs, extents);
     let dots = Choice { path: Path::Dots, transposed: rows > columns };
     if rows.min(columns) < FEWEST_COLUMNS {
         return (dots, dots_cost);
     }
     // Parts are written fastest where the columns of C are adjacent.
     let transposed = product.c.column_stride != 1 && product.c.row_stride == 1;
-    let (rows, columns) = if transposed { (columns, rows) } else { (rows, columns) };
-    // A single group of rows meets a column once for each time that it is loaded.
-    let step = if rows <= kernels.group_rows { 1.65 } else { 1.04 };
-    // A power of two, so that nothing has to be divided.
-    let whole_groups = (rows + kernels.group_rows - 1) & !(kernels.group_rows - 1);
-    let parts_cost = whole_groups as f32 * columns as f32 * (step * vectors + 1.15);
+    let extents = if transposed { Extents { rows: columns, columns: rows, ..extents } } else { extents };
+    let parts_cost = cost::of_parts(kernels, costs, extents);
     if parts_cost < dots_cost {
         (Choice { path: Path::DotsByParts, transposed }, parts_cost)
     } else {

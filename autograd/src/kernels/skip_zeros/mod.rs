@@ -35,9 +35,11 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use self::blocking::Blocking;
 use self::table::Kernels;
 pub use self::table::SkippingKernels;
+use super::gemm::caches::costs;
+use super::gemm::cost::Cost;
 use super::gemm::epilogue::Epilogue;
 use super::gemm::kernel_set::{Implementation, KernelSet, TileKernels, selected};
-use super::gemm::path::{self, Cost};
+use super::gemm::path;
 use super::gemm::product::Product;
 use super::gemm::{described, run_on as run_dense_on};
 
@@ -111,6 +113,7 @@ fn can_skip<T>(product: &Product<T>) -> bool {
 
 /// Whether the product, of whose steps a share is used, costs less than the dense one of the transposed operands.
 fn is_cheaper<T: SkippingKernels>(kernels: &TileKernels<T>, product: &Product<T>, share: f32) -> bool {
-    let cost = Cost::of(kernels, product);
-    share * cost.sums + cost.copies <= Cost::of(kernels, &product.transposed()).total()
+    let costs = costs();
+    let cost = Cost::of(kernels, costs, product);
+    share * cost.sums + cost.copies <= Cost::of(kernels, costs, &product.transposed()).total()
 }
