@@ -91,8 +91,8 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(ti
 }
 
 /// Whether half a register takes less time in a tile of three vectors or four, too. On a core that does two
-/// multiply-adds of whole registers in a cycle it takes more: the compiler spreads each element of A twice then. (100³ on
-/// a Granite Rapids: 170 GFLOP/s with halves and 193 without; 100×100 times 100×36 127 and 164. With 20 columns, two
+/// multiply-adds of whole registers in a cycle it takes more: the compiler spreads each element of A twice then. (100³
+/// on a Granite Rapids: 170 GFLOP/s with halves and 193 without; 100×100 times 100×36 127 and 164. With 20 columns, two
 /// vectors, 134 and 129.)
 #[inline(always)]
 fn halves_save_time() -> bool {
