@@ -24,8 +24,6 @@ pub(super) enum Order {
     PassedBlocks,
     /// Some whole rows of B after the other: see `few_rows`.
     FewRows,
-    /// Dot products with the columns of a copy of B: see `dots_of_copy`.
-    DotsOfCopy,
 }
 
 /// The sizes of a product's blocks.
@@ -92,7 +90,7 @@ impl Blocking {
             panel_columns: columns,
             shares_a: false,
             max_rows: max_rows_in_place(product).min(max_rows_written(product)),
-            order: if path == Path::DotsOfCopy { Order::DotsOfCopy } else { Order::FiveLoops },
+            order: Order::FiveLoops,
             forks_to_pack: false,
         }
     }
